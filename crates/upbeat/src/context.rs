@@ -1,0 +1,196 @@
+//! What a player may ask of its conductor.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::{overview::Overview, report::StopCause, run::Run};
+
+/// What a player may ask of its conductor: whether to stop, how long is left, and a place to say how it is doing.
+///
+/// A cheap clone, owned: it can be kept, sent and given away. It belongs to one *run* of the player; after a restart the new run
+/// has a new one. It owns no work: dropping it cancels nothing.
+#[derive(Clone)]
+pub struct Context {
+    pub(crate) run: Arc<Run>,
+}
+
+/// When and why a run was asked to stop.
+#[derive(Clone, Debug)]
+pub(crate) struct Stopping {
+    pub(crate) deadline: Instant,
+    pub(crate) cause: StopCause,
+}
+
+/// The run's side of a stop request: the token that wakes the player and what to tell it.
+#[derive(Debug, Default)]
+pub(crate) struct StopSignal {
+    token: CancellationToken,
+    stopping: OnceLock<Stopping>,
+}
+
+impl StopSignal {
+    /// Asks to stop. The first request wins: a later one changes neither cause nor deadline.
+    pub(crate) fn request(&self, stopping: Stopping) {
+        // The cell is filled before the token is cancelled, so whoever sees the cancellation sees the deadline.
+        let _ = self.stopping.set(stopping);
+        self.token.cancel();
+    }
+
+    /// The player has returned on its own: releases what its helpers wait for, without a deadline or cause of a stop.
+    pub(crate) fn release(&self) {
+        self.token.cancel();
+    }
+}
+
+impl Context {
+    /// The player's full path, such as `shop/api/http`.
+    pub fn path(&self) -> &str {
+        self.run.path()
+    }
+
+    /// The player's own name: the last segment of its [path](Context::path).
+    pub fn name(&self) -> &str {
+        self.path().rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Which run this is: 0 for the first, then 1, 2, … for each restart.
+    pub fn attempt(&self) -> u32 {
+        self.run.attempt()
+    }
+
+    /// Says that this run is ready, so that what depends on it may start. Later calls change nothing.
+    ///
+    /// For parts whose readiness is [`Signalled`](crate::Readiness::Signalled). For others a call is ignored and warned
+    /// about once, because it shows a misunderstanding: they were ready after their first poll.
+    pub fn ready(&self) {
+        self.run.say_ready();
+    }
+
+    /// Whether this run was asked to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.run.stop.token.is_cancelled()
+    }
+
+    /// Completes when this run is asked to stop; at once if it was already.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing, and it can be asked for again.
+    pub fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.run.stop.token.clone().cancelled_owned()
+    }
+
+    /// Runs `work` until it is done (`Some`) or this run is asked to stop (`None`).
+    ///
+    /// A stop that is already asked for wins over work that is ready.
+    ///
+    /// # Cancel safety
+    ///
+    /// On a stop `work` is dropped where it stands: only for work that may be interrupted at any `await`.
+    pub async fn unless_stopping<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.run.stop.token.run_until_cancelled(work).await
+    }
+
+    /// Why this run was asked to stop; `None` until it was.
+    pub fn stop_cause(&self) -> Option<StopCause> {
+        Some(self.run.stop.stopping.get()?.cause.clone())
+    }
+
+    /// When this run will be aborted; `None` until it was asked to stop.
+    ///
+    /// Work that has a bound of its own should keep some distance to it, so that it can still say what it cut.
+    pub fn deadline(&self) -> Option<Instant> {
+        Some(self.run.stop.stopping.get()?.deadline)
+    }
+
+    /// How long is left until the [deadline](Context::deadline), zero when it has passed; `None` until a stop was asked for.
+    pub fn remaining(&self) -> Option<Duration> {
+        Some(self.deadline()?.saturating_duration_since(Instant::now()))
+    }
+
+    /// Spawns a task that belongs to this run.
+    ///
+    /// The run counts as stopped only when the task is gone too, and the task is aborted with the run at its stop deadline. When
+    /// the player returns, what it spawned is told to stop: [`stopping`](Context::stopping) completes. A panic in
+    /// the task is reported, and fails the run when that ends; it does not interrupt the run.
+    ///
+    /// # Panics
+    ///
+    /// When called outside a tokio runtime.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        name: impl Into<Arc<str>>,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        Run::spawn(&self.run, name.into(), work)
+    }
+
+    /// Publishes a fact about this run, such as `("listening", "127.0.0.1:8080")`, to the [`Overview`]. A
+    /// later value under the same key replaces the earlier one.
+    pub fn detail(&self, key: &'static str, value: impl fmt::Display) {
+        self.run.detail(key, value.to_string());
+    }
+
+    /// Adds a line to this player's entry in the [`Report`](crate::Report).
+    ///
+    /// The report keeps the last 64 lines of a player.
+    pub fn remark(&self, line: impl fmt::Display) {
+        self.run.remark(line.to_string());
+    }
+
+    /// Says that accepted work was cut off because its deadline had passed: a line in the [`Report`](crate::Report), whose exit code
+    /// becomes [`OVERRAN`](crate::exit_code::OVERRAN).
+    ///
+    /// The report keeps the first 1,024 lines of a player and counts the others.
+    pub fn cut(&self, line: impl fmt::Display) {
+        self.run.cut(line.to_string());
+    }
+
+    /// Requests to reload the configuration (SIGHUP, or [`Handle::reload`](crate::Handle::reload)) that arrive from now on.
+    pub fn reloads(&self) -> Reloads {
+        Reloads { requests: self.run.tree().reloads() }
+    }
+
+    /// The states of all players in the whole tree that this player is a part of.
+    pub fn overview(&self) -> Overview {
+        Overview::new(self.run.tree().clone())
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("path", &self.path())
+            .field("attempt", &self.attempt())
+            .field("stopping", &self.is_stopping())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A subscription to reload requests, from [`Context::reloads`].
+#[derive(Clone, Debug)]
+pub struct Reloads {
+    requests: watch::Receiver<u64>,
+}
+
+impl Reloads {
+    /// Waits for a reload request. Requests that arrive while the last one is being served become one.
+    ///
+    /// Never completes once the whole tree has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no request.
+    pub async fn recv(&mut self) {
+        if self.requests.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
