@@ -1,0 +1,503 @@
+//! The machine: its public face, the one place where a part changes, and what follows from a change.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    slot::{Goal, Slot, id},
+    stopping::Phase,
+    types::{Action, AddError, End, Event, Moment, PartId, RemoveError, State, StopWhy, Why},
+};
+use crate::{Budget, Condition, Fault, PartSpec, SETTLE, Score, ScoreError, Strategy, check};
+
+const CONDITIONS: [Condition; 3] = [Condition::Started, Condition::Ready, Condition::Finished];
+
+/// The timer that belongs to no part: the end of the lame duck period, of the whole stop, or of a common restart's delay.
+const COMMON: u32 = u32::MAX;
+
+/// Plays a score: takes events and the time, returns what to do.
+///
+/// Guarantees, for any sequence of events: no part starts before its conditions hold, nothing starts once a stop has begun, a part is
+/// asked to stop only when those that depend on it and stop too are gone (or the time for the whole is up), a run begins
+/// only when the one before is gone or given up on never, and [`Action::Finished`] comes once, after the last part is over.
+///
+/// It relies on the driver to report the end of each run that it started, and to send [`Event::Tick`] when
+/// [`next_wakeup`](Machine::next_wakeup) says so. Time must not go backwards.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    pub(super) slots: Vec<Slot>,
+    by_name: HashMap<Arc<str>, u32>,
+    free: Vec<u32>,
+    pub(super) strategy: Strategy,
+    pub(super) stop_within: Duration,
+    pub(super) lame_duck: Duration,
+    pub(super) settle: Duration,
+    pub(super) phase: Phase,
+    pub(super) why: Option<Why>,
+    /// A stop that was decided and begins once all consequences of the failure are known.
+    pub(super) pending: Option<(Why, Option<Budget>)>,
+    /// All parts are restarted together: none starts before this time, nor before all are gone.
+    pub(super) together: Option<Moment>,
+    timers: BinaryHeap<Reverse<(Moment, u32)>>,
+    pub(super) rng: fastrand::Rng,
+    next_run: u64,
+    /// How many parts are not over.
+    open: usize,
+    /// How many parts may have something of a run left.
+    live: usize,
+    /// Parts to look at again, because something that they depend on has changed.
+    work: Vec<u32>,
+    /// Parts that may start once it is clear that no stop follows from the same event.
+    startable: VecDeque<u32>,
+    pub(super) actions: Vec<Action>,
+}
+
+impl Machine {
+    /// A machine for `score`, not yet begun. `seed` decides the jitter of restarts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Score::check`].
+    pub fn new(score: &Score, seed: u64) -> Result<Self, ScoreError> {
+        let edges = score.resolve()?.edges;
+        let mut machine = Self {
+            slots: Vec::with_capacity(edges.len()),
+            by_name: HashMap::with_capacity(edges.len()),
+            free: Vec::new(),
+            strategy: score.strategy,
+            stop_within: score.stop_within,
+            lame_duck: score.lame_duck,
+            settle: SETTLE,
+            phase: Phase::Idle,
+            why: None,
+            pending: None,
+            together: None,
+            timers: BinaryHeap::new(),
+            rng: fastrand::Rng::with_seed(seed),
+            next_run: 0,
+            open: edges.len(),
+            live: 0,
+            work: Vec::new(),
+            startable: VecDeque::new(),
+            actions: Vec::new(),
+        };
+        for (i, (spec, after)) in score.parts.iter().zip(edges).enumerate() {
+            machine.by_name.insert(spec.name.clone(), id(i).0);
+            machine.slots.push(Slot::new(spec, after.into(), Duration::ZERO));
+        }
+        for i in 0..machine.slots.len() {
+            machine.connect(i);
+        }
+        Ok(machine)
+    }
+
+    /// Enters part `i` with those it depends on, and counts which of its conditions do not hold.
+    fn connect(&mut self, i: usize) {
+        let after = std::mem::take(&mut self.slots[i].after);
+        let mut unmet = 0;
+        for &(to, condition) in &after {
+            let dependency = &mut self.slots[to as usize];
+            dependency.dependents.push((id(i).0, condition));
+            unmet += u32::from(!dependency.holds(condition));
+        }
+        self.slots[i].unmet = unmet;
+        self.slots[i].after = after;
+    }
+
+    /// Takes an event, and returns what to do about it, in order.
+    pub fn on(&mut self, event: Event, now: Moment) -> Vec<Action> {
+        match event {
+            Event::Begin => {
+                if self.phase == Phase::Idle {
+                    self.phase = Phase::Playing;
+                    self.look_at_all();
+                }
+            }
+            Event::Ready { part, run } => {
+                if let Some(i) = self.current(part, run)
+                    && self.slots[i].state == State::Starting
+                    && self.slots[i].goal == Goal::Play
+                {
+                    self.change(i, |slot| {
+                        slot.enter(State::Ready, None, now);
+                        slot.ready_at = Some(now);
+                        slot.was_ready = true;
+                    });
+                }
+            }
+            Event::Leaving { part, run } => {
+                if let Some(i) = self.current(part, run)
+                    && matches!(self.slots[i].state, State::Starting | State::Ready)
+                {
+                    let deadline = self.stop_deadline(i, now);
+                    self.change(i, |slot| slot.enter(State::Stopping, Some(deadline), now));
+                }
+            }
+            Event::Ended { part, run, how } => {
+                if let Some(i) = self.current(part, run) {
+                    self.gone(i, how, now);
+                }
+            }
+            Event::StopAll { budget } => self.request_stop(Why::Asked, budget),
+            Event::AbortAll => self.abort_all(now),
+            Event::Stop { part } => {
+                let i = part.index();
+                if self.exists(i) && self.slots[i].goal != Goal::End {
+                    self.aim(i, Goal::End, StopWhy::Asked);
+                }
+            }
+            Event::Restart { part } => self.restart_by_hand(part.index(), now),
+            Event::Tick => {}
+        }
+        self.fire_timers(now);
+        self.follow_up(now);
+        std::mem::take(&mut self.actions)
+    }
+
+    /// When [`Event::Tick`] is due at the latest; `None` while only events can change anything.
+    pub fn next_wakeup(&mut self) -> Option<Moment> {
+        while let Some(&Reverse((at, i))) = self.timers.peek() {
+            if self.is_set(at, i) {
+                return Some(at);
+            }
+            self.timers.pop();
+        }
+        None
+    }
+
+    /// Adds a part while playing; it starts as soon as its conditions hold.
+    ///
+    /// # Errors
+    ///
+    /// When a stop has begun, or the part has faults.
+    pub fn add(&mut self, spec: &PartSpec, now: Moment) -> Result<(PartId, Vec<Action>), AddError> {
+        let name = spec.name.clone();
+        if !matches!(self.phase, Phase::Idle | Phase::Playing) || self.pending.is_some() {
+            return Err(AddError::Stopping { name });
+        }
+        let mut faults = Vec::new();
+        check::own_faults(spec, &mut faults);
+        if self.by_name.contains_key(&name) {
+            faults.push(Fault::Duplicate { name: name.clone() });
+        }
+        let lookup = |name: &str| self.by_name.get(name).map(|&i| (i, self.slots[i as usize].kind));
+        let mut after = check::resolve_part(spec, lookup, &mut faults);
+        if !faults.is_empty() {
+            return Err(AddError::Faults { name, faults });
+        }
+        if !spec.before_all {
+            for (i, slot) in self.slots.iter().enumerate() {
+                let i = id(i).0;
+                if slot.before_all && !slot.is_removed() && after.iter().all(|(to, _)| *to != i) {
+                    after.push((i, check::default_condition(slot.kind)));
+                }
+            }
+        }
+        let slot = Slot::new(spec, after.into(), now);
+        let i = self.free.pop().map_or(self.slots.len(), |i| i as usize);
+        if i == self.slots.len() {
+            self.slots.push(slot);
+        } else {
+            self.slots[i] = slot;
+        }
+        self.by_name.insert(name, id(i).0);
+        self.open += 1;
+        self.connect(i);
+        if self.phase == Phase::Playing {
+            self.work.push(id(i).0);
+        }
+        self.follow_up(now);
+        Ok((id(i), std::mem::take(&mut self.actions)))
+    }
+
+    /// Stops a part and forgets it: once it is [`State::Over`], which it may be at once, its name and id can be used again.
+    ///
+    /// # Errors
+    ///
+    /// When other parts depend on it.
+    pub fn remove(&mut self, part: PartId, now: Moment) -> Result<Vec<Action>, RemoveError> {
+        let i = part.index();
+        let needed_by: Vec<_> =
+            self.slots[i].dependents.iter().map(|(to, _)| self.slots[*to as usize].name.clone()).collect();
+        if !needed_by.is_empty() {
+            return Err(RemoveError { needed_by });
+        }
+        self.slots[i].removing = true;
+        if self.slots[i].is_over() {
+            self.forget(i);
+        } else {
+            self.aim(i, Goal::End, StopWhy::Asked);
+        }
+        self.follow_up(now);
+        Ok(std::mem::take(&mut self.actions))
+    }
+
+    /// The part of that name.
+    pub fn find(&self, name: &str) -> Option<PartId> {
+        self.by_name.get(name).map(|&i| PartId(i))
+    }
+
+    /// All parts that are not removed.
+    pub fn parts(&self) -> impl Iterator<Item = PartId> + '_ {
+        self.slots.iter().enumerate().filter(|(_, slot)| !slot.is_removed()).map(|(i, _)| id(i))
+    }
+
+    /// A part's name.
+    pub fn name(&self, part: PartId) -> &str {
+        &self.slots[part.index()].name
+    }
+
+    /// What a part is doing.
+    pub fn state(&self, part: PartId) -> State {
+        self.slots[part.index()].state
+    }
+
+    /// Since when a part has been doing what it is doing.
+    pub fn since(&self, part: PartId) -> Moment {
+        self.slots[part.index()].since
+    }
+
+    /// How many runs of a part have been started.
+    pub fn runs(&self, part: PartId) -> u32 {
+        self.slots[part.index()].runs
+    }
+
+    /// Whether a run of the part has been ready at some time.
+    pub fn was_ready(&self, part: PartId) -> bool {
+        self.slots[part.index()].was_ready
+    }
+
+    /// Whether the part's last run did not stop in time and was aborted, whatever else is said of its end.
+    pub fn overran(&self, part: PartId) -> bool {
+        self.slots[part.index()].aborted == Some(End::Overran)
+    }
+
+    /// What a part that is not ready waits for: the first of its conditions that does not hold.
+    pub fn waits_for(&self, part: PartId) -> Option<PartId> {
+        let slot = &self.slots[part.index()];
+        if slot.state != State::Waiting {
+            return None;
+        }
+        let unmet = slot.after.iter().find(|(to, condition)| !self.slots[*to as usize].holds(*condition));
+        unmet.map(|(to, _)| PartId(*to))
+    }
+
+    /// Whether a stop has begun, lame duck included.
+    pub fn is_stopping(&self) -> bool {
+        !matches!(self.phase, Phase::Idle | Phase::Playing)
+    }
+
+    /// Whether all is over.
+    pub fn is_finished(&self) -> bool {
+        self.phase == Phase::Finished
+    }
+
+    /// Why everything stopped; `None` before that.
+    pub fn why(&self) -> Option<Why> {
+        self.why
+    }
+
+    /// Whether part `i` was not removed.
+    fn exists(&self, i: usize) -> bool {
+        self.slots.get(i).is_some_and(|slot| !slot.is_removed())
+    }
+
+    /// The part's index, if `run` is its current run and it was not removed.
+    fn current(&self, part: PartId, run: u64) -> Option<usize> {
+        let i = part.index();
+        (self.exists(i) && self.slots[i].run == run && self.slots[i].runs > 0).then_some(i)
+    }
+
+    /// The one place where a part changes: keeps all counters that depend on it, and notes who has to be looked at again.
+    pub(super) fn change(&mut self, i: usize, change: impl FnOnce(&mut Slot)) {
+        let slot = &mut self.slots[i];
+        let (timer, live, blocking, over) = (slot.timer, slot.state.is_live(), slot.is_blocking(), slot.is_over());
+        let held = CONDITIONS.map(|condition| slot.holds(condition));
+        change(slot);
+        let holds = CONDITIONS.map(|condition| slot.holds(condition));
+        let (is_blocking, is_over) = (slot.is_blocking(), slot.is_over());
+        self.live = self.live + usize::from(slot.state.is_live()) - usize::from(live);
+        self.open = self.open + usize::from(over) - usize::from(is_over);
+        if let Some(at) = slot.timer
+            && slot.timer != timer
+        {
+            self.timers.push(Reverse((at, id(i).0)));
+        }
+        self.work.push(id(i).0);
+
+        if blocking != is_blocking {
+            let after = std::mem::take(&mut self.slots[i].after);
+            for &(to, _) in &after {
+                let blockers = &mut self.slots[to as usize].blockers;
+                *blockers = *blockers + u32::from(is_blocking) - u32::from(blocking);
+                if *blockers == 0 {
+                    self.work.push(to);
+                }
+            }
+            self.slots[i].after = after;
+        }
+        if held != holds || over != is_over {
+            let dependents = std::mem::take(&mut self.slots[i].dependents);
+            for &(to, condition) in &dependents {
+                let unmet = &mut self.slots[to as usize].unmet;
+                *unmet = *unmet + u32::from(held[condition as usize]) - u32::from(holds[condition as usize]);
+                self.work.push(to);
+            }
+            self.slots[i].dependents = dependents;
+        }
+    }
+
+    /// Sets what part `i` is to come to, and what to tell it.
+    pub(super) fn aim(&mut self, i: usize, goal: Goal, why: StopWhy) {
+        self.change(i, |slot| {
+            slot.goal = goal;
+            slot.why = why;
+        });
+    }
+
+    pub(super) fn look_at_all(&mut self) {
+        // Last first, because the list is worked off from its end: parts start in the order they were declared.
+        self.work.extend((0..id(self.slots.len()).0).rev());
+    }
+
+    /// Works off everything that follows from what has changed.
+    fn follow_up(&mut self, now: Moment) {
+        loop {
+            if let Some(i) = self.work.pop() {
+                self.advance(i as usize, now);
+            } else if let Some((why, budget)) = self.pending.take() {
+                self.begin_stop(why, budget, now);
+            } else if self.live == 0 && self.together.is_some_and(|at| at <= now) {
+                self.together = None;
+                self.look_at_all();
+            } else if let Some(i) = self.startable.pop_front() {
+                if self.may_start(i as usize) {
+                    self.start(i as usize, now);
+                }
+            } else {
+                break;
+            }
+        }
+        if self.open == 0 && !matches!(self.phase, Phase::Idle | Phase::Finished) {
+            self.why.get_or_insert(Why::AllDone);
+            self.phase = Phase::Finished;
+            self.actions.push(Action::Finished);
+        }
+    }
+
+    /// Does what part `i` is due for, if anything.
+    fn advance(&mut self, i: usize, now: Moment) {
+        let slot = &self.slots[i];
+        match slot.state {
+            State::Waiting | State::Backoff(_) if slot.goal == Goal::End => {
+                let end = match (self.broken_dependency(i), slot.runs) {
+                    (because @ Some(_), _) | (because, 0) => End::NeverStarted { because },
+                    _ => End::Stopped,
+                };
+                self.over(i, end, now);
+            }
+            State::Waiting if self.may_start(i) => self.startable.push_back(id(i).0),
+            State::Waiting if self.phase == Phase::Playing && slot.unmet > 0 => {
+                if let Some(dependency) = self.broken_dependency(i) {
+                    self.fail_for_good(i, now);
+                    self.over(i, End::NeverStarted { because: Some(dependency) }, now);
+                }
+            }
+            // A stop of everything that is about to begin decides how long this one may take.
+            State::Starting | State::Ready
+                if slot.goal != Goal::Play && slot.blockers == 0 && self.pending.is_none() =>
+            {
+                self.tell(i, now);
+            }
+            _ => {}
+        }
+    }
+
+    fn may_start(&self, i: usize) -> bool {
+        let slot = &self.slots[i];
+        let open = self.phase == Phase::Playing && self.pending.is_none() && self.together.is_none();
+        open && slot.state == State::Waiting && slot.unmet == 0 && slot.blockers == 0
+    }
+
+    /// The first of the parts that part `i` waits for that has ended badly, or otherwise than it would have to.
+    fn broken_dependency(&self, i: usize) -> Option<PartId> {
+        let playing = self.phase == Phase::Playing;
+        let broken = self.slots[i].after.iter().find(|(to, condition)| {
+            let dependency = &self.slots[*to as usize];
+            // During a stop a dependency that ended cleanly was simply stopped too.
+            dependency.never_holds(*condition) && (playing || dependency.ended_badly())
+        });
+        broken.map(|(to, _)| PartId(*to))
+    }
+
+    fn start(&mut self, i: usize, now: Moment) {
+        self.next_run += 1;
+        let run = self.next_run;
+        let mut attempt = 0;
+        self.change(i, |slot| {
+            slot.enter(State::Starting, now.checked_add(slot.ready_within), now);
+            attempt = slot.runs;
+            slot.run = run;
+            slot.runs += 1;
+            slot.ready_at = None;
+            slot.too_late = false;
+            slot.aborted = None;
+        });
+        self.actions.push(Action::Start { part: id(i), run, attempt });
+    }
+
+    /// Asks the run of part `i` to stop.
+    pub(super) fn tell(&mut self, i: usize, now: Moment) {
+        let deadline = self.stop_deadline(i, now);
+        self.change(i, |slot| slot.enter(State::Stopping, Some(deadline), now));
+        let slot = &self.slots[i];
+        self.actions.push(Action::Stop { part: id(i), run: slot.run, deadline, why: slot.why });
+    }
+
+    /// Sets the timer that belongs to no part.
+    pub(super) fn wake_at(&mut self, at: Moment) {
+        self.timers.push(Reverse((at, COMMON)));
+    }
+
+    fn is_set(&self, at: Moment, i: u32) -> bool {
+        match self.slots.get(i as usize) {
+            Some(slot) => slot.timer == Some(at),
+            None => self.together == Some(at) || self.phase.timer() == Some(at),
+        }
+    }
+
+    fn fire_timers(&mut self, now: Moment) {
+        while let Some(at) = self.next_wakeup()
+            && at <= now
+        {
+            let Some(Reverse((_, i))) = self.timers.pop() else { break };
+            if i == COMMON {
+                self.common_timer(now);
+                continue;
+            }
+            let i = i as usize;
+            match self.slots[i].state {
+                State::Starting => self.not_ready_in_time(i, now),
+                State::Stopping => self.abort(i, End::Overran, now),
+                State::Aborting => self.leak(i, now),
+                State::Backoff(_) => self.change(i, |slot| slot.enter(State::Waiting, None, now)),
+                State::Waiting | State::Ready | State::Over(_) => self.slots[i].timer = None,
+            }
+        }
+    }
+
+    /// Forgets a part that is over.
+    pub(super) fn forget(&mut self, i: usize) {
+        let after = std::mem::take(&mut self.slots[i].after);
+        for (to, _) in after {
+            self.slots[to as usize].dependents.retain(|(dependent, _)| *dependent as usize != i);
+        }
+        let name = self.slots[i].name.clone();
+        self.by_name.remove(&name);
+        self.free.push(id(i).0);
+    }
+}

@@ -1,0 +1,153 @@
+//! What the machine knows of one part.
+
+use std::{sync::Arc, time::Duration};
+
+use super::types::{End, Moment, PartId, State, StopWhy};
+use crate::{Condition, Kind, OnFailure, PartSpec, RestartWhen, check::Edge, restart::Restarter};
+
+/// What a part is to come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// Play.
+    Play,
+    /// Be gone, then play again.
+    Again,
+    /// Be gone for good.
+    End,
+}
+
+/// One part.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub(super) name: Arc<str>,
+    pub(super) kind: Kind,
+    pub(super) on_failure: OnFailure,
+    pub(super) ends_all: bool,
+    pub(super) before_all: bool,
+    pub(super) removing: bool,
+    pub(super) ready_within: Duration,
+    pub(super) stop_within: Option<Duration>,
+    /// `None` for a part that is never restarted, unless it asked for that itself once.
+    pub(super) restarter: Option<Box<Restarter>>,
+
+    pub(super) after: Box<[Edge]>,
+    pub(super) dependents: Vec<Edge>,
+    /// How many of `after` do not hold.
+    pub(super) unmet: u32,
+    /// How many of `dependents` are live and on their way out.
+    pub(super) blockers: u32,
+
+    pub(super) state: State,
+    pub(super) since: Moment,
+    pub(super) goal: Goal,
+    pub(super) why: StopWhy,
+    /// Set when this part's state must not last; the one timer that its state needs.
+    pub(super) timer: Option<Moment>,
+    /// Not before this time may the next run start.
+    pub(super) not_before: Moment,
+    pub(super) run: u64,
+    /// How many runs have been started.
+    pub(super) runs: u32,
+    /// When the current run became ready.
+    pub(super) ready_at: Option<Moment>,
+    /// Whether any run was ever ready.
+    pub(super) was_ready: bool,
+    /// How the current run will be judged, whatever it returns: it was not ready in time.
+    pub(super) too_late: bool,
+    /// Whether the current run was aborted, and whether because everything was.
+    pub(super) aborted: Option<End>,
+    /// How long those that stop after this part need, for planning its stop.
+    pub(super) reserve: Duration,
+}
+
+impl Slot {
+    pub(super) fn new(spec: &PartSpec, after: Box<[Edge]>, now: Moment) -> Self {
+        let restarter = match spec.restart.when() {
+            RestartWhen::Never => None,
+            _ => Some(Box::new(Restarter::new(spec.restart.clone()))),
+        };
+        Self {
+            name: spec.name.clone(),
+            kind: spec.kind,
+            on_failure: spec.on_failure,
+            ends_all: spec.ends_all,
+            before_all: spec.before_all,
+            removing: false,
+            ready_within: spec.ready_within,
+            stop_within: spec.stop_within,
+            restarter,
+            after,
+            dependents: Vec::new(),
+            unmet: 0,
+            blockers: 0,
+            state: State::Waiting,
+            since: now,
+            goal: Goal::Play,
+            why: StopWhy::All,
+            timer: None,
+            not_before: now,
+            run: 0,
+            runs: 0,
+            ready_at: None,
+            was_ready: false,
+            too_late: false,
+            aborted: None,
+            reserve: Duration::ZERO,
+        }
+    }
+
+    /// Enters a state, with the timer that it needs.
+    pub(super) fn enter(&mut self, state: State, timer: Option<Moment>, now: Moment) {
+        self.state = state;
+        self.timer = timer;
+        self.since = now;
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state, State::Over(_))
+    }
+
+    /// Whether the part was removed, so that its place may be used again.
+    pub(super) fn is_removed(&self) -> bool {
+        self.removing && self.is_over()
+    }
+
+    pub(super) fn ended_badly(&self) -> bool {
+        matches!(self.state, State::Over(end) if !end.is_clean())
+    }
+
+    /// Whether those that this part depends on have to wait for its end.
+    pub(super) fn is_blocking(&self) -> bool {
+        self.state.is_live() && self.goal != Goal::Play
+    }
+
+    /// Whether `condition` holds for those that start after this part.
+    pub(super) fn holds(&self, condition: Condition) -> bool {
+        match (condition, self.state) {
+            (Condition::Started, State::Starting | State::Ready)
+            | (Condition::Ready, State::Ready)
+            | (Condition::Started | Condition::Finished, State::Over(End::Completed)) => true,
+            (Condition::Ready, State::Over(End::Completed)) => self.was_ready,
+            _ => false,
+        }
+    }
+
+    /// Whether `condition` does not hold and, left alone, never will. A part that was stopped by hand can be started again by hand.
+    pub(super) fn never_holds(&self, condition: Condition) -> bool {
+        matches!(self.state, State::Over(end) if end != End::Stopped) && !self.holds(condition)
+    }
+
+    /// Whether a run of this part is over in such a way that its policy answers with another.
+    pub(super) fn wants_restart(&self, end: End) -> bool {
+        match self.restarter.as_ref().map(|restarter| restarter.when()) {
+            None | Some(RestartWhen::Never) => false,
+            Some(RestartWhen::OnFailure) => !end.is_clean(),
+            Some(RestartWhen::Always) => true,
+        }
+    }
+}
+
+/// The index of a part.
+pub(super) fn id(i: usize) -> PartId {
+    PartId(u32::try_from(i).expect("a machine has fewer than 2^32 parts"))
+}

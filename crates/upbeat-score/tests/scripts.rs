@@ -1,0 +1,117 @@
+//! Random scores played against random worlds: whatever the players do, and whenever anybody asks for a stop, the machine keeps its promises.
+//!
+//! `PROPTEST_CASES` sets how many; the slow ladder runs many more than the everyday tests.
+
+mod world;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use upbeat_score::{Backoff, Condition, Kind, OnFailure, PartSpec, Restart, Score, Strategy as Together};
+use world::{Behaviour, Command, World};
+
+fn ms(range: std::ops::Range<u64>) -> impl Strategy<Value = Duration> {
+    range.prop_map(Duration::from_millis)
+}
+
+fn restart() -> impl Strategy<Value = Restart> {
+    let backoff = || (ms(0..500), ms(0..3000)).prop_map(|(first, max)| Backoff::exponential(first, max));
+    let policy = prop_oneof![
+        3 => Just(Restart::never()),
+        2 => backoff().prop_map(Restart::on_failure),
+        1 => backoff().prop_map(Restart::always),
+    ];
+    (policy, 0u32..4).prop_map(|(policy, max)| policy.at_most(max))
+}
+
+fn spec(i: usize, n: usize) -> impl Strategy<Value = PartSpec> {
+    let condition = prop_oneof![Just(None), Just(Some(Condition::Started)), Just(Some(Condition::Ready))];
+    let after = prop::collection::vec((0..n, condition), 0..3);
+    let flags =
+        (prop::bool::weighted(0.3), prop::bool::weighted(0.2), prop::bool::weighted(0.1), prop::bool::weighted(0.1));
+    (after, restart(), flags, ms(1..3000), prop::option::of(ms(0..4000))).prop_map(
+        move |(after, restart, (job, ignore, ends_all, before_all), ready_within, stop_within)| {
+            let mut part = PartSpec::new(format!("p{i}"));
+            // Edges lead to any later part, so that the order of declaration is never the order of the start; that makes no cycles.
+            for (on, condition) in after.into_iter().filter(|(on, _)| *on > i) {
+                part.after.push(upbeat_score::After { name: format!("p{on}").into(), condition });
+            }
+            part.restart = restart;
+            part.kind = if job { Kind::Job } else { Kind::Service };
+            part.on_failure = if ignore { OnFailure::Ignore } else { OnFailure::Shutdown };
+            part.ends_all = ends_all;
+            part.before_all = before_all && i == n - 1;
+            part.ready_within = ready_within;
+            part.stop_within = stop_within;
+            part
+        },
+    )
+}
+
+fn score() -> impl Strategy<Value = Score> {
+    let strategy = prop_oneof![Just(Together::OneForOne), Just(Together::OneForAll), Just(Together::RestForOne)];
+    let parts = (1usize..7).prop_flat_map(|n| (0..n).map(|i| spec(i, n)).collect::<Vec<_>>());
+    (parts, strategy, ms(1..6000), 0u64..3).prop_map(|(parts, strategy, stop_within, duck)| {
+        let mut score = parts.into_iter().fold(Score::new("all"), Score::part);
+        score.strategy = strategy;
+        score.stop_within = stop_within;
+        score.lame_duck = stop_within * u32::try_from(duck).unwrap() / 4;
+        score
+    })
+}
+
+fn behaviour() -> impl Strategy<Value = Behaviour> {
+    let how = || {
+        prop_oneof![
+            2 => Just(upbeat_score::Ended::Ok),
+            3 => Just(upbeat_score::Ended::Failed),
+            1 => Just(upbeat_score::Ended::RestartMe),
+        ]
+    };
+    (
+        prop::option::weighted(0.85, ms(0..2500)),
+        prop::option::weighted(0.4, (ms(0..6000), how())),
+        prop::option::weighted(0.8, (ms(0..2500), how())),
+        prop::option::weighted(0.8, ms(0..700)),
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(|(ready, ends, stops, dies, leaves)| Behaviour { ready, ends, stops, dies, leaves })
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        3 => Just(Command::StopAll),
+        1 => Just(Command::AbortAll),
+        2 => (0usize..7).prop_map(Command::Stop),
+        2 => (0usize..7).prop_map(Command::Restart),
+        1 => (0usize..7).prop_map(Command::Remove),
+        1 => (0usize..7).prop_map(Command::Add),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_promise_holds_in_every_world(
+        score in score(),
+        behaviours in prop::collection::vec(behaviour(), 1..40),
+        commands in prop::collection::vec((ms(0..12_000), command()), 0..6),
+        seed in any::<u64>(),
+    ) {
+        World::new(&score, behaviours, seed).play(commands)?;
+    }
+
+    #[test]
+    fn a_part_that_always_fails_runs_exactly_one_and_n_times(max in 0u32..50, window in prop::option::of(Just(Duration::MAX)), seed in any::<u64>()) {
+        let mut policy = Restart::on_failure(Backoff::exponential(Duration::from_millis(1), Duration::from_secs(9))).at_most(max);
+        if let Some(window) = window {
+            policy = policy.within(window);
+        }
+        let mut part = PartSpec::new("p0");
+        part.restart = policy;
+        let fails = Behaviour { ready: None, ends: Some((Duration::ZERO, upbeat_score::Ended::Failed)), stops: None, dies: None, leaves: false };
+        let runs = World::new(&Score::new("all").part(part), vec![fails], seed).play(vec![])?;
+        prop_assert_eq!(runs, [1 + max]);
+    }
+}
