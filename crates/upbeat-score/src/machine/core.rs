@@ -51,8 +51,8 @@ pub struct Machine {
     live: usize,
     /// Parts to look at again, because something that they depend on has changed.
     work: Vec<u32>,
-    /// Parts that may start once it is clear that no stop follows from the same event.
-    startable: VecDeque<u32>,
+    /// Parts that may be started or told to stop, once it is clear that no stop of everything follows from the same event.
+    due: VecDeque<u32>,
     pub(super) actions: Vec<Action>,
 }
 
@@ -82,7 +82,7 @@ impl Machine {
             open: edges.len(),
             live: 0,
             work: Vec::new(),
-            startable: VecDeque::new(),
+            due: VecDeque::new(),
             actions: Vec::new(),
         };
         for (i, (spec, after)) in score.parts.iter().zip(edges).enumerate() {
@@ -374,9 +374,12 @@ impl Machine {
             } else if self.live == 0 && self.together.is_some_and(|at| at <= now) {
                 self.together = None;
                 self.look_at_all();
-            } else if let Some(i) = self.startable.pop_front() {
-                if self.may_start(i as usize) {
-                    self.start(i as usize, now);
+            } else if let Some(i) = self.due.pop_front() {
+                let i = i as usize;
+                if self.may_start(i) {
+                    self.start(i, now);
+                } else if self.may_stop(i) {
+                    self.tell(i, now);
                 }
             } else {
                 break;
@@ -389,7 +392,7 @@ impl Machine {
         }
     }
 
-    /// Does what part `i` is due for, if anything.
+    /// Works out what part `i` is due for, if anything.
     fn advance(&mut self, i: usize, now: Moment) {
         let slot = &self.slots[i];
         match slot.state {
@@ -400,19 +403,14 @@ impl Machine {
                 };
                 self.over(i, end, now);
             }
-            State::Waiting if self.may_start(i) => self.startable.push_back(id(i).0),
+            State::Waiting if self.may_start(i) => self.due.push_back(id(i).0),
             State::Waiting if self.phase == Phase::Playing && slot.unmet > 0 => {
                 if let Some(dependency) = self.broken_dependency(i) {
                     self.fail_for_good(i, now);
                     self.over(i, End::NeverStarted { because: Some(dependency) }, now);
                 }
             }
-            // A stop of everything that is about to begin decides how long this one may take.
-            State::Starting | State::Ready
-                if slot.goal != Goal::Play && slot.blockers == 0 && self.pending.is_none() =>
-            {
-                self.tell(i, now);
-            }
+            _ if self.may_stop(i) => self.due.push_back(id(i).0),
             _ => {}
         }
     }
@@ -421,6 +419,11 @@ impl Machine {
         let slot = &self.slots[i];
         let open = self.phase == Phase::Playing && self.pending.is_none() && self.together.is_none();
         open && slot.state == State::Waiting && slot.unmet == 0 && slot.blockers == 0
+    }
+
+    fn may_stop(&self, i: usize) -> bool {
+        let slot = &self.slots[i];
+        matches!(slot.state, State::Starting | State::Ready) && slot.goal != Goal::Play && slot.blockers == 0
     }
 
     /// The first of the parts that part `i` waits for that has ended badly, or otherwise than it would have to.

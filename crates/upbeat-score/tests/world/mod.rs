@@ -9,7 +9,7 @@ use std::{
 
 use proptest::{prelude::*, test_runner::TestCaseError};
 use upbeat_score::{
-    Action, Condition, End, Ended, Event, Kind, Machine, OnFailure, PartId, PartSpec, SETTLE, Score, State, StopWhy,
+    Action, Condition, End, Ended, Event, Kind, Machine, PartId, PartSpec, SETTLE, Score, State, StopWhy,
 };
 
 /// The manners of one run.

@@ -1,0 +1,115 @@
+//! A part: a player with its name and its policies.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use upbeat_score::{Condition, Kind, OnFailure, PartSpec, Readiness, Restart};
+
+use crate::player::{DynPlayer, Player};
+
+/// A player with its name and its policies. Given to [`Conductor::part`](crate::Conductor::part) or
+/// [`Handle::add`](crate::Handle::add).
+///
+/// Without any policy it is a service that nothing waits for: its end before a stop is a failure, and its failure stops everything.
+///
+/// ```
+/// use std::time::Duration;
+/// use upbeat::{Backoff, Context, Part, Restart};
+///
+/// async fn consume(cx: Context) -> Result<(), std::io::Error> {
+///     cx.stopping().await;
+///     Ok(())
+/// }
+///
+/// let part = Part::new("consumer", consume)
+///     .after("db")
+///     .stop_within(Duration::from_secs(3))
+///     .restart(Restart::on_failure(Backoff::exponential(Duration::from_millis(100), Duration::from_secs(30))).at_most(5));
+/// # drop(part);
+/// ```
+#[must_use = "a part does nothing until it is given to a conductor"]
+pub struct Part {
+    pub(crate) spec: PartSpec,
+    pub(crate) player: Arc<dyn DynPlayer>,
+}
+
+impl Part {
+    /// A part that plays `player` under `name`, which is unique within its conductor, and has no `/` and no white space.
+    pub fn new(name: impl Into<Arc<str>>, player: impl Player) -> Self {
+        let mut spec = PartSpec::new(name);
+        spec.readiness = Player::readiness(&player);
+        spec.replayable = Player::replayable(&player);
+        Self { spec, player: Arc::new(player) }
+    }
+
+    /// Starts once `other` is ready (if it is a [job](Part::job): once it has finished), and stops before it.
+    pub fn after(mut self, other: impl Into<Arc<str>>) -> Self {
+        self.spec = self.spec.after(other);
+        self
+    }
+
+    /// Starts once `condition` holds for `other`, and stops before it.
+    pub fn after_when(mut self, other: impl Into<Arc<str>>, condition: Condition) -> Self {
+        self.spec = self.spec.after_when(other, condition);
+        self
+    }
+
+    /// Starts before, and stops after, every part of the conductor that is not marked so itself. For diagnostics, and what else has to be there all the time.
+    pub fn before_all(mut self) -> Self {
+        self.spec.before_all = true;
+        self
+    }
+
+    /// Is ready when the player calls [`Context::ready`](crate::Context::ready), and not at its start.
+    pub fn signals_ready(mut self) -> Self {
+        self.spec.readiness = Readiness::Signalled;
+        self
+    }
+
+    /// Sets how long a run may take to be ready before it has failed. Default 30 s.
+    pub fn ready_within(mut self, limit: Duration) -> Self {
+        self.spec.ready_within = limit;
+        self
+    }
+
+    /// Sets how long a run may take to stop before it is aborted. Default: what the conductor has left, less
+    /// a reserve for those that stop after it. It never gets more than that.
+    pub fn stop_within(mut self, limit: Duration) -> Self {
+        self.spec.stop_within = Some(limit);
+        self
+    }
+
+    /// Sets when and how often it is started again. Default: never.
+    pub fn restart(mut self, policy: Restart) -> Self {
+        self.spec.restart = policy;
+        self
+    }
+
+    /// Makes it a job: its end is a success, and those that come [after](Part::after) it wait for that.
+    pub fn job(mut self) -> Self {
+        self.spec.kind = Kind::Job;
+        self
+    }
+
+    /// Stops everything when it returns `Ok`.
+    pub fn ends_all(mut self) -> Self {
+        self.spec.ends_all = true;
+        self
+    }
+
+    /// Sets what its final failure means for the others. Default: everything stops.
+    pub fn on_failure(mut self, what: OnFailure) -> Self {
+        self.spec.on_failure = what;
+        self
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.spec.name
+    }
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Part").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,71 @@
+//! What all conductors that are nested in each other share.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::shared::Shared;
+
+/// What all conductors that are nested in each other share.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    /// By path, those that play now.
+    conductors: Mutex<HashMap<Arc<str>, Weak<Shared>>>,
+    reloads: watch::Sender<u64>,
+    /// Counts changes of any state.
+    changes: watch::Sender<u64>,
+    /// The path of the outermost conductor.
+    root: Arc<str>,
+}
+
+impl Tree {
+    pub(crate) fn new(root: Arc<str>) -> Arc<Self> {
+        Arc::new(Self {
+            conductors: Mutex::default(),
+            reloads: watch::Sender::new(0),
+            changes: watch::Sender::new(0),
+            root,
+        })
+    }
+
+    pub(crate) fn enter(&self, shared: &Arc<Shared>) {
+        self.conductors.lock().insert(shared.path.clone(), Arc::downgrade(shared));
+    }
+
+    pub(crate) fn leave(&self, path: &str) {
+        self.conductors.lock().remove(path);
+        self.changed();
+    }
+
+    pub(crate) fn find(&self, path: &str) -> Option<Arc<Shared>> {
+        self.conductors.lock().get(path)?.upgrade()
+    }
+
+    pub(crate) fn root(&self) -> Option<Arc<Shared>> {
+        self.find(&self.root)
+    }
+
+    pub(crate) fn root_path(&self) -> &Arc<str> {
+        &self.root
+    }
+
+    pub(crate) fn reload(&self) {
+        self.reloads.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn reloads(&self) -> watch::Receiver<u64> {
+        self.reloads.subscribe()
+    }
+
+    pub(crate) fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}
