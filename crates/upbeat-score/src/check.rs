@@ -203,9 +203,9 @@ impl Score {
     pub(crate) fn resolve(&self) -> Result<Resolved, ScoreError> {
         let mut faults = Vec::new();
         let mut index: HashMap<&str, u32> = HashMap::with_capacity(self.parts.len());
-        for (i, part) in self.parts.iter().enumerate() {
+        for (i, part) in (0u32..).zip(&self.parts) {
             own_faults(part, &mut faults);
-            if index.insert(&part.name, i as u32).is_some() {
+            if index.insert(&part.name, i).is_some() {
                 faults.push(Fault::Duplicate { name: part.name.clone() });
             }
         }

@@ -1,7 +1,5 @@
 //! What can go wrong when somebody asks something of a conductor that plays.
 
-use std::sync::Arc;
-
 use upbeat_score::{AddError, Fault, RemoveError};
 
 /// A request to a conductor that plays was refused.
@@ -60,6 +58,6 @@ pub enum HandleError {
     #[error("`{path}` cannot be restarted: its last run was aborted and is still there")]
     Leaked {
         /// Its path.
-        path: Arc<str>,
+        path: String,
     },
 }

@@ -13,5 +13,6 @@ pub const OVERRAN: u8 = 124;
 
 /// The exit code of a process that a signal forced to end: 128 and the signal's number, as shells have it.
 pub const fn forced_by(signal: crate::Signal) -> u8 {
-    128u8.wrapping_add(signal.number() as u8)
+    // A signal's number is between 1 and 64.
+    128 + signal.number().to_le_bytes()[0] % 128
 }

@@ -1,1 +1,85 @@
-//! x
+//! Runs the long-lived workers of a service as one: starts them in order, knows when they are ready, restarts them or fails fast, and stops
+//! them inside a deadline without losing accepted work.
+//!
+//! Four words: a [`Player`] is a worker; a [`Part`] is a player with its name and policies; a [`Conductor`] plays parts, and is a player itself;
+//! a *score* is everything to be played, as data.
+//!
+//! ```
+//! use upbeat::{Conductor, Context, Part};
+//!
+//! async fn api(cx: Context) -> anyhow::Result<()> {
+//!     // bind, connect, …
+//!     cx.ready();
+//!     while let Some(order) = cx.unless_stopping(next_order()).await {
+//!         println!("serving order {order}");
+//! #       break;
+//!     }
+//!     Ok(())
+//! }
+//! # async fn next_order() -> u32 { 7 }
+//!
+//! # async fn db(cx: Context) -> anyhow::Result<()> { cx.stopping().await; Ok(()) }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let report = Conductor::new("shop")
+//!     .player("db", db)
+//!     .part(Part::new("api", api).after("db").signals_ready().job())
+//! #   .part(Part::new("end", async |cx: Context| -> anyhow::Result<()> { Ok(()) }).after("api").ends_all())
+//!     .play_until_signal()
+//!     .await;
+//! # assert!(report.is_clean(), "{report}");
+//! # }
+//! ```
+//!
+//! # What holds
+//!
+//! - A score is [checked](Conductor::check) first: every fault at once, by name, before anything starts.
+//! - A part starts when its conditions hold, never before; when a dependency fails, those that wait for it never start, and say why.
+//! - The first failure that no [restart](Restart) answers stops the others politely, and waits for them. No error is lost, not even
+//!   one that happens while stopping: the [`Report`] has the root cause first, and every player by its full path.
+//! - Stopping goes in the reverse of the edges, in parallel where there are none, inside one budget that nested conductors share. What
+//!   does not stop in time is aborted; what does not even go then is reported as leaked, by name, and the others still stop.
+//! - Panics are caught wherever a player's code runs, with message, place and backtrace, and are failures like others.
+//! - The control loop never waits for a player.
+//!
+//! # What does not
+//!
+//! - A future that never yields cannot be stopped, only left behind: it is reported as leaked. The runtime's own shutdown may
+//!   then hang on it; [`Report::exit_code`] with `std::process::exit` does not.
+//! - Unix only: signals are those of Unix.
+//!
+//! # Features
+//!
+//! - `serde`: [`Report`] and [`Snapshot`] are `Serialize`.
+
+mod conductor;
+mod context;
+mod control;
+mod driver;
+mod error;
+pub mod exit_code;
+mod handle;
+mod overview;
+mod panic;
+mod part;
+mod player;
+mod report;
+mod run;
+mod shared;
+mod signals;
+mod tree;
+
+pub use conductor::{Conductor, ConductorError};
+pub use context::{Context, Reloads};
+pub use error::HandleError;
+pub use handle::Handle;
+pub use overview::{Overview, PlayerSnapshot, Snapshot, State};
+pub use panic::Panic;
+pub use part::Part;
+pub use player::{AlreadyPlayed, BoxError, Once, Player, RestartMe, With, once, with};
+pub use report::{Cause, Failure, Outcome, PlayerReport, Report, StopCause};
+pub use signals::Signal;
+pub use upbeat_score::{
+    AddError, Backoff, Condition, Fault, OnFailure, Plan, Readiness, RemoveError, Restart, ScoreError, StopPath,
+    Strategy, Warning,
+};

@@ -12,7 +12,7 @@ pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-pub use upbeat_score::Readiness;
+use upbeat_score::Readiness;
 
 /// A long-lived worker: something that is started, is ready at some point, and plays until it is told to stop.
 ///
@@ -240,7 +240,6 @@ pub struct RestartMe;
 /// The object-safe twin of [`Player`], which is not (its `play` returns `impl Future`).
 pub(crate) trait DynPlayer: Send + Sync {
     fn play<'a>(&'a self, cx: Context) -> BoxFuture<'a, Result<(), BoxError>>;
-    fn readiness(&self) -> Readiness;
     fn instance(&self) -> Option<usize>;
     fn replayable(&self) -> bool;
 }
@@ -249,10 +248,6 @@ impl<P: Player> DynPlayer for P {
     fn play<'a>(&'a self, cx: Context) -> BoxFuture<'a, Result<(), BoxError>> {
         // A combinator and not an `async` block, which would hold the player's future twice.
         Box::pin(Player::play(self, cx).map_err(Into::into))
-    }
-
-    fn readiness(&self) -> Readiness {
-        Player::readiness(self)
     }
 
     fn instance(&self) -> Option<usize> {

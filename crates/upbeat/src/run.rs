@@ -110,10 +110,6 @@ impl Run {
         &self.link.tree
     }
 
-    pub(crate) fn link(&self) -> &Arc<Link> {
-        &self.link
-    }
-
     /// Starts the player on a task of its own.
     pub(crate) fn start(self: &Arc<Self>, player: Arc<dyn DynPlayer>) -> AbortHandle {
         let span = tracing::info_span!(parent: None, "player", player = %self.path);
@@ -251,11 +247,11 @@ impl Drop for Lease {
 /// The body of a player's task.
 async fn perform(player: Arc<dyn DynPlayer>, lease: Lease) {
     let run = &lease.run;
-    let played = match catch(|| player.play(Context { run: run.clone() })) {
+    let outcome = match catch(|| player.play(Context { run: run.clone() })) {
         Ok(play) => Playing { work: Guarded::new(play, None), run, begun: false }.await,
         Err(panic) => Err(panic),
     };
-    let result = match played {
+    let result = match outcome {
         Ok(returned) => returned.map_err(Fault::Error),
         Err(panic) => Err(Fault::Panic(panic)),
     };

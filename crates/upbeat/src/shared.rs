@@ -11,7 +11,7 @@ use tokio::{
     task::AbortHandle,
     time::Instant,
 };
-use upbeat_score::{Machine, PartId};
+use upbeat_score::{Machine, PartId, Readiness};
 
 use crate::{
     Part,
@@ -77,6 +77,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    pub(crate) fn new(path: Arc<str>, link: Arc<Link>, stage: Stage, epoch: Instant) -> Arc<Self> {
+        Arc::new(Self { path, link, epoch, cause: OnceLock::new(), stage: Mutex::new(stage) })
+    }
+
     pub(crate) fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
@@ -103,6 +107,7 @@ pub(crate) struct Stage {
 pub(crate) struct Record {
     pub(crate) path: Arc<str>,
     pub(crate) player: Arc<dyn DynPlayer>,
+    pub(crate) readiness: Readiness,
     pub(crate) optional: bool,
     pub(crate) run: Option<(Arc<Run>, AbortHandle)>,
     /// Empty for most, so it takes only a pointer until it is needed.

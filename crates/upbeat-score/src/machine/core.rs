@@ -49,6 +49,8 @@ pub struct Machine {
     open: usize,
     /// How many parts may have something of a run left.
     live: usize,
+    /// How many parts are not as far as they have to be for the whole to be ready.
+    unready: usize,
     /// Parts to look at again, because something that they depend on has changed.
     work: Vec<u32>,
     /// Parts that may be started or told to stop, once it is clear that no stop of everything follows from the same event.
@@ -81,6 +83,7 @@ impl Machine {
             next_run: 0,
             open: edges.len(),
             live: 0,
+            unready: edges.len(),
             work: Vec::new(),
             due: VecDeque::new(),
             actions: Vec::new(),
@@ -206,6 +209,7 @@ impl Machine {
         }
         self.by_name.insert(name, id(i).0);
         self.open += 1;
+        self.unready += 1;
         self.connect(i);
         if self.phase == Phase::Playing {
             self.work.push(id(i).0);
@@ -286,6 +290,11 @@ impl Machine {
         unmet.map(|(to, _)| PartId(*to))
     }
 
+    /// Whether all parts are ready; jobs that are done, and parts whose failure is ignored and has happened, count as ready.
+    pub fn all_ready(&self) -> bool {
+        self.unready == 0 && self.phase == Phase::Playing
+    }
+
     /// Whether a stop has begun, lame duck included.
     pub fn is_stopping(&self) -> bool {
         !matches!(self.phase, Phase::Idle | Phase::Playing)
@@ -316,12 +325,14 @@ impl Machine {
     pub(super) fn change(&mut self, i: usize, change: impl FnOnce(&mut Slot)) {
         let slot = &mut self.slots[i];
         let (timer, live, blocking, over) = (slot.timer, slot.state.is_live(), slot.is_blocking(), slot.is_over());
+        let ready = slot.is_as_ready_as_it_gets();
         let held = CONDITIONS.map(|condition| slot.holds(condition));
         change(slot);
         let holds = CONDITIONS.map(|condition| slot.holds(condition));
         let (is_blocking, is_over) = (slot.is_blocking(), slot.is_over());
         self.live = self.live + usize::from(slot.state.is_live()) - usize::from(live);
         self.open = self.open + usize::from(over) - usize::from(is_over);
+        self.unready = self.unready + usize::from(ready) - usize::from(slot.is_as_ready_as_it_gets());
         if let Some(at) = slot.timer
             && slot.timer != timer
         {
@@ -495,6 +506,7 @@ impl Machine {
 
     /// Forgets a part that is over.
     pub(super) fn forget(&mut self, i: usize) {
+        self.unready -= usize::from(!self.slots[i].is_as_ready_as_it_gets());
         let after = std::mem::take(&mut self.slots[i].after);
         for (to, _) in after {
             self.slots[to as usize].dependents.retain(|(dependent, _)| *dependent as usize != i);

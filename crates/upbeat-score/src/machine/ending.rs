@@ -1,5 +1,7 @@
 //! What the end of a run means: whether it was wanted, whether another run follows, and what becomes of the others.
 
+use std::time::Duration;
+
 use super::{
     core::Machine,
     slot::{Goal, id},
@@ -25,7 +27,7 @@ impl Machine {
             Goal::Again => self.again(i, now),
             Goal::Play => {
                 if how == Ended::RestartMe && self.slots[i].restarter.is_none() {
-                    let policy = Restart::never().at_most(5).within(std::time::Duration::from_secs(60));
+                    let policy = Restart::never().at_most(5).within(Duration::from_mins(1));
                     self.slots[i].restarter = Some(Box::new(Restarter::new(policy)));
                 }
                 let wanted = how == Ended::RestartMe || self.slots[i].wants_restart(end);

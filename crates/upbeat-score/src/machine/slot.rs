@@ -18,6 +18,7 @@ pub(super) enum Goal {
 
 /// One part.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(super) struct Slot {
     pub(super) name: Arc<str>,
     pub(super) kind: Kind,
@@ -110,6 +111,14 @@ impl Slot {
     /// Whether the part was removed, so that its place may be used again.
     pub(super) fn is_removed(&self) -> bool {
         self.removing && self.is_over()
+    }
+
+    pub(super) fn is_as_ready_as_it_gets(&self) -> bool {
+        match self.state {
+            State::Ready | State::Over(End::Completed) => true,
+            State::Over(_) => self.on_failure == OnFailure::Ignore,
+            _ => false,
+        }
     }
 
     pub(super) fn ended_badly(&self) -> bool {

@@ -125,7 +125,7 @@ impl Machine {
         let time = match self.phase {
             Phase::Stopping { deadline } => {
                 let left = deadline.saturating_sub(now);
-                let fair = left - slot.reserve.min(left / 2);
+                let fair = left.saturating_sub(slot.reserve.min(left / 2));
                 slot.stop_within.map_or(fair, |own| own.min(fair))
             }
             Phase::LameDuck { deadline, .. } => {

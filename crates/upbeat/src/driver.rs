@@ -1,0 +1,512 @@
+//! The control loop: performs what the machine of `upbeat-score` decides, and tells it what came of it. It never awaits a player.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+use upbeat_score::{Action, Budget, End, Ended, Event, Fault as ScoreFault, PartId, State, StopWhy, Why};
+
+use crate::{
+    Context, Part,
+    error::HandleError,
+    player::RestartMe,
+    report::{Cause, Failure, Outcome, PlayerReport, StopCause, chain},
+    run::{Account, Fault, Run},
+    shared::{Notice, Record, Request, Shared, Stage},
+};
+
+/// How many failures of a part are kept: the first, and the last ones.
+const FAILURES: usize = 16;
+/// How many notices are taken at once.
+const BATCH: usize = 256;
+
+/// Aborts whatever is left when the control loop is dropped: nothing outlives its conductor.
+struct AbortAllOnDrop<'a>(&'a Shared);
+
+impl Drop for AbortAllOnDrop<'_> {
+    fn drop(&mut self) {
+        let left: Vec<_> = {
+            let mut stage = self.0.stage.lock();
+            stage.records.iter_mut().filter_map(|record| record.run.take()).collect()
+        };
+        for (run, task) in left {
+            task.abort();
+            run.abort_spawned();
+        }
+        self.0.link.tree.leave(&self.0.path);
+    }
+}
+
+/// How one conductor's playing ended.
+pub(crate) struct Played {
+    pub(crate) cause: Cause,
+    pub(crate) players: Vec<PlayerReport>,
+    /// When the stop began.
+    pub(crate) stopped_at: Option<Duration>,
+    pub(crate) took: Duration,
+}
+
+impl Played {
+    /// Nothing was started.
+    pub(crate) fn nothing(cause: Cause) -> Self {
+        Self { cause, players: Vec::new(), stopped_at: None, took: Duration::ZERO }
+    }
+}
+
+/// Plays to the end. `parent` is the context of a nested conductor.
+pub(crate) async fn play(
+    shared: &Arc<Shared>,
+    mut notices: mpsc::UnboundedReceiver<Notice>,
+    stop_within: Duration,
+    parent: Option<&Context>,
+) -> Played {
+    shared.link.tree.enter(shared);
+    let _guard = AbortAllOnDrop(shared);
+    let mut driver = Driver { shared, parent, stop_within, stopped_at: None, seen_stopping: false, said_ready: false };
+    // Nothing is started if a stop was asked for even before the start.
+    let asked_early = shared.cause.get().is_some();
+    let mut finished = driver.event(if asked_early { Event::StopAll { budget: None } } else { Event::Begin });
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut armed_for = None;
+    let mut alarm = pin!(sleep_until(Instant::now()));
+    let asked = async {
+        match parent {
+            Some(parent) => parent.stopping().await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut asked = pin!(asked);
+    let mut passed_on = false;
+    while !finished {
+        let wakeup = shared.stage.lock().machine.next_wakeup();
+        if wakeup != armed_for {
+            armed_for = wakeup;
+            if let Some(at) = wakeup.and_then(|at| shared.epoch.checked_add(at)) {
+                alarm.as_mut().reset(at);
+            }
+        }
+        finished = tokio::select! {
+            biased;
+            () = &mut asked, if !passed_on => {
+                passed_on = true;
+                driver.stop_with_parent()
+            }
+            _ = notices.recv_many(&mut batch, BATCH) => driver.notices(&mut batch),
+            () = &mut alarm, if armed_for.is_some() => {
+                armed_for = None;
+                driver.event(Event::Tick)
+            }
+        };
+    }
+    driver.played()
+}
+
+struct Driver<'a> {
+    shared: &'a Arc<Shared>,
+    parent: Option<&'a Context>,
+    stop_within: Duration,
+    stopped_at: Option<Duration>,
+    seen_stopping: bool,
+    said_ready: bool,
+}
+
+impl Driver<'_> {
+    /// The parent asks to stop: with its cause, and inside what it has left.
+    fn stop_with_parent(&mut self) -> bool {
+        let Some(parent) = self.parent else { return false };
+        let left = parent.remaining().unwrap_or(Duration::MAX);
+        let _ = self.shared.cause.set(parent.stop_cause().unwrap_or(StopCause::Asked));
+        let budget = Budget::nested(self.stop_within, left);
+        self.event(Event::StopAll { budget: Some(budget) })
+    }
+
+    fn notices(&mut self, batch: &mut Vec<Notice>) -> bool {
+        let mut finished = false;
+        for notice in batch.drain(..) {
+            finished |= match notice {
+                Notice::Ready { part, run } => self.event(Event::Ready { part, run }),
+                Notice::Leaving { part, run } => self.event(Event::Leaving { part, run }),
+                Notice::Ended { part, run } => self.ended(part, run),
+                Notice::Request(request) => self.request(*request),
+            };
+        }
+        finished
+    }
+
+    fn event(&mut self, event: Event) -> bool {
+        let now = self.shared.now();
+        let mut stage = self.shared.stage.lock();
+        let actions = stage.machine.on(event, now);
+        if let Event::Ready { part, .. } = event
+            && stage.machine.state(part) == State::Ready
+        {
+            tracing::debug!(player = %stage.records[part.index()].path, "ready");
+        }
+        self.perform(&mut stage, actions, now)
+    }
+
+    /// A run is gone: keeps what it leaves behind, and tells the machine how it ended.
+    fn ended(&mut self, part: PartId, run: u64) -> bool {
+        let mut stage = self.shared.stage.lock();
+        let record = stage.record(part);
+        // A leaked run of a removed part may come to its end when another already has its place.
+        let how = match record.run.take_if(|(current, _)| current.id() == run) {
+            Some((run, _)) => record.settle(&run),
+            None => Ended::Aborted,
+        };
+        drop(stage);
+        self.event(Event::Ended { part, run, how })
+    }
+
+    fn request(&mut self, request: Request) -> bool {
+        let now = self.shared.now();
+        let path = |name: &str| format!("{}/{name}", self.shared.path);
+        let mut stage = self.shared.stage.lock();
+        let find = |stage: &Stage, name: &str| {
+            stage.machine.find(name).ok_or_else(|| HandleError::Unknown { path: path(name) })
+        };
+        // Whoever asked may have gone: then the answer is for nobody, and the request holds all the same.
+        let actions = match request {
+            Request::StopAll(_) => stage.machine.on(Event::StopAll { budget: None }, now),
+            Request::AbortAll(_) => stage.machine.on(Event::AbortAll, now),
+            Request::Stop { name, reply } => match find(&stage, &name) {
+                Ok(part) if matches!(stage.machine.state(part), State::Over(_)) => {
+                    let _ = reply.send(Ok(stage.report(part)));
+                    return false;
+                }
+                Ok(part) => {
+                    stage.record(part).history().waiting.push(reply);
+                    stage.machine.on(Event::Stop { part }, now)
+                }
+                Err(error) => {
+                    let _ = reply.send(Err(error));
+                    return false;
+                }
+            },
+            Request::Restart { name, reply } => {
+                let found = find(&stage, &name).and_then(|part| stage.restartable(part).map(|()| part));
+                match found {
+                    Ok(part) => {
+                        let _ = reply.send(Ok(()));
+                        stage.machine.on(Event::Restart { part }, now)
+                    }
+                    Err(error) => {
+                        let _ = reply.send(Err(error));
+                        return false;
+                    }
+                }
+            }
+            Request::Remove { name, reply } => {
+                let part = match find(&stage, &name) {
+                    Ok(part) => part,
+                    Err(error) => {
+                        let _ = reply.send(Err(error));
+                        return false;
+                    }
+                };
+                let was_over = matches!(stage.machine.state(part), State::Over(_));
+                match stage.machine.remove(part, now) {
+                    Ok(actions) => {
+                        if was_over {
+                            let _ = reply.send(Ok(stage.report(part)));
+                        } else {
+                            stage.record(part).history().waiting.push(reply);
+                        }
+                        actions
+                    }
+                    Err(source) => {
+                        let _ = reply.send(Err(HandleError::Needed { path: path(&name), source }));
+                        return false;
+                    }
+                }
+            }
+            Request::Add { part, reply } => match stage.add(&self.shared.path, &part, now) {
+                Ok(actions) => {
+                    let _ = reply.send(Ok(()));
+                    actions
+                }
+                Err(error) => {
+                    let _ = reply.send(Err(error));
+                    return false;
+                }
+            },
+        };
+        self.perform(&mut stage, actions, now)
+    }
+
+    /// Does what the machine decided. Returns whether all is over.
+    fn perform(&mut self, stage: &mut Stage, actions: Vec<Action>, now: Duration) -> bool {
+        if stage.machine.is_stopping() && !self.seen_stopping {
+            self.seen_stopping = true;
+            self.stopped_at = Some(now);
+            let cause = match stage.machine.why() {
+                Some(Why::Failed(part)) => StopCause::Failed(stage.record(part).path.clone()),
+                Some(Why::EndedBy(part)) => StopCause::EndedBy(stage.record(part).path.clone()),
+                Some(Why::Asked) => StopCause::Asked,
+                Some(Why::AllDone) | None => StopCause::Done,
+            };
+            let cause = self.shared.cause.get_or_init(|| cause);
+            if !stage.machine.is_finished() {
+                tracing::info!(player = %self.shared.path, "stopping: {cause}");
+            }
+        }
+        if !self.said_ready && stage.machine.all_ready() {
+            self.said_ready = true;
+            tracing::info!(player = %self.shared.path, "ready after {:.1?}", now);
+            if let Some(parent) = self.parent {
+                parent.ready();
+            }
+        }
+        let mut finished = false;
+        let any = !actions.is_empty();
+        for action in actions {
+            match action {
+                Action::Start { part, run, attempt } => self.start(stage.record(part), part, run, attempt),
+                Action::Stop { part, deadline, why, .. } => self.stop(stage, part, deadline, why),
+                Action::Abort { part, .. } => {
+                    if let Some((run, task)) = &stage.record(part).run {
+                        tracing::warn!(player = %run.path(), "aborted");
+                        task.abort();
+                        run.abort_spawned();
+                    }
+                }
+                Action::Retry { part, at } => {
+                    let record = stage.record(part);
+                    let why = record.last_failure().unwrap_or_else(|| "it ended".to_owned());
+                    let after = at.saturating_sub(now);
+                    tracing::warn!(player = %record.path, "restarting in {after:.1?}: {why}");
+                }
+                Action::Over { part, end } => stage.over(part, end),
+                Action::Finished => finished = true,
+            }
+        }
+        if any {
+            self.shared.link.tree.changed();
+        }
+        finished
+    }
+
+    fn start(&self, record: &mut Record, part: PartId, run: u64, attempt: u32) {
+        let link = self.shared.link.clone();
+        let run = Run::new(link, record.path.clone(), part, run, attempt, record.readiness);
+        tracing::debug!(player = %record.path, attempt, "starting");
+        let task = run.start(record.player.clone());
+        record.run = Some((run, task));
+    }
+
+    fn stop(&self, stage: &mut Stage, part: PartId, deadline: Duration, why: StopWhy) {
+        let cause = match why {
+            StopWhy::All => self.shared.cause.get().cloned().unwrap_or(StopCause::Asked),
+            StopWhy::Asked => StopCause::ByHand,
+            StopWhy::Restart => StopCause::Restart,
+            StopWhy::NotReady => StopCause::NotReady,
+            StopWhy::With(other) => StopCause::RestartWith(stage.record(other).path.clone()),
+        };
+        if let Some((run, _)) = &stage.record(part).run {
+            tracing::debug!(player = %run.path(), "asked to stop: {cause}");
+            // A time past the end of the clock is as good as any that nobody lives to see.
+            let far = Duration::from_hours(24 * 365);
+            let deadline = self.shared.epoch.checked_add(deadline).unwrap_or_else(|| Instant::now() + far);
+            run.stop.request(crate::context::Stopping { deadline, cause });
+        }
+    }
+
+    fn played(self) -> Played {
+        let took = self.shared.now();
+        let mut stage = self.shared.stage.lock();
+        let cause = match stage.machine.why() {
+            Some(Why::Failed(part)) => Cause::Failed { path: stage.root_cause(part) },
+            Some(Why::AllDone) | None => Cause::AllDone,
+            Some(Why::Asked | Why::EndedBy(_)) => {
+                Cause::Stopped(self.shared.cause.get().cloned().unwrap_or(StopCause::Asked))
+            }
+        };
+        let parts: Vec<_> = stage.machine.parts().collect();
+        let mut players = Vec::with_capacity(parts.len());
+        for part in parts {
+            let report = stage.report(part);
+            let optional = report.optional;
+            players.push(report);
+            if let Some(history) = &mut stage.record(part).history {
+                // What is inside of something optional is optional too.
+                let nested = history.players.drain(..);
+                players.extend(nested.map(|player| PlayerReport { optional: player.optional || optional, ..player }));
+            }
+        }
+        Played { cause, players, stopped_at: self.stopped_at, took }
+    }
+}
+
+/// The machine's word for an end, with the paths of the parts it mentions.
+pub(crate) fn outcome(end: End, path: impl Fn(PartId) -> Option<Arc<str>>) -> Outcome {
+    match end {
+        End::Completed => Outcome::Completed,
+        End::Stopped => Outcome::Stopped,
+        End::FinishedEarly => Outcome::FinishedEarly,
+        End::Failed => Outcome::Failed,
+        End::NotReady => Outcome::NotReady,
+        End::Overran => Outcome::Overran,
+        End::Aborted => Outcome::Aborted,
+        End::Leaked => Outcome::Leaked,
+        End::NeverStarted { because } => Outcome::NeverStarted { because: because.and_then(path) },
+    }
+}
+
+impl Stage {
+    /// A part has ended for good: says so, and tells those who wait for it.
+    fn over(&mut self, part: PartId, end: End) {
+        let waiting = match &mut self.record(part).history {
+            Some(history) => std::mem::take(&mut history.waiting),
+            None => Vec::new(),
+        };
+        let path = self.records[part.index()].path.clone();
+        match end {
+            End::Completed | End::Stopped | End::NeverStarted { because: None } => {
+                tracing::debug!(player = %path, "{}", outcome(end, |_| None).as_str());
+            }
+            _ => {
+                let word = outcome(end, |_| None).as_str();
+                let why = self.records[part.index()].last_failure().map_or_else(String::new, |why| format!(": {why}"));
+                tracing::error!(player = %path, "{word}{why}");
+            }
+        }
+        for reply in waiting {
+            let _ = reply.send(Ok(self.report(part)));
+        }
+    }
+
+    /// Says how a part ended.
+    fn report(&mut self, part: PartId) -> PlayerReport {
+        let State::Over(end) = self.machine.state(part) else {
+            unreachable!("only what is over is reported");
+        };
+        let outcome = outcome(end, |other| Some(self.records[other.index()].path.clone()));
+        let (runs, overran) = (self.machine.runs(part), self.machine.overran(part) || end == End::Overran);
+        let record = self.record(part);
+        if let (End::Leaked, Some((run, _))) = (end, &record.run) {
+            // It has not come to its end, so what it has said so far is fetched here.
+            let run = run.clone();
+            record.settle(&run);
+        }
+        let mut report = PlayerReport::new(record.path.clone(), outcome, runs);
+        report.overran = overran;
+        report.optional = record.optional;
+        if let Some(history) = &record.history {
+            report.failures.clone_from(&history.failures);
+            report.forgotten_failures = history.forgotten_failures;
+            report.remarks.clone_from(&history.remarks);
+            report.cuts.clone_from(&history.cuts);
+            report.more_cuts = history.more_cuts;
+        }
+        report
+    }
+
+    /// The path of the part that is really to blame: the one that failed, not the one that could not start because of it.
+    fn root_cause(&self, part: PartId) -> Arc<str> {
+        let mut part = part;
+        while let State::Over(End::NeverStarted { because: Some(other) }) = self.machine.state(part) {
+            part = other;
+        }
+        self.records[part.index()].path.clone()
+    }
+
+    fn restartable(&self, part: PartId) -> Result<(), HandleError> {
+        let record = &self.records[part.index()];
+        let path = record.path.to_string();
+        if self.machine.is_stopping() {
+            Err(HandleError::Stopping { path })
+        } else if !record.player.replayable() && self.machine.runs(part) > 0 {
+            Err(HandleError::NotReplayable { path })
+        } else if self.machine.state(part) == State::Over(End::Leaked) {
+            Err(HandleError::Leaked { path })
+        } else {
+            Ok(())
+        }
+    }
+
+    fn add(&mut self, conductor: &str, part: &Part, now: Duration) -> Result<Vec<Action>, HandleError> {
+        let path = format!("{conductor}/{}", part.name());
+        if let Some(instance) = part.player.instance() {
+            let same = self.machine.parts().find(|part| self.records[part.index()].player.instance() == Some(instance));
+            if let Some(other) = same {
+                let other = self.machine.name(other).into();
+                let fault = ScoreFault::SameInstance { part: part.spec.name.clone(), other };
+                return Err(HandleError::SameInstance { path, fault });
+            }
+        }
+        // The record has to be there before the actions are performed, and its place is known only afterwards.
+        match self.machine.add(&part.spec, now) {
+            Ok((id, actions)) => {
+                let record = Record::new(path.into(), part);
+                if id.index() == self.records.len() {
+                    self.records.push(record);
+                } else {
+                    self.records[id.index()] = record;
+                }
+                Ok(actions)
+            }
+            Err(upbeat_score::AddError::Stopping { .. }) => Err(HandleError::Stopping { path }),
+            Err(source) => Err(HandleError::Refused { path, source }),
+        }
+    }
+}
+
+impl Record {
+    pub(crate) fn new(path: Arc<str>, part: &Part) -> Self {
+        Self {
+            path,
+            player: part.player.clone(),
+            readiness: part.spec.readiness,
+            optional: part.spec.on_failure == upbeat_score::OnFailure::Ignore,
+            run: None,
+            history: None,
+        }
+    }
+
+    /// Keeps what a run leaves behind, and says how it ended.
+    fn settle(&mut self, run: &Run) -> Ended {
+        let account = run.take_account();
+        let mut how = if run.returned_ok() { Ended::Ok } else { Ended::Aborted };
+        let Some(account) = account else { return how };
+        let Account { fault, other_panics, remarks, cuts, more_cuts, players, .. } = *account;
+        let history = self.history.get_or_insert_default();
+        match fault {
+            Some(Fault::Error(error)) if error.is::<RestartMe>() => how = Ended::RestartMe,
+            Some(Fault::Error(error)) => {
+                how = Ended::Failed;
+                history.fail(Failure { attempt: run.attempt(), task: None, error: error.into() });
+            }
+            Some(Fault::Panic(panic)) => {
+                how = Ended::Failed;
+                history.fail(Failure { attempt: run.attempt(), task: None, error: Arc::new(panic) });
+            }
+            None => {}
+        }
+        for (task, panic) in other_panics {
+            how = Ended::Failed;
+            history.fail(Failure { attempt: run.attempt(), task, error: Arc::new(panic) });
+        }
+        history.remarks = remarks;
+        history.cuts.extend(cuts);
+        history.more_cuts += more_cuts;
+        history.players = players;
+        how
+    }
+
+    fn last_failure(&self) -> Option<String> {
+        let failure = self.history.as_ref()?.failures.last()?;
+        Some(chain(&*failure.error))
+    }
+}
+
+impl crate::shared::History {
+    fn fail(&mut self, failure: Failure) {
+        if self.failures.len() == FAILURES {
+            self.failures.remove(1);
+            self.forgotten_failures += 1;
+        }
+        self.failures.push(failure);
+    }
+}

@@ -1,0 +1,127 @@
+//! Signals: caught on a thread of their own, so that they count even when every worker of the runtime hangs.
+
+use std::{
+    fmt, io,
+    io::Write as _,
+    sync::{Arc, Weak},
+    thread,
+};
+
+use parking_lot::Mutex;
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1},
+    iterator::{Handle, Signals},
+};
+
+use crate::{Overview, control::Control, exit_code};
+
+/// A signal of the operating system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Signal(i32);
+
+impl Signal {
+    /// SIGINT: Ctrl-C.
+    pub const INTERRUPT: Self = Self(SIGINT);
+    /// SIGTERM: what service managers and containers send.
+    pub const TERMINATE: Self = Self(SIGTERM);
+    /// SIGQUIT: Ctrl-\.
+    pub const QUIT: Self = Self(SIGQUIT);
+
+    /// The signal of this number.
+    pub const fn new(number: i32) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    pub const fn number(self) -> i32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match signal_hook::low_level::signal_name(self.0) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "signal {}", self.0),
+        }
+    }
+}
+
+/// The one thread of the process that catches signals.
+struct Hub {
+    signals: Handle,
+    /// Who plays. Several, where a test plays several in one process; each gets every signal.
+    playing: Vec<Weak<Control>>,
+}
+
+static HUB: Mutex<Option<Hub>> = Mutex::new(None);
+
+/// As long as it lives, signals go to a conductor.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    control: Arc<Control>,
+}
+
+/// Lets signals go to `control` from now on.
+pub(crate) fn watch(control: &Arc<Control>, stop: &[Signal]) -> io::Result<Watch> {
+    let mut hub = HUB.lock();
+    if hub.is_none() {
+        let mut signals = Signals::new([SIGHUP, SIGUSR1])?;
+        *hub = Some(Hub { signals: signals.handle(), playing: Vec::new() });
+        thread::Builder::new().name("upbeat-signals".into()).spawn(move || {
+            for number in signals.forever() {
+                dispatch(Signal(number));
+            }
+        })?;
+    }
+    if let Some(hub) = &mut *hub {
+        for signal in stop {
+            hub.signals.add_signal(signal.0)?;
+        }
+        hub.playing.push(Arc::downgrade(control));
+    }
+    Ok(Watch { control: control.clone() })
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(hub) = &mut *HUB.lock() {
+            hub.playing.retain(|control| !std::ptr::eq(control.as_ptr(), Arc::as_ptr(&self.control)));
+        }
+    }
+}
+
+fn dispatch(signal: Signal) {
+    let playing: Vec<Arc<Control>> = match &*HUB.lock() {
+        Some(hub) => hub.playing.iter().filter_map(Weak::upgrade).collect(),
+        None => Vec::new(),
+    };
+    match signal.0 {
+        SIGHUP => {
+            tracing::info!("SIGHUP: reload requested");
+            playing.iter().for_each(|control| control.tree().reload());
+        }
+        SIGUSR1 => {
+            for control in &playing {
+                // Asked for on purpose, so it goes where the person who asked looks, whatever becomes of the log.
+                let _ = writeln!(io::stderr(), "{}", Overview::new(control.tree().clone()).snapshot());
+            }
+        }
+        _ => {
+            // Where nothing plays any more a signal means what it means to every process.
+            let leaving = playing.iter().fold(playing.is_empty(), |leaving, control| {
+                let leaves = control.stop_signal(signal);
+                leaving || leaves
+            });
+            if leaving {
+                leave(signal);
+            }
+        }
+    }
+}
+
+/// The one place where the library ends the process: a third signal, or one after the end.
+#[expect(clippy::exit, reason = "whoever hangs may hang for ever, and the user has asked three times")]
+fn leave(signal: Signal) -> ! {
+    std::process::exit(exit_code::forced_by(signal).into())
+}
