@@ -196,7 +196,18 @@ impl Score {
     /// All faults, in the order of the parts; cycles come last.
     pub fn check(&self) -> Result<Plan, ScoreError> {
         let resolved = self.resolve()?;
-        Ok(self.plan(&resolved.edges, &resolved.order))
+        let mut waves: Vec<Vec<Arc<str>>> = Vec::new();
+        let mut wave = vec![0usize; resolved.edges.len()];
+        for &i in &resolved.order {
+            let i = i as usize;
+            wave[i] = resolved.edges[i].iter().map(|(to, _)| wave[*to as usize] + 1).max().unwrap_or(0);
+            if waves.len() <= wave[i] {
+                waves.push(Vec::new());
+            }
+            waves[wave[i]].push(self.parts[i].name.clone());
+        }
+        let longest_stop = self.longest_stop(&resolved);
+        Ok(Plan { waves, warnings: self.warnings(&longest_stop), longest_stop })
     }
 
     /// The edges of each part by index, with the default conditions and [`PartSpec::before_all`] made explicit.
@@ -242,45 +253,32 @@ impl Score {
         Err(ScoreError { faults })
     }
 
-    fn plan(&self, edges: &[Vec<Edge>], order: &[u32]) -> Plan {
-        let own = |i: u32| self.parts[i as usize].stop_within.unwrap_or_default();
-        let mut wave = vec![0usize; edges.len()];
-        // The longest stop path that ends with a part, by what the parts before it in the start order need after it.
-        let mut needs = vec![Duration::ZERO; edges.len()];
-        let mut next: Vec<Option<u32>> = vec![None; edges.len()];
-        let mut waves: Vec<Vec<Arc<str>>> = Vec::new();
-        for &i in order {
-            let at = i as usize;
-            for &(dependency, _) in &edges[at] {
-                wave[at] = wave[at].max(wave[dependency as usize] + 1);
-                if next[at].is_none_or(|best| needs[dependency as usize] > needs[best as usize]) {
-                    next[at] = Some(dependency);
-                }
-            }
-            needs[at] = own(i) + next[at].map_or(Duration::ZERO, |dependency| needs[dependency as usize]);
-            if waves.len() <= wave[at] {
-                waves.push(Vec::new());
-            }
-            waves[wave[at]].push(self.parts[at].name.clone());
+    /// The path of the stop that needs the longest by the parts' own budgets.
+    pub(crate) fn longest_stop(&self, resolved: &Resolved) -> StopPath {
+        // For each part: how long it and what stops after it need, which of those comes next, and how many they are.
+        let mut paths = vec![(Duration::ZERO, 0u32, None); resolved.edges.len()];
+        for &i in &resolved.order {
+            let i = i as usize;
+            let next = resolved.edges[i].iter().map(|(to, _)| *to).max_by_key(|to| paths[*to as usize]);
+            let (needs, length, _) = next.map_or((Duration::ZERO, 0, None), |next| paths[next as usize]);
+            paths[i] = (needs + self.parts[i].stop_within.unwrap_or_default(), length + 1, next);
         }
-
-        let mut longest_stop = StopPath::default();
-        let mut at = order.iter().rev().copied().max_by_key(|&i| (needs[i as usize], wave[i as usize]));
-        longest_stop.needs = at.map_or(Duration::ZERO, |i| needs[i as usize]);
+        let mut at = resolved.order.iter().rev().copied().max_by_key(|i| paths[*i as usize]);
+        let needs = at.map_or(Duration::ZERO, |i| paths[i as usize].0);
+        let mut parts = Vec::new();
         while let Some(i) = at {
-            longest_stop.parts.push(self.parts[i as usize].name.clone());
-            at = next[i as usize];
+            parts.push(self.parts[i as usize].name.clone());
+            at = paths[i as usize].2;
         }
+        StopPath { parts, needs }
+    }
 
-        let mut warnings = Vec::new();
-        if longest_stop.needs + self.lame_duck > self.stop_within {
-            warnings.push(Warning::StopPathTooLong {
-                path: longest_stop.clone(),
-                lame_duck: self.lame_duck,
-                budget: self.stop_within,
-            });
+    pub(crate) fn warnings(&self, longest_stop: &StopPath) -> Vec<Warning> {
+        if longest_stop.needs + self.lame_duck <= self.stop_within {
+            return Vec::new();
         }
-        Plan { waves, longest_stop, warnings }
+        let (path, lame_duck, budget) = (longest_stop.clone(), self.lame_duck, self.stop_within);
+        vec![Warning::StopPathTooLong { path, lame_duck, budget }]
     }
 }
 

@@ -67,8 +67,14 @@ pub enum RestartWhen {
 /// let restart = Restart::on_failure(backoff).at_most(5).within(Duration::from_secs(60));
 /// # drop(restart);
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Restart {
+    /// `None`: never. Behind a pointer, because most parts have none.
+    policy: Option<Box<Policy>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Policy {
     when: RestartWhen,
     backoff: Backoff,
     max: Option<u32>,
@@ -76,71 +82,94 @@ pub struct Restart {
     reset_after: Duration,
 }
 
+impl Policy {
+    fn new(when: RestartWhen, backoff: Backoff) -> Self {
+        Self { when, backoff, max: None, window: None, reset_after: Duration::from_secs(30) }
+    }
+
+    /// What holds for a part without a policy that asks to be restarted itself.
+    pub(crate) fn when_it_asks() -> Self {
+        let window = Some(Duration::from_mins(1));
+        Self { max: Some(5), window, ..Self::new(RestartWhen::Never, Restart::DEFAULT_BACKOFF) }
+    }
+}
+
 impl Restart {
-    /// Never: the first failure is final.
-    pub const fn never() -> Self {
-        Self::new(RestartWhen::Never, Self::DEFAULT_BACKOFF)
-    }
-
-    /// After failures; without a limit unless [`at_most`](Restart::at_most) sets one.
-    pub const fn on_failure(backoff: Backoff) -> Self {
-        Self::new(RestartWhen::OnFailure, backoff)
-    }
-
-    /// After every end that was not asked for; without a limit unless [`at_most`](Restart::at_most) sets one.
-    pub const fn always(backoff: Backoff) -> Self {
-        Self::new(RestartWhen::Always, backoff)
-    }
-
     /// From 1 s to 30 s.
     pub const DEFAULT_BACKOFF: Backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(30));
 
-    const fn new(when: RestartWhen, backoff: Backoff) -> Self {
-        Self { when, backoff, max: None, window: None, reset_after: Duration::from_secs(30) }
+    /// Never: the first failure is final. What is set on it has no effect.
+    pub const fn never() -> Self {
+        Self { policy: None }
+    }
+
+    /// After failures; without a limit unless [`at_most`](Restart::at_most) sets one.
+    pub fn on_failure(backoff: Backoff) -> Self {
+        Self { policy: Some(Box::new(Policy::new(RestartWhen::OnFailure, backoff))) }
+    }
+
+    /// After every end that was not asked for; without a limit unless [`at_most`](Restart::at_most) sets one.
+    pub fn always(backoff: Backoff) -> Self {
+        Self { policy: Some(Box::new(Policy::new(RestartWhen::Always, backoff))) }
     }
 
     /// Allows `restarts` of them: a part that always fails runs 1 + `restarts` times, then its failure is final.
     #[must_use]
-    pub const fn at_most(self, restarts: u32) -> Self {
-        Self { max: Some(restarts), ..self }
+    pub fn at_most(self, restarts: u32) -> Self {
+        self.set(|policy| policy.max = Some(restarts))
     }
 
     /// Counts only the restarts of the last `window` towards [`at_most`](Restart::at_most). Time spent running costs nothing.
     #[must_use]
-    pub const fn within(self, window: Duration) -> Self {
-        Self { window: Some(window), ..self }
+    pub fn within(self, window: Duration) -> Self {
+        self.set(|policy| policy.window = Some(window))
     }
 
     /// Forgets all earlier restarts, for the backoff and for the limit, after a run that was ready for this long. Default 30 s.
     #[must_use]
-    pub const fn reset_after(self, healthy: Duration) -> Self {
-        Self { reset_after: healthy, ..self }
+    pub fn reset_after(self, healthy: Duration) -> Self {
+        self.set(|policy| policy.reset_after = healthy)
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Policy)) -> Self {
+        if let Some(policy) = &mut self.policy {
+            change(policy);
+        }
+        self
     }
 
     /// Which ends are answered by a restart.
-    pub const fn when(&self) -> RestartWhen {
-        self.when
+    pub fn when(&self) -> RestartWhen {
+        self.policy.as_ref().map_or(RestartWhen::Never, |policy| policy.when)
     }
 
     /// The most restarts, if there is a limit.
-    pub const fn limit(&self) -> Option<u32> {
-        self.max
+    pub fn limit(&self) -> Option<u32> {
+        self.policy.as_ref()?.max
+    }
+
+    pub(crate) fn restarter(&self) -> Option<Box<Restarter>> {
+        self.policy.as_ref().map(|policy| Box::new(Restarter::new(Policy::clone(policy))))
     }
 }
 
 /// A policy and what has happened under it.
 #[derive(Clone, Debug)]
 pub(crate) struct Restarter {
-    policy: Restart,
+    policy: Policy,
     /// When the counted restarts were decided. Empty where there is no limit.
     recent: VecDeque<Moment>,
     /// How many restarts there were since the last healthy run.
     streak: u32,
+    /// When the current run became ready.
+    pub(crate) ready_at: Option<Moment>,
+    /// When the next run may start, where that was decided before the current one is gone.
+    pub(crate) not_before: Option<Moment>,
 }
 
 impl Restarter {
-    pub(crate) fn new(policy: Restart) -> Self {
-        Self { policy, recent: VecDeque::new(), streak: 0 }
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self { policy, recent: VecDeque::new(), streak: 0, ready_at: None, not_before: None }
     }
 
     pub(crate) fn when(&self) -> RestartWhen {
@@ -148,13 +177,8 @@ impl Restarter {
     }
 
     /// Decides about one more restart: after how long, or `None` when the limit is reached.
-    pub(crate) fn next(
-        &mut self,
-        now: Moment,
-        healthy_for: Option<Duration>,
-        rng: &mut fastrand::Rng,
-    ) -> Option<Duration> {
-        if healthy_for.is_some_and(|healthy| healthy >= self.policy.reset_after) {
+    pub(crate) fn next(&mut self, now: Moment, rng: &mut fastrand::Rng) -> Option<Duration> {
+        if self.ready_at.is_some_and(|at| now.saturating_sub(at) >= self.policy.reset_after) {
             self.recent.clear();
             self.streak = 0;
         }
@@ -181,18 +205,20 @@ mod tests {
 
     const S: Duration = Duration::from_secs(1);
 
-    fn delays(policy: Restart, times: &[(u64, Option<u64>)]) -> Vec<Option<Duration>> {
-        let (mut restarter, mut rng) = (Restarter::new(policy), fastrand::Rng::with_seed(7));
-        times
-            .iter()
-            .map(|&(at, healthy)| restarter.next(S * at as u32, healthy.map(Duration::from_secs), &mut rng))
-            .collect()
+    /// The delays of restarts at these seconds, each after a run that was ready for so many seconds.
+    fn delays(policy: &Restart, times: &[(u32, Option<u32>)]) -> Vec<Option<Duration>> {
+        let (mut restarter, mut rng) = (policy.restarter().unwrap(), fastrand::Rng::with_seed(7));
+        let mut next = |at: u32, healthy: Option<u32>| {
+            restarter.ready_at = healthy.map(|healthy| S * (at - healthy));
+            restarter.next(S * at, &mut rng)
+        };
+        times.iter().map(|&(at, healthy)| next(at, healthy)).collect()
     }
 
     #[test]
     fn doubles_up_to_the_cap_and_is_reset_by_a_healthy_run() {
         let policy = Restart::on_failure(Backoff::exponential(S, S * 5).jitter(0.0)).reset_after(S * 10);
-        let seen = delays(policy, &[(0, None), (1, Some(9)), (2, None), (3, None), (4, Some(10)), (5, None)]);
+        let seen = delays(&policy, &[(0, None), (11, Some(9)), (12, None), (13, None), (24, Some(10)), (25, None)]);
         assert_eq!(seen, [1, 2, 4, 5, 1, 2].map(|s| Some(S * s)));
     }
 
@@ -209,14 +235,14 @@ mod tests {
     #[test]
     fn limit_counts_within_the_window_only() {
         let policy = Restart::on_failure(Backoff::constant(S)).at_most(2).within(S * 60);
-        let seen = delays(policy, &[(0, None), (30, None), (59, None), (60, None), (61, None), (90, None)]);
+        let seen = delays(&policy, &[(0, None), (30, None), (59, None), (60, None), (61, None), (90, None)]);
         assert_eq!(seen.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false, true, false, true]);
     }
 
     #[test]
     fn limit_without_a_window_is_for_good_until_a_healthy_run() {
         let policy = Restart::on_failure(Backoff::constant(S)).at_most(1);
-        let seen = delays(policy, &[(0, None), (9_999_999, Some(29)), (9_999_999, Some(30))]);
+        let seen = delays(&policy, &[(0, None), (9_999_999, Some(29)), (9_999_999, Some(30))]);
         assert_eq!(seen.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
     }
 

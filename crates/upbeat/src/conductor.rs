@@ -1,16 +1,17 @@
 //! The conductor: parts that are played together. It is a player itself.
 
-use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, future::Future, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
-use upbeat_score::{Fault, Machine, Plan, Readiness, Score, ScoreError, Strategy};
+use tokio::{sync::mpsc, time::Instant};
+use upbeat_score::{Fault, Machine, PartSpec, Plan, Readiness, Score, ScoreError, Strategy};
 
 use crate::{
     Context, Handle, Part, Player, Report, Signal,
     control::Control,
     driver::{self, Played},
+    player::DynPlayer,
     report::Cause,
-    shared::{Link, Record, Shared, Stage},
+    shared::{Link, Notice, Record, Shared, Stage},
     signals,
     tree::Tree,
 };
@@ -39,13 +40,10 @@ use crate::{
 /// # }
 /// ```
 #[must_use = "a conductor does nothing until it plays"]
-#[derive(Debug)]
 pub struct Conductor {
-    name: Arc<str>,
-    parts: Vec<Part>,
-    stop_within: Duration,
-    lame_duck: Duration,
-    strategy: Strategy,
+    score: Score,
+    /// By the index of the part.
+    players: Vec<Arc<dyn DynPlayer>>,
     stop_signals: Vec<Signal>,
     control: Arc<Control>,
 }
@@ -57,11 +55,8 @@ impl Conductor {
         let name = name.into();
         Self {
             control: Control::new(Tree::new(name.clone())),
-            name,
-            parts: Vec::new(),
-            stop_within: Score::STOP_WITHIN,
-            lame_duck: Duration::ZERO,
-            strategy: Strategy::OneForOne,
+            score: Score::new(name),
+            players: Vec::new(),
             stop_signals: vec![Signal::INTERRUPT, Signal::TERMINATE, Signal::QUIT],
         }
     }
@@ -73,7 +68,8 @@ impl Conductor {
 
     /// Adds a part.
     pub fn part(mut self, part: Part) -> Self {
-        self.parts.push(part);
+        self.score.parts.push(part.spec);
+        self.players.push(part.player);
         self
     }
 
@@ -81,20 +77,20 @@ impl Conductor {
     ///
     /// Inside another conductor it is also bounded by what that one has left, less a margin.
     pub fn stop_within(mut self, limit: Duration) -> Self {
-        self.stop_within = limit;
+        self.score.stop_within = limit;
         self
     }
 
     /// Sets for how long everything goes on after a stop was asked for, not ready any more, so that whoever sends requests here has time
     /// to notice. Part of the stop's budget; left out when a player has failed, or on a second signal. Default zero.
     pub fn lame_duck(mut self, time: Duration) -> Self {
-        self.lame_duck = time;
+        self.score.lame_duck = time;
         self
     }
 
     /// Sets which parts are restarted when one of them is. Default: only that one.
     pub fn strategy(mut self, strategy: Strategy) -> Self {
-        self.strategy = strategy;
+        self.score.strategy = strategy;
         self
     }
 
@@ -117,7 +113,7 @@ impl Conductor {
     /// All faults. Those of nested conductors are found when they begin to play.
     pub fn check(&self) -> Result<Plan, ScoreError> {
         let mut faults = self.shared_instances();
-        match self.score().check() {
+        match self.score.check() {
             Ok(plan) if faults.is_empty() => Ok(plan),
             Ok(_) => Err(ScoreError { faults }),
             Err(error) => {
@@ -138,8 +134,12 @@ impl Conductor {
     /// # Panics
     ///
     /// When polled outside a tokio runtime with its timer enabled.
-    pub async fn play_until(self, stop: impl Future<Output = ()>) -> Report {
-        let play = self.play_as(self.name.clone(), None);
+    pub async fn play_until(mut self, stop: impl Future<Output = ()>) -> Report {
+        let prepared = self.prepare(self.score.name.clone(), None);
+        // It will not be played again, so this memory can go: with very many players it is a good part of all.
+        self.score.parts = Vec::new();
+        self.players = Vec::new();
+        let play = self.play_prepared(prepared, None);
         let control = &self.control;
         let asked = async {
             stop.await;
@@ -186,56 +186,74 @@ impl Conductor {
         report
     }
 
-    fn score(&self) -> Score {
-        let mut score = Score::new(self.name.clone());
-        score.parts = self.parts.iter().map(|part| part.spec.clone()).collect();
-        score.stop_within = self.stop_within;
-        score.lame_duck = self.lame_duck;
-        score.strategy = self.strategy;
-        score
-    }
-
     fn shared_instances(&self) -> Vec<Fault> {
-        let mut seen: HashMap<usize, &Part> = HashMap::new();
+        let mut seen: HashMap<usize, &PartSpec> = HashMap::new();
         let mut faults = Vec::new();
-        for part in &self.parts {
-            let Some(instance) = part.player.instance() else { continue };
+        for (part, player) in self.score.parts.iter().zip(&self.players) {
+            let Some(instance) = player.instance() else { continue };
             if let Some(other) = seen.insert(instance, part) {
-                let (part, other) = (part.spec.name.clone(), other.spec.name.clone());
-                faults.push(Fault::SameInstance { part, other });
+                faults.push(Fault::SameInstance { part: part.name.clone(), other: other.name.clone() });
             }
         }
         faults
     }
 
-    async fn play_as(&self, path: Arc<str>, parent: Option<&Context>) -> Played {
-        let machine = match self.check().and_then(|plan| {
-            for warning in &plan.warnings {
-                tracing::warn!(player = %path, "{warning}");
-            }
-            Machine::new(&self.score(), fastrand::u64(..))
-        }) {
-            Ok(machine) => machine,
-            Err(error) => return Played::nothing(Cause::BadScore(error)),
-        };
+    fn machine(&self) -> Result<Machine, ScoreError> {
+        let machine = Machine::new(&self.score, fastrand::u64(..));
+        let mut faults = self.shared_instances();
+        match machine {
+            Ok(machine) if faults.is_empty() => return Ok(machine),
+            Ok(_) => {}
+            Err(error) => faults.extend(error.faults),
+        }
+        Err(ScoreError { faults })
+    }
+
+    /// Gets everything ready for playing under `path`; faults are found here.
+    fn prepare(&self, path: Arc<str>, parent: Option<&Context>) -> Result<Prepared, ScoreError> {
+        let machine = self.machine()?;
+        for warning in machine.warnings() {
+            tracing::warn!(player = %path, "{warning}");
+        }
         let tree = parent.map_or_else(|| self.control.tree().clone(), |parent| parent.run.tree().clone());
         let (link, notices) = Link::new(tree);
-        let record = |part: &Part| Record::new(format!("{path}/{}", part.name()).into(), part);
-        let stage = Stage { machine, records: self.parts.iter().map(record).collect() };
-        let shared = Shared::new(path, link, stage, Instant::now());
-        let _playing = self.control.begin(&shared);
-        driver::play(&shared, notices, self.stop_within, parent).await
+        let parts = self.score.parts.iter().zip(&self.players);
+        let records = parts.map(|(spec, player)| Record::new(&path, spec, player.clone())).collect();
+        let stage = Stage { machine, records };
+        Ok(Prepared { shared: Shared::new(path, link, stage, Instant::now()), notices })
+    }
+
+    async fn play_prepared(&self, prepared: Result<Prepared, ScoreError>, parent: Option<&Context>) -> Played {
+        match prepared {
+            Ok(Prepared { shared, notices }) => {
+                let _playing = self.control.begin(&shared);
+                driver::play(&shared, notices, self.score.stop_within, parent).await
+            }
+            Err(error) => Played::nothing(Cause::BadScore(error)),
+        }
     }
 
     fn report(&self, played: Played) -> Report {
         Report {
-            name: self.name.clone(),
+            name: self.score.name.clone(),
             cause: played.cause,
             forced_by: self.control.forced_by(),
             players: played.players,
             took: played.took,
             stop_took: played.stopped_at.map(|at| played.took.saturating_sub(at)),
         }
+    }
+}
+
+/// A conductor about to play.
+struct Prepared {
+    shared: Arc<Shared>,
+    notices: mpsc::UnboundedReceiver<Notice>,
+}
+
+impl fmt::Debug for Conductor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conductor").field("score", &self.score).finish_non_exhaustive()
     }
 }
 
@@ -246,7 +264,8 @@ impl Player for Conductor {
     type Error = ConductorError;
 
     async fn play(&self, cx: Context) -> Result<(), ConductorError> {
-        let played = self.play_as(cx.path().into(), Some(&cx)).await;
+        let prepared = self.prepare(cx.path().into(), Some(&cx));
+        let played = self.play_prepared(prepared, Some(&cx)).await;
         let failed = match &played.cause {
             Cause::Failed { path } => {
                 let failure = played.players.iter().find(|player| player.path == *path);
@@ -266,7 +285,7 @@ impl Player for Conductor {
     }
 
     fn replayable(&self) -> bool {
-        self.parts.iter().all(|part| part.player.replayable())
+        self.players.iter().all(|player| player.replayable())
     }
 }
 

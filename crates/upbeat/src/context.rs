@@ -1,16 +1,10 @@
 //! What a player may ask of its conductor.
 
-use std::{
-    fmt,
-    future::Future,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
-use tokio_util::sync::CancellationToken;
 
-use crate::{overview::Overview, report::StopCause, run::Run};
+use crate::{overview::Overview, report::StopCause, run::Run, stop::Wait};
 
 /// What a player may ask of its conductor: whether to stop, how long is left, and a place to say how it is doing.
 ///
@@ -19,34 +13,6 @@ use crate::{overview::Overview, report::StopCause, run::Run};
 #[derive(Clone)]
 pub struct Context {
     pub(crate) run: Arc<Run>,
-}
-
-/// When and why a run was asked to stop.
-#[derive(Clone, Debug)]
-pub(crate) struct Stopping {
-    pub(crate) deadline: Instant,
-    pub(crate) cause: StopCause,
-}
-
-/// The run's side of a stop request: the token that wakes the player and what to tell it.
-#[derive(Debug, Default)]
-pub(crate) struct StopSignal {
-    token: CancellationToken,
-    stopping: OnceLock<Stopping>,
-}
-
-impl StopSignal {
-    /// Asks to stop. The first request wins: a later one changes neither cause nor deadline.
-    pub(crate) fn request(&self, stopping: Stopping) {
-        // The cell is filled before the token is cancelled, so whoever sees the cancellation sees the deadline.
-        let _ = self.stopping.set(stopping);
-        self.token.cancel();
-    }
-
-    /// The player has returned on its own: releases what its helpers wait for, without a deadline or cause of a stop.
-    pub(crate) fn release(&self) {
-        self.token.cancel();
-    }
 }
 
 impl Context {
@@ -75,7 +41,7 @@ impl Context {
 
     /// Whether this run was asked to stop.
     pub fn is_stopping(&self) -> bool {
-        self.run.stop.token.is_cancelled()
+        self.run.stop.is_asked()
     }
 
     /// Completes when this run is asked to stop; at once if it was already.
@@ -84,7 +50,7 @@ impl Context {
     ///
     /// Dropping the future loses nothing, and it can be asked for again.
     pub fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.run.stop.token.clone().cancelled_owned()
+        Wait::new(self.run.clone())
     }
 
     /// Runs `work` until it is done (`Some`) or this run is asked to stop (`None`).
@@ -95,19 +61,23 @@ impl Context {
     ///
     /// On a stop `work` is dropped where it stands: only for work that may be interrupted at any `await`.
     pub async fn unless_stopping<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        self.run.stop.token.run_until_cancelled(work).await
+        tokio::select! {
+            biased;
+            () = self.stopping() => None,
+            done = work => Some(done),
+        }
     }
 
     /// Why this run was asked to stop; `None` until it was.
     pub fn stop_cause(&self) -> Option<StopCause> {
-        Some(self.run.stop.stopping.get()?.cause.clone())
+        Some(self.run.stop.stopping()?.cause.clone())
     }
 
     /// When this run will be aborted; `None` until it was asked to stop.
     ///
     /// Work that has a bound of its own should keep some distance to it, so that it can still say what it cut.
     pub fn deadline(&self) -> Option<Instant> {
-        Some(self.run.stop.stopping.get()?.deadline)
+        Some(self.run.stop.stopping()?.deadline)
     }
 
     /// How long is left until the [deadline](Context::deadline), zero when it has passed; `None` until a stop was asked for.

@@ -6,15 +6,18 @@ use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
 };
-use upbeat_score::{Action, Budget, End, Ended, Event, Fault as ScoreFault, PartId, State, StopWhy, Why};
+use upbeat_score::{
+    Action, Budget, End, Ended, Event, Fault as ScoreFault, OnFailure, PartId, PartSpec, State, StopWhy, Why,
+};
 
 use crate::{
     Context, Part,
     error::HandleError,
-    player::RestartMe,
+    player::{DynPlayer, RestartMe},
     report::{Cause, Failure, Outcome, PlayerReport, StopCause, chain},
     run::{Account, Fault, Run},
     shared::{Notice, Record, Request, Shared, Stage},
+    stop::Stopping,
 };
 
 /// How many failures of a part are kept: the first, and the last ones.
@@ -64,10 +67,19 @@ pub(crate) async fn play(
 ) -> Played {
     shared.link.tree.enter(shared);
     let _guard = AbortAllOnDrop(shared);
-    let mut driver = Driver { shared, parent, stop_within, stopped_at: None, seen_stopping: false, said_ready: false };
+    let mut driver = Driver {
+        shared,
+        parent,
+        stop_within,
+        stopped_at: None,
+        seen_stopping: false,
+        said_ready: false,
+        last_stop: None,
+    };
     // Nothing is started if a stop was asked for even before the start.
     let asked_early = shared.cause.get().is_some();
-    let mut finished = driver.event(if asked_early { Event::StopAll { budget: None } } else { Event::Begin });
+    let first = if asked_early { Event::StopAll { budget: None } } else { Event::Begin };
+    let mut finished = driver.event(first, shared.now());
     let mut batch = Vec::with_capacity(BATCH);
     let mut armed_for = None;
     let mut alarm = pin!(sleep_until(Instant::now()));
@@ -87,6 +99,8 @@ pub(crate) async fn play(
                 alarm.as_mut().reset(at);
             }
         }
+        // Once for all that came of one wake-up: whoever watches looks at everything anew each time.
+        shared.link.tree.changed();
         finished = tokio::select! {
             biased;
             () = &mut asked, if !passed_on => {
@@ -96,7 +110,7 @@ pub(crate) async fn play(
             _ = notices.recv_many(&mut batch, BATCH) => driver.notices(&mut batch),
             () = &mut alarm, if armed_for.is_some() => {
                 armed_for = None;
-                driver.event(Event::Tick)
+                driver.event(Event::Tick, shared.now())
             }
         };
     }
@@ -110,6 +124,7 @@ struct Driver<'a> {
     stopped_at: Option<Duration>,
     seen_stopping: bool,
     said_ready: bool,
+    last_stop: Option<Arc<Stopping>>,
 }
 
 impl Driver<'_> {
@@ -119,24 +134,24 @@ impl Driver<'_> {
         let left = parent.remaining().unwrap_or(Duration::MAX);
         let _ = self.shared.cause.set(parent.stop_cause().unwrap_or(StopCause::Asked));
         let budget = Budget::nested(self.stop_within, left);
-        self.event(Event::StopAll { budget: Some(budget) })
+        self.event(Event::StopAll { budget: Some(budget) }, self.shared.now())
     }
 
     fn notices(&mut self, batch: &mut Vec<Notice>) -> bool {
+        let now = self.shared.now();
         let mut finished = false;
         for notice in batch.drain(..) {
             finished |= match notice {
-                Notice::Ready { part, run } => self.event(Event::Ready { part, run }),
-                Notice::Leaving { part, run } => self.event(Event::Leaving { part, run }),
-                Notice::Ended { part, run } => self.ended(part, run),
-                Notice::Request(request) => self.request(*request),
+                Notice::Ready { part, run } => self.event(Event::Ready { part, run }, now),
+                Notice::Leaving { part, run } => self.event(Event::Leaving { part, run }, now),
+                Notice::Ended { part, run } => self.ended(part, run, now),
+                Notice::Request(request) => self.request(*request, now),
             };
         }
         finished
     }
 
-    fn event(&mut self, event: Event) -> bool {
-        let now = self.shared.now();
+    fn event(&mut self, event: Event, now: Duration) -> bool {
         let mut stage = self.shared.stage.lock();
         let actions = stage.machine.on(event, now);
         if let Event::Ready { part, .. } = event
@@ -148,7 +163,7 @@ impl Driver<'_> {
     }
 
     /// A run is gone: keeps what it leaves behind, and tells the machine how it ended.
-    fn ended(&mut self, part: PartId, run: u64) -> bool {
+    fn ended(&mut self, part: PartId, run: u64, now: Duration) -> bool {
         let mut stage = self.shared.stage.lock();
         let record = stage.record(part);
         // A leaked run of a removed part may come to its end when another already has its place.
@@ -157,11 +172,10 @@ impl Driver<'_> {
             None => Ended::Aborted,
         };
         drop(stage);
-        self.event(Event::Ended { part, run, how })
+        self.event(Event::Ended { part, run, how }, now)
     }
 
-    fn request(&mut self, request: Request) -> bool {
-        let now = self.shared.now();
+    fn request(&mut self, request: Request, now: Duration) -> bool {
         let path = |name: &str| format!("{}/{name}", self.shared.path);
         let mut stage = self.shared.stage.lock();
         let find = |stage: &Stage, name: &str| {
@@ -222,7 +236,7 @@ impl Driver<'_> {
                     }
                 }
             }
-            Request::Add { part, reply } => match stage.add(&self.shared.path, &part, now) {
+            Request::Add { part, reply } => match stage.add(&self.shared.path, part, now) {
                 Ok(actions) => {
                     let _ = reply.send(Ok(()));
                     actions
@@ -260,7 +274,6 @@ impl Driver<'_> {
             }
         }
         let mut finished = false;
-        let any = !actions.is_empty();
         for action in actions {
             match action {
                 Action::Start { part, run, attempt } => self.start(stage.record(part), part, run, attempt),
@@ -282,9 +295,6 @@ impl Driver<'_> {
                 Action::Finished => finished = true,
             }
         }
-        if any {
-            self.shared.link.tree.changed();
-        }
         finished
     }
 
@@ -292,11 +302,11 @@ impl Driver<'_> {
         let link = self.shared.link.clone();
         let run = Run::new(link, record.path.clone(), part, run, attempt, record.readiness);
         tracing::debug!(player = %record.path, attempt, "starting");
-        let task = run.start(record.player.clone());
+        let task = record.player.clone().start(&run);
         record.run = Some((run, task));
     }
 
-    fn stop(&self, stage: &mut Stage, part: PartId, deadline: Duration, why: StopWhy) {
+    fn stop(&mut self, stage: &mut Stage, part: PartId, deadline: Duration, why: StopWhy) {
         let cause = match why {
             StopWhy::All => self.shared.cause.get().cloned().unwrap_or(StopCause::Asked),
             StopWhy::Asked => StopCause::ByHand,
@@ -309,7 +319,11 @@ impl Driver<'_> {
             // A time past the end of the clock is as good as any that nobody lives to see.
             let far = Duration::from_hours(24 * 365);
             let deadline = self.shared.epoch.checked_add(deadline).unwrap_or_else(|| Instant::now() + far);
-            run.stop.request(crate::context::Stopping { deadline, cause });
+            let stopping = Stopping { deadline, cause };
+            // Those that are told together share it.
+            let shared = self.last_stop.take().filter(|last| **last == stopping).unwrap_or_else(|| Arc::new(stopping));
+            run.stop.request(shared.clone());
+            self.last_stop = Some(shared);
         }
     }
 
@@ -426,7 +440,7 @@ impl Stage {
         }
     }
 
-    fn add(&mut self, conductor: &str, part: &Part, now: Duration) -> Result<Vec<Action>, HandleError> {
+    fn add(&mut self, conductor: &str, part: Part, now: Duration) -> Result<Vec<Action>, HandleError> {
         let path = format!("{conductor}/{}", part.name());
         if let Some(instance) = part.player.instance() {
             let same = self.machine.parts().find(|part| self.records[part.index()].player.instance() == Some(instance));
@@ -439,7 +453,7 @@ impl Stage {
         // The record has to be there before the actions are performed, and its place is known only afterwards.
         match self.machine.add(&part.spec, now) {
             Ok((id, actions)) => {
-                let record = Record::new(path.into(), part);
+                let record = Record::new(conductor, &part.spec, part.player);
                 if id.index() == self.records.len() {
                     self.records.push(record);
                 } else {
@@ -454,12 +468,12 @@ impl Stage {
 }
 
 impl Record {
-    pub(crate) fn new(path: Arc<str>, part: &Part) -> Self {
+    pub(crate) fn new(conductor: &str, spec: &PartSpec, player: Arc<dyn DynPlayer>) -> Self {
         Self {
-            path,
-            player: part.player.clone(),
-            readiness: part.spec.readiness,
-            optional: part.spec.on_failure == upbeat_score::OnFailure::Ignore,
+            path: format!("{conductor}/{}", spec.name).into(),
+            player,
+            readiness: spec.readiness,
+            optional: spec.on_failure == OnFailure::Ignore,
             run: None,
             history: None,
         }

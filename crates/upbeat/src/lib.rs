@@ -67,6 +67,7 @@ mod report;
 mod run;
 mod shared;
 mod signals;
+mod stop;
 mod tree;
 
 pub use conductor::{Conductor, ConductorError};

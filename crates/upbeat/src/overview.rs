@@ -175,7 +175,27 @@ impl Overview {
         }
     }
 
+    /// Whether everything is ready, and nothing stops: [`Snapshot::ready`] at a fraction of its cost.
+    pub fn is_ready(&self) -> bool {
+        self.tree.root().is_some_and(|root| root.cause.get().is_none() && root.stage.lock().machine.all_ready())
+    }
+
+    /// Waits until everything is ready. Never completes if that does not happen.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn ready(&self) {
+        let mut changes = self.tree.changes();
+        while !self.is_ready() {
+            // The sender lives in the tree, which this holds.
+            let _ = changes.changed().await;
+        }
+    }
+
     /// Waits until `condition` holds, and returns the snapshot for which it did.
+    ///
+    /// Takes a snapshot of all players at each change: not for thousands of players, nor for ever.
     ///
     /// # Cancel safety
     ///
@@ -225,7 +245,7 @@ impl Stage {
                 Score::Ready => (State::Ready, true),
                 Score::Stopping => (State::Stopping, false),
                 Score::Aborting => (State::Aborting, false),
-                Score::Backoff(_) => (State::Restarting, false),
+                Score::Backoff => (State::Restarting, false),
                 Score::Over(end) => {
                     (State::Ended(crate::driver::outcome(end, |_| None).as_str()), end == End::Completed)
                 }

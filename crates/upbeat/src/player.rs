@@ -1,16 +1,14 @@
 //! What can be played: the [`Player`] trait, its blanket implementations, and adapters for closures.
 
-use std::{error::Error as StdError, future::Future, pin::Pin, sync::Arc};
+use std::{error::Error as StdError, future::Future, sync::Arc};
 
-use futures_util::TryFutureExt;
 use parking_lot::Mutex;
+use tokio::task::AbortHandle;
 
-use crate::Context;
+use crate::{Context, run::Run};
 
 /// Any error a player may fail with.
 pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
-
-pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 use upbeat_score::Readiness;
 
@@ -239,15 +237,15 @@ pub struct RestartMe;
 
 /// The object-safe twin of [`Player`], which is not (its `play` returns `impl Future`).
 pub(crate) trait DynPlayer: Send + Sync {
-    fn play<'a>(&'a self, cx: Context) -> BoxFuture<'a, Result<(), BoxError>>;
+    /// Starts it on a task of its own. Here, where the future's type is known, so that it needs no box.
+    fn start(self: Arc<Self>, run: &Arc<Run>) -> AbortHandle;
     fn instance(&self) -> Option<usize>;
     fn replayable(&self) -> bool;
 }
 
 impl<P: Player> DynPlayer for P {
-    fn play<'a>(&'a self, cx: Context) -> BoxFuture<'a, Result<(), BoxError>> {
-        // A combinator and not an `async` block, which would hold the player's future twice.
-        Box::pin(Player::play(self, cx).map_err(Into::into))
+    fn start(self: Arc<Self>, run: &Arc<Run>) -> AbortHandle {
+        run.start(self)
     }
 
     fn instance(&self) -> Option<usize> {

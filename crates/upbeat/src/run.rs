@@ -2,25 +2,27 @@
 
 use std::{
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
-    task::{Context as TaskContext, Poll, ready},
+    task::{Context as TaskContext, Poll},
 };
 
 use parking_lot::Mutex;
+use pin_project_lite::pin_project;
 use tokio::task::{AbortHandle, JoinHandle};
+use tracing::Instrument as _;
 use upbeat_score::{PartId, Readiness};
 
 use crate::{
     Context,
-    context::StopSignal,
     panic::{Panic, catch},
-    player::{BoxError, BoxFuture, DynPlayer},
+    player::{BoxError, Player},
     report::PlayerReport,
     shared::{Link, Notice},
+    stop::StopSignal,
     tree::Tree,
 };
 
@@ -111,15 +113,12 @@ impl Run {
     }
 
     /// Starts the player on a task of its own.
-    pub(crate) fn start(self: &Arc<Self>, player: Arc<dyn DynPlayer>) -> AbortHandle {
+    pub(crate) fn start<P: Player>(self: &Arc<Self>, player: Arc<P>) -> AbortHandle {
         let span = tracing::info_span!(parent: None, "player", player = %self.path);
-        let task = perform(player, Lease::new(self));
-        if span.is_disabled() {
-            tokio::spawn(task).abort_handle()
-        } else {
-            use tracing::Instrument;
-            tokio::spawn(task.instrument(span)).abort_handle()
-        }
+        let task = perform(player, Lease::new(self, None));
+        // A span that nobody listens to would only cost memory.
+        let task = if span.is_disabled() { tokio::spawn(task) } else { tokio::spawn(task.instrument(span)) };
+        task.abort_handle()
     }
 
     pub(crate) fn spawn<T: Send + 'static>(
@@ -127,9 +126,7 @@ impl Run {
         name: Arc<str>,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        use tracing::Instrument;
-        let guarded = Spawned { work: Guarded::new(Box::pin(work), Some(name.clone())), lease: Lease::new(this) };
-        let task = tokio::spawn(guarded.instrument(tracing::Span::current()));
+        let task = tokio::spawn(assist(work, Lease::new(this, Some(name.clone()))).in_current_span());
         this.with_account(|account| {
             account.spawned.retain(|(_, task)| !task.is_finished());
             account.spawned.push((name, task.abort_handle()));
@@ -156,6 +153,19 @@ impl Run {
                 player = %self.path,
                 "`ready()` has no effect: this part was ready at its start; declare it with `signals_ready()`"
             );
+        }
+    }
+
+    /// `play` has returned, or panicked.
+    fn returned(&self, result: Result<(), Fault>) {
+        match result {
+            // Relaxed, because the conductor reads it only after the last lease has told it of the end.
+            Ok(()) => self.returned_ok.store(true, Ordering::Relaxed),
+            Err(fault) => self.with_account(|account| account.fault = Some(fault)),
+        }
+        self.stop.release();
+        if self.live.load(Ordering::Relaxed) > 1 {
+            self.link.notify(Notice::Leaving { part: self.part, run: self.id });
         }
     }
 
@@ -214,23 +224,26 @@ impl Run {
     fn with_account<T>(&self, change: impl FnOnce(&mut Account) -> T) -> T {
         change(self.account.lock().get_or_insert_default())
     }
-
-    fn panicked(&self, task: Option<Arc<str>>, panic: Panic) {
-        self.with_account(|account| account.other_panics.push((task, panic)));
-    }
 }
 
 /// The right of one task to count as a part of its run. When the last is dropped the run is gone.
 #[derive(Debug)]
-struct Lease {
+pub(crate) struct Lease {
     run: Arc<Run>,
+    /// The name of a spawned task; `None` for the player itself.
+    task: Option<Arc<str>>,
 }
 
 impl Lease {
-    fn new(run: &Arc<Run>) -> Self {
+    fn new(run: &Arc<Run>, task: Option<Arc<str>>) -> Self {
         // Relaxed, because whoever adds a lease holds one, or is the conductor that has not started the run yet.
         run.live.fetch_add(1, Ordering::Relaxed);
-        Self { run: run.clone() }
+        Self { run: run.clone(), task }
+    }
+
+    /// Keeps a panic that `play`'s result does not tell of.
+    fn panicked(&self, panic: Panic) {
+        self.run.with_account(|account| account.other_panics.push((self.task.clone(), panic)));
     }
 }
 
@@ -244,112 +257,90 @@ impl Drop for Lease {
     }
 }
 
-/// The body of a player's task.
-async fn perform(player: Arc<dyn DynPlayer>, lease: Lease) {
-    let run = &lease.run;
-    let outcome = match catch(|| player.play(Context { run: run.clone() })) {
-        Ok(play) => Playing { work: Guarded::new(play, None), run, begun: false }.await,
-        Err(panic) => Err(panic),
-    };
-    let result = match outcome {
-        Ok(returned) => returned.map_err(Fault::Error),
-        Err(panic) => Err(Fault::Panic(panic)),
-    };
-    match result {
-        // Relaxed, because the conductor reads it only after the lease has told it of the end.
-        Ok(()) => run.returned_ok.store(true, Ordering::Relaxed),
-        Err(fault) => run.with_account(|account| account.fault = Some(fault)),
-    }
-    run.stop.release();
-    if run.live.load(Ordering::Relaxed) > 1 {
-        run.link.notify(Notice::Leaving { part: run.part, run: run.id });
-    }
-}
-
-/// User code that is polled and dropped under guard.
-struct Guarded<'a, T> {
-    work: Option<BoxFuture<'a, T>>,
-    /// The name of a spawned task; `None` for the player itself.
-    name: Option<Arc<str>>,
-}
-
-impl<'a, T> Guarded<'a, T> {
-    fn new(work: BoxFuture<'a, T>, name: Option<Arc<str>>) -> Self {
-        Self { work: Some(work), name }
-    }
-
-    /// Polls, and drops the work when it is done.
-    fn poll(&mut self, cx: &mut TaskContext<'_>, run: &Run) -> Poll<Result<T, Panic>> {
-        let Some(work) = &mut self.work else { return Poll::Pending };
-        let result = match catch(|| work.as_mut().poll(cx)) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(value)) => Ok(value),
-            Err(panic) => Err(panic),
+/// The task of a player.
+///
+/// `play` is called here, in the task's first poll, so that nothing of the player runs in the control loop.
+#[expect(clippy::manual_async_fn, reason = "an `async fn` would hold its arguments twice, in each of many tasks")]
+pub(crate) fn perform<P: Player>(player: Arc<P>, lease: Lease) -> impl Future<Output = ()> + Send {
+    async move {
+        let mut playing = pin!(Guarded { work: None, lease, begun: false });
+        // The future is made where it stays: on the way through a variable the task would hold it twice.
+        let call = || {
+            let mut playing = playing.as_mut().project();
+            let cx = Context { run: playing.lease.run.clone() };
+            playing.work.set(Some(player.play(cx)));
         };
-        self.discard(run);
-        Poll::Ready(result)
-    }
-
-    fn discard(&mut self, run: &Run) {
-        if let Some(work) = self.work.take()
-            && let Err(panic) = catch(|| drop(work))
-        {
-            run.panicked(self.name.clone(), panic);
+        if let Err(panic) = catch(call) {
+            return playing.lease.run.returned(Err(Fault::Panic(panic)));
         }
-    }
-}
-
-/// A player being played.
-struct Playing<'a> {
-    work: Guarded<'a, Result<(), BoxError>>,
-    run: &'a Run,
-    begun: bool,
-}
-
-impl Future for Playing<'_> {
-    type Output = Result<Result<(), BoxError>, Panic>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let polled = this.work.poll(cx, this.run);
-        if polled.is_pending() && !std::mem::replace(&mut this.begun, true) {
-            this.run.has_begun();
-        }
-        polled
-    }
-}
-
-impl Drop for Playing<'_> {
-    fn drop(&mut self) {
-        self.work.discard(self.run);
+        let result = match playing.as_mut().await {
+            Ok(returned) => returned.map_err(|error| Fault::Error(error.into())),
+            Err(panic) => Err(Fault::Panic(panic)),
+        };
+        playing.lease.run.returned(result);
     }
 }
 
 /// A task that a player has spawned.
-struct Spawned<T> {
-    work: Guarded<'static, T>,
-    lease: Lease,
-}
-
-impl<T> Future for Spawned<T> {
-    type Output = T;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<T> {
-        let this = &mut *self;
-        match ready!(this.work.poll(cx, &this.lease.run)) {
-            Ok(value) => Poll::Ready(value),
-            Err(panic) => {
-                let message = panic.to_string();
-                this.lease.run.panicked(this.work.name.clone(), panic);
-                // Whoever awaits the handle learns of the panic too; the hook has already spoken, so it is not called again.
-                std::panic::resume_unwind(Box::new(message))
-            }
+async fn assist<T>(work: impl Future<Output = T>, lease: Lease) -> T {
+    let mut working = pin!(Guarded { work: Some(work), lease, begun: true });
+    match working.as_mut().await {
+        Ok(value) => value,
+        Err(panic) => {
+            let message = panic.to_string();
+            working.lease.panicked(panic);
+            // Whoever awaits the handle learns of the panic too; the hook has already spoken, so it is not called again.
+            std::panic::resume_unwind(Box::new(message))
         }
     }
 }
 
-impl<T> Drop for Spawned<T> {
-    fn drop(&mut self) {
-        self.work.discard(&self.lease.run);
+pin_project! {
+    /// User code that is polled and dropped under guard.
+    struct Guarded<F> {
+        #[pin]
+        work: Option<F>,
+        // Whether the first poll is past, or does not matter.
+        begun: bool,
+        // Dropped last: it tells the conductor that the rest is gone.
+        lease: Lease,
+    }
+
+    impl<F> PinnedDrop for Guarded<F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.discard();
+        }
+    }
+}
+
+impl<F> Guarded<F> {
+    fn discard(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        if this.work.is_some()
+            && let Err(panic) = catch(|| this.work.set(None))
+        {
+            this.lease.panicked(panic);
+        }
+    }
+}
+
+impl<F: Future> Future for Guarded<F> {
+    type Output = Result<F::Output, Panic>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let this = self.as_mut().project();
+        let Some(work) = this.work.as_pin_mut() else { return Poll::Pending };
+        let result = match catch(|| work.poll(cx)) {
+            Ok(Poll::Pending) => {
+                if !std::mem::replace(this.begun, true) {
+                    this.lease.run.has_begun();
+                }
+                return Poll::Pending;
+            }
+            Ok(Poll::Ready(value)) => Ok(value),
+            Err(panic) => Err(panic),
+        };
+        self.discard();
+        Poll::Ready(result)
     }
 }

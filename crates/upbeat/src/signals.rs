@@ -99,7 +99,9 @@ fn dispatch(signal: Signal) {
     match signal.0 {
         SIGHUP => {
             tracing::info!("SIGHUP: reload requested");
-            playing.iter().for_each(|control| control.tree().reload());
+            for control in &playing {
+                control.tree().reload();
+            }
         }
         SIGUSR1 => {
             for control in &playing {

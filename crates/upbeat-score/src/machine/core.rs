@@ -12,9 +12,12 @@ use super::{
     stopping::Phase,
     types::{Action, AddError, End, Event, Moment, PartId, RemoveError, State, StopWhy, Why},
 };
-use crate::{Budget, Condition, Fault, PartSpec, SETTLE, Score, ScoreError, Strategy, check};
+use crate::{Budget, Condition, Fault, PartSpec, SETTLE, Score, ScoreError, Strategy, Warning, check};
 
 const CONDITIONS: [Condition; 3] = [Condition::Started, Condition::Ready, Condition::Finished];
+
+/// How many parts are started or told to stop at once. Many more would keep the driver from hearing what came of them.
+const STEP: usize = 1024;
 
 /// The timer that belongs to no part: the end of the lame duck period, of the whole stop, or of a common restart's delay.
 const COMMON: u32 = u32::MAX;
@@ -42,7 +45,10 @@ pub struct Machine {
     pub(super) pending: Option<(Why, Option<Budget>)>,
     /// All parts are restarted together: none starts before this time, nor before all are gone.
     pub(super) together: Option<Moment>,
+    /// Also has those of states that have passed.
     timers: BinaryHeap<Reverse<(Moment, u32)>>,
+    /// About how many of `timers` are of states that have passed.
+    stale: usize,
     pub(super) rng: fastrand::Rng,
     next_run: u64,
     /// How many parts are not over.
@@ -56,6 +62,9 @@ pub struct Machine {
     /// Parts that may be started or told to stop, once it is clear that no stop of everything follows from the same event.
     due: VecDeque<u32>,
     pub(super) actions: Vec<Action>,
+    warnings: Vec<Warning>,
+    /// For each part, how long those that stop after it need. Empty while nothing stops, or nothing depends on anything.
+    pub(super) reserves: Vec<Duration>,
 }
 
 impl Machine {
@@ -65,7 +74,9 @@ impl Machine {
     ///
     /// As [`Score::check`].
     pub fn new(score: &Score, seed: u64) -> Result<Self, ScoreError> {
-        let edges = score.resolve()?.edges;
+        let resolved = score.resolve()?;
+        let warnings = score.warnings(&score.longest_stop(&resolved));
+        let edges = resolved.edges;
         let mut machine = Self {
             slots: Vec::with_capacity(edges.len()),
             by_name: HashMap::with_capacity(edges.len()),
@@ -79,6 +90,7 @@ impl Machine {
             pending: None,
             together: None,
             timers: BinaryHeap::new(),
+            stale: 0,
             rng: fastrand::Rng::with_seed(seed),
             next_run: 0,
             open: edges.len(),
@@ -87,6 +99,8 @@ impl Machine {
             work: Vec::new(),
             due: VecDeque::new(),
             actions: Vec::new(),
+            warnings,
+            reserves: Vec::new(),
         };
         for (i, (spec, after)) in score.parts.iter().zip(edges).enumerate() {
             machine.by_name.insert(spec.name.clone(), id(i).0);
@@ -127,8 +141,10 @@ impl Machine {
                 {
                     self.change(i, |slot| {
                         slot.enter(State::Ready, None, now);
-                        slot.ready_at = Some(now);
                         slot.was_ready = true;
+                        if let Some(restarter) = &mut slot.restarter {
+                            restarter.ready_at = Some(now);
+                        }
                     });
                 }
             }
@@ -163,6 +179,21 @@ impl Machine {
 
     /// When [`Event::Tick`] is due at the latest; `None` while only events can change anything.
     pub fn next_wakeup(&mut self) -> Option<Moment> {
+        if !self.due.is_empty() {
+            return Some(Moment::ZERO);
+        }
+        self.next_timer()
+    }
+
+    fn next_timer(&mut self) -> Option<Moment> {
+        // Most parts are ready long before their timer: so that those timers do not pile up, they are cleared out now and then.
+        if self.stale > 64 && self.stale > self.timers.len() / 2 {
+            let mut timers = std::mem::take(&mut self.timers);
+            timers.retain(|Reverse((at, i))| self.is_set(*at, *i));
+            timers.shrink_to(1024);
+            self.timers = timers;
+            self.stale = 0;
+        }
         while let Some(&Reverse((at, i))) = self.timers.peek() {
             if self.is_set(at, i) {
                 return Some(at);
@@ -238,6 +269,11 @@ impl Machine {
         }
         self.follow_up(now);
         Ok(std::mem::take(&mut self.actions))
+    }
+
+    /// What is allowed in the score but hardly intended, as [`Plan::warnings`](crate::Plan::warnings).
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     /// The part of that name.
@@ -333,10 +369,11 @@ impl Machine {
         self.live = self.live + usize::from(slot.state.is_live()) - usize::from(live);
         self.open = self.open + usize::from(over) - usize::from(is_over);
         self.unready = self.unready + usize::from(ready) - usize::from(slot.is_as_ready_as_it_gets());
-        if let Some(at) = slot.timer
-            && slot.timer != timer
-        {
-            self.timers.push(Reverse((at, id(i).0)));
+        if slot.timer != timer {
+            self.stale += usize::from(timer.is_some());
+            if let Some(at) = slot.timer {
+                self.timers.push(Reverse((at, id(i).0)));
+            }
         }
         self.work.push(id(i).0);
 
@@ -377,6 +414,7 @@ impl Machine {
 
     /// Works off everything that follows from what has changed.
     fn follow_up(&mut self, now: Moment) {
+        let mut steps = 0;
         loop {
             if let Some(i) = self.work.pop() {
                 self.advance(i as usize, now);
@@ -385,7 +423,10 @@ impl Machine {
             } else if self.live == 0 && self.together.is_some_and(|at| at <= now) {
                 self.together = None;
                 self.look_at_all();
-            } else if let Some(i) = self.due.pop_front() {
+            } else if steps < STEP
+                && let Some(i) = self.due.pop_front()
+            {
+                steps += 1;
                 let i = i as usize;
                 if self.may_start(i) {
                     self.start(i, now);
@@ -407,7 +448,7 @@ impl Machine {
     fn advance(&mut self, i: usize, now: Moment) {
         let slot = &self.slots[i];
         match slot.state {
-            State::Waiting | State::Backoff(_) if slot.goal == Goal::End => {
+            State::Waiting | State::Backoff if slot.goal == Goal::End => {
                 let end = match (self.broken_dependency(i), slot.runs) {
                     (because @ Some(_), _) | (because, 0) => End::NeverStarted { because },
                     _ => End::Stopped,
@@ -457,7 +498,9 @@ impl Machine {
             attempt = slot.runs;
             slot.run = run;
             slot.runs += 1;
-            slot.ready_at = None;
+            if let Some(restarter) = &mut slot.restarter {
+                restarter.ready_at = None;
+            }
             slot.too_late = false;
             slot.aborted = None;
         });
@@ -467,7 +510,9 @@ impl Machine {
     /// Asks the run of part `i` to stop.
     pub(super) fn tell(&mut self, i: usize, now: Moment) {
         let deadline = self.stop_deadline(i, now);
-        self.change(i, |slot| slot.enter(State::Stopping, Some(deadline), now));
+        // The timer of the whole does for the many that have no budget of their own.
+        let timer = (self.phase.timer() != Some(deadline)).then_some(deadline);
+        self.change(i, |slot| slot.enter(State::Stopping, timer, now));
         let slot = &self.slots[i];
         self.actions.push(Action::Stop { part: id(i), run: slot.run, deadline, why: slot.why });
     }
@@ -485,7 +530,7 @@ impl Machine {
     }
 
     fn fire_timers(&mut self, now: Moment) {
-        while let Some(at) = self.next_wakeup()
+        while let Some(at) = self.next_timer()
             && at <= now
         {
             let Some(Reverse((_, i))) = self.timers.pop() else { break };
@@ -498,7 +543,7 @@ impl Machine {
                 State::Starting => self.not_ready_in_time(i, now),
                 State::Stopping => self.abort(i, End::Overran, now),
                 State::Aborting => self.leak(i, now),
-                State::Backoff(_) => self.change(i, |slot| slot.enter(State::Waiting, None, now)),
+                State::Backoff => self.change(i, |slot| slot.enter(State::Waiting, None, now)),
                 State::Waiting | State::Ready | State::Over(_) => self.slots[i].timer = None,
             }
         }

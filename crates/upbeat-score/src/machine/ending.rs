@@ -1,14 +1,15 @@
 //! What the end of a run means: whether it was wanted, whether another run follows, and what becomes of the others.
 
-use std::time::Duration;
-
 use super::{
     core::Machine,
     slot::{Goal, id},
     stopping::Phase,
     types::{Action, End, Ended, Moment, State, StopWhy, Why},
 };
-use crate::{Kind, Restart, Strategy, restart::Restarter};
+use crate::{
+    Kind, Strategy,
+    restart::{Policy, Restarter},
+};
 
 impl Machine {
     /// The current run of part `i` is gone.
@@ -24,16 +25,17 @@ impl Machine {
         let end = self.judge(i, how);
         match self.slots[i].goal {
             Goal::End => self.over(i, end, now),
-            Goal::Again => self.again(i, now),
+            Goal::Again => {
+                let not_before = self.slots[i].restarter.as_mut().and_then(|restarter| restarter.not_before.take());
+                self.again(i, not_before.unwrap_or(now), now);
+            }
             Goal::Play => {
                 if how == Ended::RestartMe && self.slots[i].restarter.is_none() {
-                    let policy = Restart::never().at_most(5).within(Duration::from_mins(1));
-                    self.slots[i].restarter = Some(Box::new(Restarter::new(policy)));
+                    self.slots[i].restarter = Some(Box::new(Restarter::new(Policy::when_it_asks())));
                 }
                 let wanted = how == Ended::RestartMe || self.slots[i].wants_restart(end);
                 if let Some(at) = self.decide_restart(i, wanted, now) {
-                    self.slots[i].not_before = at;
-                    self.again(i, now);
+                    self.again(i, at, now);
                 } else {
                     if !end.is_clean() {
                         self.fail_for_good(i, now);
@@ -66,8 +68,7 @@ impl Machine {
             return None;
         }
         let slot = &mut self.slots[i];
-        let healthy_for = slot.ready_at.map(|at| now.saturating_sub(at));
-        let at = now.saturating_add(slot.restarter.as_mut()?.next(now, healthy_for, &mut self.rng)?);
+        let at = now.saturating_add(slot.restarter.as_mut()?.next(now, &mut self.rng)?);
         match self.strategy {
             Strategy::OneForOne => {}
             Strategy::RestForOne => {
@@ -112,11 +113,11 @@ impl Machine {
     }
 
     /// Part `i`, whose run is gone, waits for its next.
-    fn again(&mut self, i: usize, now: Moment) {
+    fn again(&mut self, i: usize, not_before: Moment, now: Moment) {
         self.change(i, |slot| {
             slot.goal = Goal::Play;
-            if slot.not_before > now {
-                slot.enter(State::Backoff(slot.not_before), Some(slot.not_before), now);
+            if not_before > now {
+                slot.enter(State::Backoff, Some(not_before), now);
             } else {
                 slot.enter(State::Waiting, None, now);
             }
@@ -127,11 +128,9 @@ impl Machine {
         if self.phase != Phase::Playing || self.pending.is_some() || self.slots[i].removing {
             return;
         }
-        let slot = &mut self.slots[i];
-        slot.not_before = now;
-        match slot.state {
+        match self.slots[i].state {
             State::Over(End::Leaked) | State::Waiting => {}
-            State::Over(_) | State::Backoff(_) => self.again(i, now),
+            State::Over(_) | State::Backoff => self.again(i, now, now),
             _ => self.aim(i, Goal::Again, StopWhy::Restart),
         }
     }
@@ -146,7 +145,9 @@ impl Machine {
         self.slots[i].too_late = true;
         let wanted = self.slots[i].wants_restart(End::NotReady);
         if let Some(at) = self.decide_restart(i, wanted, now) {
-            self.slots[i].not_before = at;
+            if let Some(restarter) = &mut self.slots[i].restarter {
+                restarter.not_before = Some(at);
+            }
             self.aim(i, Goal::Again, StopWhy::NotReady);
         } else {
             self.fail_for_good(i, now);

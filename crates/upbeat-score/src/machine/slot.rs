@@ -44,29 +44,19 @@ pub(super) struct Slot {
     pub(super) why: StopWhy,
     /// Set when this part's state must not last; the one timer that its state needs.
     pub(super) timer: Option<Moment>,
-    /// Not before this time may the next run start.
-    pub(super) not_before: Moment,
     pub(super) run: u64,
     /// How many runs have been started.
     pub(super) runs: u32,
-    /// When the current run became ready.
-    pub(super) ready_at: Option<Moment>,
     /// Whether any run was ever ready.
     pub(super) was_ready: bool,
     /// How the current run will be judged, whatever it returns: it was not ready in time.
     pub(super) too_late: bool,
     /// Whether the current run was aborted, and whether because everything was.
     pub(super) aborted: Option<End>,
-    /// How long those that stop after this part need, for planning its stop.
-    pub(super) reserve: Duration,
 }
 
 impl Slot {
     pub(super) fn new(spec: &PartSpec, after: Box<[Edge]>, now: Moment) -> Self {
-        let restarter = match spec.restart.when() {
-            RestartWhen::Never => None,
-            _ => Some(Box::new(Restarter::new(spec.restart.clone()))),
-        };
         Self {
             name: spec.name.clone(),
             kind: spec.kind,
@@ -76,7 +66,7 @@ impl Slot {
             removing: false,
             ready_within: spec.ready_within,
             stop_within: spec.stop_within,
-            restarter,
+            restarter: spec.restart.restarter(),
             after,
             dependents: Vec::new(),
             unmet: 0,
@@ -86,14 +76,11 @@ impl Slot {
             goal: Goal::Play,
             why: StopWhy::All,
             timer: None,
-            not_before: now,
             run: 0,
             runs: 0,
-            ready_at: None,
             was_ready: false,
             too_late: false,
             aborted: None,
-            reserve: Duration::ZERO,
         }
     }
 

@@ -69,7 +69,7 @@ impl Machine {
             self.phase = Phase::LameDuck { until, deadline };
             self.wake_at(until);
             for i in 0..self.slots.len() {
-                if matches!(self.slots[i].state, State::Waiting | State::Backoff(_)) {
+                if matches!(self.slots[i].state, State::Waiting | State::Backoff) {
                     self.aim(i, Goal::End, StopWhy::All);
                 }
             }
@@ -94,28 +94,25 @@ impl Machine {
     ///
     /// A part without a budget of its own counts for a tenth of the whole.
     fn plan_reserves(&mut self, whole: Duration) {
+        self.reserves.clear();
         if self.slots.iter().all(|slot| slot.after.is_empty()) {
             return;
         }
+        self.reserves.resize(self.slots.len(), Duration::ZERO);
         let mut unplanned: Vec<usize> = self.slots.iter().map(|slot| slot.after.len()).collect();
         let mut planned: Vec<usize> = (0..unplanned.len()).filter(|&i| unplanned[i] == 0).collect();
-        for slot in &mut self.slots {
-            slot.reserve = Duration::ZERO;
-        }
         while let Some(i) = planned.pop() {
             let slot = &self.slots[i];
             let own = if slot.is_over() { Duration::ZERO } else { slot.stop_within.unwrap_or(whole / 10) };
-            let reserve = slot.reserve + own;
-            let dependents = std::mem::take(&mut self.slots[i].dependents);
-            for &(to, _) in &dependents {
+            let reserve = self.reserves[i] + own;
+            for &(to, _) in &slot.dependents {
                 let to = to as usize;
-                self.slots[to].reserve = self.slots[to].reserve.max(reserve);
+                self.reserves[to] = self.reserves[to].max(reserve);
                 unplanned[to] -= 1;
                 if unplanned[to] == 0 {
                     planned.push(to);
                 }
             }
-            self.slots[i].dependents = dependents;
         }
     }
 
@@ -125,7 +122,8 @@ impl Machine {
         let time = match self.phase {
             Phase::Stopping { deadline } => {
                 let left = deadline.saturating_sub(now);
-                let fair = left.saturating_sub(slot.reserve.min(left / 2));
+                let reserve = self.reserves.get(i).copied().unwrap_or_default();
+                let fair = left.saturating_sub(reserve.min(left / 2));
                 slot.stop_within.map_or(fair, |own| own.min(fair))
             }
             Phase::LameDuck { deadline, .. } => {

@@ -171,8 +171,8 @@ pub enum State {
     Stopping,
     /// Its run was aborted and is not gone.
     Aborting,
-    /// Its run has ended; the next may start at this time.
-    Backoff(Moment),
+    /// Its run has ended; the next starts later.
+    Backoff,
     /// It is over.
     Over(End),
 }
