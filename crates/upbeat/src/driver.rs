@@ -14,7 +14,7 @@ use crate::{
     Context, Part,
     error::HandleError,
     player::{DynPlayer, RestartMe},
-    report::{Cause, Failure, Outcome, PlayerReport, StopCause, chain},
+    report::{Cause, Failure, Outcome, PlayerReport, StopCause, chain, human},
     run::{Account, Fault, Run},
     shared::{Notice, Record, Request, Shared, Stage},
     stop::Stopping,
@@ -268,7 +268,7 @@ impl Driver<'_> {
         }
         if !self.said_ready && stage.machine.all_ready() {
             self.said_ready = true;
-            tracing::info!(player = %self.shared.path, "ready after {:.1?}", now);
+            tracing::info!(player = %self.shared.path, "all ready after {}", human(now));
             if let Some(parent) = self.parent {
                 parent.ready();
             }
@@ -289,7 +289,7 @@ impl Driver<'_> {
                     let record = stage.record(part);
                     let why = record.last_failure().unwrap_or_else(|| "it ended".to_owned());
                     let after = at.saturating_sub(now);
-                    tracing::warn!(player = %record.path, "restarting in {after:.1?}: {why}");
+                    tracing::warn!(player = %record.path, "restarting in {}: {why}", human(after));
                 }
                 Action::Over { part, end } => stage.over(part, end),
                 Action::Finished => finished = true,

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use upbeat_score::{End, State as Score};
 
 use crate::{
-    report::StopCause,
+    report::{StopCause, human},
     shared::{Shared, Stage},
     tree::Tree,
 };
@@ -135,7 +135,7 @@ impl fmt::Display for Snapshot {
         write!(f, "{}: {}", self.name, self.not_ready().unwrap_or_else(|| "ready".into()))?;
         let width = self.players.iter().map(|player| player.path.chars().count()).max().unwrap_or(0).min(40);
         for player in &self.players {
-            write!(f, "\n  {:width$}  {} for {:.1?}", player.path, player.state, player.since)?;
+            write!(f, "\n  {:width$}  {} for {}", player.path, player.state, human(player.since))?;
             if let Some(path) = &player.waits_for {
                 write!(f, ", waits for {path}")?;
             }

@@ -281,7 +281,7 @@ impl fmt::Display for Report {
             }
         }
         if let Some(took) = self.stop_took {
-            write!(f, " in {:.1?}", rounded(took))?;
+            write!(f, " in {}", human(took))?;
         }
         if let Some(signal) = self.forced_by {
             write!(f, ", aborted by a second {signal}")?;
@@ -291,9 +291,13 @@ impl fmt::Display for Report {
     }
 }
 
-/// To the millisecond: more digits say nothing.
-fn rounded(duration: Duration) -> Duration {
-    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+/// A duration as people read it: milliseconds below a second, tenths of seconds above.
+pub(crate) fn human(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        format!("{} ms", time.as_millis())
+    } else {
+        format!("{:.1} s", time.as_secs_f64())
+    }
 }
 
 impl PlayerReport {

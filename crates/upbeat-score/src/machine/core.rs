@@ -360,12 +360,12 @@ impl Machine {
     /// The one place where a part changes: keeps all counters that depend on it, and notes who has to be looked at again.
     pub(super) fn change(&mut self, i: usize, change: impl FnOnce(&mut Slot)) {
         let slot = &mut self.slots[i];
-        let (timer, live, blocking, over) = (slot.timer, slot.state.is_live(), slot.is_blocking(), slot.is_over());
+        let (timer, live, over) = (slot.timer, slot.state.is_live(), slot.is_over());
         let ready = slot.is_as_ready_as_it_gets();
         let held = CONDITIONS.map(|condition| slot.holds(condition));
         change(slot);
         let holds = CONDITIONS.map(|condition| slot.holds(condition));
-        let (is_blocking, is_over) = (slot.is_blocking(), slot.is_over());
+        let is_over = slot.is_over();
         self.live = self.live + usize::from(slot.state.is_live()) - usize::from(live);
         self.open = self.open + usize::from(over) - usize::from(is_over);
         self.unready = self.unready + usize::from(ready) - usize::from(slot.is_as_ready_as_it_gets());
@@ -377,17 +377,7 @@ impl Machine {
         }
         self.work.push(id(i).0);
 
-        if blocking != is_blocking {
-            let after = std::mem::take(&mut self.slots[i].after);
-            for &(to, _) in &after {
-                let blockers = &mut self.slots[to as usize].blockers;
-                *blockers = *blockers + u32::from(is_blocking) - u32::from(blocking);
-                if *blockers == 0 {
-                    self.work.push(to);
-                }
-            }
-            self.slots[i].after = after;
-        }
+        self.count_blocking(i);
         if held != holds || over != is_over {
             let dependents = std::mem::take(&mut self.slots[i].dependents);
             for &(to, condition) in &dependents {
@@ -396,6 +386,27 @@ impl Machine {
                 self.work.push(to);
             }
             self.slots[i].dependents = dependents;
+        }
+    }
+
+    /// Keeps the count of blockers of those that part `i` depends on, and of those that these depend on where they are not there themselves.
+    fn count_blocking(&mut self, i: usize) {
+        let mut open = vec![i];
+        while let Some(i) = open.pop() {
+            let is_blocking = self.slots[i].is_blocking();
+            if std::mem::replace(&mut self.slots[i].blocking, is_blocking) == is_blocking {
+                continue;
+            }
+            let after = std::mem::take(&mut self.slots[i].after);
+            for &(to, _) in &after {
+                let dependency = &mut self.slots[to as usize];
+                dependency.blockers = dependency.blockers + u32::from(is_blocking) - u32::from(!is_blocking);
+                if dependency.blockers == 0 {
+                    self.work.push(to);
+                }
+                open.push(to as usize);
+            }
+            self.slots[i].after = after;
         }
     }
 

@@ -35,8 +35,10 @@ pub(super) struct Slot {
     pub(super) dependents: Vec<Edge>,
     /// How many of `after` do not hold.
     pub(super) unmet: u32,
-    /// How many of `dependents` are live and on their way out.
+    /// How many of `dependents` [are blocking](Slot::is_blocking).
     pub(super) blockers: u32,
+    /// Whether this part is counted as blocking.
+    pub(super) blocking: bool,
 
     pub(super) state: State,
     pub(super) since: Moment,
@@ -71,6 +73,7 @@ impl Slot {
             dependents: Vec::new(),
             unmet: 0,
             blockers: 0,
+            blocking: false,
             state: State::Waiting,
             since: now,
             goal: Goal::Play,
@@ -112,9 +115,10 @@ impl Slot {
         matches!(self.state, State::Over(end) if !end.is_clean())
     }
 
-    /// Whether those that this part depends on have to wait for its end.
+    /// Whether those that this part depends on have to wait before they stop: for its end, or, where it is not there, for those
+    /// that it would have to wait for itself.
     pub(super) fn is_blocking(&self) -> bool {
-        self.state.is_live() && self.goal != Goal::Play
+        if self.state.is_live() { self.goal != Goal::Play } else { self.blockers > 0 }
     }
 
     /// Whether `condition` holds for those that start after this part.

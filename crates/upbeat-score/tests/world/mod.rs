@@ -336,9 +336,8 @@ impl World {
             why == StopWhy::All && !self.aborted && self.whole_deadline.is_some_and(|deadline| self.now < deadline);
         if in_order {
             for (dependent, part) in &self.parts {
-                let depends = part.after.iter().any(|(on, _)| *on == name);
-                let given_up = part.end == Some(End::Leaked);
-                prop_assert!(!depends || part.live.is_none() || given_up, "{name} is stopped before {dependent}");
+                let gone = part.live.is_none() || part.end == Some(End::Leaked);
+                prop_assert!(gone || !self.depends(dependent, &name), "{name} is stopped before {dependent}");
             }
         }
         let part = self.parts.get_mut(&name).unwrap();
@@ -348,6 +347,12 @@ impl World {
             self.due.push(Reverse((self.now + after, Due::Ends(run, how as u8))));
         }
         Ok(())
+    }
+
+    /// Whether a part depends on another, directly or not.
+    fn depends(&self, part: &str, on: &str) -> bool {
+        let Some(part) = self.parts.get(part) else { return false };
+        part.after.iter().any(|(dependency, _)| dependency == on || self.depends(dependency, on))
     }
 
     fn over(&mut self, id: PartId, end: End) -> Check {

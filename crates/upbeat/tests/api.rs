@@ -1,0 +1,92 @@
+//! Promises that the compiler keeps: what may cross threads, what is a player, what the report looks like to machines.
+
+use std::sync::Arc;
+
+use upbeat::{
+    BoxError, Conductor, Context, Handle, HandleError, Overview, Part, Player, PlayerReport, Reloads, Report,
+    ScoreError, Snapshot, once, with,
+};
+
+fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}
+fn is_sent<T: Send>(_: &T) {}
+fn is_a_player(_: impl Player) {}
+
+#[test]
+fn the_public_types_cross_threads() {
+    crosses_threads::<Context>();
+    crosses_threads::<Conductor>();
+    crosses_threads::<Handle>();
+    crosses_threads::<HandleError>();
+    crosses_threads::<Overview>();
+    crosses_threads::<Part>();
+    crosses_threads::<PlayerReport>();
+    crosses_threads::<Reloads>();
+    crosses_threads::<Report>();
+    crosses_threads::<ScoreError>();
+    crosses_threads::<Snapshot>();
+    is_sent(&Conductor::new("shop").play_until(std::future::pending()));
+    is_sent(&Conductor::new("shop").play_until_signal());
+}
+
+#[test]
+fn functions_closures_and_shared_players_are_players_without_any_wrapper() {
+    async fn function(cx: Context) -> Result<(), std::io::Error> {
+        cx.stopping().await;
+        Ok(())
+    }
+    let captured = Arc::new(1);
+    is_a_player(function);
+    is_a_player(Arc::new(function));
+    is_a_player(async |cx: Context| -> anyhow::Result<()> {
+        cx.unless_stopping(std::future::pending::<()>()).await;
+        Ok(())
+    });
+    is_a_player({
+        let captured = captured.clone();
+        move |_: Context| {
+            let captured = captured.clone();
+            async move {
+                drop(captured);
+                Ok::<_, BoxError>(())
+            }
+        }
+    });
+    is_a_player(with(captured.clone(), async |_: Arc<i32>, _: Context| Ok::<_, BoxError>(())));
+    is_a_player(once(async move |_: Context| {
+        drop(captured);
+        Ok::<_, BoxError>(())
+    }));
+    is_a_player(Conductor::new("nested"));
+}
+
+#[cfg(feature = "serde")]
+#[tokio::test(start_paused = true)]
+async fn the_report_and_the_snapshot_are_json_for_machines() {
+    let says = async |cx: Context| {
+        cx.detail("listening", "127.0.0.1:80");
+        cx.stopping().await;
+        cx.cut("GET /slow");
+        Err::<(), _>(BoxError::from("flush failed"))
+    };
+    let shop = Conductor::new("shop").player("web", says);
+    let overview = shop.handle().overview();
+    let snapshot = std::sync::OnceLock::new();
+    let report = shop
+        .play_until(async {
+            overview.ready().await;
+            snapshot.set(serde_json::to_value(overview.snapshot()).unwrap()).unwrap();
+        })
+        .await;
+    let web = &snapshot.get().unwrap()["players"][0];
+    assert_eq!((&web["path"], &web["state"]), (&"shop/web".into(), &"ready".into()));
+    assert_eq!(web["details"]["listening"], "127.0.0.1:80");
+
+    let report = serde_json::to_value(&report).unwrap();
+    assert_eq!(
+        (&report["exit_code"], &report["cause"], &report["detail"]),
+        (&124.into(), &"stopped".into(), &"as asked".into())
+    );
+    let web = &report["players"][0];
+    assert_eq!((&web["outcome"], &web["failures"][0]["error"]), (&"failed".into(), &"flush failed".into()));
+    assert_eq!(web["cuts"][0], "GET /slow");
+}

@@ -1,0 +1,74 @@
+//! Players that say what they do, for tests.
+#![expect(dead_code, reason = "each test program uses a part of it")]
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use upbeat::{BoxError, Context, Player, with};
+
+pub(crate) const MS: Duration = Duration::from_millis(1);
+pub(crate) const S: Duration = Duration::from_secs(1);
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    pub(crate) fn add(&self, line: impl Into<String>) {
+        self.0.lock().unwrap().push(line.into());
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn count(&self, line: &str) -> usize {
+        self.lines().iter().filter(|known| *known == line).count()
+    }
+
+    /// Where a line stands.
+    pub(crate) fn at(&self, line: &str) -> usize {
+        let at = self.lines().iter().position(|known| known == line);
+        at.unwrap_or_else(|| panic!("{line:?} is not in {:?}", self.lines()))
+    }
+}
+
+/// Says `NAME up`, is ready after a while, says `NAME ready`, and after a while of stopping `NAME down`.
+pub(crate) fn polite(log: &Log, name: &'static str, ready_after: Duration, stops_after: Duration) -> impl Player {
+    with(log.clone(), move |log: Log, cx: Context| async move {
+        log.add(format!("{name} up"));
+        if cx.unless_stopping(tokio::time::sleep(ready_after)).await.is_some() {
+            log.add(format!("{name} ready"));
+            cx.ready();
+        }
+        cx.stopping().await;
+        log.add(format!("{name} told"));
+        tokio::time::sleep(stops_after).await;
+        log.add(format!("{name} down"));
+        Ok::<_, BoxError>(())
+    })
+}
+
+/// Fails after a while, if it is not asked to stop before.
+pub(crate) fn failing(after: Duration, message: &'static str) -> impl Player {
+    move |cx: Context| async move {
+        match cx.unless_stopping(tokio::time::sleep(after)).await {
+            Some(()) => Err(BoxError::from(message)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Never stops by itself, but can be aborted.
+pub(crate) async fn deaf(cx: Context) -> Result<(), BoxError> {
+    cx.ready();
+    std::future::pending().await
+}
+
+/// Waits for the stop.
+pub(crate) async fn idle(cx: Context) -> Result<(), BoxError> {
+    cx.stopping().await;
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Signals, on real processes: this program starts itself again as the process that gets them.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use upbeat::{BoxError, Conductor, Context, Part, Report, with};
+
+const CHILD: &str = "UPBEAT_TEST_CHILD";
+const SOON: Duration = Duration::from_secs(20);
+
+/// What the started process does.
+fn play(what: &str) -> Report {
+    let say = |line: &'static str| {
+        with(line, async |line: &'static str, cx: Context| {
+            println!("{line}");
+            cx.stopping().await;
+            println!("{line} stopping: {}", cx.stop_cause().unwrap());
+            Ok::<_, BoxError>(())
+        })
+    };
+    let deaf = async |_: Context| {
+        println!("up");
+        std::future::pending::<Result<(), BoxError>>().await
+    };
+    let spins = async |_: Context| -> Result<(), BoxError> {
+        println!("up");
+        loop {
+            std::hint::spin_loop();
+        }
+    };
+    let reloads = async |cx: Context| {
+        let mut reloads = cx.reloads();
+        println!("up");
+        while cx.unless_stopping(reloads.recv()).await.is_some() {
+            println!("reloaded");
+        }
+        Ok::<_, BoxError>(())
+    };
+    let conductor = Conductor::new("shop").stop_within(Duration::from_secs(600));
+    let conductor = match what {
+        "polite" => conductor.player("a", say("up")),
+        "deaf" => conductor.player("a", deaf),
+        "reloads" => conductor.player("a", reloads),
+        // Every worker is blocked: nothing asynchronous moves any more.
+        "hung" => conductor.player("a", spins).part(Part::new("b", spins).signals_ready()),
+        other => panic!("no such child: {other}"),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let report = runtime.block_on(async { tokio::spawn(conductor.play_until_signal()).await.unwrap() });
+    runtime.shutdown_background();
+    report
+}
+
+/// Not a test of its own: what the started process runs.
+#[test]
+fn child() {
+    if let Ok(what) = std::env::var(CHILD) {
+        let report = play(&what);
+        println!("{report}");
+        std::process::exit(report.exit_code().into());
+    }
+}
+
+struct Process {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn start(what: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["child", "--exact", "--nocapture"])
+            .env(CHILD, what)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, output }
+    }
+
+    /// Reads until a line contains this.
+    fn expect(&mut self, text: &str) {
+        let mut seen = String::new();
+        while self.output.read_line(&mut seen).unwrap() > 0 {
+            if seen.lines().last().is_some_and(|line| line.contains(text)) {
+                return;
+            }
+        }
+        panic!("{text:?} is not in the output:\n{seen}");
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+    }
+
+    fn exit_code(&mut self) -> Option<i32> {
+        self.wait().code()
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < SOON, "the process does not end");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_first_signal_stops_politely_and_the_player_learns_which_it_was() {
+    for (signal, name) in [("INT", "SIGINT"), ("TERM", "SIGTERM"), ("QUIT", "SIGQUIT")] {
+        let mut process = Process::start("polite");
+        process.expect("up");
+        process.signal(signal);
+        process.expect(&format!("up stopping: {name}"));
+        process.expect(&format!("shop: stopped ({name})"));
+        assert_eq!(process.exit_code(), Some(0));
+    }
+}
+
+#[test]
+fn the_second_signal_aborts_with_its_exit_code() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let mut process = Process::start("deaf");
+        process.expect("up");
+        process.signal("TERM");
+        process.signal(signal);
+        // Two of the same kind may arrive as one while the first is pending, so a further one makes sure of the second.
+        process.signal(signal);
+        assert_eq!(process.exit_code(), Some(code));
+    }
+}
+
+#[test]
+fn the_third_signal_exits_whatever_hangs() {
+    let mut process = Process::start("hung");
+    process.expect("up");
+    let begun = Instant::now();
+    while process.child.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < SOON, "the process does not end");
+        process.signal("INT");
+        std::thread::yield_now();
+    }
+    assert_eq!(process.exit_code(), Some(130));
+}
+
+#[test]
+fn hangup_is_a_request_to_reload() {
+    let mut process = Process::start("reloads");
+    process.expect("up");
+    process.signal("HUP");
+    process.expect("reloaded");
+    process.signal("TERM");
+    assert_eq!(process.exit_code(), Some(0));
+}
