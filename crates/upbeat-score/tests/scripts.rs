@@ -89,8 +89,14 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
+/// Enough cases to find every fault that was seeded on purpose; `PROPTEST_CASES` overrides it.
+fn config() -> ProptestConfig {
+    let config = ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases: 4000, ..config } }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn every_promise_holds_in_every_world(
