@@ -9,6 +9,7 @@ use crate::{
     Context, Handle, Part, Player, Report, Signal,
     control::Control,
     driver::{self, Played},
+    guard::Guard,
     player::DynPlayer,
     report::Cause,
     shared::{Link, Notice, Record, Shared, Stage},
@@ -161,6 +162,10 @@ impl Conductor {
     /// hangs. HUP is a [reload request](Context::reloads). USR1 prints what everybody is doing on the standard error. The
     /// handlers stay installed: a signal after the end exits at once.
     ///
+    /// The process always ends. If the stop does not, because every worker of the runtime is blocked, another thread says on the standard error
+    /// who is still there, and ends the process with [`OVERRAN`](crate::exit_code::OVERRAN) 1.5 s after the budget. And when something was killed,
+    /// which may keep the runtime from shutting down, `main` has one second left after this returns.
+    ///
     /// ```no_run
     /// # async fn worker(cx: upbeat::Context) -> Result<(), std::io::Error> { cx.stopping().await; Ok(()) }
     /// #[tokio::main]
@@ -177,12 +182,18 @@ impl Conductor {
     ///
     /// As [`play_until`](Conductor::play_until).
     pub async fn play_until_signal(self) -> Report {
-        let watch = match signals::watch(&self.control, &self.stop_signals) {
+        let tree = self.control.tree().clone();
+        let watched = signals::watch(&self.control, &self.stop_signals);
+        let guarded = Guard::new(self.score.stop_within, &tree).map(|guard| tree.set_guard(guard));
+        let watch = match watched.and_then(|watch| guarded.map(|()| watch)) {
             Ok(watch) => watch,
             Err(error) => return self.report(Played::nothing(Cause::NoSignals(error))),
         };
         let report = self.play_until(std::future::pending()).await;
         drop(watch);
+        if let Some(guard) = tree.take_guard() {
+            guard.over(&report);
+        }
         report
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use parking_lot::Mutex;
 
 use crate::{
-    Signal, StopCause,
+    Signal, StopCause, exit_code,
     shared::{Request, Shared},
     tree::Tree,
 };
@@ -85,6 +85,7 @@ impl Control {
             0 => self.stop(StopCause::Signal(signal)),
             1 => {
                 let _ = self.forced_by.set(signal);
+                self.tree.aborting(exit_code::forced_by(signal));
                 self.abort(StopCause::Signal(signal));
             }
             _ => return true,

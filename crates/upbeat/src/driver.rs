@@ -262,6 +262,9 @@ impl Driver<'_> {
                 Some(Why::AllDone) | None => StopCause::Done,
             };
             let cause = self.shared.cause.get_or_init(|| cause);
+            if self.parent.is_none() {
+                self.shared.link.tree.stopping();
+            }
             if !stage.machine.is_finished() {
                 tracing::info!(player = %self.shared.path, "stopping: {cause}");
             }

@@ -44,8 +44,8 @@
 //!
 //! # What does not
 //!
-//! - A future that never yields cannot be stopped, only left behind: it is reported as leaked. The runtime's own shutdown may
-//!   then hang on it; [`Report::exit_code`] with `std::process::exit` does not.
+//! - A future that never yields cannot be stopped, only left behind: it is reported as leaked. Where it could keep the process from ending,
+//!   [`Conductor::play_until_signal`] ends it from a thread of its own; [`Conductor::play_until`] does not.
 //! - Unix only: signals are those of Unix.
 //!
 //! # Features
@@ -58,6 +58,7 @@ mod control;
 mod driver;
 mod error;
 pub mod exit_code;
+mod guard;
 mod handle;
 mod overview;
 mod panic;

@@ -68,7 +68,7 @@ pub enum Cause {
     },
     /// The score has faults; nothing was started.
     BadScore(ScoreError),
-    /// The handlers of the signals could not be installed; nothing was started.
+    /// The threads that catch signals and guard the end could not be set up; nothing was started.
     NoSignals(io::Error),
 }
 
@@ -252,11 +252,16 @@ impl Report {
         match (&self.cause, self.forced_by) {
             (Cause::BadScore(_), _) => exit_code::BAD_SCORE,
             (_, Some(signal)) => exit_code::forced_by(signal),
-            _ if self.players.iter().any(PlayerReport::killed) => exit_code::OVERRAN,
+            _ if self.was_anything_killed() => exit_code::OVERRAN,
             (Cause::Failed { .. } | Cause::NoSignals(_), _) => exit_code::FAILED,
             _ if self.players.iter().any(|player| !player.is_clean() && !player.optional) => exit_code::FAILED,
             _ => exit_code::OK,
         }
+    }
+
+    /// Whether something was killed, cut off or left behind.
+    pub(crate) fn was_anything_killed(&self) -> bool {
+        self.players.iter().any(PlayerReport::killed)
     }
 
     /// The report about the player of this full path.

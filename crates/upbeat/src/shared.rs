@@ -89,7 +89,7 @@ impl Shared {
         if let Request::StopAll(cause) | Request::AbortAll(cause) = &request {
             // From now on nobody is told that all is ready, even before the control loop gets round to it.
             let _ = self.cause.set(cause.clone());
-            self.link.tree.changed();
+            self.link.tree.stopping();
         }
         self.link.notify(Notice::Request(Box::new(request)));
     }

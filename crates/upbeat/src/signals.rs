@@ -122,8 +122,12 @@ fn dispatch(signal: Signal) {
     }
 }
 
-/// The one place where the library ends the process: a third signal, or one after the end.
-#[expect(clippy::exit, reason = "whoever hangs may hang for ever, and the user has asked three times")]
 fn leave(signal: Signal) -> ! {
-    std::process::exit(exit_code::forced_by(signal).into())
+    leave_with(exit_code::forced_by(signal))
+}
+
+/// The one place where the library ends the process: on a third signal, on one after the end, and when the guard's patience is at its end.
+#[expect(clippy::exit, reason = "whoever hangs may hang for ever, and the process always ends")]
+pub(crate) fn leave_with(code: u8) -> ! {
+    std::process::exit(code.into())
 }

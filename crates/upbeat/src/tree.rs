@@ -8,7 +8,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::shared::Shared;
+use crate::{guard::Guard, shared::Shared};
 
 /// What all conductors that are nested in each other share.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(crate) struct Tree {
     changes: watch::Sender<u64>,
     /// The path of the outermost conductor.
     root: Arc<str>,
+    guard: Mutex<Option<Guard>>,
 }
 
 impl Tree {
@@ -29,6 +30,7 @@ impl Tree {
             reloads: watch::Sender::new(0),
             changes: watch::Sender::new(0),
             root,
+            guard: Mutex::new(None),
         })
     }
 
@@ -51,6 +53,29 @@ impl Tree {
 
     pub(crate) fn root_path(&self) -> &Arc<str> {
         &self.root
+    }
+
+    pub(crate) fn set_guard(&self, guard: Guard) {
+        *self.guard.lock() = Some(guard);
+    }
+
+    pub(crate) fn take_guard(&self) -> Option<Guard> {
+        self.guard.lock().take()
+    }
+
+    /// The outermost conductor begins to stop.
+    pub(crate) fn stopping(&self) {
+        if let Some(guard) = &*self.guard.lock() {
+            guard.stopping();
+        }
+        self.changed();
+    }
+
+    /// The outermost conductor aborts everything, because of a second signal.
+    pub(crate) fn aborting(&self, exit_code: u8) {
+        if let Some(guard) = &*self.guard.lock() {
+            guard.aborting(exit_code);
+        }
     }
 
     pub(crate) fn reload(&self) {

@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Log, MS, S, idle, polite};
+use common::{Log, MS, S, ZERO, idle, polite};
 use upbeat::{
     AddError, Backoff, BoxError, Conductor, Context, Handle, HandleError, Outcome, Part, Report, Restart, State,
 };
@@ -24,7 +24,7 @@ async fn parts_come_and_go_while_it_plays() {
     let shop = Conductor::new("shop").player("base", idle).player("shared", shared.clone());
     let (handle, playing) = playing(shop).await;
 
-    handle.add(Part::new("guest", polite(&log, "guest", 0 * S, S)).after("base")).await.unwrap();
+    handle.add(Part::new("guest", polite(&log, "guest", ZERO, S)).after("base")).await.unwrap();
     handle.overview().ready().await;
     let twice = handle.add(Part::new("guest", idle)).await.unwrap_err();
     assert!(matches!(&twice, HandleError::Refused { source: AddError::Faults { .. }, .. }), "{twice}");
@@ -35,7 +35,7 @@ async fn parts_come_and_go_while_it_plays() {
 
     let guest = handle.remove("shop/guest").await.unwrap();
     assert_eq!((guest.outcome, log.lines().last().unwrap().as_str()), (Outcome::Stopped, "guest down"));
-    handle.add(Part::new("guest", polite(&log, "second", 0 * S, S))).await.unwrap();
+    handle.add(Part::new("guest", polite(&log, "second", ZERO, S))).await.unwrap();
     handle.overview().wait_for(|now| now.player("shop/guest").is_some_and(|guest| guest.state == State::Ready)).await;
 
     handle.stop();
@@ -52,7 +52,7 @@ async fn parts_are_restarted_and_stopped_by_hand_at_any_depth() {
     let log = Log::default();
     let policy = Restart::always(Backoff::constant(MS));
     let inner = Conductor::new("x")
-        .part(Part::new("deep", polite(&log, "deep", 0 * S, S)).restart(policy))
+        .part(Part::new("deep", polite(&log, "deep", ZERO, S)).restart(policy))
         .player("other", idle);
     let (handle, playing) = playing(Conductor::new("shop").player("inner", inner)).await;
 
@@ -116,7 +116,7 @@ async fn an_abort_ends_everything_at_once() {
     let begun = tokio::time::Instant::now();
     handle.abort();
     let report = playing.await.unwrap();
-    assert_eq!(begun.elapsed(), 0 * S);
+    assert_eq!(begun.elapsed(), ZERO);
     assert_eq!(report.player("shop/deaf").unwrap().outcome, Outcome::Aborted);
     assert_eq!(report.exit_code(), upbeat::exit_code::OVERRAN);
 }

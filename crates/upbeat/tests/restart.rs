@@ -1,5 +1,7 @@
 //! Ends and restarts: who is started again, when, and how often.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::{
@@ -10,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use common::{Log, MS, S, failing, idle, polite};
+use common::{Log, MS, S, ZERO, failing, idle, polite};
 use tokio::time::Instant;
 use upbeat::{
     Backoff, BoxError, Cause, Conductor, Context, OnFailure, Outcome, Part, Player, Restart, RestartMe, Strategy, with,
@@ -131,13 +133,13 @@ async fn a_player_that_is_healthy_for_long_can_fail_for_ever() {
     let runs: Arc<AtomicU32> = Arc::default();
     let flaky = with(runs.clone(), async |runs: Arc<AtomicU32>, _: Context| {
         runs.fetch_add(1, Relaxed);
-        tokio::time::sleep(Duration::from_secs(3600)).await;
+        tokio::time::sleep(Duration::from_hours(1)).await;
         Err::<(), _>(BoxError::from("once an hour"))
     });
     let policy = Restart::on_failure(EVERY_SECOND).at_most(2).reset_after(60 * S);
     let report = Conductor::new("shop")
         .part(Part::new("flaky", flaky).restart(policy))
-        .play_until(tokio::time::sleep(Duration::from_secs(100 * 3600)))
+        .play_until(tokio::time::sleep(Duration::from_hours(100)))
         .await;
     assert_eq!(runs.load(Relaxed), 100);
     let flaky = report.player("shop/flaky").unwrap();
@@ -229,9 +231,9 @@ fn in_strategy(strategy: Strategy, log: &Log) -> Conductor {
     });
     Conductor::new("shop")
         .strategy(strategy)
-        .player("a", polite(log, "a", 0 * S, MS))
+        .player("a", polite(log, "a", ZERO, MS))
         .part(Part::new("b", crashes).after("a").restart(Restart::on_failure(EVERY_SECOND).at_most(3)))
-        .part(Part::new("c", polite(log, "c", 0 * S, MS)).after("b"))
+        .part(Part::new("c", polite(log, "c", ZERO, MS)).after("b"))
 }
 
 // 8: one-for-one, rest-for-one and one-for-all.

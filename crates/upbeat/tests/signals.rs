@@ -1,7 +1,14 @@
 //! Signals, on real processes: this program starts itself again as the process that gets them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::exit,
+    reason = "a test fails by panicking, and plays a program"
+)]
+
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -39,18 +46,30 @@ fn play(what: &str) -> Report {
         }
         Ok::<_, BoxError>(())
     };
-    let conductor = Conductor::new("shop").stop_within(Duration::from_secs(600));
+    let blocks = async |_: Context| -> Result<(), BoxError> {
+        println!("up");
+        tokio::task::spawn_blocking(|| {
+            loop {
+                std::thread::park();
+            }
+        })
+        .await?
+    };
+    let patience = if what.ends_with("briefly") { Duration::from_secs(1) } else { Duration::from_secs(600) };
+    let conductor = Conductor::new("shop").stop_within(patience);
     let conductor = match what {
         "polite" => conductor.player("a", say("up")),
         "deaf" => conductor.player("a", deaf),
         "reloads" => conductor.player("a", reloads),
         // Every worker is blocked: nothing asynchronous moves any more.
-        "hung" => conductor.player("a", spins).part(Part::new("b", spins).signals_ready()),
+        "hung" | "hung briefly" => conductor.player("a", spins).part(Part::new("b", spins).signals_ready()),
+        "blocks briefly" => conductor.player("a", blocks).player("polite", say("polite")),
         other => panic!("no such child: {other}"),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let report = runtime.block_on(async { tokio::spawn(conductor.play_until_signal()).await.unwrap() });
-    runtime.shutdown_background();
+    // As `#[tokio::main]` does, which waits for blocking tasks.
+    drop(runtime);
     report
 }
 
@@ -75,7 +94,7 @@ impl Process {
             .args(["child", "--exact", "--nocapture"])
             .env(CHILD, what)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -96,6 +115,13 @@ impl Process {
     fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+    }
+
+    /// What it has said on its standard error.
+    fn said(&mut self) -> String {
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        said
     }
 
     fn exit_code(&mut self) -> Option<i32> {
@@ -157,6 +183,29 @@ fn the_third_signal_exits_whatever_hangs() {
         std::thread::yield_now();
     }
     assert_eq!(process.exit_code(), Some(130));
+}
+
+// 17: every worker blocked: the process still ends, and says who is left.
+#[test]
+fn a_process_whose_every_worker_is_blocked_ends_and_names_who_is_left() {
+    let mut process = Process::start("hung briefly");
+    process.expect("up");
+    process.signal("TERM");
+    assert_eq!(process.exit_code(), Some(124));
+    let said = process.said();
+    assert!(said.contains("shop/a  ") && said.contains("shop/b  "), "{said}");
+}
+
+// 17: inside `spawn_blocking` that never returns.
+#[test]
+fn a_blocking_task_that_never_returns_does_not_keep_the_process() {
+    let mut process = Process::start("blocks briefly");
+    process.expect("up");
+    process.signal("TERM");
+    assert_eq!(process.exit_code(), Some(124));
+    let said = process.said();
+    assert!(said.contains("shop/a       overran"), "{said}");
+    assert!(said.contains("shop/polite  stopped"), "{said}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Log, MS, S, failing, idle, polite};
+use common::{Log, MS, S, ZERO, failing, idle, polite};
 use upbeat::{BoxError, Cause, Condition, Conductor, Context, Fault, OnFailure, Outcome, Part, StopCause, exit_code};
 
 fn server(log: &Log, name: &'static str) -> Part {
@@ -94,8 +94,7 @@ async fn a_part_declared_before_its_dependency_starts_after_it() {
     let log = Log::default();
     let shop = Conductor::new("shop").part(server(&log, "web").after("db")).part(server(&log, "db"));
     let handle = shop.handle();
-    let stop = async { handle.overview().ready().await };
-    assert!(shop.play_until(stop).await.is_clean());
+    assert!(shop.play_until(async { handle.overview().ready().await }).await.is_clean());
     assert!(log.at("db ready") < log.at("web up"));
     assert!(log.at("web down") < log.at("db told"));
 }
@@ -131,7 +130,7 @@ async fn a_stop_during_the_start_is_immediate() {
     let log = Log::default();
     let begun = tokio::time::Instant::now();
     let report = Conductor::new("shop")
-        .part(Part::new("a", polite(&log, "a", 1000 * S, 0 * S)).signals_ready().ready_within(2000 * S))
+        .part(Part::new("a", polite(&log, "a", 1000 * S, ZERO)).signals_ready().ready_within(2000 * S))
         .part(server(&log, "b").after("a"))
         .part(server(&log, "c").after("b"))
         .play_until(tokio::time::sleep(3 * S))
@@ -170,8 +169,8 @@ async fn conditions_started_ready_and_finished_are_waited_for() {
 async fn unrelated_parts_start_at_the_same_time() {
     let log = Log::default();
     let shop = Conductor::new("shop")
-        .part(Part::new("a", polite(&log, "a", 5 * S, 0 * S)).signals_ready())
-        .part(Part::new("b", polite(&log, "b", 5 * S, 0 * S)).signals_ready());
+        .part(Part::new("a", polite(&log, "a", 5 * S, ZERO)).signals_ready())
+        .part(Part::new("b", polite(&log, "b", 5 * S, ZERO)).signals_ready());
     let begun = tokio::time::Instant::now();
     let handle = shop.handle();
     assert!(shop.play_until(async { handle.overview().ready().await }).await.is_clean());

@@ -4,7 +4,7 @@ mod common;
 
 use std::{sync::Arc, time::Duration};
 
-use common::{Log, MS, S, deaf, failing, idle, polite};
+use common::{Log, MS, S, ZERO, deaf, failing, idle, polite};
 use tokio::time::Instant;
 use upbeat::{BoxError, Cause, Conductor, Context, Outcome, Part, Readiness, StopCause, exit_code, once};
 
@@ -77,10 +77,10 @@ async fn a_diamond_stops_in_reverse_and_its_middle_in_parallel() {
     });
     let begun = Instant::now();
     let report = Conductor::new("shop")
-        .part(Part::new("top", polite(&log, "top", 0 * S, S)).after("c").after("d"))
+        .part(Part::new("top", polite(&log, "top", ZERO, S)).after("c").after("d"))
         .part(Part::new("c", c).after("base"))
-        .part(Part::new("d", polite(&log, "d", 0 * S, S)).after("base"))
-        .player("base", polite(&log, "base", 0 * S, S))
+        .part(Part::new("d", polite(&log, "d", ZERO, S)).after("base"))
+        .player("base", polite(&log, "base", ZERO, S))
         .play_until(tokio::time::sleep(S))
         .await;
     assert_eq!(begun.elapsed().as_secs(), 4, "a second each, the middle at the same time");
@@ -101,7 +101,7 @@ where
 #[tokio::test(start_paused = true)]
 async fn a_hung_worker_is_killed_at_its_deadline_and_named_by_its_full_path() {
     let log = Log::default();
-    let inner = Conductor::new("x").player("hung", deaf).player("polite", polite(&log, "polite", 0 * S, S));
+    let inner = Conductor::new("x").player("hung", deaf).player("polite", polite(&log, "polite", ZERO, S));
     let middle = Conductor::new("y").player("inner", inner).player("other", idle);
     let begun = Instant::now();
     let report = Conductor::new("shop")
@@ -122,7 +122,7 @@ async fn a_hung_worker_is_killed_at_its_deadline_and_named_by_its_full_path() {
 async fn one_that_uses_up_its_time_leaves_some_to_those_that_stop_after_it() {
     let log = Log::default();
     let report = Conductor::new("shop")
-        .player("db", polite(&log, "db", 0 * S, 500 * MS))
+        .player("db", polite(&log, "db", ZERO, 500 * MS))
         .part(Part::new("hung", deaf).after("db"))
         .play_until(tokio::time::sleep(S))
         .await;
@@ -151,7 +151,7 @@ async fn each_part_may_have_a_deadline_of_its_own_and_sees_it() {
 async fn lame_duck_keeps_serving_but_not_ready_and_inside_the_budget() {
     let log = Log::default();
     let shop =
-        Conductor::new("shop").player("web", polite(&log, "web", 0 * S, 0 * S)).lame_duck(3 * S).stop_within(5 * S);
+        Conductor::new("shop").player("web", polite(&log, "web", ZERO, ZERO)).lame_duck(3 * S).stop_within(5 * S);
     let handle = shop.handle();
     let begun = Instant::now();
     let playing = tokio::spawn(shop.play_until(std::future::pending()));
@@ -212,7 +212,6 @@ async fn panics_are_failures_with_message_and_place_wherever_they_happen() {
     struct InConstructor;
     impl upbeat::Player for InConstructor {
         type Error = BoxError;
-        #[expect(clippy::manual_async_fn, reason = "the panic is to come before the future is made")]
         fn play(&self, _: Context) -> impl Future<Output = Result<(), BoxError>> + Send {
             panic!("in the constructor");
             #[expect(unreachable_code, reason = "it gives the function its type")]
@@ -302,8 +301,9 @@ async fn dropping_the_future_aborts_everything() {
     let holds = {
         let held = held.clone();
         once(async move |_: Context| {
-            let _held = held;
-            std::future::pending::<Result<(), BoxError>>().await
+            let end = std::future::pending::<Result<(), BoxError>>().await;
+            drop(held);
+            end
         })
     };
     let shop = Conductor::new("shop").player("holds", holds);

@@ -1,5 +1,5 @@
 //! Players that say what they do, for tests.
-#![expect(dead_code, reason = "each test program uses a part of it")]
+#![expect(dead_code, clippy::unwrap_used, reason = "each test program uses a part of it, and fails by panicking")]
 
 use std::{
     sync::{Arc, Mutex},
@@ -9,6 +9,7 @@ use std::{
 use upbeat::{BoxError, Context, Player, with};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
+pub(crate) const ZERO: Duration = Duration::ZERO;
 pub(crate) const S: Duration = Duration::from_secs(1);
 
 /// What happened, in order.
