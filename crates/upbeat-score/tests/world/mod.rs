@@ -130,13 +130,13 @@ impl World {
     }
 
     /// Plays to the end, and returns how often each part ran.
-    pub(crate) fn play(mut self, commands: Vec<(Duration, Command)>) -> Result<Vec<u32>, TestCaseError> {
+    pub(crate) fn play(mut self, commands: &[(Duration, Command)]) -> Result<Vec<u32>, TestCaseError> {
         let asked: Vec<Command> = commands.iter().map(|(_, command)| *command).collect();
         for (i, (at, _)) in commands.iter().enumerate() {
             self.due.push(Reverse((*at, Due::Command(i))));
         }
         // In the end somebody always asks for a stop: a score of services would play for ever.
-        self.due.push(Reverse((Duration::from_secs(600), Due::Command(asked.len()))));
+        self.due.push(Reverse((Duration::from_mins(10), Due::Command(asked.len()))));
 
         self.tell(Event::Begin)?;
         let mut steps = 0;
