@@ -1,1 +1,10 @@
-//! x
+//! HTTP and TCP servers as [players](upbeat::Player), with a bounded drain, and the diagnostics endpoints.
+
+mod http;
+mod listen;
+mod text;
+
+pub use self::http::{CutRequest, DrainReport, HttpServer, LastDrain};
+#[cfg(feature = "tls")]
+pub use self::http::{TlsConfig, TlsError};
+pub use listen::{Address, IntoListener, ListenError, Peer, Socket};
