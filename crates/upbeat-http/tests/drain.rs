@@ -41,10 +41,7 @@ struct Gate {
 
 impl Gate {
     fn new() -> Self {
-        Self {
-            open: Arc::new(Semaphore::new(0)),
-            entered: Arc::new(Semaphore::new(0)),
-        }
+        Self { open: Arc::new(Semaphore::new(0)), entered: Arc::new(Semaphore::new(0)) }
     }
 
     async fn pass(self) -> &'static str {
@@ -54,11 +51,7 @@ impl Gate {
     }
 
     async fn entered(&self) {
-        timeout(SOON, self.entered.acquire())
-            .await
-            .expect("a request comes in")
-            .expect("open")
-            .forget();
+        timeout(SOON, self.entered.acquire()).await.expect("a request comes in").expect("open").forget();
     }
 
     fn open(&self) {
@@ -91,10 +84,7 @@ fn server(gate: &Gate) -> HttpServer<Router> {
         .route("/ticks", get(ticks))
         .route("/polite-ticks", get(polite_ticks))
         .route("/large", get(|| async { "y".repeat(8 << 20) }));
-    HttpServer::bind("127.0.0.1:0", router)
-        .header_timeout(HEADER_TIMEOUT)
-        .first_byte_grace(GRACE)
-        .drain(DRAIN)
+    HttpServer::bind("127.0.0.1:0", router).header_timeout(HEADER_TIMEOUT).first_byte_grace(GRACE).drain(DRAIN)
 }
 
 async fn ticks() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
@@ -135,16 +125,10 @@ async fn a_connection_that_was_used_a_moment_ago_may_ask_once_more_within_the_gr
     playing.stop();
     while !is_refused(address).await {}
     let answer = client.get("/").await;
-    assert!(
-        answer.contains("connection: close") && answer.ends_with("hello"),
-        "{answer}"
-    );
+    assert!(answer.contains("connection: close") && answer.ends_with("hello"), "{answer}");
     assert!(client.closed().await < AT_ONCE);
     let ended = playing.ended().await;
-    assert!(
-        ended.took < Duration::from_secs(4),
-        "it does not wait for the grace: {ended:?}"
-    );
+    assert!(ended.took < Duration::from_secs(4), "it does not wait for the grace: {ended:?}");
     assert!(ended.remarks[0].ends_with(": 1 request finished"), "{ended:?}");
 }
 
@@ -193,10 +177,7 @@ async fn a_part_of_a_head_has_the_header_timeout() {
             assert!(took < HEADER_TIMEOUT + AT_ONCE, "{part}: {took:?}");
             assert!(took > GRACE, "{part}: the rest of the head is waited for, {took:?}");
             let ended = playing.ended().await;
-            assert!(
-                ended.took < HEADER_TIMEOUT + AT_ONCE && ended.cut.is_empty(),
-                "{ended:?}"
-            );
+            assert!(ended.took < HEADER_TIMEOUT + AT_ONCE && ended.cut.is_empty(), "{ended:?}");
         }
     }
 }
@@ -217,10 +198,7 @@ async fn a_head_that_is_completed_during_the_drain_is_answered() {
         while !is_refused(address).await {}
         client.send("st: test\r\n\r\n").await;
         let answer = client.answer().await;
-        assert!(
-            answer.contains("connection: close") && answer.ends_with("hello"),
-            "{answer}"
-        );
+        assert!(answer.contains("connection: close") && answer.ends_with("hello"), "{answer}");
         client.closed().await;
         assert!(playing.ended().await.took < DRAIN);
     }
@@ -240,16 +218,10 @@ async fn a_request_in_flight_finishes_and_its_answer_says_close() {
     while !is_refused(address).await {}
     gate.open();
     let answer = client.answer().await;
-    assert!(
-        answer.contains("connection: close") && answer.ends_with("through the gate"),
-        "{answer}"
-    );
+    assert!(answer.contains("connection: close") && answer.ends_with("through the gate"), "{answer}");
     assert!(client.closed().await < AT_ONCE);
     let ended = playing.ended().await;
-    assert!(
-        ended.cut.is_empty() && ended.remarks[0].ends_with(": 1 request finished"),
-        "{ended:?}"
-    );
+    assert!(ended.cut.is_empty() && ended.remarks[0].ends_with(": 1 request finished"), "{ended:?}");
     let report = report.get().expect("a drain has ended");
     assert_eq!((report.finished, report.abandoned, report.cut.len()), (1, 0, 0));
 }
@@ -311,19 +283,14 @@ async fn a_stalled_upload_is_cut_and_named_and_one_that_goes_on_finishes() {
         let address = server.address();
         let (mut playing, address) = serve(server, address).await;
         let mut client = Raw::connect(address).await;
-        client
-            .send("POST /upload HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\nhalf.")
-            .await;
+        client.send("POST /upload HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\nhalf.").await;
         assert!(Raw::connect(address).await.get("/").await.ends_with("hello"));
         playing.stop();
         while !is_refused(address).await {}
         if !stalls {
             client.send("whole").await;
             let answer = client.answer().await;
-            assert!(
-                answer.contains("connection: close") && answer.ends_with("10 bytes"),
-                "{answer}"
-            );
+            assert!(answer.contains("connection: close") && answer.ends_with("10 bytes"), "{answer}");
         }
         let ended = playing.ended().await;
         if stalls {
@@ -392,9 +359,7 @@ async fn an_open_event_stream_is_cut_and_one_that_sees_the_stop_finishes() {
 #[tokio::test]
 async fn connections_in_the_accept_queue_at_the_stop_are_served() {
     let gate = Gate::new();
-    let server = server(&gate)
-        .max_connections(1)
-        .first_byte_grace(Duration::from_secs(2));
+    let server = server(&gate).max_connections(1).first_byte_grace(Duration::from_secs(2));
     let address = server.address();
     let (mut playing, address) = serve(server, address).await;
     let mut first = Raw::connect(address).await;
@@ -410,10 +375,7 @@ async fn connections_in_the_accept_queue_at_the_stop_are_served() {
     playing.stop();
     for client in &mut queued {
         let answer = client.answer().await;
-        assert!(
-            answer.contains("connection: close") && answer.ends_with("hello"),
-            "{answer}"
-        );
+        assert!(answer.contains("connection: close") && answer.ends_with("hello"), "{answer}");
     }
     gate.open();
     assert!(first.answer().await.ends_with("through the gate"));
@@ -428,9 +390,7 @@ async fn an_answer_is_not_destroyed_by_what_the_client_still_sends() {
     let (mut playing, address) = serve(server, address).await;
     let mut client = Raw::connect(address).await;
     // The handler answers without reading the body, of which much is on its way.
-    client
-        .send("POST /gated HTTP/1.1\r\nhost: test\r\ncontent-length: 50000000\r\n\r\n")
-        .await;
+    client.send("POST /gated HTTP/1.1\r\nhost: test\r\ncontent-length: 50000000\r\n\r\n").await;
     gate.entered().await;
     playing.stop();
     while !is_refused(address).await {}
@@ -438,26 +398,16 @@ async fn an_answer_is_not_destroyed_by_what_the_client_still_sends() {
     let mut client = pin!(client);
     for _ in 0..100 {
         // The server reads on, so this neither blocks for good nor fails.
-        timeout(SOON, client.send([b'z'; 65_536]))
-            .await
-            .expect("the server reads on");
+        timeout(SOON, client.send([b'z'; 65_536])).await.expect("the server reads on");
     }
     let answer = client.answer().await;
-    assert!(
-        answer.contains("connection: close") && answer.ends_with("through the gate"),
-        "{answer}"
-    );
-    assert!(
-        playing.ended().await.took < Duration::from_secs(3),
-        "it reads on for a second at most"
-    );
+    assert!(answer.contains("connection: close") && answer.ends_with("through the gate"), "{answer}");
+    assert!(playing.ended().await.took < Duration::from_secs(3), "it reads on for a second at most");
 }
 
 #[tokio::test]
 async fn load_on_keep_alive_connections_through_a_stop_leaves_no_request_unanswered() {
-    let server = server(&Gate::new())
-        .first_byte_grace(Duration::from_secs(5))
-        .drain(SOON);
+    let server = server(&Gate::new()).first_byte_grace(Duration::from_secs(5)).drain(SOON);
     let address = server.address();
     let (mut playing, address) = serve(server, address).await;
     let answered = Arc::new(AtomicUsize::new(0));
@@ -486,9 +436,6 @@ async fn load_on_keep_alive_connections_through_a_stop_leaves_no_request_unanswe
         client.await.expect("every request is answered");
     }
     let ended = playing.ended().await;
-    assert!(
-        ended.cut.is_empty() && ended.remarks[0].contains("100 requests finished"),
-        "{ended:?}"
-    );
+    assert!(ended.cut.is_empty() && ended.remarks[0].contains("100 requests finished"), "{ended:?}");
     assert!(is_refused(address).await);
 }

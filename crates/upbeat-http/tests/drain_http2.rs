@@ -53,11 +53,7 @@ fn server() -> (HttpServer<Router>, Handlers) {
         dropped: Arc::new(AtomicBool::new(false)),
     };
     let gated = {
-        let (open, entered, dropped) = (
-            handlers.open.clone(),
-            handlers.entered.clone(),
-            handlers.dropped.clone(),
-        );
+        let (open, entered, dropped) = (handlers.open.clone(), handlers.entered.clone(), handlers.dropped.clone());
         move || async move {
             let _flag = DropFlag(dropped);
             entered.add_permits(1);
@@ -86,11 +82,7 @@ fn server() -> (HttpServer<Router>, Handlers) {
 
 impl Handlers {
     async fn entered(&self) {
-        timeout(SOON, self.entered.acquire())
-            .await
-            .expect("a request comes in")
-            .expect("open")
-            .forget();
+        timeout(SOON, self.entered.acquire()).await.expect("a request comes in").expect("open").forget();
     }
 }
 
@@ -122,22 +114,12 @@ async fn an_idle_client_that_answers_the_ping_gets_goaway_and_is_closed() {
     let address = server.address();
     let (mut playing, address) = serve(server, address).await;
     let (mut client, connection) = connect(address).await;
-    let response = timeout(SOON, ask(&mut client, "/"))
-        .await
-        .expect("in time")
-        .expect("answered");
+    let response = timeout(SOON, ask(&mut client, "/")).await.expect("in time").expect("answered");
     assert_eq!(body(response).await, b"hello");
     playing.stop();
-    timeout(SOON, connection)
-        .await
-        .expect("closed")
-        .expect("no panic")
-        .expect("closed by GOAWAY without an error");
+    timeout(SOON, connection).await.expect("closed").expect("no panic").expect("closed by GOAWAY without an error");
     let ended = playing.ended().await;
-    assert!(
-        ended.took < Duration::from_millis(500) && ended.cut.is_empty(),
-        "{ended:?}"
-    );
+    assert!(ended.took < Duration::from_millis(500) && ended.cut.is_empty(), "{ended:?}");
 }
 
 #[tokio::test]
@@ -153,22 +135,12 @@ async fn an_idle_client_that_ignores_the_ping_gets_goaway_and_is_closed_within_a
     playing.stop();
     let since = Instant::now();
     let mut rest = Vec::new();
-    timeout(SOON, client.stream.read_to_end(&mut rest))
-        .await
-        .expect("closes")
-        .expect("reads");
+    timeout(SOON, client.stream.read_to_end(&mut rest)).await.expect("closes").expect("reads");
     let goaway = [7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff];
     assert!(rest.windows(goaway.len()).any(|window| window == goaway), "{rest:?}");
-    assert!(
-        since.elapsed() < Duration::from_secs(1) + BUSY_MACHINE,
-        "{:?}",
-        since.elapsed()
-    );
+    assert!(since.elapsed() < Duration::from_secs(1) + BUSY_MACHINE, "{:?}", since.elapsed());
     let ended = playing.ended().await;
-    assert!(
-        ended.took < Duration::from_secs(1) + BUSY_MACHINE && ended.cut.is_empty(),
-        "{ended:?}"
-    );
+    assert!(ended.took < Duration::from_secs(1) + BUSY_MACHINE && ended.cut.is_empty(), "{ended:?}");
 }
 
 #[tokio::test]
@@ -189,14 +161,9 @@ async fn a_preface_without_settings_has_the_header_timeout_with_and_without_a_st
                 stream.read_exact(&mut [0; 9]).await.expect("settings");
                 playing.stop();
             }
-            let _ = timeout(SOON, stream.read_to_end(&mut Vec::new()))
-                .await
-                .expect("closes");
+            let _ = timeout(SOON, stream.read_to_end(&mut Vec::new())).await.expect("closes");
             let took = since.elapsed();
-            assert!(
-                took >= HEADER_TIMEOUT / 2 && took < HEADER_TIMEOUT + BUSY_MACHINE,
-                "{took:?}"
-            );
+            assert!(took >= HEADER_TIMEOUT / 2 && took < HEADER_TIMEOUT + BUSY_MACHINE, "{took:?}");
         }
         if !stop {
             playing.stop();
@@ -262,20 +229,14 @@ async fn an_answer_that_waits_for_the_clients_window_is_in_flight() {
     let (mut playing, address) = serve(server, address).await;
     let (mut client, _connection) = connect(address).await;
     // A body beyond the 64 KiB window, which the service has handed over whole.
-    let response = timeout(SOON, ask(&mut client, "/large"))
-        .await
-        .expect("in time")
-        .expect("answered");
+    let response = timeout(SOON, ask(&mut client, "/large")).await.expect("in time").expect("answered");
     playing.stop();
     // Longer than an idle connection would be let be; the client's slowness is the point of the test.
     let slow = tokio::time::sleep(Duration::from_millis(1_500));
     slow.await;
     assert_eq!(body(response).await.len(), 1 << 20);
     let ended = playing.ended().await;
-    assert!(
-        ended.cut.is_empty() && ended.remarks[0].ends_with(": 1 request finished"),
-        "{ended:?}"
-    );
+    assert!(ended.cut.is_empty() && ended.remarks[0].ends_with(": 1 request finished"), "{ended:?}");
 }
 
 #[tokio::test]
@@ -284,10 +245,7 @@ async fn an_answer_whose_reader_never_reads_is_cut_and_named() {
     let address = server.address();
     let (mut playing, address) = serve(server, address).await;
     let (mut client, _connection) = connect(address).await;
-    let _response = timeout(SOON, ask(&mut client, "/large"))
-        .await
-        .expect("in time")
-        .expect("answered");
+    let _response = timeout(SOON, ask(&mut client, "/large")).await.expect("in time").expect("answered");
     playing.stop();
     let ended = playing.ended().await;
     assert!(ended.cut[0].starts_with("GET /large, open for 2."), "{ended:?}");
@@ -301,10 +259,7 @@ async fn a_panic_fails_one_stream_and_the_others_live() {
     let (mut client, _connection) = connect(address).await;
     let other = ask(&mut client, "/gated");
     handlers.entered().await;
-    let response = timeout(SOON, ask(&mut client, "/panics"))
-        .await
-        .expect("in time")
-        .expect("answered");
+    let response = timeout(SOON, ask(&mut client, "/panics")).await.expect("in time").expect("answered");
     assert_eq!(response.status(), 500);
     assert_eq!(body(response).await, b"internal server error\n");
     handlers.open.add_permits(1);
@@ -322,11 +277,7 @@ async fn a_quiet_connection_is_closed_after_keep_alive() {
     let (playing, address) = serve(server, address).await;
     let since = Instant::now();
     let (_client, connection) = connect(address).await;
-    timeout(SOON, connection)
-        .await
-        .expect("closed")
-        .expect("no panic")
-        .expect("by GOAWAY without an error");
+    timeout(SOON, connection).await.expect("closed").expect("no panic").expect("by GOAWAY without an error");
     assert!(since.elapsed() >= Duration::from_millis(300));
     playing.stopped().await;
 }

@@ -124,20 +124,11 @@ impl Activity {
     pub(super) fn begin(&mut self, method: Method, path: Box<str>, has_body: bool, now: Instant) -> (usize, bool) {
         // A pipelined request may come before the last answer is flushed; the flush then counts for both.
         let finished = self.flushed(now);
-        let started = if self.phase == Phase::Head && self.protocol == Protocol::Http1 {
-            self.since
-        } else {
-            now
-        };
+        let started = if self.phase == Phase::Head && self.protocol == Protocol::Http1 { self.since } else { now };
         self.had_body = has_body;
         self.ahead = false;
         self.enter(Phase::Busy, now);
-        let key = self.open.insert(Open {
-            method,
-            path,
-            started,
-            upgraded: None,
-        });
+        let key = self.open.insert(Open { method, path, started, upgraded: None });
         (key, finished)
     }
 

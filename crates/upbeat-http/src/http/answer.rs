@@ -53,35 +53,22 @@ impl Held {
 impl<B> Answer<B> {
     /// A service's own body.
     pub(super) fn new(body: B, ticket: Ticket, by_chunks: bool) -> Self {
-        Self {
-            body: Source::Service { body },
-            ticket: Some(hold(ticket, by_chunks)),
-        }
+        Self { body: Source::Service { body }, ticket: Some(hold(ticket, by_chunks)) }
     }
 
     /// A text of ours in place of a service's body.
     pub(super) fn text(text: &'static str, ticket: Ticket, by_chunks: bool) -> Self {
-        Self {
-            body: Source::Text { text: Some(text) },
-            ticket: Some(hold(ticket, by_chunks)),
-        }
+        Self { body: Source::Text { text: Some(text) }, ticket: Some(hold(ticket, by_chunks)) }
     }
 
     /// The body of an answer that turns the connection into something else.
     pub(super) fn untracked(body: B) -> Self {
-        Self {
-            body: Source::Service { body },
-            ticket: None,
-        }
+        Self { body: Source::Service { body }, ticket: None }
     }
 }
 
 fn hold(ticket: Ticket, by_chunks: bool) -> Held {
-    if by_chunks {
-        Held::ByChunks(Arc::new(ticket))
-    } else {
-        Held::ByBody(ticket)
-    }
+    if by_chunks { Held::ByChunks(Arc::new(ticket)) } else { Held::ByBody(ticket) }
 }
 
 impl<B> Body for Answer<B>

@@ -51,18 +51,8 @@ struct State {
 
 impl Conn {
     pub(super) fn new(shared: Arc<Shared>, peer: Peer, now: Instant) -> Self {
-        let state = State {
-            activity: Activity::new(now),
-            driver: None,
-            reader: None,
-            writer: None,
-        };
-        Self {
-            shared,
-            peer,
-            bits: AtomicU8::new(0),
-            state: Mutex::new(state),
-        }
+        let state = State { activity: Activity::new(now), driver: None, reader: None, writer: None };
+        Self { shared, peer, bits: AtomicU8::new(0), state: Mutex::new(state) }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -79,13 +69,7 @@ impl Conn {
     }
 
     pub(super) fn received(&self, bytes: usize) {
-        self.activity(|activity| {
-            if bytes == 0 {
-                activity.peer_closed()
-            } else {
-                activity.received(Instant::now)
-            }
-        });
+        self.activity(|activity| if bytes == 0 { activity.peer_closed() } else { activity.received(Instant::now) });
     }
 
     /// All that was written is with the kernel.
@@ -107,11 +91,7 @@ impl Conn {
         let (key, finished) =
             self.activity(|activity| activity.begin(request.method().clone(), path, has_body, Instant::now()));
         self.finished(finished);
-        Ticket {
-            conn: self.clone(),
-            key,
-            kept: false,
-        }
+        Ticket { conn: self.clone(), key, kept: false }
     }
 
     fn finished(&self, finished: bool) {
@@ -168,11 +148,7 @@ impl Conn {
         let requests = {
             let state = self.lock();
             self.bits.fetch_or(CUT, Ordering::AcqRel);
-            state
-                .activity
-                .open()
-                .map(|open| CutRequest::new(open, self.peer, now))
-                .collect()
+            state.activity.open().map(|open| CutRequest::new(open, self.peer, now)).collect()
         };
         self.wake();
         requests
@@ -215,20 +191,14 @@ impl Ticket {
     /// Method and path, for a log event.
     pub(super) fn name(&self) -> (Method, Box<str>) {
         let name = |open: &Open| (open.method.clone(), open.path.clone());
-        self.conn
-            .activity(|activity| activity.request(self.key).map(name))
-            .unwrap_or_default()
+        self.conn.activity(|activity| activity.request(self.key).map(name)).unwrap_or_default()
     }
 
     /// The request has turned its connection into something else and is in flight until that is closed.
     pub(super) fn upgrade(mut self, to: &str) {
         self.kept = true;
         self.conn.activity(|activity| activity.upgrade(self.key, excerpt(to)));
-        let websocket = if to.eq_ignore_ascii_case("websocket") {
-            WEBSOCKET
-        } else {
-            0
-        };
+        let websocket = if to.eq_ignore_ascii_case("websocket") { WEBSOCKET } else { 0 };
         self.conn.bits.fetch_or(UPGRADING | websocket, Ordering::AcqRel);
     }
 }

@@ -30,12 +30,7 @@ pub struct DrainReport {
 impl fmt::Display for DrainReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let requests = if self.finished == 1 { "request" } else { "requests" };
-        write!(
-            f,
-            "drained in {}: {} {requests} finished",
-            Age(self.took),
-            Count(self.finished)
-        )?;
+        write!(f, "drained in {}: {} {requests} finished", Age(self.took), Count(self.finished))?;
         if self.abandoned > 0 {
             write!(f, ", {} given up by their clients", Count(self.abandoned))?;
         }
@@ -103,9 +98,7 @@ impl LastDrain {
 
 /// When a drain that begins now must cut, so that its account still reaches a conductor that aborts at `aborted`.
 pub(crate) fn deadline(now: Instant, drain: Duration, aborted: Option<Instant>) -> Instant {
-    let own = now
-        .checked_add(drain)
-        .unwrap_or_else(|| now + Duration::from_secs(86_400 * 365));
+    let own = now.checked_add(drain).unwrap_or_else(|| now + Duration::from_secs(86_400 * 365));
     let Some(aborted) = aborted else { return own };
     let left = aborted.saturating_duration_since(now);
     own.min(now + (left - margin(left)))
@@ -129,10 +122,5 @@ pub(super) async fn drain(shared: &Shared, started: Instant) -> DrainReport {
         let _ = timeout_at(Instant::now() + AFTERMATH, shared.all_left()).await;
     }
     let (finished, abandoned) = shared.counts();
-    DrainReport {
-        took: started.elapsed(),
-        finished,
-        abandoned,
-        cut,
-    }
+    DrainReport { took: started.elapsed(), finished, abandoned, cut }
 }

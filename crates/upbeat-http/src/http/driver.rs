@@ -32,12 +32,7 @@ pin_project! {
 impl<S: App> Driver<S> {
     pub(super) fn new(stage: Stage<S>, conn: Arc<Conn>) -> Self {
         let timer = sleep_until(Instant::now() + FAR);
-        Self {
-            stage,
-            conn,
-            timer,
-            known: false,
-        }
+        Self { stage, conn, timer, known: false }
     }
 }
 

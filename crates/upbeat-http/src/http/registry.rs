@@ -47,11 +47,7 @@ impl Shared {
     pub(super) fn join(self: &Arc<Self>, peer: Peer, place: Option<OwnedSemaphorePermit>) -> Membership {
         let conn = Arc::new(Conn::new(self.clone(), peer, Instant::now()));
         let key = self.conns.lock().insert(conn.clone());
-        Membership {
-            conn,
-            key,
-            _place: place,
-        }
+        Membership { conn, key, _place: place }
     }
 
     pub(super) fn draining_since(&self) -> Option<Instant> {
@@ -95,10 +91,7 @@ impl Shared {
 
     /// How many requests were answered during the drain, and how many were given up by their clients.
     pub(super) fn counts(&self) -> (u64, u64) {
-        (
-            self.finished.load(Ordering::Relaxed),
-            self.abandoned.load(Ordering::Relaxed),
-        )
+        (self.finished.load(Ordering::Relaxed), self.abandoned.load(Ordering::Relaxed))
     }
 
     fn for_each(&self, mut visit: impl FnMut(&Conn)) {
@@ -114,11 +107,7 @@ impl Shared {
             let open = conn.activity(|activity| activity.open_count()) as u64;
             // An upgraded connection that is closed has done what it was for; any other request that is still open was left by
             // its client.
-            let count = if conn.is_upgraded() {
-                &self.finished
-            } else {
-                &self.abandoned
-            };
+            let count = if conn.is_upgraded() { &self.finished } else { &self.abandoned };
             count.fetch_add(open, Ordering::Relaxed);
         }
         let mut conns = self.conns.lock();
@@ -132,9 +121,7 @@ impl Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("Shared").field("config", &self.config).finish_non_exhaustive()
     }
 }
 

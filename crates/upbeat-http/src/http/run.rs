@@ -32,9 +32,7 @@ pub(super) async fn run<S: App>(server: &HttpServer<S>, cx: Context) -> Result<(
 
     let shared = Shared::new(server.config, cx.clone());
     let _cut = CutOnDrop(shared.clone());
-    serve_until_stop(server, listener, &shared)
-        .await
-        .map_err(|error| ListenError::new(name, error))?;
+    serve_until_stop(server, listener, &shared).await.map_err(|error| ListenError::new(name, error))?;
 
     let report = drain(&shared, shared.draining_since().unwrap_or_else(Instant::now)).await;
     tell(&cx, &report);

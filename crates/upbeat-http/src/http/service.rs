@@ -48,12 +48,7 @@ where
         let connect = request.method() == Method::CONNECT;
         request.extensions_mut().insert(self.conn.shared().context.clone());
         // A clone for each request, as a service's readiness is for one call.
-        Respond {
-            future: self.service.clone().oneshot(request),
-            ticket: Some(ticket),
-            version,
-            connect,
-        }
+        Respond { future: self.service.clone().oneshot(request), ticket: Some(ticket), version, connect }
     }
 }
 
@@ -115,9 +110,7 @@ where
         };
         if last {
             // No other request shall come here; the engine closes the connection after the answer.
-            response
-                .headers_mut()
-                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         Poll::Ready(Ok(response))
     }
@@ -126,20 +119,14 @@ where
 fn internal_server_error<B>(ticket: Ticket, by_chunks: bool) -> Response<Answer<B>> {
     let mut response = Response::new(Answer::text("internal server error\n", ticket, by_chunks));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 
 /// What an HTTP/1 connection becomes by this answer.
 fn upgraded<B>(response: &Response<B>, connect: bool) -> Option<String> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let protocol = response
-            .headers()
-            .get(header::UPGRADE)
-            .and_then(|protocol| protocol.to_str().ok());
+        let protocol = response.headers().get(header::UPGRADE).and_then(|protocol| protocol.to_str().ok());
         Some(protocol.unwrap_or("upgraded").to_owned())
     } else if connect && response.status().is_success() {
         Some("tunnel".to_owned())

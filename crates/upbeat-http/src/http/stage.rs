@@ -74,19 +74,12 @@ pub(super) enum Progress {
 
 impl<S: App> Stage<S> {
     pub(super) fn plain(wire: Wire, calls: Calls<S>) -> Self {
-        Self::Waiting {
-            wire,
-            calls,
-            fresh: true,
-        }
+        Self::Waiting { wire, calls, fresh: true }
     }
 
     #[cfg(feature = "tls")]
     pub(super) fn tls(wire: Wire, acceptor: tokio_rustls::TlsAcceptor, calls: Calls<S>) -> Self {
-        Self::Securing {
-            securing: super::tls::Securing::new(wire, acceptor),
-            calls,
-        }
+        Self::Securing { securing: super::tls::Securing::new(wire, acceptor), calls }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, conn: &Conn) -> Progress {
@@ -164,9 +157,7 @@ impl<S: App> Stage<S> {
             Phase::Tail if draining => config.header_timeout,
             Phase::Tail => config.keep_alive,
             Phase::Quiet => match self {
-                Self::Http2 {
-                    goaway: Some(goaway), ..
-                } => return Some(since.max(*goaway) + AFTER_GOAWAY),
+                Self::Http2 { goaway: Some(goaway), .. } => return Some(since.max(*goaway) + AFTER_GOAWAY),
                 Self::Http2 { .. } => config.keep_alive,
                 _ if draining => config.first_byte_grace,
                 Self::Http1(_) if between => ENGINE_KEPT.min(config.keep_alive),
@@ -182,10 +173,7 @@ impl<S: App> Stage<S> {
         let phase = conn.activity(|activity| activity.phase());
         match self {
             Self::Http1(_) if phase == Phase::Quiet => self.take_engine_away(conn),
-            Self::Http2 {
-                engine,
-                goaway: goaway @ None,
-            } if phase == Phase::Quiet => {
+            Self::Http2 { engine, goaway: goaway @ None } if phase == Phase::Quiet => {
                 engine.as_mut().graceful_shutdown();
                 *goaway = Some(Instant::now());
                 Progress::Next
@@ -215,9 +203,7 @@ impl<S: App> Stage<S> {
     }
 
     fn http1(wire: Wire, calls: Calls<S>) -> Self {
-        let engine = http1::Builder::new()
-            .serve_connection(TokioIo::new(wire), calls)
-            .with_upgrades();
+        let engine = http1::Builder::new().serve_connection(TokioIo::new(wire), calls).with_upgrades();
         Self::Http1(Box::new(engine))
     }
 
@@ -225,10 +211,7 @@ impl<S: App> Stage<S> {
         wire.expect_http2();
         conn.activity(|activity| activity.speaks_http2());
         let engine = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(wire), calls);
-        Self::Http2 {
-            engine: Box::pin(engine),
-            goaway: None,
-        }
+        Self::Http2 { engine: Box::pin(engine), goaway: None }
     }
 
     /// Gives a quiet HTTP/1 connection back to waiting: what comes next gets a new engine.
@@ -248,11 +231,7 @@ impl<S: App> Stage<S> {
             }
         });
         wire.set_prefix(parts.read_buf);
-        *self = Self::Waiting {
-            wire,
-            calls: parts.service,
-            fresh: false,
-        };
+        *self = Self::Waiting { wire, calls: parts.service, fresh: false };
         Progress::Next
     }
 
@@ -272,11 +251,7 @@ impl<S: App> Stage<S> {
         if closed || !(may_still_send || wire.has_unread()) {
             return Progress::Over;
         }
-        *self = Self::Lingering {
-            wire,
-            until: Instant::now() + LINGER,
-            shut: false,
-        };
+        *self = Self::Lingering { wire, until: Instant::now() + LINGER, shut: false };
         Progress::Next
     }
 

@@ -55,20 +55,13 @@ impl TlsConfig {
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private))
             .map_err(|source| match source {
-                rustls::Error::InconsistentKeys(_) => TlsError::KeyMismatch {
-                    cert: cert.to_owned(),
-                    key: key.to_owned(),
-                },
-                source => TlsError::Unusable {
-                    cert: cert.to_owned(),
-                    key: key.to_owned(),
-                    source: source.into(),
-                },
+                rustls::Error::InconsistentKeys(_) => {
+                    TlsError::KeyMismatch { cert: cert.to_owned(), key: key.to_owned() }
+                }
+                source => TlsError::Unusable { cert: cert.to_owned(), key: key.to_owned(), source: source.into() },
             })?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self {
-            config: Arc::new(config),
-        })
+        Ok(Self { config: Arc::new(config) })
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
@@ -85,10 +78,7 @@ impl fmt::Debug for TlsConfig {
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(path)?;
     let chain = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
-    let chain = chain.map_err(|source| TlsError::NotPem {
-        path: path.to_owned(),
-        source: Box::new(source),
-    })?;
+    let chain = chain.map_err(|source| TlsError::NotPem { path: path.to_owned(), source: Box::new(source) })?;
     if chain.is_empty() {
         return Err(TlsError::NoCertificate { path: path.to_owned() });
     }
@@ -98,18 +88,12 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|error| match error {
         pem::Error::NoItemsFound => TlsError::NoKey { path: path.to_owned() },
-        source => TlsError::NotPem {
-            path: path.to_owned(),
-            source: Box::new(source),
-        },
+        source => TlsError::NotPem { path: path.to_owned(), source: Box::new(source) },
     })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|source| TlsError::Read {
-        path: path.to_owned(),
-        source,
-    })
+    fs::read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source })
 }
 
 /// A certificate or its key cannot be used.
@@ -205,9 +189,7 @@ impl Securing {
             }
         };
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let wire = membership
-            .take()
-            .map(|membership| Wire::new(Transport::Tls(Box::new(stream)), membership));
+        let wire = membership.take().map(|membership| Wire::new(Transport::Tls(Box::new(stream)), membership));
         Poll::Ready(wire.map(|wire| (wire, http2)))
     }
 

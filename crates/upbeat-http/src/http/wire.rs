@@ -56,13 +56,7 @@ enum Goodbye {
 
 impl Wire {
     pub(super) fn new(transport: Transport, membership: Membership) -> Self {
-        Self {
-            transport,
-            prefix: Bytes::new(),
-            opening: None,
-            websocket: None,
-            membership,
-        }
+        Self { transport, prefix: Bytes::new(), opening: None, websocket: None, membership }
     }
 
     pub(super) fn conn(&self) -> &Arc<Conn> {
@@ -95,11 +89,8 @@ impl Wire {
         ready!(Pin::new(&mut self.transport).poll_read(cx, &mut bytes))?;
         let bytes = bytes.filled();
         self.membership.conn().received(bytes.len());
-        self.prefix = if self.prefix.is_empty() {
-            Bytes::copy_from_slice(bytes)
-        } else {
-            [&self.prefix, bytes].concat().into()
-        };
+        self.prefix =
+            if self.prefix.is_empty() { Bytes::copy_from_slice(bytes) } else { [&self.prefix, bytes].concat().into() };
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -117,17 +108,13 @@ impl Wire {
         self.membership.conn().received(bytes.len());
         if self.opening.as_mut().is_some_and(|opening| opening.follow(bytes)) {
             self.opening = None;
-            self.conn()
-                .activity(|activity| activity.head_ends(tokio::time::Instant::now()));
+            self.conn().activity(|activity| activity.head_ends(tokio::time::Instant::now()));
         }
     }
 
     fn fail_if_cut(&self) -> io::Result<()> {
         if self.conn().is_cut() {
-            return Err(io::Error::new(
-                io::ErrorKind::ConnectionAborted,
-                "the server's drain deadline has passed",
-            ));
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server's drain deadline has passed"));
         }
         Ok(())
     }
@@ -170,9 +157,7 @@ impl Wire {
     }
 
     fn has_said_goodbye(&self) -> bool {
-        self.websocket
-            .as_ref()
-            .is_some_and(|websocket| websocket.goodbye != Goodbye::NotBegun)
+        self.websocket.as_ref().is_some_and(|websocket| websocket.goodbye != Goodbye::NotBegun)
     }
 
     /// What comes before every write to an upgraded connection. `Some(n)`: only so many of the first buffer's bytes may be written
@@ -185,10 +170,7 @@ impl Wire {
             return Ok(Some(0));
         }
         let draining = self.conn().shared().is_draining();
-        let unfinished = self
-            .websocket
-            .as_ref()
-            .filter(|websocket| draining && !websocket.frames.has_closed());
+        let unfinished = self.websocket.as_ref().filter(|websocket| draining && !websocket.frames.has_closed());
         Ok(unfinished.map(|websocket| websocket.frames.rest_of_frame(first)))
     }
 

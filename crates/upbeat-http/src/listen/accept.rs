@@ -64,13 +64,7 @@ pub(crate) async fn accept(
 
 /// Takes what is left in the kernel's queue and closes the listener. Whoever connects from now on is refused.
 pub(crate) fn sweep(listener: Listener, mut serve: impl FnMut(Accepted)) {
-    let swept = listener.sweep(|socket, peer| {
-        serve(Accepted {
-            socket,
-            peer,
-            place: None,
-        })
-    });
+    let swept = listener.sweep(|socket, peer| serve(Accepted { socket, peer, place: None }));
     if let Err(error) = swept {
         tracing::warn!(%error, "connections may have been lost: the accept queue could not be emptied");
     }
@@ -110,10 +104,7 @@ struct Trouble {
 impl Trouble {
     fn meet(&mut self, error: &io::Error) -> Duration {
         let now = Instant::now();
-        if self
-            .warned
-            .is_none_or(|warned| now.duration_since(warned) >= LONGEST_PAUSE)
-        {
+        if self.warned.is_none_or(|warned| now.duration_since(warned) >= LONGEST_PAUSE) {
             self.warned = Some(now);
             tracing::warn!(%error, "cannot accept connections for now");
         }

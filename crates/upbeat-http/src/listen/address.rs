@@ -34,9 +34,7 @@ pub struct Address {
 
 impl Address {
     pub(crate) fn unknown() -> Self {
-        Self {
-            bound: std::sync::Arc::new(watch::Sender::new(None)),
-        }
+        Self { bound: std::sync::Arc::new(watch::Sender::new(None)) }
     }
 
     pub(crate) fn set(&self, address: SocketAddr) {

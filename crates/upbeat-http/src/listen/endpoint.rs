@@ -22,19 +22,11 @@ enum Target {
 
 impl Endpoint {
     pub(crate) fn bind(address: String) -> Self {
-        Self {
-            target: Target::Tcp(address),
-            given: Mutex::new(None),
-            address: Address::unknown(),
-        }
+        Self { target: Target::Tcp(address), given: Mutex::new(None), address: Address::unknown() }
     }
 
     pub(crate) fn unix(path: PathBuf) -> Self {
-        Self {
-            target: Target::Unix(path),
-            given: Mutex::new(None),
-            address: Address::unknown(),
-        }
+        Self { target: Target::Unix(path), given: Mutex::new(None), address: Address::unknown() }
     }
 
     pub(crate) fn on(listener: impl IntoListener) -> Self {
@@ -45,11 +37,7 @@ impl Endpoint {
             // The first run meets the same error, and can return it.
             Err(_) => Target::Tcp("a given listener".to_owned()),
         };
-        Self {
-            target,
-            given: Mutex::new(Some(given)),
-            address: Address::unknown(),
-        }
+        Self { target, given: Mutex::new(Some(given)), address: Address::unknown() }
     }
 
     pub(crate) fn address(&self) -> Address {
@@ -73,9 +61,7 @@ impl Endpoint {
 
     /// The bound address for people: `127.0.0.1:8000`, or the path of a Unix socket.
     pub(crate) fn name(&self) -> String {
-        self.address
-            .get()
-            .map_or_else(|| self.target.name(), |address| address.to_string())
+        self.address.get().map_or_else(|| self.target.name(), |address| address.to_string())
     }
 }
 
@@ -108,8 +94,7 @@ enum Local {
 impl GivenListener {
     fn local_addr(&self) -> io::Result<Local> {
         let path = |path: Option<&std::path::Path>| {
-            path.map(|path| Local::Unix(path.to_owned()))
-                .ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+            path.map(|path| Local::Unix(path.to_owned())).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
         };
         match &self.0 {
             Given::Tcp(listener) => listener.local_addr().map(Local::Tcp),

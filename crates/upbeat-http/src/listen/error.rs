@@ -12,10 +12,7 @@ pub struct ListenError {
 
 impl ListenError {
     pub(crate) fn new(address: impl Into<String>, source: io::Error) -> Self {
-        Self {
-            address: address.into(),
-            source,
-        }
+        Self { address: address.into(), source }
     }
 
     /// The address as it was asked for: `host:port`, or the path of a Unix socket.

@@ -34,11 +34,7 @@ impl Listener {
     }
 
     fn bind_one(address: SocketAddr) -> io::Result<Self> {
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()
-        } else {
-            TcpSocket::new_v6()
-        }?;
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // Otherwise a restart within a minute finds the address in use by connections that are long closed.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
@@ -61,9 +57,9 @@ impl Listener {
     pub(super) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Socket, Peer)>> {
         match self {
             Self::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, peer)| tcp(stream, peer)),
-            Self::Unix(listener, _) => listener
-                .poll_accept(cx)
-                .map_ok(|(stream, _)| (Socket::Unix(stream), Peer::Unix)),
+            Self::Unix(listener, _) => {
+                listener.poll_accept(cx).map_ok(|(stream, _)| (Socket::Unix(stream), Peer::Unix))
+            }
         }
     }
 

@@ -43,18 +43,12 @@ pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     if !file.file_type().is_socket() {
-        return Err(io::Error::new(
-            io::ErrorKind::AlreadyExists,
-            "a file that is not a socket stands there",
-        ));
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is not a socket stands there"));
     }
     match UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         // Whoever answers, or might but is too busy or closed to us, is alive.
-        _ => Err(io::Error::new(
-            io::ErrorKind::AddrInUse,
-            "address already in use; another process answers there",
-        )),
+        _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "address already in use; another process answers there")),
     }
 }

@@ -35,9 +35,7 @@ pub(crate) struct Ended {
 /// Plays until it is ready.
 pub(crate) async fn play<P: Player>(player: P) -> Playing {
     let playing = start(player);
-    timeout(SOON, playing.cx.inner.ready.cancelled())
-        .await
-        .expect("it becomes ready");
+    timeout(SOON, playing.cx.inner.ready.cancelled()).await.expect("it becomes ready");
     playing
 }
 
@@ -47,11 +45,7 @@ pub(crate) fn start<P: Player>(player: P) -> Playing {
         let cx = cx.clone();
         async move { player.play(cx).await.map_err(Into::into) }
     });
-    Playing {
-        cx,
-        task,
-        stopped: None,
-    }
+    Playing { cx, task, stopped: None }
 }
 
 /// Plays a server until it is ready, and returns where it listens.
@@ -74,10 +68,7 @@ impl Playing {
     }
 
     pub(crate) async fn ended(self) -> Ended {
-        let result = timeout(SOON, self.task)
-            .await
-            .expect("it ends")
-            .expect("it does not panic");
+        let result = timeout(SOON, self.task).await.expect("it ends").expect("it does not panic");
         Ended {
             result,
             remarks: self.cx.inner.remarks.lock().clone(),
