@@ -16,13 +16,13 @@ use axum::{
     routing::{get, post},
 };
 use common::{
-    SOON,
+    SOON, play_within,
     raw::{Raw, is_refused},
     serve,
 };
 use futures_util::{Stream, StreamExt, stream};
 use tokio::{sync::Semaphore, time::timeout};
-use upbeat::Context;
+use upbeat::{Context, Outcome};
 use upbeat_http::HttpServer;
 
 const HEADER_TIMEOUT: Duration = Duration::from_millis(600);
@@ -238,7 +238,7 @@ async fn a_request_that_does_not_finish_is_cut_at_the_drain_deadline_and_named()
     playing.stop();
     client.closed().await;
     let ended = playing.ended().await;
-    assert!(ended.result.is_ok());
+    assert_eq!(ended.player.outcome, Outcome::Stopped);
     assert!(ended.took >= DRAIN && ended.took < DRAIN + AT_ONCE, "{ended:?}");
     assert!(ended.cut[0].starts_with("GET /gated, open for 1."), "{ended:?}");
     assert!(ended.remarks[0].ends_with(": 0 requests finished, 1 cut"), "{ended:?}");
@@ -249,14 +249,16 @@ async fn the_conductors_deadline_bounds_the_drain_with_a_margin_for_the_account(
     let gate = Gate::new();
     let server = server(&gate).drain(SOON);
     let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
-    let mut client = Raw::connect(address).await;
+    let mut playing = play_within(server, Duration::from_millis(800)).await;
+    let mut client = Raw::connect(address.wait().await).await;
     client.send("GET /gated HTTP/1.1\r\nhost: test\r\n\r\n").await;
     gate.entered().await;
-    playing.stop_within(Duration::from_millis(800));
+    playing.stop();
     let ended = playing.ended().await;
     assert!(ended.took < Duration::from_millis(800), "{ended:?}");
+    assert_eq!(ended.player.outcome, Outcome::Stopped, "it is not aborted");
     assert_eq!(ended.cut.len(), 1);
+    assert_eq!(ended.report.exit_code(), upbeat::exit_code::OVERRAN);
 }
 
 #[tokio::test]

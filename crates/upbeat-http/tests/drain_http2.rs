@@ -228,12 +228,14 @@ async fn an_answer_that_waits_for_the_clients_window_is_in_flight() {
     let address = server.address();
     let (mut playing, address) = serve(server, address).await;
     let (mut client, _connection) = connect(address).await;
+    let mut idle = Raw::connect(address).await;
+    idle.send([PREFACE, EMPTY_SETTINGS].concat()).await;
+    idle.stream.read_exact(&mut [0; 9]).await.expect("settings");
     // A body beyond the 64 KiB window, which the service has handed over whole.
     let response = timeout(SOON, ask(&mut client, "/large")).await.expect("in time").expect("answered");
     playing.stop();
-    // Longer than an idle connection would be let be; the client's slowness is the point of the test.
-    let slow = tokio::time::sleep(Duration::from_millis(1_500));
-    slow.await;
+    // As long as an idle connection is let be.
+    let _ = timeout(SOON, idle.stream.read_to_end(&mut Vec::new())).await.expect("closes");
     assert_eq!(body(response).await.len(), 1 << 20);
     let ended = playing.ended().await;
     assert!(ended.cut.is_empty() && ended.remarks[0].ends_with(": 1 request finished"), "{ended:?}");

@@ -1,10 +1,12 @@
-use std::{fmt, io};
+use std::io;
 
 /// A server could not listen on its address.
 ///
 /// The message names the address and the reason, and what to do where that is known: `cannot listen on 127.0.0.1:8000: address already
-/// in use; …`. The [source](std::error::Error::source) is the I/O error.
-#[derive(Debug)]
+/// in use; …`. The [source](std::error::Error::source) is the I/O error, of
+/// the system's kind and in our words.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
 pub struct ListenError {
     address: String,
     source: io::Error,
@@ -12,7 +14,8 @@ pub struct ListenError {
 
 impl ListenError {
     pub(crate) fn new(address: impl Into<String>, source: io::Error) -> Self {
-        Self { address: address.into(), source }
+        let address = address.into();
+        Self { source: explained(&address, source), address }
     }
 
     /// The address as it was asked for: `host:port`, or the path of a Unix socket.
@@ -31,26 +34,19 @@ impl ListenError {
     }
 }
 
-impl fmt::Display for ListenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on {}: ", self.address)?;
-        match self.source.kind() {
-            // Only the system's own error is replaced; ours says more than its kind does.
-            io::ErrorKind::AddrInUse if self.source.raw_os_error().is_some() => {
-                let port = self.address.rsplit(':').next().unwrap_or_default();
-                write!(f, "address already in use; `ss -ltnp 'sport = :{port}'` shows by whom")
-            }
-            io::ErrorKind::PermissionDenied => {
-                f.write_str("permission denied; ports below 1024 and foreign directories need a privilege")
-            }
-            io::ErrorKind::AddrNotAvailable => f.write_str("this machine has no such address"),
-            _ => self.source.fmt(f),
+/// The same kind of error in words that say what to do. Only the system's own are replaced: ours say more than their kind does.
+fn explained(address: &str, error: io::Error) -> io::Error {
+    if error.raw_os_error().is_none() {
+        return error;
+    }
+    let text = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let port = address.rsplit(':').next().unwrap_or_default();
+            format!("address already in use; `ss -ltnp 'sport = :{port}'` shows by whom")
         }
-    }
-}
-
-impl std::error::Error for ListenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
-    }
+        io::ErrorKind::PermissionDenied => "permission denied; ports below 1024 need a privilege".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        _ => return error,
+    };
+    io::Error::new(error.kind(), text)
 }

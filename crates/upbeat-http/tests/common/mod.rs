@@ -9,23 +9,24 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout},
 };
-use upbeat::{BoxError, Context, Player};
+use upbeat::{Conductor, Handle, Part, Player, PlayerReport, Report};
 use upbeat_http::Address;
 
 /// Longer than anything may take that is expected to happen.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 
-/// A player that plays on its own.
+/// A conductor of one player.
 pub(crate) struct Playing {
-    cx: Context,
-    task: JoinHandle<Result<(), BoxError>>,
+    pub(crate) handle: Handle,
+    task: JoinHandle<Report>,
     stopped: Option<Instant>,
 }
 
 /// How it ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    pub(crate) result: Result<(), BoxError>,
+    pub(crate) report: Report,
+    pub(crate) player: PlayerReport,
     pub(crate) remarks: Vec<String>,
     pub(crate) cut: Vec<String>,
     /// From the stop to the end.
@@ -33,47 +34,43 @@ pub(crate) struct Ended {
 }
 
 /// Plays until it is ready.
-pub(crate) async fn play<P: Player>(player: P) -> Playing {
-    let playing = start(player);
-    timeout(SOON, playing.cx.inner.ready.cancelled()).await.expect("it becomes ready");
+pub(crate) async fn play(player: impl Player) -> Playing {
+    play_within(player, Duration::from_secs(60)).await
+}
+
+/// Plays until it is ready, in a conductor that may take so long to stop.
+pub(crate) async fn play_within(player: impl Player, stop_within: Duration) -> Playing {
+    let playing = start(Conductor::new("test").stop_within(stop_within).part(Part::new("server", player)));
+    timeout(SOON, playing.handle.overview().wait_for(|snapshot| snapshot.ready)).await.expect("it becomes ready");
     playing
 }
 
-pub(crate) fn start<P: Player>(player: P) -> Playing {
-    let cx = Context::default();
-    let task = tokio::spawn({
-        let cx = cx.clone();
-        async move { player.play(cx).await.map_err(Into::into) }
-    });
-    Playing { cx, task, stopped: None }
+pub(crate) fn start(conductor: Conductor) -> Playing {
+    let handle = conductor.handle();
+    Playing { handle, task: tokio::spawn(conductor.play_until(std::future::pending())), stopped: None }
 }
 
 /// Plays a server until it is ready, and returns where it listens.
-pub(crate) async fn serve<P: Player>(player: P, address: Address) -> (Playing, SocketAddr) {
+pub(crate) async fn serve(player: impl Player, address: Address) -> (Playing, SocketAddr) {
     let playing = play(player).await;
     (playing, address.get().expect("a ready server has an address"))
 }
 
 impl Playing {
-    /// Asks to stop; the conductor would abort after `within`.
-    pub(crate) fn stop_within(&mut self, within: Duration) {
-        let now = Instant::now();
-        self.stopped = Some(now);
-        self.cx.inner.deadline.set(now + within).expect("stopped once");
-        self.cx.inner.token.cancel();
-    }
-
     pub(crate) fn stop(&mut self) {
-        self.stop_within(Duration::from_secs(60));
+        self.stopped = Some(Instant::now());
+        self.handle.stop();
     }
 
     pub(crate) async fn ended(self) -> Ended {
-        let result = timeout(SOON, self.task).await.expect("it ends").expect("it does not panic");
+        let report = timeout(SOON, self.task).await.expect("it ends").expect("it does not panic");
+        let player = report.player("test/server").expect("it was played").clone();
         Ended {
-            result,
-            remarks: self.cx.inner.remarks.lock().clone(),
-            cut: self.cx.inner.cuts.lock().clone(),
+            remarks: player.remarks.clone(),
+            cut: player.cuts.clone(),
             took: self.stopped.map_or(Duration::ZERO, |stopped| stopped.elapsed()),
+            player,
+            report,
         }
     }
 
