@@ -6,7 +6,10 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    task::coop,
+};
 
 use super::{
     conn::Conn,
@@ -186,6 +189,12 @@ impl Wire {
     }
 }
 
+/// Takes bytes for written. A handler that writes without end must be made to yield by that, as a full socket would.
+fn drop_bytes(cx: &mut Context<'_>, bytes: usize) -> Poll<io::Result<usize>> {
+    ready!(coop::poll_proceed(cx)).made_progress();
+    Poll::Ready(Ok(bytes))
+}
+
 impl Transport {
     pub(super) fn socket(&self) -> &Socket {
         match self {
@@ -228,7 +237,7 @@ impl AsyncWrite for Wire {
             return Pin::new(&mut this.transport).poll_write(cx, buf);
         }
         let allowed = match this.before_write(cx, buf)? {
-            Some(0) => return Poll::Ready(Ok(buf.len())),
+            Some(0) => return drop_bytes(cx, buf.len()),
             Some(n) => buf.get(..n).unwrap_or(buf),
             None => buf,
         };
@@ -248,7 +257,7 @@ impl AsyncWrite for Wire {
         }
         let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
         match this.before_write(cx, first)? {
-            Some(0) => return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum())),
+            Some(0) => return drop_bytes(cx, bufs.iter().map(|buf| buf.len()).sum()),
             Some(n) => {
                 let allowed = first.get(..n).unwrap_or(first);
                 let n = ready!(Pin::new(&mut this.transport).poll_write(cx, allowed))?;
