@@ -258,7 +258,8 @@ async fn a_given_listener_is_served_closed_at_the_stop_and_bound_anew_by_another
     assert_eq!(server.address().get(), Some(address));
     assert!(Raw::connect(address).await.get("/").await.ends_with("hello"));
     playing.handle.restart("test/server").await.expect("restarts");
-    let again = playing.handle.overview().wait_for(|snapshot| snapshot.ready && snapshot.players[0].runs == 2);
+    let overview = playing.handle.overview();
+    let again = overview.wait_for(|snapshot| snapshot.ready && snapshot.players[0].runs == 2);
     timeout(SOON, again).await.expect("it is ready again");
     assert!(Raw::connect(address).await.get("/").await.ends_with("hello"));
     playing.stopped().await;
