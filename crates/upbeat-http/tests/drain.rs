@@ -183,6 +183,22 @@ async fn a_part_of_a_head_has_the_header_timeout() {
 }
 
 #[tokio::test]
+async fn a_part_of_a_head_that_came_along_with_the_last_request_has_the_header_timeout() {
+    let server = server(&Gate::new()).header_timeout(SOON);
+    let address = server.address();
+    let (mut playing, address) = serve(server, address).await;
+    let mut client = Raw::connect(address).await;
+    client.send("GET / HTTP/1.1\r\nhost: test\r\n\r\nGET / HT").await;
+    assert!(client.answer().await.ends_with("hello"));
+    playing.stop();
+    // A connection that has sent nothing tells that the grace is over.
+    Raw::connect(address).await.closed().await;
+    client.send("TP/1.1\r\nhost: test\r\n\r\n").await;
+    assert!(client.answer().await.ends_with("hello"));
+    assert!(playing.ended().await.took < DRAIN);
+}
+
+#[tokio::test]
 async fn a_head_that_is_completed_during_the_drain_is_answered() {
     for used_before in [false, true] {
         let server = server(&Gate::new()).header_timeout(SOON);

@@ -1,3 +1,5 @@
+use std::mem;
+
 use http::Method;
 use slab::Slab;
 use tokio::time::Instant;
@@ -16,6 +18,8 @@ pub(super) struct Activity {
     /// The last HTTP/1 request had a body, some of which may still be on its way.
     had_body: bool,
     peer_closed: bool,
+    /// The last request's path, for its memory.
+    spare: String,
 }
 
 /// What a connection is waiting for.
@@ -41,7 +45,7 @@ pub(super) enum Protocol {
 #[derive(Debug)]
 pub(super) struct Open {
     pub(super) method: Method,
-    pub(super) path: Box<str>,
+    pub(super) path: String,
     pub(super) started: Instant,
     /// What the connection became by this request, such as `websocket`.
     pub(super) upgraded: Option<Box<str>>,
@@ -59,6 +63,7 @@ impl Activity {
             ahead: false,
             had_body: false,
             peer_closed: false,
+            spare: String::new(),
         }
     }
 
@@ -66,9 +71,14 @@ impl Activity {
         self.phase
     }
 
-    /// When the present phase began; for [`Phase::Tail`] when the last bytes came.
+    /// When the present phase began; for [`Phase::Tail`] when the last bytes came. Says nothing in [`Phase::Busy`].
     pub(super) fn since(&self) -> Instant {
         self.since
+    }
+
+    /// Whether the rest of something that was begun is waited for.
+    pub(super) fn awaits_rest(&self) -> bool {
+        matches!(self.phase, Phase::Head | Phase::Tail)
     }
 
     pub(super) fn open(&self) -> impl Iterator<Item = &Open> {
@@ -121,13 +131,22 @@ impl Activity {
     }
 
     /// A request head is complete. Returns the request's key, and whether another request was finished by that.
-    pub(super) fn begin(&mut self, method: Method, path: Box<str>, has_body: bool, now: Instant) -> (usize, bool) {
+    pub(super) fn begin(
+        &mut self,
+        method: Method,
+        path: &str,
+        has_body: bool,
+        now: impl FnOnce() -> Instant,
+    ) -> (usize, bool) {
         // A pipelined request may come before the last answer is flushed; the flush then counts for both.
-        let finished = self.flushed(now);
-        let started = if self.phase == Phase::Head && self.protocol == Protocol::Http1 { self.since } else { now };
+        let finished = self.unflushed.take().is_some_and(|key| self.remove(key));
+        // With HTTP/1 the request began with its head's first byte.
+        let one_head = self.phase == Phase::Head && self.protocol == Protocol::Http1;
+        let started = if one_head { self.since } else { now() };
         self.had_body = has_body;
         self.ahead = false;
-        self.enter(Phase::Busy, now);
+        self.phase = Phase::Busy;
+        let path = excerpt(path, mem::take(&mut self.spare));
         let key = self.open.insert(Open { method, path, started, upgraded: None });
         (key, finished)
     }
@@ -151,20 +170,16 @@ impl Activity {
         }
     }
 
-    pub(super) fn awaits_flush(&self) -> bool {
-        self.unflushed.is_some()
-    }
-
-    pub(super) fn upgrade(&mut self, key: usize, to: Box<str>) {
+    pub(super) fn upgrade(&mut self, key: usize, to: &str) {
         if let Some(open) = self.open.get_mut(key) {
-            open.upgraded = Some(to);
+            open.upgraded = Some(excerpt(to, String::new()).into());
         }
     }
 
     /// Whether closing the socket now could destroy an answer on its way: the peer may still be sending, and a
     /// kernel that gets bytes for a closed socket tells the peer to forget what it has.
     pub(super) fn may_still_send(&self) -> bool {
-        self.had_body || self.ahead || matches!(self.phase, Phase::Head | Phase::Tail)
+        self.had_body || self.ahead || self.awaits_rest()
     }
 
     pub(super) fn has_peer_closed(&self) -> bool {
@@ -182,15 +197,38 @@ impl Activity {
     }
 
     fn finish(&mut self, key: usize, now: impl FnOnce() -> Instant) -> bool {
-        let finished = self.open.try_remove(key).is_some();
+        let finished = self.remove(key);
         if self.open.is_empty() {
             self.enter(if self.ahead { Phase::Head } else { Phase::Quiet }, now());
         }
         finished
     }
 
+    fn remove(&mut self, key: usize) -> bool {
+        match self.open.try_remove(key) {
+            Some(open) => {
+                self.spare = open.path;
+                true
+            }
+            None => false,
+        }
+    }
+
     fn enter(&mut self, phase: Phase, now: Instant) {
         self.phase = phase;
         self.since = now;
     }
+}
+
+/// The path as reports show it, in the memory of an earlier one. A copy, because the original would pin the engine's read buffer.
+fn excerpt(path: &str, mut memory: String) -> String {
+    const LONGEST: usize = 120;
+    memory.clear();
+    if path.len() <= LONGEST {
+        memory.push_str(path);
+    } else {
+        memory.extend(path.chars().take(LONGEST));
+        memory.push('…');
+    }
+    memory
 }

@@ -1,7 +1,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::Waker,
 };
@@ -26,6 +26,8 @@ const UPGRADED: u8 = 2;
 const WEBSOCKET: u8 = 4;
 /// The drain deadline has passed for this connection: it may neither read nor write.
 const CUT: u8 = 8;
+/// An answer was handed over, and may not be with the kernel.
+const UNFLUSHED: u8 = 16;
 
 /// One connection, as all who have a hand in it see it: its driver, its wire, its requests, and the server that drains it.
 ///
@@ -34,9 +36,10 @@ const CUT: u8 = 8;
 pub(super) struct Conn {
     shared: Arc<Shared>,
     peer: Peer,
-    /// Only ever gains bits. Whoever acts on a bit acts on that bit alone, so nothing else is published through it, but the
-    /// wakers: those are stored before the bits are read, and taken after a bit is set, both under the lock.
+    /// What is asked for too often to take the lock. Whoever acts on a bit acts on that bit alone, so nothing else is published
+    /// through it, but the wakers: those are stored before the bits are read, and taken after a bit is set, both under the lock.
     bits: AtomicU8,
+    awaits_rest: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -52,7 +55,7 @@ struct State {
 impl Conn {
     pub(super) fn new(shared: Arc<Shared>, peer: Peer, now: Instant) -> Self {
         let state = State { activity: Activity::new(now), driver: None, reader: None, writer: None };
-        Self { shared, peer, bits: AtomicU8::new(0), state: Mutex::new(state) }
+        Self { shared, peer, bits: AtomicU8::new(0), awaits_rest: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -65,7 +68,18 @@ impl Conn {
 
     /// Looks at, or changes, what the connection is doing.
     pub(super) fn activity<T>(&self, look: impl FnOnce(&mut Activity) -> T) -> T {
-        look(&mut self.lock().activity)
+        let mut state = self.lock();
+        let result = look(&mut state.activity);
+        let awaits_rest = state.activity.awaits_rest();
+        if awaits_rest != self.awaits_rest.load(Ordering::Relaxed) {
+            self.awaits_rest.store(awaits_rest, Ordering::Relaxed);
+        }
+        result
+    }
+
+    /// [`Activity::awaits_rest`], without the lock. Exact for the connection's own task, which is the only one that begins to wait.
+    pub(super) fn awaits_rest(&self) -> bool {
+        self.awaits_rest.load(Ordering::Relaxed)
     }
 
     pub(super) fn received(&self, bytes: usize) {
@@ -74,22 +88,25 @@ impl Conn {
 
     /// All that was written is with the kernel.
     pub(super) fn flushed(&self) {
-        let finished = {
-            let mut state = self.lock();
-            state.activity.awaits_flush() && state.activity.flushed(Instant::now())
-        };
-        self.finished(finished);
-        if self.has(UPGRADING) {
+        // Engines flush more often than they answer.
+        let bits = self.bits.load(Ordering::Acquire);
+        if bits & UNFLUSHED != 0 {
+            self.bits.fetch_and(!UNFLUSHED, Ordering::AcqRel);
+            let finished = self.activity(|activity| activity.flushed(Instant::now()));
+            self.finished(finished);
+        }
+        if bits & UPGRADING != 0 {
             self.bits.fetch_or(UPGRADED, Ordering::AcqRel);
         }
     }
 
     /// A request head is complete: counts it as in flight until the ticket is dropped.
     pub(super) fn begin<B: Body>(self: &Arc<Self>, request: &Request<B>) -> Ticket {
-        let path = excerpt(request.uri().path());
+        // Without the query, which may hold what must not stand in a log.
+        let path = request.uri().path();
         let has_body = !request.body().is_end_stream();
         let (key, finished) =
-            self.activity(|activity| activity.begin(request.method().clone(), path, has_body, Instant::now()));
+            self.activity(|activity| activity.begin(request.method().clone(), path, has_body, Instant::now));
         self.finished(finished);
         Ticket { conn: self.clone(), key, kept: false }
     }
@@ -165,16 +182,6 @@ fn keep(place: &mut Option<Waker>, waker: &Waker) {
     }
 }
 
-/// The path as reports show it. A copy, because the original would pin the engine's read buffer; and without the query, which may hold
-/// what must not stand in a log.
-fn excerpt(path: &str) -> Box<str> {
-    const LONGEST: usize = 120;
-    match path.char_indices().nth(LONGEST) {
-        None => path.into(),
-        Some((end, _)) => format!("{}…", &path[..end]).into(),
-    }
-}
-
 /// A request in flight. Dropped when its answer was handed over whole, or given up.
 #[derive(Debug)]
 pub(super) struct Ticket {
@@ -189,7 +196,7 @@ impl Ticket {
     }
 
     /// Method and path, for a log event.
-    pub(super) fn name(&self) -> (Method, Box<str>) {
+    pub(super) fn name(&self) -> (Method, String) {
         let name = |open: &Open| (open.method.clone(), open.path.clone());
         self.conn.activity(|activity| activity.request(self.key).map(name)).unwrap_or_default()
     }
@@ -197,7 +204,7 @@ impl Ticket {
     /// The request has turned its connection into something else and is in flight until that is closed.
     pub(super) fn upgrade(mut self, to: &str) {
         self.kept = true;
-        self.conn.activity(|activity| activity.upgrade(self.key, excerpt(to)));
+        self.conn.activity(|activity| activity.upgrade(self.key, to));
         let websocket = if to.eq_ignore_ascii_case("websocket") { WEBSOCKET } else { 0 };
         self.conn.bits.fetch_or(UPGRADING | websocket, Ordering::AcqRel);
     }
@@ -207,6 +214,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.kept {
             let finished = self.conn.activity(|activity| activity.answered(self.key, Instant::now));
+            self.conn.bits.fetch_or(UNFLUSHED, Ordering::AcqRel);
             self.conn.finished(finished);
         }
     }

@@ -6,6 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{activity::Open, registry::Shared};
 use crate::{
+    deadline::{AFTERMATH, drain_deadline},
     listen::Peer,
     text::{Age, Count},
 };
@@ -61,7 +62,7 @@ impl CutRequest {
     pub(super) fn new(open: &Open, peer: Peer, now: Instant) -> Self {
         Self {
             method: open.method.clone(),
-            path: open.path.to_string(),
+            path: open.path.clone(),
             age: now.saturating_duration_since(open.started),
             upgraded: open.upgraded.as_deref().map(str::to_owned),
             peer,
@@ -96,29 +97,13 @@ impl LastDrain {
     }
 }
 
-/// When a drain that begins now must cut, so that its account still reaches a conductor that aborts at `aborted`.
-pub(crate) fn deadline(now: Instant, drain: Duration, aborted: Option<Instant>) -> Instant {
-    let own = now.checked_add(drain).unwrap_or_else(|| now + Duration::from_secs(86_400 * 365));
-    let Some(aborted) = aborted else { return own };
-    let left = aborted.saturating_duration_since(now);
-    own.min(now + (left - margin(left)))
-}
-
-fn margin(left: Duration) -> Duration {
-    (left / 10).min(Duration::from_millis(100))
-}
-
-/// How long connections that were cut may take to be gone: their tasks have only to be polled once.
-const AFTERMATH: Duration = Duration::from_millis(50);
-
 /// Waits for the connections until the deadline and cuts what is left. The listener must be closed, and the drain begun.
 pub(super) async fn drain(shared: &Shared, started: Instant) -> DrainReport {
-    let deadline = deadline(started, shared.config.drain, shared.context.deadline());
+    let deadline = drain_deadline(started, shared.config.drain, shared.context.deadline());
     let mut cut = Vec::new();
     if timeout_at(deadline, shared.all_left()).await.is_err() {
         cut = shared.cut();
         cut.sort_by_key(|cut| std::cmp::Reverse(cut.age));
-        // Whoever is not gone after that blocks a thread, and is among the requests named.
         let _ = timeout_at(Instant::now() + AFTERMATH, shared.all_left()).await;
     }
     let (finished, abandoned) = shared.counts();

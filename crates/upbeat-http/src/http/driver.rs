@@ -25,6 +25,8 @@ pin_project! {
         conn: Arc<Conn>,
         #[pin]
         timer: Sleep,
+        // Whether the timer is set for the present stage.
+        armed: bool,
         known: bool,
     }
 }
@@ -32,7 +34,7 @@ pin_project! {
 impl<S: App> Driver<S> {
     pub(super) fn new(stage: Stage<S>, conn: Arc<Conn>) -> Self {
         let timer = sleep_until(Instant::now() + FAR);
-        Self { stage, conn, timer, known: false }
+        Self { stage, conn, timer, armed: false, known: false }
     }
 }
 
@@ -55,13 +57,23 @@ impl<S: App> Future for Driver<S> {
             }
             match this.stage.poll(cx, this.conn) {
                 Progress::Over => return Poll::Ready(()),
-                Progress::Next => continue,
+                Progress::Next => {
+                    *this.armed = false;
+                    continue;
+                }
                 Progress::Pending => {}
+            }
+            let draining = this.conn.shared().is_draining();
+            if *this.armed && !draining && !this.timer.is_elapsed() && !this.conn.awaits_rest() {
+                // The timer stands where an earlier quiet moment has put it, and the present one can only end later.
+                return Poll::Pending;
             }
             let bound = this.stage.bound(this.conn);
             if !due(this.timer.as_mut(), cx, bound) {
+                *this.armed = bound.is_some();
                 return Poll::Pending;
             }
+            *this.armed = false;
             if let Progress::Over = this.stage.expire(cx, this.conn) {
                 return Poll::Ready(());
             }

@@ -25,7 +25,7 @@ use super::{
 const AFTER_GOAWAY: Duration = Duration::from_secs(1);
 
 /// How long a quiet HTTP/1 connection keeps its engine, whose buffers are some 16 KiB.
-const ENGINE_KEPT: Duration = Duration::from_secs(5);
+const ENGINE_KEPT: Duration = Duration::from_secs(1);
 
 /// How long we read on after our last answer, so that the kernel does not destroy it by a reset.
 const LINGER: Duration = Duration::from_secs(1);

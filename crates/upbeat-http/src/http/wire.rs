@@ -189,6 +189,20 @@ impl Wire {
     }
 }
 
+/// Up to which size it is cheaper to copy an answer's parts together than to let the kernel gather them: measured as a fifth of
+/// a microsecond per answer.
+const SMALL: usize = 2048;
+
+/// The buffers as one, if they fit.
+fn flattened<'a>(bufs: &[IoSlice<'_>], small: &'a mut [u8; SMALL]) -> Option<&'a [u8]> {
+    let mut length = 0;
+    for buf in bufs {
+        small.get_mut(length..length + buf.len())?.copy_from_slice(buf);
+        length += buf.len();
+    }
+    small.get(..length)
+}
+
 /// Takes bytes for written. A handler that writes without end must be made to yield by that, as a full socket would.
 fn drop_bytes(cx: &mut Context<'_>, bytes: usize) -> Poll<io::Result<usize>> {
     ready!(coop::poll_proceed(cx)).made_progress();
@@ -253,6 +267,10 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if !this.conn().is_upgraded() {
+            let mut small = [0; SMALL];
+            if let Some(flat) = flattened(bufs, &mut small) {
+                return Pin::new(&mut this.transport).poll_write(cx, flat);
+            }
             return Pin::new(&mut this.transport).poll_write_vectored(cx, bufs);
         }
         let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
