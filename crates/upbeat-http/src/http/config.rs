@@ -8,6 +8,8 @@ pub(super) struct Config {
     pub(super) first_byte_grace: Duration,
     pub(super) keep_alive: Duration,
     pub(super) max_connections: usize,
+    /// Leaves a drain that cut nothing out of the report.
+    pub(super) quiet: bool,
 }
 
 impl Default for Config {
@@ -18,6 +20,7 @@ impl Default for Config {
             first_byte_grace: Duration::from_millis(250),
             keep_alive: Duration::from_secs(75),
             max_connections: 10_000,
+            quiet: false,
         }
     }
 }

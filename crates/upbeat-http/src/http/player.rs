@@ -158,6 +158,18 @@ impl<S> HttpServer<S> {
         self
     }
 
+    /// Says nothing of its drain in the report, unless something was cut.
+    pub(crate) fn quiet(mut self) -> Self {
+        self.config.quiet = true;
+        self
+    }
+
+    /// Serves something else.
+    pub(crate) fn serving(mut self, service: S) -> Self {
+        self.service = Mutex::new(service);
+        self
+    }
+
     /// By which others learn where the server listens.
     pub fn address(&self) -> Address {
         self.endpoint.address()

@@ -35,7 +35,9 @@ pub(super) async fn run<S: App>(server: &HttpServer<S>, cx: Context) -> Result<(
     serve_until_stop(server, listener, &shared).await.map_err(|error| ListenError::new(name, error))?;
 
     let report = drain(&shared, shared.draining_since().unwrap_or_else(Instant::now)).await;
-    tell(&cx, &report);
+    if !server.config.quiet || !report.cut.is_empty() {
+        tell(&cx, &report);
+    }
     server.last_drain().set(report);
     Ok(())
 }

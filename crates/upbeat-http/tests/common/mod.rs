@@ -62,13 +62,18 @@ impl Playing {
         self.handle.stop();
     }
 
+    pub(crate) async fn report(self) -> Report {
+        timeout(SOON, self.task).await.expect("it ends").expect("it does not panic")
+    }
+
     pub(crate) async fn ended(self) -> Ended {
-        let report = timeout(SOON, self.task).await.expect("it ends").expect("it does not panic");
+        let stopped = self.stopped;
+        let report = self.report().await;
         let player = report.player("test/server").expect("it was played").clone();
         Ended {
             remarks: player.remarks.clone(),
             cut: player.cuts.clone(),
-            took: self.stopped.map_or(Duration::ZERO, |stopped| stopped.elapsed()),
+            took: stopped.map_or(Duration::ZERO, |stopped| stopped.elapsed()),
             player,
             report,
         }
