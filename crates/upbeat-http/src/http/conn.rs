@@ -1,0 +1,221 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
+    task::Waker,
+};
+
+use http::{Method, Request};
+use http_body::Body;
+use parking_lot::{Mutex, MutexGuard};
+use tokio::time::Instant;
+
+use super::{
+    activity::{Activity, Open},
+    drain::CutRequest,
+    registry::Shared,
+};
+use crate::listen::Peer;
+
+/// An answer of 101 (or a tunnel) was given; its head may still have to be written.
+const UPGRADING: u8 = 1;
+/// The head was written: what follows is the new protocol's.
+const UPGRADED: u8 = 2;
+/// The new protocol is WebSocket.
+const WEBSOCKET: u8 = 4;
+/// The drain deadline has passed for this connection: it may neither read nor write.
+const CUT: u8 = 8;
+/// An answer was handed over, and may not be with the kernel.
+const UNFLUSHED: u8 = 16;
+
+/// One connection, as all who have a hand in it see it: its driver, its wire, its requests, and the server that drains it.
+///
+/// The lock is taken a few times per request and nearly always by the connection's own task.
+#[derive(Debug)]
+pub(super) struct Conn {
+    shared: Arc<Shared>,
+    peer: Peer,
+    /// What is asked for too often to take the lock. Whoever acts on a bit acts on that bit alone, so nothing else is published
+    /// through it, but the wakers: those are stored before the bits are read, and taken after a bit is set, both under the lock.
+    bits: AtomicU8,
+    awaits_rest: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    activity: Activity,
+    driver: Option<Waker>,
+    /// Who waits for an upgraded connection to become readable or writable: its driver is gone.
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+impl Conn {
+    pub(super) fn new(shared: Arc<Shared>, peer: Peer, now: Instant) -> Self {
+        let state = State { activity: Activity::new(now), driver: None, reader: None, writer: None };
+        Self { shared, peer, bits: AtomicU8::new(0), awaits_rest: AtomicBool::new(false), state: Mutex::new(state) }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(super) fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// Looks at, or changes, what the connection is doing.
+    pub(super) fn activity<T>(&self, look: impl FnOnce(&mut Activity) -> T) -> T {
+        let mut state = self.lock();
+        let result = look(&mut state.activity);
+        let awaits_rest = state.activity.awaits_rest();
+        if awaits_rest != self.awaits_rest.load(Ordering::Relaxed) {
+            self.awaits_rest.store(awaits_rest, Ordering::Relaxed);
+        }
+        result
+    }
+
+    /// [`Activity::awaits_rest`], without the lock. Exact for the connection's own task, which is the only one that begins to wait.
+    pub(super) fn awaits_rest(&self) -> bool {
+        self.awaits_rest.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn received(&self, bytes: usize) {
+        self.activity(|activity| if bytes == 0 { activity.peer_closed() } else { activity.received(Instant::now) });
+    }
+
+    /// All that was written is with the kernel.
+    pub(super) fn flushed(&self) {
+        // Engines flush more often than they answer.
+        let bits = self.bits.load(Ordering::Acquire);
+        if bits & UNFLUSHED != 0 {
+            self.bits.fetch_and(!UNFLUSHED, Ordering::AcqRel);
+            let finished = self.activity(|activity| activity.flushed(Instant::now()));
+            self.finished(finished);
+        }
+        if bits & UPGRADING != 0 {
+            self.bits.fetch_or(UPGRADED, Ordering::AcqRel);
+        }
+    }
+
+    /// A request head is complete: counts it as in flight until the ticket is dropped.
+    pub(super) fn begin<B: Body>(self: &Arc<Self>, request: &Request<B>) -> Ticket {
+        // Without the query, which may hold what must not stand in a log.
+        let path = request.uri().path();
+        let has_body = !request.body().is_end_stream();
+        let (key, finished) =
+            self.activity(|activity| activity.begin(request.method().clone(), path, has_body, Instant::now));
+        self.finished(finished);
+        Ticket { conn: self.clone(), key, kept: false }
+    }
+
+    fn finished(&self, finished: bool) {
+        if finished {
+            self.shared.count_finished();
+        }
+    }
+
+    pub(super) fn is_upgrading(&self) -> bool {
+        self.has(UPGRADING)
+    }
+
+    pub(super) fn is_upgraded(&self) -> bool {
+        self.has(UPGRADED)
+    }
+
+    pub(super) fn is_websocket(&self) -> bool {
+        self.has(WEBSOCKET)
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.has(CUT)
+    }
+
+    fn has(&self, bit: u8) -> bool {
+        self.bits.load(Ordering::Acquire) & bit != 0
+    }
+
+    pub(super) fn set_driver(&self, waker: &Waker) {
+        self.lock().driver = Some(waker.clone());
+    }
+
+    pub(super) fn set_reader(&self, waker: &Waker) {
+        keep(&mut self.lock().reader, waker);
+    }
+
+    pub(super) fn set_writer(&self, waker: &Waker) {
+        keep(&mut self.lock().writer, waker);
+    }
+
+    /// Wakes whoever drives this connection, so that they look at the stop and at the cut.
+    pub(super) fn wake(&self) {
+        let wakers = {
+            let mut state = self.lock();
+            [state.driver.clone(), state.reader.take(), state.writer.take()]
+        };
+        for waker in wakers.into_iter().flatten() {
+            waker.wake();
+        }
+    }
+
+    /// Ends the connection where it stands. Returns the requests that were in flight: from now on none of them can finish.
+    pub(super) fn cut(&self, now: Instant) -> Vec<CutRequest> {
+        let requests = {
+            let state = self.lock();
+            self.bits.fetch_or(CUT, Ordering::AcqRel);
+            state.activity.open().map(|open| CutRequest::new(open, self.peer, now)).collect()
+        };
+        self.wake();
+        requests
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+}
+
+fn keep(place: &mut Option<Waker>, waker: &Waker) {
+    if !place.as_ref().is_some_and(|kept| kept.will_wake(waker)) {
+        *place = Some(waker.clone());
+    }
+}
+
+/// A request in flight. Dropped when its answer was handed over whole, or given up.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    conn: Arc<Conn>,
+    key: usize,
+    kept: bool,
+}
+
+impl Ticket {
+    pub(super) fn conn(&self) -> &Arc<Conn> {
+        &self.conn
+    }
+
+    /// Method and path, for a log event.
+    pub(super) fn name(&self) -> (Method, String) {
+        let name = |open: &Open| (open.method.clone(), open.path.clone());
+        self.conn.activity(|activity| activity.request(self.key).map(name)).unwrap_or_default()
+    }
+
+    /// The request has turned its connection into something else and is in flight until that is closed.
+    pub(super) fn upgrade(mut self, to: &str) {
+        self.kept = true;
+        self.conn.activity(|activity| activity.upgrade(self.key, to));
+        let websocket = if to.eq_ignore_ascii_case("websocket") { WEBSOCKET } else { 0 };
+        self.conn.bits.fetch_or(UPGRADING | websocket, Ordering::AcqRel);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.kept {
+            let finished = self.conn.activity(|activity| activity.answered(self.key, Instant::now));
+            self.conn.bits.fetch_or(UNFLUSHED, Ordering::AcqRel);
+            self.conn.finished(finished);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The HTTP server: the player, its connections, and its drain.
+
+mod activity;
+mod answer;
+mod app;
+mod config;
+mod conn;
+mod drain;
+mod driver;
+mod player;
+mod preface;
+mod registry;
+mod run;
+mod service;
+mod stage;
+#[cfg(feature = "tls")]
+mod tls;
+mod websocket;
+mod wire;
+
+pub use drain::{CutRequest, DrainReport, LastDrain};
+pub use player::HttpServer;
+#[cfg(feature = "tls")]
+pub use tls::{TlsConfig, TlsError};

@@ -1,0 +1,219 @@
+use std::{fmt, path::PathBuf, time::Duration};
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+use tower::Service;
+use upbeat::{BoxError, Context, Player, Readiness};
+
+use super::{config::Config, drain::LastDrain, run::run};
+use crate::listen::{Address, Endpoint, IntoListener, ListenError};
+
+/// An HTTP/1 and HTTP/2 server as a player, with a drain in which every connection has a bound.
+///
+/// It serves an `axum::Router`, or any tower service of `Request<hyper::body::Incoming>`. A service's error, and a
+/// handler's panic, is a 500 for that request alone and an error event; the server lives.
+///
+/// Every request carries the server's [`Context`] as an extension, so that handlers, and above all streams without an end of their
+/// own such as server-sent events, can see the stop coming:
+///
+/// ```
+/// use axum::{Extension, Router, routing::get};
+/// use upbeat::Context;
+/// use upbeat_http::HttpServer;
+///
+/// async fn slow(Extension(cx): Extension<Context>) -> &'static str {
+///     match cx.unless_stopping(std::future::ready("done")).await {
+///         Some(answer) => answer,
+///         None => "stopping, so here is what I have",
+///     }
+/// }
+///
+/// let server = HttpServer::bind("127.0.0.1:0", Router::new().route("/slow", get(slow)));
+/// # drop(server);
+/// ```
+///
+/// # Guarantees
+///
+/// It is ready once it is bound, and every run binds anew. When asked to stop it
+///
+/// - serves the connections that the kernel has already taken for it, and refuses later ones;
+/// - lets requests in flight finish, marking HTTP/1 answers `connection: close` and sending HTTP/2 clients GOAWAY. No answer
+///   that was begun is broken off before the drain deadline;
+/// - closes a connection that is quiet once it has been so for the [first byte grace](Self::first_byte_grace): at once, for most;
+/// - gives the rest of a request head the [header timeout](Self::header_timeout);
+/// - says goodbye on WebSockets (close code 1001) and waits for their end; other upgraded connections see the
+///   stop by the `Context`;
+/// - cuts what is left at the drain deadline, and names it: one [`cut`](Context::cut) with method, path and age for each request.
+///
+/// The drain deadline is [`drain`](Self::drain) after the stop, or a little before the conductor's own deadline where that is sooner. When the
+/// player returns, all its connections are closed.
+///
+/// # Not guaranteed
+///
+/// A handler that blocks its thread can be named but not ended. A quiet client that sends its next request in the very instant in
+/// which it is closed gets no answer: HTTP/1 has no way to exclude that. HTTP/2 has, and does.
+///
+/// # Without a stop
+///
+/// A request head that takes longer than the header timeout, and a connection that is quiet for longer than
+/// [`keep_alive`](Self::keep_alive), is closed. Handlers and bodies have no bound of their own: that is the service's to decide.
+///
+/// # Errors
+///
+/// [`ListenError`], when the address cannot be bound, or when accepting becomes impossible.
+///
+/// # Compared with `axum::serve`
+///
+/// `axum::serve(..).with_graceful_shutdown(..)` waits without a bound for connections that have sent part of a request, for slow
+/// readers, and for open streams. This does not, costs no more per request, and keeps less memory for a connection that is idle.
+pub struct HttpServer<S> {
+    pub(super) endpoint: Endpoint,
+    // A lock, so that a service need not be `Sync`; it is taken once per run.
+    pub(super) service: Mutex<S>,
+    pub(super) config: Config,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<super::tls::TlsConfig>,
+    last_drain: LastDrain,
+}
+
+impl<S> HttpServer<S> {
+    /// A server that will listen on `address`, such as `127.0.0.1:8000`, `[::1]:8000` or `localhost:8000`. Port 0 lets the
+    /// system choose; [`address`](Self::address) says which.
+    ///
+    /// Nothing is bound before the server is played.
+    pub fn bind(address: impl Into<String>, service: S) -> Self {
+        Self::new(Endpoint::bind(address.into()), service)
+    }
+
+    /// A server on a listener that is already bound: tokio's or the standard library's, TCP or Unix.
+    ///
+    /// The first run takes the listener; when it stops, the listener is closed. Another run binds its address anew.
+    pub fn on(listener: impl IntoListener, service: S) -> Self {
+        Self::new(Endpoint::on(listener), service)
+    }
+
+    /// A server on a Unix socket at `path`.
+    ///
+    /// A socket file on which nobody answers is replaced; one on which somebody does is an error, and so is another kind of file.
+    /// The server removes its file when it stops.
+    pub fn unix(path: impl Into<PathBuf>, service: S) -> Self {
+        Self::new(Endpoint::unix(path.into()), service)
+    }
+
+    fn new(endpoint: Endpoint, service: S) -> Self {
+        Self {
+            endpoint,
+            service: Mutex::new(service),
+            config: Config::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
+            last_drain: LastDrain::default(),
+        }
+    }
+
+    /// How long requests in flight may take once the server was asked to stop; 10 s if not set.
+    pub fn drain(mut self, drain: Duration) -> Self {
+        self.config.drain = drain;
+        self
+    }
+
+    /// How long a client may take for a request head from its first byte, for a TLS handshake, and for HTTP/2's opening; 5 s if not
+    /// set.
+    pub fn header_timeout(mut self, timeout: Duration) -> Self {
+        self.config.header_timeout = timeout;
+        self
+    }
+
+    /// How long after its connect, or after its last answer, a client may still begin a request when the server is stopping; 250
+    /// ms if not set.
+    ///
+    /// It is what lets a client that is using its connection get an answer marked `connection: close` instead of a connection
+    /// that is closed under its hands. A connection that has been quiet for longer is closed at once.
+    pub fn first_byte_grace(mut self, grace: Duration) -> Self {
+        self.config.first_byte_grace = grace;
+        self
+    }
+
+    /// How long a connection may be quiet: after its connect, and between two requests; 75 s if not set.
+    pub fn keep_alive(mut self, keep_alive: Duration) -> Self {
+        self.config.keep_alive = keep_alive;
+        self
+    }
+
+    /// How many connections may be open at the same time; 10,000 if not set, and at least 1.
+    ///
+    /// At the limit the server stops accepting until one is closed. Nobody is refused: the kernel keeps up to 4,096 more waiting.
+    pub fn max_connections(mut self, most: usize) -> Self {
+        self.config.max_connections = most.clamp(1, Semaphore::MAX_PERMITS);
+        self
+    }
+
+    /// Speaks HTTPS.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: super::tls::TlsConfig) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Says nothing of its drain in the report, unless something was cut.
+    pub(crate) fn quiet(mut self) -> Self {
+        self.config.quiet = true;
+        self
+    }
+
+    /// Serves something else.
+    pub(crate) fn serving(mut self, service: S) -> Self {
+        self.service = Mutex::new(service);
+        self
+    }
+
+    /// By which others learn where the server listens.
+    pub fn address(&self) -> Address {
+        self.endpoint.address()
+    }
+
+    /// By which code reads how the latest drain went.
+    pub fn last_drain(&self) -> LastDrain {
+        self.last_drain.clone()
+    }
+
+    pub(super) fn scheme(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return "https";
+        }
+        "http"
+    }
+}
+
+impl<S, B> Player for HttpServer<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Error = ListenError;
+
+    fn play(&self, cx: Context) -> impl Future<Output = Result<(), ListenError>> + Send {
+        run(self, cx)
+    }
+
+    fn readiness(&self) -> Readiness {
+        Readiness::Signalled
+    }
+}
+
+impl<S> fmt::Debug for HttpServer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpServer")
+            .field("endpoint", &self.endpoint)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,155 @@
+use std::{
+    fmt,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+use slab::Slab;
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit},
+    time::Instant,
+};
+use upbeat::Context;
+
+use super::{config::Config, conn::Conn, drain::CutRequest};
+use crate::listen::Peer;
+
+/// What the connections of one run share.
+pub(super) struct Shared {
+    pub(super) config: Config,
+    /// Given to every request, so that handlers can see the stop.
+    pub(super) context: Context,
+    /// When the drain began. Connections read it on every poll; set before they are woken to see it.
+    draining: OnceLock<Instant>,
+    conns: Mutex<Slab<Arc<Conn>>>,
+    left: Notify,
+    finished: AtomicU64,
+    abandoned: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(config: Config, context: Context) -> Arc<Self> {
+        Arc::new(Self {
+            config,
+            context,
+            draining: OnceLock::new(),
+            conns: Mutex::new(Slab::new()),
+            left: Notify::new(),
+            finished: AtomicU64::new(0),
+            abandoned: AtomicU64::new(0),
+        })
+    }
+
+    /// Registers a connection, for as long as the membership lives.
+    pub(super) fn join(self: &Arc<Self>, peer: Peer, place: Option<OwnedSemaphorePermit>) -> Membership {
+        let conn = Arc::new(Conn::new(self.clone(), peer, Instant::now()));
+        let key = self.conns.lock().insert(conn.clone());
+        Membership { conn, key, _place: place }
+    }
+
+    pub(super) fn draining_since(&self) -> Option<Instant> {
+        self.draining.get().copied()
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.get().is_some()
+    }
+
+    pub(super) fn begin_drain(&self, now: Instant) {
+        let _ = self.draining.set(now);
+        self.for_each(|conn| conn.wake());
+    }
+
+    /// Waits until no connection is left.
+    pub(super) async fn all_left(&self) {
+        loop {
+            let left = self.left.notified();
+            if self.conns.lock().is_empty() {
+                return;
+            }
+            left.await;
+        }
+    }
+
+    /// Ends every connection where it stands, and returns the requests that were in flight.
+    pub(super) fn cut(&self) -> Vec<CutRequest> {
+        let now = Instant::now();
+        let mut cut = Vec::new();
+        self.for_each(|conn| cut.extend(conn.cut(now)));
+        cut
+    }
+
+    /// Counts a request that was answered during the drain.
+    pub(super) fn count_finished(&self) {
+        if self.is_draining() {
+            self.finished.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many requests were answered during the drain, and how many were given up by their clients.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.finished.load(Ordering::Relaxed), self.abandoned.load(Ordering::Relaxed))
+    }
+
+    fn for_each(&self, mut visit: impl FnMut(&Conn)) {
+        // A copy: a visited connection may leave, which takes the lock.
+        let conns: Vec<_> = self.conns.lock().iter().map(|(_, conn)| conn.clone()).collect();
+        for conn in conns {
+            visit(&conn);
+        }
+    }
+
+    fn leave(&self, conn: &Conn, key: usize) {
+        if self.is_draining() && !conn.is_cut() {
+            let open = conn.activity(|activity| activity.open_count()) as u64;
+            // An upgraded connection that is closed has done what it was for; any other request that is still open was left by
+            // its client.
+            let count = if conn.is_upgraded() { &self.finished } else { &self.abandoned };
+            count.fetch_add(open, Ordering::Relaxed);
+        }
+        let mut conns = self.conns.lock();
+        conns.remove(key);
+        if conns.is_empty() {
+            drop(conns);
+            self.left.notify_waiters();
+        }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// A connection's place among the others; it leaves when this is dropped.
+#[derive(Debug)]
+pub(super) struct Membership {
+    conn: Arc<Conn>,
+    key: usize,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Membership {
+    pub(super) fn conn(&self) -> &Arc<Conn> {
+        &self.conn
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.conn.shared().leave(&self.conn, self.key);
+    }
+}
+
+/// Cuts every connection when the server's run is dropped: its tasks must not outlive it.
+pub(super) struct CutOnDrop(pub(super) Arc<Shared>);
+
+impl Drop for CutOnDrop {
+    fn drop(&mut self) {
+        self.0.cut();
+    }
+}

@@ -1,0 +1,77 @@
+use std::{io, sync::Arc};
+
+use tokio::{sync::Semaphore, time::Instant};
+use upbeat::Context;
+
+use super::{
+    app::App,
+    drain::{DrainReport, drain},
+    driver::Driver,
+    player::HttpServer,
+    registry::{CutOnDrop, Shared},
+    service::Calls,
+    stage::Stage,
+    wire::{Transport, Wire},
+};
+use crate::listen::{Accepted, ListenError, Listener, accept, sweep};
+
+/// One run of a server, from its bind to the end of its drain.
+pub(super) async fn run<S: App>(server: &HttpServer<S>, cx: Context) -> Result<(), ListenError> {
+    let Some(listener) = cx.unless_stopping(server.endpoint.open()).await else {
+        return Ok(());
+    };
+    let listener = listener?;
+    let name = server.endpoint.name();
+    cx.detail("listening", &name);
+    if server.endpoint.address().get().is_some() {
+        tracing::info!("listening on {}://{name}", server.scheme());
+    } else {
+        tracing::info!("listening on {name}");
+    }
+    cx.ready();
+
+    let shared = Shared::new(server.config, cx.clone());
+    let _cut = CutOnDrop(shared.clone());
+    serve_until_stop(server, listener, &shared).await.map_err(|error| ListenError::new(name, error))?;
+
+    let report = drain(&shared, shared.draining_since().unwrap_or_else(Instant::now)).await;
+    if !server.config.quiet || !report.cut.is_empty() {
+        tell(&cx, &report);
+    }
+    server.last_drain().set(report);
+    Ok(())
+}
+
+/// Serves connections until the stop; when it returns, the drain has begun and the listener is closed.
+async fn serve_until_stop<S: App>(server: &HttpServer<S>, listener: Listener, shared: &Arc<Shared>) -> io::Result<()> {
+    let service = server.service.lock().clone();
+    #[cfg(feature = "tls")]
+    let acceptor = server.tls.as_ref().map(super::tls::TlsConfig::acceptor);
+    let mut serve = move |Accepted { socket, peer, place }: Accepted| {
+        let membership = shared.join(peer, place);
+        let conn = membership.conn().clone();
+        let calls = Calls::new(service.clone(), conn.clone());
+        let wire = Wire::new(Transport::Plain(socket), membership);
+        #[cfg(feature = "tls")]
+        let stage = match &acceptor {
+            Some(acceptor) => Stage::tls(wire, acceptor.clone(), calls),
+            None => Stage::plain(wire, calls),
+        };
+        #[cfg(not(feature = "tls"))]
+        let stage = Stage::plain(wire, calls);
+        tokio::spawn(Driver::new(stage, conn));
+    };
+    let places = Arc::new(Semaphore::new(server.config.max_connections));
+    accept(&listener, &places, shared.context.stopping(), &mut serve).await?;
+    shared.begin_drain(Instant::now());
+    sweep(listener, serve);
+    Ok(())
+}
+
+fn tell(cx: &Context, report: &DrainReport) {
+    tracing::info!("{report}");
+    cx.remark(report);
+    for request in &report.cut {
+        cx.cut(request);
+    }
+}

@@ -1,0 +1,19 @@
+//! Where a server listens: addresses, sockets, and the loop that accepts.
+
+mod accept;
+mod address;
+mod endpoint;
+mod error;
+mod listener;
+mod peer;
+mod socket;
+mod socket_file;
+
+pub(crate) use accept::{Accepted, accept, sweep};
+pub use address::Address;
+pub(crate) use endpoint::Endpoint;
+pub use endpoint::IntoListener;
+pub use error::ListenError;
+pub(crate) use listener::Listener;
+pub use peer::Peer;
+pub use socket::Socket;

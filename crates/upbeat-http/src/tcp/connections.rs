@@ -1,0 +1,87 @@
+use std::{collections::HashMap, fmt, time::Duration};
+
+use tokio::{
+    task::{Id, JoinSet},
+    time::{Instant, timeout, timeout_at},
+};
+
+use crate::{
+    deadline::AFTERMATH,
+    listen::Peer,
+    text::{Age, Count},
+};
+
+/// The open connections of a TCP server. Dropping it aborts their handlers.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    tasks: JoinSet<()>,
+    open: HashMap<Id, Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    peer: Peer,
+    since: Instant,
+}
+
+impl Connections {
+    pub(super) fn add(&mut self, peer: Peer, handler: impl Future<Output = ()> + Send + 'static) {
+        self.forget_ended();
+        let handle = self.tasks.spawn(handler);
+        self.open.insert(handle.id(), Open { peer, since: Instant::now() });
+    }
+
+    /// At the pace at which new ones come, which is often enough.
+    fn forget_ended(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.open.remove(&id(ended));
+        }
+    }
+
+    /// Waits for all connections until `deadline` and aborts what is left.
+    pub(super) async fn drain(mut self, deadline: Instant) -> Drained {
+        let started = Instant::now();
+        let mut finished = 0;
+        self.forget_ended();
+        let all = async {
+            while let Some(ended) = self.tasks.join_next_with_id().await {
+                self.open.remove(&id(ended));
+                finished += 1;
+            }
+        };
+        let _ = timeout_at(deadline, all).await;
+        let mut left: Vec<_> = self.open.into_values().collect();
+        left.sort_by_key(|open| open.since);
+        let cut = left.iter().map(ToString::to_string).collect();
+        let _ = timeout(AFTERMATH, self.tasks.shutdown()).await;
+        Drained { took: started.elapsed(), finished, cut }
+    }
+}
+
+fn id<T>(ended: Result<(Id, T), tokio::task::JoinError>) -> Id {
+    ended.map_or_else(|error| error.id(), |(id, _)| id)
+}
+
+impl fmt::Display for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "connection from {}, open for {}", self.peer, Age(self.since.elapsed()))
+    }
+}
+
+/// How the drain of a TCP server went.
+pub(super) struct Drained {
+    took: Duration,
+    finished: u64,
+    pub(super) cut: Vec<String>,
+}
+
+impl fmt::Display for Drained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connections = if self.finished == 1 { "connection" } else { "connections" };
+        write!(f, "drained in {}: {} {connections} finished", Age(self.took), Count(self.finished))?;
+        if !self.cut.is_empty() {
+            write!(f, ", {} cut", Count(self.cut.len() as u64))?;
+        }
+        Ok(())
+    }
+}
