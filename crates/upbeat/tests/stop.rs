@@ -330,3 +330,14 @@ async fn the_report_says_what_players_remarked_and_what_was_cut() {
     assert!(text.contains("12 finished") && text.contains("cut off: GET /slow, open for 3 s"), "{text}");
     assert_eq!(report.exit_code(), exit_code::OVERRAN);
 }
+
+// 25: very many idle players. A cost that grows with the square of their number would take this far beyond a minute.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_thousand_players_start_and_stop() {
+    let shop = (0..50_000).fold(Conductor::new("shop"), |shop, i| shop.player(format!("p{i}"), idle));
+    let overview = shop.handle().overview();
+    let playing = shop.play_until(async { overview.ready().await });
+    let report = tokio::time::timeout(60 * S, playing).await.expect("it ends");
+    assert_eq!(report.players.len(), 50_000);
+    assert!(report.is_clean());
+}
