@@ -1,0 +1,54 @@
+//! Log lines on standard error: for people, for machines, or bare.
+
+mod fields;
+mod format;
+mod player;
+
+use std::{env, io, time::SystemTime};
+
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    filter::{FilterExt as _, LevelFilter, filter_fn},
+    fmt,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
+use upbeat::{Report, exit_code};
+
+use self::{fields::PLAYER, format::Lines, player::RememberPlayer};
+use crate::{console, score::LogStyle};
+
+/// Begins to write log lines: in this style, errors only if `quiet`, otherwise as `RUST_LOG` says.
+pub(crate) fn init(style: LogStyle, quiet: bool) {
+    let lines = Lines { style, colours: console::colours() };
+    // Whatever the level, a line says which player it is about, so the spans that name players are always entered.
+    let names_a_player = filter_fn(|metadata| metadata.is_span() && metadata.fields().field(PLAYER).is_some());
+    let wanted = filter(quiet).or(names_a_player.with_max_level_hint(LevelFilter::INFO));
+    let layer = RememberPlayer.and_then(fmt::layer().event_format(lines).with_writer(io::stderr));
+    // It fails only if lines are written already, and then there is nothing left to do.
+    let _ = tracing_subscriber::registry().with(layer.with_filter(wanted)).try_init();
+}
+
+fn filter(quiet: bool) -> EnvFilter {
+    if quiet {
+        return EnvFilter::new("error");
+    }
+    let asked = env::var("RUST_LOG").unwrap_or_default();
+    if asked.trim().is_empty() {
+        return EnvFilter::new("info");
+    }
+    EnvFilter::try_new(&asked).unwrap_or_else(|error| {
+        console::complain(&format!(
+            "warning: RUST_LOG={asked} is not understood ({error}); writing what `info` would\n"
+        ));
+        EnvFilter::new("info")
+    })
+}
+
+/// The report as a line for machines.
+pub(crate) fn report(report: &Report) -> String {
+    let level = if report.exit_code() == exit_code::OK { "info" } else { "error" };
+    let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+    let line = serde_json::json!({ "time": time, "level": level, "message": "report", "report": report });
+    format!("{line}\n")
+}
