@@ -1,2 +1,38 @@
-//! x
-fn main() {}
+//! The project's chores, written in Rust so that they run wherever the project builds.
+//!
+//! `cargo xtask` alone says what there is.
+
+mod step;
+mod suites;
+
+use std::{env, io, process::ExitCode};
+
+const HELP: &str = "\
+The chores of Upbeat.
+
+Usage: cargo xtask <CHORE>
+
+Chores:
+  test     Everything a change must pass: format, lints, tests, docs, lean builds
+  ladder   The slow checks: dependencies, long property tests, stop under load many times
+
+`ladder` reads UPBEAT_LADDER_RUNS (how often each stop-under-load test repeats, 20 if not set)
+and PROPTEST_CASES (100000 if not set).
+";
+
+fn main() -> io::Result<ExitCode> {
+    let chore = env::args().nth(1);
+    let steps = match chore.as_deref() {
+        Some("test") => suites::test(),
+        Some("ladder") => suites::ladder(),
+        None | Some("help" | "-h" | "--help") => {
+            step::say(HELP)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(unknown) => {
+            step::say(&format!("xtask: there is no chore `{unknown}`\n\n{HELP}"))?;
+            return Ok(ExitCode::from(64));
+        }
+    };
+    step::run_all(&steps)
+}

@@ -1,0 +1,36 @@
+//! What each chore consists of.
+
+use std::env;
+
+use crate::step::Step;
+
+/// Everything a change must pass, the quick checks first.
+pub(crate) fn test() -> Vec<Step> {
+    vec![
+        Step::cargo("format", "fmt --all --check"),
+        Step::cargo("lints", "clippy --workspace --all-targets --all-features -- -D warnings"),
+        // The tests of documentation are included: an example that does not compile is a wrong promise.
+        Step::cargo("tests", "test --workspace --all-features"),
+        Step::cargo("docs", "doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-Dwarnings"),
+        // With `--workspace` features are unified, so only a build of one crate shows a feature it forgot to ask for.
+        Step::cargo("lean upbeat", "check -p upbeat --no-default-features"),
+        Step::cargo("lean upbeat-http, without TLS", "check -p upbeat-http --no-default-features"),
+    ]
+}
+
+/// What is too slow for every change.
+pub(crate) fn ladder() -> Vec<Step> {
+    vec![
+        Step::cargo("get cargo-deny", "install --locked cargo-deny").unless(&["deny", "--version"]),
+        Step::cargo("dependencies", "deny check bans licenses sources"),
+        Step::cargo("long property tests", "test --release -p upbeat-score")
+            .env("PROPTEST_CASES", from_outside("PROPTEST_CASES", "100000")),
+        Step::cargo("stop under load, many times", "test --release -p upbeat-cli --test stop_under_load")
+            .env("UPBEAT_LADDER_RUNS", from_outside("UPBEAT_LADDER_RUNS", "20")),
+    ]
+}
+
+/// A variable's value as the caller set it, or what it is when nobody did.
+fn from_outside(name: &str, otherwise: &str) -> String {
+    env::var(name).unwrap_or_else(|_| otherwise.to_owned())
+}
