@@ -1,0 +1,33 @@
+//! The servers `hello` and `hello-name`.
+
+use axum::{
+    Router,
+    extract::{Query, rejection::QueryRejection},
+    http::StatusCode,
+    routing::get,
+};
+
+use super::helpful::helpful;
+
+/// `GET /` → `Hello, world!`
+pub(crate) fn hello() -> Router {
+    helpful(Router::new().route("/", get("Hello, world!")), "this server answers GET / only")
+}
+
+/// `GET /?name=Alex` → `Hello, Alex!`
+pub(crate) fn hello_name() -> Router {
+    helpful(Router::new().route("/", get(by_name)), "this server answers GET /?name=Alex only")
+}
+
+type Pairs = Vec<(String, String)>;
+
+async fn by_name(query: Result<Query<Pairs>, QueryRejection>) -> (StatusCode, String) {
+    let Ok(Query(pairs)) = query else {
+        return (StatusCode::BAD_REQUEST, "the query cannot be read; try /?name=Alex".to_owned());
+    };
+    let name = pairs.iter().find(|(key, _)| key == "name").map(|(_, name)| name.trim()).filter(|name| !name.is_empty());
+    match name {
+        Some(name) => (StatusCode::OK, format!("Hello, {name}!")),
+        None => (StatusCode::BAD_REQUEST, "whom to greet? try /?name=Alex".to_owned()),
+    }
+}
