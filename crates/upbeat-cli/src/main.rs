@@ -4,6 +4,7 @@ mod args;
 mod builtin;
 mod check;
 mod console;
+mod log;
 mod score;
 
 use std::process::ExitCode;

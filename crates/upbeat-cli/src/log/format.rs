@@ -1,0 +1,150 @@
+//! How one event becomes one line.
+
+use std::{borrow::Cow, fmt, fmt::Write as _, time::SystemTime};
+
+use serde_json::{Map, Value};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::{
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    registry::LookupSpan,
+};
+
+use super::{
+    fields::{Fields, PLAYER, plain},
+    player,
+};
+use crate::score::LogStyle;
+
+/// Writes events as lines.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lines {
+    pub(super) style: LogStyle,
+    pub(super) colours: bool,
+}
+
+/// What a line says.
+struct Line {
+    time: SystemTime,
+    level: Level,
+    player: Option<String>,
+    message: String,
+    fields: Map<String, Value>,
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let line = Line {
+            time: SystemTime::now(),
+            level: *event.metadata().level(),
+            player: fields.take_text(PLAYER).or_else(|| player::around(context, event)),
+            message: fields.take_text("message").unwrap_or_default(),
+            fields: fields.0,
+        };
+        match self.style {
+            LogStyle::Auto => line.write_for_people(writer, self.colours),
+            LogStyle::Json => line.write_for_machines(writer),
+            LogStyle::Raw => line.write_message(writer),
+        }
+    }
+}
+
+impl Line {
+    /// `12:00:01.234Z  shop/web  listening on 127.0.0.1:8000`; the level is written where it is out of the ordinary.
+    fn write_for_people(&self, mut writer: Writer<'_>, colours: bool) -> fmt::Result {
+        let (colour, dim, bold, off) =
+            if colours { (colour(self.level), "\x1b[2m", "\x1b[1m", "\x1b[0m") } else { ("", "", "", "") };
+        let time = humantime::format_rfc3339_millis(self.time).to_string();
+        // The day is known to whoever watches; in a file `--log json` keeps it.
+        let time = time.split_once('T').map_or(time.as_str(), |(_day, time)| time);
+        write!(writer, "{dim}{time}{off}  ")?;
+        if self.level != Level::INFO {
+            write!(writer, "{colour}{}{off}  ", self.level)?;
+        }
+        if let Some(player) = &self.player {
+            write!(writer, "{bold}{player}{off}  ")?;
+        }
+        self.write_message(writer)
+    }
+
+    /// The message, and the fields behind it.
+    fn write_message(&self, mut writer: Writer<'_>) -> fmt::Result {
+        write!(writer, "{}", harmless(&self.message))?;
+        for (name, value) in &self.fields {
+            let separator = if self.message.is_empty() { "" } else { " " };
+            write!(writer, "{separator}{name}={}", harmless(&plain(value).to_string()))?;
+        }
+        writer.write_char('\n')
+    }
+
+    fn write_for_machines(mut self, mut writer: Writer<'_>) -> fmt::Result {
+        let mut line = Map::new();
+        line.insert("time".to_owned(), humantime::format_rfc3339_millis(self.time).to_string().into());
+        line.insert("level".to_owned(), self.level.as_str().to_lowercase().into());
+        line.extend(self.player.map(|player| (PLAYER.to_owned(), player.into())));
+        line.insert("message".to_owned(), self.message.into());
+        line.append(&mut self.fields);
+        writeln!(writer, "{}", Value::Object(line))
+    }
+}
+
+fn colour(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "\x1b[31m",
+        Level::WARN => "\x1b[33m",
+        Level::INFO => "",
+        _ => "\x1b[2m",
+    }
+}
+
+/// Text from elsewhere without what would steer the terminal.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let steers = |letter: char| letter.is_control() && letter != '\n' && letter != '\t';
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let harmless = |letter: char| if steers(letter) { letter.escape_default().to_string() } else { letter.to_string() };
+    Cow::Owned(text.chars().map(harmless).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(level: Level, message: &str) -> Line {
+        let fields = Map::from_iter([("attempt".to_owned(), 2.into())]);
+        Line {
+            time: SystemTime::UNIX_EPOCH,
+            level,
+            player: Some("shop/web".to_owned()),
+            message: message.to_owned(),
+            fields,
+        }
+    }
+
+    #[test]
+    fn for_people() {
+        let mut text = String::new();
+        line(Level::INFO, "listening").write_for_people(Writer::new(&mut text), false).unwrap();
+        line(Level::WARN, "slow \x1b[2J").write_for_people(Writer::new(&mut text), false).unwrap();
+        assert_eq!(
+            text,
+            "00:00:00.000Z  shop/web  listening attempt=2\n00:00:00.000Z  WARN  shop/web  slow \\u{1b}[2J attempt=2\n"
+        );
+    }
+
+    #[test]
+    fn for_machines() {
+        let mut text = String::new();
+        line(Level::ERROR, "two\nlines").write_for_machines(Writer::new(&mut text)).unwrap();
+        let parsed: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(parsed["player"], "shop/web");
+        assert_eq!((parsed["level"].as_str(), parsed["attempt"].as_u64()), (Some("error"), Some(2)));
+        assert_eq!(text.lines().count(), 1);
+    }
+}

@@ -1,0 +1,178 @@
+//! Starts `upbeat`, reads its log lines, sends it signals, and keeps what it said at its end.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long anything may take before a test gives up on it. Far more than it ever takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program, ready for its arguments; nothing of the caller's environment decides what it writes.
+pub fn upbeat() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_upbeat"));
+    command.env_remove("RUST_LOG").env_remove("NO_COLOR").env_remove("RUST_BACKTRACE").stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end.
+pub fn run(arguments: &[&str]) -> Output {
+    upbeat().args(arguments).output().expect("the program runs")
+}
+
+/// The program while it plays a score.
+pub struct Playing {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+    _folder: Option<TempDir>,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; 128 and the number of the signal if a signal ended it.
+    pub code: i32,
+    /// Every line it wrote to standard error.
+    pub lines: Vec<String>,
+}
+
+/// Plays a score with JSON log lines.
+pub fn play(score: &str) -> Playing {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("score.toml");
+    fs::write(&path, score).expect("the score is written");
+    let mut command = upbeat();
+    command.args(["play", "--log", "json"]).arg(&path);
+    Playing { _folder: Some(folder), ..start(command) }
+}
+
+/// Plays the score in a file with JSON log lines.
+pub fn play_file(path: &Path) -> Playing {
+    let mut command = upbeat();
+    command.args(["play", "--log", "json"]).arg(path);
+    start(command)
+}
+
+fn start(mut command: Command) -> Playing {
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program starts");
+    let (send, lines) = channel();
+    let stderr = BufReader::new(child.stderr.take().expect("its standard error is piped"));
+    thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+    Playing { child, lines, seen: Vec::new(), _folder: None }
+}
+
+impl Playing {
+    /// Waits until a server listens, and says where. Lines that are read on the way are kept.
+    pub fn address(&mut self, player: &str) -> SocketAddr {
+        let listening = |line: &Value| {
+            let of_player = line["player"].as_str().is_some_and(|path| path.ends_with(&format!("/{player}")));
+            let address = line["message"].as_str()?.strip_prefix("listening on http://").filter(|_| of_player)?;
+            address.parse().ok()
+        };
+        if let Some(address) = self.seen.iter().filter_map(|line| parsed(line)).find_map(|line| listening(&line)) {
+            return address;
+        }
+        self.wait_for(&format!("`{player}` to listen"), listening)
+    }
+
+    /// Waits for a line that `wanted` takes.
+    pub fn wait_for<T>(&mut self, what: &str, wanted: impl Fn(&Value) -> Option<T>) -> T {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                panic!("waited for {what} in vain; this was written:\n{}", self.seen.join("\n"));
+            };
+            self.seen.push(line);
+            if let Some(found) = self.seen.last().and_then(|line| parsed(line)).and_then(|line| wanted(&line)) {
+                return found;
+            }
+        }
+    }
+
+    /// Waits until a message contains `text`.
+    pub fn wait_for_message(&mut self, text: &str) {
+        self.wait_for(text, |line| line["message"].as_str()?.contains(text).then_some(()));
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
+        assert!(sent.expect("`kill` runs").success(), "the program was gone already");
+    }
+
+    /// The most memory it ever had in use, in KiB.
+    pub fn peak_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the program runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel knows its peak");
+        peak.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self) -> Ended {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.seen.push(line),
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                    panic!("it does not end; this was written:\n{}", self.seen.join("\n"))
+                }
+            }
+        }
+        // Standard error is closed, so the end is a matter of moments.
+        let status = self.child.wait().expect("it can be waited for");
+        use std::os::unix::process::ExitStatusExt as _;
+        let code = status.code().or_else(|| Some(128 + status.signal()?)).expect("a code or a signal");
+        Ended { code, lines: std::mem::take(&mut self.seen) }
+    }
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        // A test that fails leaves nothing running.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ended {
+    /// The report, which is the last line.
+    pub fn report(&self) -> Value {
+        let last = self.lines.last().and_then(|line| parsed(line)).unwrap_or_default();
+        assert!(last["report"].is_object(), "the last line is no report:\n{}", self.text());
+        last["report"].clone()
+    }
+
+    /// Everything it wrote.
+    pub fn text(&self) -> String {
+        self.lines.join("\n")
+    }
+
+    /// The paths of the players in the order in which `message` was said of them.
+    pub fn order(&self, message: &str) -> Vec<String> {
+        let lines = self.lines.iter().filter_map(|line| parsed(line));
+        lines
+            .filter(|line| line["message"].as_str().is_some_and(|said| said.starts_with(message)))
+            .filter_map(|line| Some(line["player"].as_str()?.to_owned()))
+            .collect()
+    }
+}
+
+fn parsed(line: &str) -> Option<Value> {
+    serde_json::from_str(line).ok()
+}
+
+/// Standard error of a finished run as text.
+pub fn complaint(output: &Output) -> String {
+    let mut text = String::new();
+    output.stderr.as_slice().read_to_string(&mut text).expect("messages are UTF-8");
+    text
+}
