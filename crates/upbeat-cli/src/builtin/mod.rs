@@ -5,6 +5,8 @@ mod echo;
 mod files;
 mod greet;
 mod helpful;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use app::app;
 pub(crate) use echo::echo;

@@ -83,12 +83,11 @@ impl Line {
     }
 
     fn write_for_machines(mut self, mut writer: Writer<'_>) -> fmt::Result {
-        let mut line = Map::new();
+        let mut line = std::mem::take(&mut self.fields);
         line.insert("time".to_owned(), humantime::format_rfc3339_millis(self.time).to_string().into());
         line.insert("level".to_owned(), self.level.as_str().to_lowercase().into());
         line.extend(self.player.map(|player| (PLAYER.to_owned(), player.into())));
         line.insert("message".to_owned(), self.message.into());
-        line.append(&mut self.fields);
         writeln!(writer, "{}", Value::Object(line))
     }
 }
