@@ -25,7 +25,7 @@ pub(crate) fn ladder() -> Vec<Step> {
         Step::cargo("dependencies", "deny check bans licenses sources"),
         Step::cargo("long property tests", "test --release -p upbeat-score")
             .env("PROPTEST_CASES", from_outside("PROPTEST_CASES", "100000")),
-        Step::cargo("stop under load, many times", "test --release -p upbeat-cli --test stop_under_load")
+        Step::cargo("stop under load, many times", "test --release -p upbeat-cli --test program stop_under_load")
             .env("UPBEAT_LADDER_RUNS", from_outside("UPBEAT_LADDER_RUNS", "20")),
     ]
 }

@@ -6,17 +6,26 @@ mod player;
 
 use std::{env, io};
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    filter::{FilterExt as _, LevelFilter, filter_fn},
+    fmt,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
-use self::{format::Lines, player::RememberPlayer};
+use self::{fields::PLAYER, format::Lines, player::RememberPlayer};
 use crate::{console, score::LogStyle};
 
 /// Begins to write log lines: in this style, errors only if `quiet`, otherwise as `RUST_LOG` says.
 pub(crate) fn init(style: LogStyle, quiet: bool) {
     let lines = Lines { style, colours: console::colours() };
-    let layer = fmt::layer().event_format(lines).with_writer(io::stderr);
+    // Whatever the level, a line says which player it is about, so the spans that name players are always entered.
+    let names_a_player = filter_fn(|metadata| metadata.is_span() && metadata.fields().field(PLAYER).is_some());
+    let wanted = filter(quiet).or(names_a_player.with_max_level_hint(LevelFilter::INFO));
+    let layer = RememberPlayer.and_then(fmt::layer().event_format(lines).with_writer(io::stderr));
     // It fails only if lines are written already, and then there is nothing left to do.
-    let _ = tracing_subscriber::registry().with(filter(quiet)).with(RememberPlayer).with(layer).try_init();
+    let _ = tracing_subscriber::registry().with(layer.with_filter(wanted)).try_init();
 }
 
 fn filter(quiet: bool) -> EnvFilter {

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
     net::SocketAddr,
+    os::unix::process::ExitStatusExt as _,
     path::Path,
     process::{Child, Command, Output, Stdio},
     sync::mpsc::{Receiver, channel},
@@ -18,19 +19,19 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program, ready for its arguments; nothing of the caller's environment decides what it writes.
-pub fn upbeat() -> Command {
+pub(crate) fn upbeat() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_upbeat"));
     command.env_remove("RUST_LOG").env_remove("NO_COLOR").env_remove("RUST_BACKTRACE").stdin(Stdio::null());
     command
 }
 
 /// Runs the program to its end.
-pub fn run(arguments: &[&str]) -> Output {
+pub(crate) fn run(arguments: &[&str]) -> Output {
     upbeat().args(arguments).output().expect("the program runs")
 }
 
 /// The program while it plays a score.
-pub struct Playing {
+pub(crate) struct Playing {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
@@ -39,41 +40,41 @@ pub struct Playing {
 
 /// How it ended.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// The exit code; 128 and the number of the signal if a signal ended it.
-    pub code: i32,
+    pub(crate) code: i32,
     /// Every line it wrote to standard error.
-    pub lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
 }
 
 /// Plays a score with JSON log lines.
-pub fn play(score: &str) -> Playing {
+pub(crate) fn play(score: &str) -> Playing {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("score.toml");
     fs::write(&path, score).expect("the score is written");
     let mut command = upbeat();
     command.args(["play", "--log", "json"]).arg(&path);
-    Playing { _folder: Some(folder), ..start(command) }
+    start(command, Some(folder))
 }
 
 /// Plays the score in a file with JSON log lines.
-pub fn play_file(path: &Path) -> Playing {
+pub(crate) fn play_file(path: &Path) -> Playing {
     let mut command = upbeat();
     command.args(["play", "--log", "json"]).arg(path);
-    start(command)
+    start(command, None)
 }
 
-fn start(mut command: Command) -> Playing {
+fn start(mut command: Command, folder: Option<TempDir>) -> Playing {
     let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program starts");
     let (send, lines) = channel();
     let stderr = BufReader::new(child.stderr.take().expect("its standard error is piped"));
     thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
-    Playing { child, lines, seen: Vec::new(), _folder: None }
+    Playing { child, lines, seen: Vec::new(), _folder: folder }
 }
 
 impl Playing {
     /// Waits until a server listens, and says where. Lines that are read on the way are kept.
-    pub fn address(&mut self, player: &str) -> SocketAddr {
+    pub(crate) fn address(&mut self, player: &str) -> SocketAddr {
         let listening = |line: &Value| {
             let of_player = line["player"].as_str().is_some_and(|path| path.ends_with(&format!("/{player}")));
             let address = line["message"].as_str()?.strip_prefix("listening on http://").filter(|_| of_player)?;
@@ -86,7 +87,7 @@ impl Playing {
     }
 
     /// Waits for a line that `wanted` takes.
-    pub fn wait_for<T>(&mut self, what: &str, wanted: impl Fn(&Value) -> Option<T>) -> T {
+    pub(crate) fn wait_for<T>(&mut self, what: &str, wanted: impl Fn(&Value) -> Option<T>) -> T {
         loop {
             let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
                 panic!("waited for {what} in vain; this was written:\n{}", self.seen.join("\n"));
@@ -99,25 +100,25 @@ impl Playing {
     }
 
     /// Waits until a message contains `text`.
-    pub fn wait_for_message(&mut self, text: &str) {
+    pub(crate) fn wait_for_message(&mut self, text: &str) {
         self.wait_for(text, |line| line["message"].as_str()?.contains(text).then_some(()));
     }
 
     /// Sends a signal, such as `TERM`.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
         assert!(sent.expect("`kill` runs").success(), "the program was gone already");
     }
 
     /// The most memory it ever had in use, in KiB.
-    pub fn peak_memory(&self) -> u64 {
+    pub(crate) fn peak_memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the program runs");
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel knows its peak");
         peak.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
     }
 
     /// Waits for its end.
-    pub fn end(mut self) -> Ended {
+    pub(crate) fn end(mut self) -> Ended {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) => self.seen.push(line),
@@ -129,7 +130,6 @@ impl Playing {
         }
         // Standard error is closed, so the end is a matter of moments.
         let status = self.child.wait().expect("it can be waited for");
-        use std::os::unix::process::ExitStatusExt as _;
         let code = status.code().or_else(|| Some(128 + status.signal()?)).expect("a code or a signal");
         Ended { code, lines: std::mem::take(&mut self.seen) }
     }
@@ -145,19 +145,19 @@ impl Drop for Playing {
 
 impl Ended {
     /// The report, which is the last line.
-    pub fn report(&self) -> Value {
+    pub(crate) fn report(&self) -> Value {
         let last = self.lines.last().and_then(|line| parsed(line)).unwrap_or_default();
         assert!(last["report"].is_object(), "the last line is no report:\n{}", self.text());
         last["report"].clone()
     }
 
     /// Everything it wrote.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.lines.join("\n")
     }
 
     /// The paths of the players in the order in which `message` was said of them.
-    pub fn order(&self, message: &str) -> Vec<String> {
+    pub(crate) fn order(&self, message: &str) -> Vec<String> {
         let lines = self.lines.iter().filter_map(|line| parsed(line));
         lines
             .filter(|line| line["message"].as_str().is_some_and(|said| said.starts_with(message)))
@@ -171,7 +171,7 @@ fn parsed(line: &str) -> Option<Value> {
 }
 
 /// Standard error of a finished run as text.
-pub fn complaint(output: &Output) -> String {
+pub(crate) fn complaint(output: &Output) -> String {
     let mut text = String::new();
     output.stderr.as_slice().read_to_string(&mut text).expect("messages are UTF-8");
     text

@@ -1,42 +1,42 @@
 //! As much of an HTTP/1.1 client as the tests need, with every byte in their hands.
 
 use std::{
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, BufRead as _, BufReader, Write as _},
     net::{SocketAddr, TcpStream},
     time::Duration,
 };
 
 /// An answer that has arrived in full.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// The status code.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Names in lower case, and values.
-    pub headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     /// The body.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     /// A header's value.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
     /// The body as text.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("the body is text")
     }
 }
 
 /// A connection that can be used for many requests.
-pub struct Client {
+pub(crate) struct Client {
     stream: BufReader<TcpStream>,
 }
 
 impl Client {
     /// Connects.
-    pub fn connect(address: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
@@ -44,12 +44,12 @@ impl Client {
     }
 
     /// A second handle to write with while this one reads.
-    pub fn writer(&self) -> TcpStream {
+    pub(crate) fn writer(&self) -> TcpStream {
         self.stream.get_ref().try_clone().expect("a second handle")
     }
 
     /// Sends a request without a body.
-    pub fn send(&mut self, method: &str, target: &str) -> io::Result<()> {
+    pub(crate) fn send(&mut self, method: &str, target: &str) -> io::Result<()> {
         write!(self.stream.get_mut(), "{method} {target} HTTP/1.1\r\nhost: test\r\n\r\n")
     }
 
@@ -58,7 +58,7 @@ impl Client {
     /// # Errors
     ///
     /// `UnexpectedEof` with the message `unanswered` if not a single byte came.
-    pub fn head(&mut self) -> io::Result<Answer> {
+    pub(crate) fn head(&mut self) -> io::Result<Answer> {
         let status = self.line("unanswered")?;
         let code = status.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
         let code = code.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, status))?;
@@ -72,7 +72,7 @@ impl Client {
     }
 
     /// Reads a whole answer.
-    pub fn answer(&mut self) -> io::Result<Answer> {
+    pub(crate) fn answer(&mut self) -> io::Result<Answer> {
         let mut answer = self.head()?;
         let mut body = Vec::new();
         self.body(&answer, |piece| body.extend_from_slice(piece))?;
@@ -81,7 +81,7 @@ impl Client {
     }
 
     /// Reads the body that follows a head, piece by piece.
-    pub fn body(&mut self, head: &Answer, mut piece: impl FnMut(&[u8])) -> io::Result<()> {
+    pub(crate) fn body(&mut self, head: &Answer, mut piece: impl FnMut(&[u8])) -> io::Result<()> {
         if let Some(length) = head.header("content-length") {
             let length = length.parse().map_err(io::Error::other)?;
             return self.exactly(length, &mut piece);
@@ -124,21 +124,16 @@ impl Client {
         }
         Ok(line.trim_end().to_owned())
     }
-
-    /// Waits until the other side has closed; what it still sends is not wanted.
-    pub fn until_closed(mut self) -> io::Result<u64> {
-        io::copy(&mut self.stream.by_ref(), &mut io::sink())
-    }
 }
 
 /// One request on a connection of its own.
-pub fn request(address: SocketAddr, method: &str, target: &str) -> Answer {
+pub(crate) fn request(address: SocketAddr, method: &str, target: &str) -> Answer {
     let mut client = Client::connect(address).expect("the server accepts");
     client.send(method, target).expect("the request is sent");
     client.answer().expect("the request is answered")
 }
 
 /// `GET` on a connection of its own.
-pub fn get(address: SocketAddr, target: &str) -> Answer {
+pub(crate) fn get(address: SocketAddr, target: &str) -> Answer {
     request(address, "GET", target)
 }

@@ -1,0 +1,243 @@
+//! Playing a score: what is served, and how it ends.
+
+use std::{fs, io::Write as _, net::TcpListener, thread};
+
+use tempfile::TempDir;
+
+use crate::{
+    http::{Client, get, request},
+    playing::{complaint, play, play_file, run, upbeat},
+};
+
+/// The embedded score, on free ports.
+fn default_score() -> String {
+    let printed = String::from_utf8(run(&["score"]).stdout).expect("the score is UTF-8");
+    let mut score = String::new();
+    for line in printed.lines() {
+        let free = line.strip_prefix("bind = ").map(|_| "bind = \"127.0.0.1:0\"");
+        score.push_str(free.unwrap_or(line));
+        score.push('\n');
+    }
+    score
+}
+
+/// 100 MB.
+const LENGTH: usize = 100_000_000;
+
+const APP: &str = "[server.app]\nkind = \"app\"\nbind = \"127.0.0.1:0\"\n";
+
+#[test]
+fn the_default_score_serves_what_it_says() {
+    let mut playing = play(&default_score());
+
+    let hello = get(playing.address("hello"), "/");
+    assert_eq!((hello.status, hello.text()), (200, "Hello, world!"));
+    let hello_name = get(playing.address("hello-name"), "/?name=Alex");
+    assert_eq!((hello_name.status, hello_name.text()), (200, "Hello, Alex!"));
+    let app = get(playing.address("app"), "/hello");
+    assert_eq!((app.status, app.text()), (200, "Hello world."));
+    let ready = get(playing.address("diagnostics"), "/ready");
+    assert_eq!((ready.status, ready.text()), (200, concat!("Version: ", env!("CARGO_PKG_VERSION"))));
+
+    let nameless = get(playing.address("hello-name"), "/");
+    assert_eq!(nameless.status, 400);
+    let unknown = get(playing.address("hello"), "/nowhere");
+    assert_eq!(unknown.status, 404);
+    let wrong = request(playing.address("app"), "DELETE", "/hello");
+    assert_eq!((wrong.status, wrong.header("allow")), (405, Some("GET,HEAD")));
+
+    playing.signal("INT");
+    assert_eq!(playing.end().code, 0);
+}
+
+/// The same 100 MB each time, in pieces, without a period that a lost buffer could hide in.
+fn noise() -> impl Iterator<Item = Vec<u8>> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    (0..LENGTH / 10_000).map(move |_| {
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()
+        };
+        (0..1250).flat_map(|_| next()).collect()
+    })
+}
+
+/// 100 MB go out and come back at the same time; neither side ever holds more than a little of it.
+#[test]
+fn echo_returns_100_mb_byte_for_byte_at_flat_memory() {
+    let mut playing = play("[server.echo]\nkind = \"echo\"\nbind = \"127.0.0.1:0\"\n");
+    let address = playing.address("echo");
+    assert_eq!(get(address, "/").status, 405);
+    let before = playing.peak_memory();
+
+    let mut client = Client::connect(address).expect("it accepts");
+    let mut writer = client.writer();
+    let sent = thread::spawn(move || {
+        write!(
+            writer,
+            "POST / HTTP/1.1\r\nhost: test\r\ncontent-type: application/x-noise\r\ncontent-length: {LENGTH}\r\n\r\n"
+        )?;
+        noise().try_for_each(|piece| writer.write_all(&piece))
+    });
+    let head = client.head().expect("an answer begins");
+    assert_eq!((head.status, head.header("content-type")), (200, Some("application/x-noise")));
+    let (mut expected, mut left, mut received) = (noise(), Vec::new(), 0);
+    client
+        .body(&head, |mut piece| {
+            received += piece.len();
+            while !piece.is_empty() {
+                if left.is_empty() {
+                    left = expected.next().expect("no more comes back than was sent");
+                }
+                let length = piece.len().min(left.len());
+                assert!(piece[..length] == left[..length], "the bytes differ");
+                left.drain(..length);
+                piece = &piece[length..];
+            }
+        })
+        .expect("the whole body comes back");
+    assert_eq!(received, LENGTH);
+    sent.join().expect("the sender does not panic").expect("everything is sent");
+
+    let grown = playing.peak_memory() - before;
+    assert!(grown < 16 * 1024, "memory grew by {grown} KiB");
+    playing.signal("TERM");
+    assert_eq!(playing.end().code, 0);
+}
+
+#[test]
+fn static_serves_the_folder_next_to_the_score() {
+    let folder = TempDir::new().expect("a temporary folder");
+    fs::create_dir(folder.path().join("public")).expect("a folder");
+    fs::write(folder.path().join("public/song.txt"), "la la la").expect("a file");
+    let path = folder.path().join("score.toml");
+    fs::write(&path, "[server.web]\nkind = \"static\"\nbind = \"127.0.0.1:0\"\nroot = \"public\"\n").expect("a score");
+
+    let mut playing = play_file(&path);
+    let song = get(playing.address("web"), "/song.txt");
+    assert_eq!((song.text(), song.header("content-type")), ("la la la", Some("text/plain")));
+    playing.signal("TERM");
+    assert_eq!(playing.end().code, 0);
+}
+
+#[test]
+fn ctrl_c_stops_in_reverse_order_and_reports() {
+    let mut playing = play(
+        "[score]\nname = \"shop\"\n\
+         [server.web]\nkind = \"hello\"\nbind = \"127.0.0.1:0\"\ndepends_on = [\"api\"]\n\
+         [server.api]\nkind = \"app\"\nbind = \"127.0.0.1:0\"\n\
+         [server.tell]\nkind = \"diagnostics\"\nbind = \"127.0.0.1:0\"\n",
+    );
+    playing.address("web");
+    playing.signal("INT");
+    let ended = playing.end();
+    assert_eq!(ended.code, 0, "{}", ended.text());
+    assert_eq!(ended.order("listening on"), ["shop/tell", "shop/api", "shop/web"]);
+    assert_eq!(ended.order("stopped"), ["shop/web", "shop/api", "shop/tell"]);
+    let report = ended.report();
+    let text = report.to_string();
+    for path in ["shop/web", "shop/api", "shop/tell"] {
+        assert!(text.contains(path), "{path} is missing from {text}");
+    }
+}
+
+#[test]
+fn a_slow_request_in_flight_is_answered_in_full() {
+    let mut playing = play(APP);
+    let mut client = Client::connect(playing.address("app")).expect("it accepts");
+    client.send("GET", "/slow?for=1s").expect("the request is sent");
+    // An answer on another connection shows that the request before it has been taken up.
+    assert_eq!(get(playing.address("app"), "/hello").status, 200);
+    playing.signal("TERM");
+    let answer = client.answer().expect("it is answered");
+    assert_eq!((answer.status, answer.text()), (200, "Hello after 1s."));
+    assert_eq!(answer.header("connection"), Some("close"));
+    let ended = playing.end();
+    assert_eq!(ended.code, 0, "{}", ended.text());
+}
+
+#[test]
+fn the_second_signal_aborts_at_once() {
+    for (first, second, code) in [("INT", "INT", 130), ("TERM", "TERM", 143)] {
+        let mut playing = play(APP);
+        let mut client = Client::connect(playing.address("app")).expect("it accepts");
+        client.send("GET", "/slow?for=60s").expect("the request is sent");
+        assert_eq!(get(playing.address("app"), "/hello").status, 200);
+        playing.signal(first);
+        playing.wait_for_message("stopping");
+        playing.signal(second);
+        let ended = playing.end();
+        assert_eq!(ended.code, code, "{}", ended.text());
+        assert!(client.answer().is_err(), "60 s cannot have passed");
+    }
+}
+
+#[test]
+fn a_request_that_outlasts_the_drain_is_cut_and_named() {
+    let mut playing = play(&format!("{APP}drain = \"100ms\"\n"));
+    let mut client = Client::connect(playing.address("app")).expect("it accepts");
+    client.send("GET", "/slow?for=60s").expect("the request is sent");
+    assert_eq!(get(playing.address("app"), "/hello").status, 200);
+    playing.signal("TERM");
+    let ended = playing.end();
+    assert_eq!(ended.code, 124, "{}", ended.text());
+    assert!(ended.report().to_string().contains("GET /slow"), "{}", ended.text());
+    assert!(client.answer().is_err(), "60 s cannot have passed");
+}
+
+#[test]
+fn a_port_in_use_fails_everything_and_names_address_and_player() {
+    let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = holder.local_addr().expect("it is bound");
+    let score = format!(
+        "[score]\nname = \"shop\"\n[server.hello]\nkind = \"hello\"\nbind = \"127.0.0.1:0\"\n\
+         [server.echo]\nkind = \"echo\"\nbind = \"{taken}\"\n"
+    );
+    let ended = play(&score).end();
+    assert_eq!(ended.code, 1, "{}", ended.text());
+    let report = ended.report().to_string();
+    assert!(report.contains("shop/echo") && report.contains(&taken.to_string()), "{report}");
+    assert!(report.contains("in use"), "{report}");
+}
+
+/// With its port taken, a score that were started would end with 1.
+#[test]
+fn a_bad_score_is_78_and_binds_nothing() {
+    let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = holder.local_addr().expect("it is bound");
+    let ended = play(&format!("[server.echo]\nkind = \"echo\"\nbind = \"{taken}\"\ncolour = 1\n")).end();
+    assert_eq!(ended.code, 78);
+    assert!(ended.text().contains("`[server.echo]` has no key `colour`"), "{}", ended.text());
+    assert!(!ended.text().contains("in use"), "{}", ended.text());
+}
+
+#[test]
+fn not_ready_but_serving_while_a_lame_duck() {
+    let mut playing = play(&format!(
+        "[score]\nlame_duck = \"2s\"\n{APP}[server.tell]\nkind = \"diagnostics\"\nbind = \"127.0.0.1:0\"\n"
+    ));
+    let (app, tell) = (playing.address("app"), playing.address("tell"));
+    playing.wait_for_message("playing");
+    assert_eq!(get(tell, "/ready").status, 200);
+    playing.signal("TERM");
+    playing.wait_for_message("stopping");
+    assert_eq!(get(tell, "/ready").status, 503);
+    assert_eq!(get(app, "/hello").status, 200);
+    let ended = playing.end();
+    assert_eq!(ended.code, 0, "{}", ended.text());
+}
+
+#[test]
+fn quiet_says_nothing_of_a_clean_run_and_everything_of_another() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = holder.local_addr().expect("it is bound");
+    let path = folder.path().join("score.toml");
+    fs::write(&path, format!("[server.web]\nkind = \"hello\"\nbind = \"{taken}\"\n")).expect("a score");
+    let output = upbeat().args(["play", "-q"]).arg(&path).output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(1));
+    let complaint = complaint(&output);
+    assert!(complaint.contains("upbeat/web") && complaint.contains(&taken.to_string()), "{complaint}");
+}
