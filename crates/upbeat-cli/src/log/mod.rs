@@ -4,7 +4,7 @@ mod fields;
 mod format;
 mod player;
 
-use std::{env, io};
+use std::{env, io, time::SystemTime};
 
 use tracing_subscriber::{
     EnvFilter, Layer as _,
@@ -13,6 +13,7 @@ use tracing_subscriber::{
     layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
 };
+use upbeat::{Report, exit_code};
 
 use self::{fields::PLAYER, format::Lines, player::RememberPlayer};
 use crate::{console, score::LogStyle};
@@ -42,4 +43,12 @@ fn filter(quiet: bool) -> EnvFilter {
         ));
         EnvFilter::new("info")
     })
+}
+
+/// The report as a line for machines.
+pub(crate) fn report(report: &Report) -> String {
+    let level = if report.exit_code() == exit_code::OK { "info" } else { "error" };
+    let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+    let line = serde_json::json!({ "time": time, "level": level, "message": "report", "report": report });
+    format!("{line}\n")
 }

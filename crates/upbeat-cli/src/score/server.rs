@@ -113,14 +113,13 @@ pub(super) fn read(name: &Entry<'_>, folder: &Path, faults: &mut Faults) -> (Par
     let kind = kind(word, &mut table, folder, faults);
     let bind = table.require("bind", "bind = \"127.0.0.1:8000\"", faults);
     let bind = bind.and_then(|entry| Some((entry.address(faults)?, entry.value_span())));
-    let header_timeout = table.take("header_timeout").and_then(|entry| {
-        let because = "no request could ever arrive";
-        entry.positive_duration(because, faults)
-    });
+    let header_timeout = table.take("header_timeout");
+    let header_timeout =
+        header_timeout.and_then(|entry| entry.positive_duration("no request could ever arrive", faults));
     let max_connections = table.take("max_connections").and_then(|entry| entry.integer(1..=1_000_000, faults));
 
     part.before_all = word == Some(Word::Diagnostics);
-    part.drain = table.take("drain").and_then(|entry| entry.duration(faults));
+    part.drain = table.take("drain").and_then(|entry| entry.positive_duration("nothing could be finished", faults));
     if let Some(entry) = table.take("depends_on") {
         part.depends_on = entry.dependencies(&title, faults);
     }

@@ -164,6 +164,7 @@ fn wrong_values() {
     for (line, expected) in [
         ("drain = \"soon\"", "4:9 `drain` is not a duration"),
         ("drain = \"400 days\"", "4:9 `drain` is longer than a year"),
+        ("drain = \"0s\"", "4:9 `drain` cannot be zero"),
         ("header_timeout = \"0s\"", "4:18 `header_timeout` cannot be zero"),
         ("max_connections = 0", "4:19 `max_connections` is out of range"),
         ("max_connections = 99999999999999999999", "4:19 `max_connections` is out of range"),
@@ -293,4 +294,20 @@ error: `[server.web]` has no key `drane`
 ";
     assert_eq!(shown, expected);
     assert!(render(&parse(&source).unwrap_err(), &source, true).contains("\u{1b}["));
+}
+
+/// Whatever is half typed gets an answer, and the places in it are places of the file.
+#[test]
+fn no_slip_of_the_hand_makes_it_panic() {
+    let text = Source::embedded().text;
+    for (at, letter) in text.char_indices() {
+        for slip in ["", "\"", "[", "=", "é"] {
+            let source = source(format!("{}{slip}{}", &text[..at], &text[at + letter.len_utf8()..]));
+            if let Err(faults) = parse(&source) {
+                assert!(!faults.is_empty() && !render(&faults, &source, false).is_empty());
+            }
+        }
+        let begun = source(&text[..at]);
+        let _ = parse(&begun).map_err(|faults| render(&faults, &begun, false));
+    }
 }
