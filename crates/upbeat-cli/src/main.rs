@@ -29,12 +29,12 @@ fn main() -> ExitCode {
         Command::Play { score: Some(path) } => {
             with_file(&path, |source| with_score(source, |score| play::play(score, &arguments)))
         }
-        Command::Check { score: path } => {
-            with_file(&path, |source| with_score(source, |score| {
+        Command::Check { score: path } => with_file(&path, |source| {
+            with_score(source, |score| {
                 console::complain(&score::render(&score.warnings, source, console::colours()));
                 answer(&check::describe(&score, source))
-            }))
-        }
+            })
+        }),
         Command::Score => answer(&Source::embedded().text),
     }
 }

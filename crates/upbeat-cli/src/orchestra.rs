@@ -24,7 +24,8 @@ fn player(policies: &score::Part, server: Server, settings: &Settings) -> Part {
     let name = policies.name.as_str();
     let serve = |router: Router| {
         // Not written means what the grace leaves: the conductor's deadline, which is never later, then decides.
-        let mut http = HttpServer::bind(server.bind, router).drain(policies.drain.unwrap_or(settings.grace));
+        let mut http =
+            HttpServer::bind(server.bind.to_string(), router).drain(policies.drain.unwrap_or(settings.grace));
         if let Some(limit) = server.header_timeout {
             http = http.header_timeout(limit);
         }
@@ -41,7 +42,7 @@ fn player(policies: &score::Part, server: Server, settings: &Settings) -> Part {
         Kind::App => serve(builtin::app()),
         Kind::Diagnostics { version } => {
             let version = version.unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned());
-            Part::new(name, Diagnostics::bind(server.bind).version(version)).before_all()
+            Part::new(name, Diagnostics::bind(server.bind.to_string()).version(version)).before_all()
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How one event becomes one line.
 
-use std::{borrow::Cow, fmt, fmt::Write as _, time::SystemTime};
+use std::{borrow::Cow, fmt, time::SystemTime};
 
 use serde_json::{Map, Value};
 use tracing::{Event, Level, Subscriber};

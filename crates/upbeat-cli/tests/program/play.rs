@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::{
     http::{Client, get, request},
-    playing::{complaint, play, play_file, run, upbeat},
+    playing::{complaint, play, play_in, play_quietly, play_with, run, upbeat},
 };
 
 /// The embedded score, on free ports.
@@ -115,7 +115,7 @@ fn static_serves_the_folder_next_to_the_score() {
     let path = folder.path().join("score.toml");
     fs::write(&path, "[server.web]\nkind = \"static\"\nbind = \"127.0.0.1:0\"\nroot = \"public\"\n").expect("a score");
 
-    let mut playing = play_file(&path);
+    let mut playing = play_in(folder, &path, "info");
     let song = get(playing.address("web"), "/song.txt");
     assert_eq!((song.text(), song.header("content-type")), ("la la la", Some("text/plain")));
     playing.signal("TERM");
@@ -124,23 +124,25 @@ fn static_serves_the_folder_next_to_the_score() {
 
 #[test]
 fn ctrl_c_stops_in_reverse_order_and_reports() {
-    let mut playing = play(
-        "[score]\nname = \"shop\"\n\
+    let score = "[score]\nname = \"shop\"\n\
          [server.web]\nkind = \"hello\"\nbind = \"127.0.0.1:0\"\ndepends_on = [\"api\"]\n\
          [server.api]\nkind = \"app\"\nbind = \"127.0.0.1:0\"\n\
-         [server.tell]\nkind = \"diagnostics\"\nbind = \"127.0.0.1:0\"\n",
-    );
-    playing.address("web");
+         [server.tell]\nkind = \"diagnostics\"\nbind = \"127.0.0.1:0\"\n";
+    let mut playing = play_with(score, "debug");
+    playing.wait_for_message("ready after");
     playing.signal("INT");
     let ended = playing.end();
     assert_eq!(ended.code, 0, "{}", ended.text());
     assert_eq!(ended.order("listening on"), ["shop/tell", "shop/api", "shop/web"]);
     assert_eq!(ended.order("stopped"), ["shop/web", "shop/api", "shop/tell"]);
+
     let report = ended.report();
-    let text = report.to_string();
-    for path in ["shop/web", "shop/api", "shop/tell"] {
-        assert!(text.contains(path), "{path} is missing from {text}");
-    }
+    assert_eq!((report["name"].as_str(), report["exit_code"].as_u64()), (Some("shop"), Some(0)));
+    assert_eq!((report["cause"].as_str(), report["detail"].as_str()), (Some("stopped"), Some("SIGINT")));
+    let players: Vec<_> = report["players"].as_array().into_iter().flatten().collect();
+    let outcomes: Vec<_> =
+        players.iter().filter_map(|player| player["path"].as_str().zip(player["outcome"].as_str())).collect();
+    assert_eq!(outcomes, [("shop/web", "stopped"), ("shop/api", "stopped"), ("shop/tell", "stopped")]);
 }
 
 #[test]
@@ -219,7 +221,7 @@ fn not_ready_but_serving_while_a_lame_duck() {
         "[score]\nlame_duck = \"2s\"\n{APP}[server.tell]\nkind = \"diagnostics\"\nbind = \"127.0.0.1:0\"\n"
     ));
     let (app, tell) = (playing.address("app"), playing.address("tell"));
-    playing.wait_for_message("playing");
+    playing.wait_for_message("ready after");
     assert_eq!(get(tell, "/ready").status, 200);
     playing.signal("TERM");
     playing.wait_for_message("stopping");
@@ -230,7 +232,16 @@ fn not_ready_but_serving_while_a_lame_duck() {
 }
 
 #[test]
-fn quiet_says_nothing_of_a_clean_run_and_everything_of_another() {
+fn quiet_says_nothing_of_a_clean_run() {
+    let playing = play_quietly(APP);
+    playing.wait_until_it_handles_signals();
+    playing.signal("TERM");
+    let ended = playing.end();
+    assert_eq!((ended.code, ended.text().as_str()), (0, ""));
+}
+
+#[test]
+fn quiet_says_everything_of_a_run_that_is_not_clean() {
     let folder = TempDir::new().expect("a temporary folder");
     let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = holder.local_addr().expect("it is bound");
@@ -240,4 +251,5 @@ fn quiet_says_nothing_of_a_clean_run_and_everything_of_another() {
     assert_eq!(output.status.code(), Some(1));
     let complaint = complaint(&output);
     assert!(complaint.contains("upbeat/web") && complaint.contains(&taken.to_string()), "{complaint}");
+    assert!(!complaint.contains("playing"), "{complaint}");
 }

@@ -9,7 +9,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -35,7 +35,7 @@ pub(crate) struct Playing {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
-    _folder: Option<TempDir>,
+    _folder: TempDir,
 }
 
 /// How it ended.
@@ -49,22 +49,35 @@ pub(crate) struct Ended {
 
 /// Plays a score with JSON log lines.
 pub(crate) fn play(score: &str) -> Playing {
+    play_with(score, "info")
+}
+
+/// Plays a score with JSON log lines, as many as `RUST_LOG` with this value lets through.
+pub(crate) fn play_with(score: &str, rust_log: &str) -> Playing {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("score.toml");
+    fs::write(&path, score).expect("the score is written");
+    play_in(folder, &path, rust_log)
+}
+
+/// Plays a score with `-q`.
+pub(crate) fn play_quietly(score: &str) -> Playing {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("score.toml");
     fs::write(&path, score).expect("the score is written");
     let mut command = upbeat();
-    command.args(["play", "--log", "json"]).arg(&path);
-    start(command, Some(folder))
+    command.args(["play", "-q"]).arg(&path);
+    start(command, folder)
 }
 
-/// Plays the score in a file with JSON log lines.
-pub(crate) fn play_file(path: &Path) -> Playing {
+/// Plays the score in a file of a folder, which is removed at the end.
+pub(crate) fn play_in(folder: TempDir, score: &Path, rust_log: &str) -> Playing {
     let mut command = upbeat();
-    command.args(["play", "--log", "json"]).arg(path);
-    start(command, None)
+    command.args(["play", "--log", "json"]).arg(score).env("RUST_LOG", rust_log);
+    start(command, folder)
 }
 
-fn start(mut command: Command, folder: Option<TempDir>) -> Playing {
+fn start(mut command: Command, folder: TempDir) -> Playing {
     let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program starts");
     let (send, lines) = channel();
     let stderr = BufReader::new(child.stderr.take().expect("its standard error is piped"));
@@ -112,9 +125,25 @@ impl Playing {
 
     /// The most memory it ever had in use, in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:").trim_end_matches(" kB").parse().expect("a number of KiB")
+    }
+
+    /// Waits until SIGTERM would be handled, as the kernel sees it. For a program that writes nothing.
+    pub(crate) fn wait_until_it_handles_signals(&self) {
+        const TERM: u64 = 1 << (15 - 1);
+        let handled = || u64::from_str_radix(&self.status("SigCgt:"), 16).expect("a mask of signals");
+        let begun = Instant::now();
+        while handled() & TERM == 0 {
+            assert!(begun.elapsed() < PATIENCE, "it never handles signals");
+            thread::yield_now();
+        }
+    }
+
+    /// A line of what the kernel knows of it.
+    fn status(&self, name: &str) -> String {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the program runs");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel knows its peak");
-        peak.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+        let value = status.lines().find_map(|line| line.strip_prefix(name)).expect("the kernel knows it");
+        value.trim().to_owned()
     }
 
     /// Waits for its end.
@@ -156,11 +185,11 @@ impl Ended {
         self.lines.join("\n")
     }
 
-    /// The paths of the players in the order in which `message` was said of them.
-    pub(crate) fn order(&self, message: &str) -> Vec<String> {
+    /// The paths of the players in the order in which a message that begins like this was written about them.
+    pub(crate) fn order(&self, beginning: &str) -> Vec<String> {
         let lines = self.lines.iter().filter_map(|line| parsed(line));
         lines
-            .filter(|line| line["message"].as_str().is_some_and(|said| said.starts_with(message)))
+            .filter(|line| line["message"].as_str().is_some_and(|message| message.starts_with(beginning)))
             .filter_map(|line| Some(line["player"].as_str()?.to_owned()))
             .collect()
     }
