@@ -11,7 +11,7 @@ pub(crate) fn describe(score: &Score, source: &Source) -> String {
     let count = score.servers.len();
     let servers = if count == 1 { "server" } else { "servers" };
     let mut text =
-        format!("{}: ok, {count} {servers}\n\nstart plan, each wave when the one before is ready\n", source.name);
+        format!("{}: ok, {count} {servers}\n\nstart plan, each as soon as what it waits for is ready\n", source.name);
     for (number, wave) in score.plan.waves.iter().enumerate() {
         let _ = writeln!(text, "  {}. {}", number + 1, wave.join(", "));
     }

@@ -65,7 +65,7 @@ fn twice(edge: &Dependency, earlier: &Dependency) -> Fault {
         .help("remove one of the two")
 }
 
-/// An edge with its condition. One whose condition is wrong is still an edge, so that it takes part in the search for circles.
+/// An edge with its condition. One whose condition is wrong is still an edge, and takes part in the search for circles.
 fn conditional(entry: &Entry<'_>, faults: &mut Faults) -> Dependency {
     let condition = entry.choice(&CONDITIONS, faults);
     Dependency { on: entry.key.to_owned(), condition, span: entry.key_span() }

@@ -95,8 +95,8 @@ impl Faults {
 
     /// The faults in the order of the file, without those that only follow from a syntax error.
     ///
-    /// After a syntax error the parser goes on with what it can make out. What is wrong later on its line, or seems to be
-    /// wrong with what is written there, is an echo of it, and what seems to be missing may be what had to be skipped.
+    /// After a syntax error the parser goes on with what it can make out. What seems to be wrong on the same line is an echo
+    /// of it, and what seems to be missing may be what had to be skipped.
     pub(crate) fn into_sorted(self, source: &str) -> Vec<Fault> {
         let line = |fault: &Fault| source.bytes().take(fault.span.start).filter(|byte| *byte == b'\n').count();
         let mut faults = self.0;

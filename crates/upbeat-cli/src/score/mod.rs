@@ -22,4 +22,4 @@ pub(crate) use plan::stop_path;
 pub(crate) use render::render;
 pub(crate) use server::{Kind, Part, Server};
 pub(crate) use settings::{LogStyle, Settings};
-pub(crate) use source::Source;
+pub(crate) use source::{Source, Unreadable};

@@ -49,7 +49,7 @@ fn the_printed_score_is_a_score() {
 
     let checked = upbeat().arg("check").arg(&path).output().expect("the program runs");
     let expected = format!(
-        "{}: ok, 5 servers\n\nstart plan, each wave when the one before is ready\n  1. diagnostics\n  \
+        "{}: ok, 5 servers\n\nstart plan, each as soon as what it waits for is ready\n  1. diagnostics\n  \
          2. hello, hello-name, echo, app\n\nlongest stop: app → diagnostics\n  8s, within the grace of 10s\n",
         path.display()
     );

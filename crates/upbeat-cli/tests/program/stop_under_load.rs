@@ -22,7 +22,7 @@ const WARM_UP: u64 = 400;
 /// How a connection ended.
 #[derive(Debug, PartialEq, Eq)]
 enum Farewell {
-    /// A request on a connection that had been used before was met by its close. The client knows that nothing was begun.
+    /// A request on a connection that had been used before was met by its close; nothing of an answer had come.
     ClosedWhileIdle,
     /// The last answer said `connection: close`.
     Announced,
