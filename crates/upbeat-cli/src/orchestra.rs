@@ -42,7 +42,11 @@ fn player(policies: &score::Part, server: Server, settings: &Settings) -> Part {
         Kind::App => serve(builtin::app()),
         Kind::Diagnostics { version } => {
             let version = version.unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned());
-            Part::new(name, Diagnostics::bind(server.bind.to_string()).version(version)).before_all()
+            let mut diagnostics = Diagnostics::bind(server.bind.to_string()).version(version);
+            if let Some(drain) = policies.drain {
+                diagnostics = diagnostics.drain(drain);
+            }
+            Part::new(name, diagnostics).before_all()
         }
     }
 }

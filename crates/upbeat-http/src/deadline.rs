@@ -13,12 +13,12 @@ pub(crate) fn drain_deadline(now: Instant, drain: Duration, aborted: Option<Inst
     let own = now.checked_add(drain);
     let theirs = aborted.map(|aborted| {
         let left = aborted.saturating_duration_since(now);
-        now + (left - margin(left))
+        now + left.saturating_sub(margin(left))
     });
     match (own, theirs) {
         (Some(own), Some(theirs)) => own.min(theirs),
         (Some(bound), None) | (None, Some(bound)) => bound,
-        (None, None) => now + Duration::from_secs(365 * 24 * 60 * 60),
+        (None, None) => now + Duration::from_hours(365 * 24),
     }
 }
 

@@ -65,7 +65,7 @@ impl Shop {
     async fn end(mut self) {
         self.may_end.add_permits(1);
         self.playing.stop();
-        self.playing.report().await;
+        assert!(self.playing.report().await.is_clean());
     }
 }
 

@@ -65,14 +65,7 @@ fn server() -> (HttpServer<Router>, Handlers) {
         .route("/", get(|| async { "hello" }))
         .route("/gated", get(gated))
         .route("/large", get(|| async { "y".repeat(1 << 20) }))
-        .route(
-            "/panics",
-            get(|| async {
-                if true {
-                    panic!("on purpose")
-                }
-            }),
-        );
+        .route("/panics", get(panics));
     let server = HttpServer::bind("127.0.0.1:0", router)
         .header_timeout(HEADER_TIMEOUT)
         .first_byte_grace(Duration::from_millis(100))
@@ -84,6 +77,10 @@ impl Handlers {
     async fn entered(&self) {
         timeout(SOON, self.entered.acquire()).await.expect("a request comes in").expect("open").forget();
     }
+}
+
+async fn panics() -> &'static str {
+    panic!("on purpose")
 }
 
 async fn connect(address: SocketAddr) -> (SendRequest<Bytes>, JoinHandle<Result<(), h2::Error>>) {
@@ -186,7 +183,7 @@ async fn streams_in_flight_finish_and_others_are_refused() {
     // The client knows of the stop when it may not ask any more.
     let refused = timeout(SOON, async {
         while client.clone().ready().await.is_ok() {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     });
     refused.await.expect("GOAWAY arrives");
@@ -215,7 +212,7 @@ async fn streams_that_do_not_finish_are_cut_named_and_their_handlers_dropped() {
     assert!(ended.cut[0].starts_with("GET /gated, open for 2."), "{ended:?}");
     timeout(SOON, async {
         while !handlers.dropped.load(Ordering::SeqCst) {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     })
     .await

@@ -127,7 +127,7 @@ async fn the_close_frame_finds_its_place_in_a_flood_of_messages() {
         // A frame in the wrong place would be a protocol error here.
         match timeout(SOON, client.next()).await.expect("in time").expect("a frame").expect("whole") {
             tungstenite::Message::Binary(bytes) => {
-                assert!(bytes.len() == 300_000 && bytes.iter().all(|byte| *byte == 7))
+                assert!(bytes.len() == 300_000 && bytes.iter().all(|byte| *byte == 7));
             }
             other => break other,
         }

@@ -113,10 +113,16 @@ pub(super) fn read(name: &Entry<'_>, folder: &Path, faults: &mut Faults) -> (Par
     let kind = kind(word, &mut table, folder, faults);
     let bind = table.require("bind", "bind = \"127.0.0.1:8000\"", faults);
     let bind = bind.and_then(|entry| Some((entry.address(faults)?, entry.value_span())));
-    let header_timeout = table.take("header_timeout");
+    let limits = [table.take("header_timeout"), table.take("max_connections")];
+    if word == Some(Word::Diagnostics) {
+        for entry in limits.iter().flatten() {
+            faults.push(misplaced(entry, Word::Diagnostics, "the limits of diagnostics are fixed; remove it"));
+        }
+    }
+    let [header_timeout, max_connections] = limits;
     let header_timeout =
         header_timeout.and_then(|entry| entry.positive_duration("no request could ever arrive", faults));
-    let max_connections = table.take("max_connections").and_then(|entry| entry.integer(1..=1_000_000, faults));
+    let max_connections = max_connections.and_then(|entry| entry.integer(1..=1_000_000, faults));
 
     part.before_all = word == Some(Word::Diagnostics);
     part.drain = table.take("drain").and_then(|entry| entry.positive_duration("nothing could be finished", faults));
@@ -151,7 +157,9 @@ fn kind(word: Option<Word>, table: &mut Table<'_>, folder: &Path, faults: &mut F
     if let Some(word) = word {
         for (entry, owner) in [(root, Word::Static), (version, Word::Diagnostics)] {
             if let Some(entry) = entry.filter(|_| word != owner) {
-                faults.push(misplaced(&entry, word, owner));
+                let owner = spelled(owner);
+                let help = format!("`{}` belongs to `kind = \"{owner}\"`; remove it or change the kind", entry.key);
+                faults.push(misplaced(&entry, word, help));
             }
         }
     }
@@ -168,11 +176,14 @@ fn kind(word: Option<Word>, table: &mut Table<'_>, folder: &Path, faults: &mut F
     })
 }
 
-fn misplaced(entry: &Entry<'_>, word: Word, owner: Word) -> Fault {
-    let spelled = |word| KINDS.iter().find(|(_, other)| *other == word).map_or("", |(spelled, _)| *spelled);
+fn misplaced(entry: &Entry<'_>, word: Word, help: impl Into<String>) -> Fault {
     Fault::new(entry.key_span(), format!("kind `{}` has no `{}`", spelled(word), entry.key))
         .label("unknown key")
-        .help(format!("`{}` belongs to `kind = \"{}\"`; remove it or change the kind", entry.key, spelled(owner)))
+        .help(help)
+}
+
+fn spelled(word: Word) -> &'static str {
+    KINDS.iter().find(|(_, other)| *other == word).map_or("", |(spelled, _)| *spelled)
 }
 
 /// The folder a static server serves, which has to be there before anything starts.

@@ -29,6 +29,7 @@ const APP: &str = "[server.app]\nkind = \"app\"\nbind = \"127.0.0.1:0\"\n";
 #[test]
 fn the_default_score_serves_what_it_says() {
     let mut playing = play(&default_score());
+    playing.wait_for_message("ready after");
 
     let hello = get(playing.address("hello"), "/");
     assert_eq!((hello.status, hello.text()), (200, "Hello, world!"));

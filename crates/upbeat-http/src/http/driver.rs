@@ -39,7 +39,7 @@ impl<S: App> Driver<S> {
 }
 
 /// Where a timer stands that nobody waits for.
-const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const FAR: Duration = Duration::from_hours(365 * 24);
 
 impl<S: App> Future for Driver<S> {
     type Output = ();

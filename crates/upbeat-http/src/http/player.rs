@@ -44,7 +44,7 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 ///   that was begun is broken off before the drain deadline;
 /// - closes a connection that is quiet once it has been so for the [first byte grace](Self::first_byte_grace): at once, for most;
 /// - gives the rest of a request head the [header timeout](Self::header_timeout);
-/// - says goodbye on WebSockets (close code 1001) and waits for their end; other upgraded connections see the
+/// - says goodbye to web sockets (close code 1001) and waits for their end; other upgraded connections see the
 ///   stop by the `Context`;
 /// - cuts what is left at the drain deadline, and names it: one [`cut`](Context::cut) with method, path and age for each request.
 ///
@@ -79,7 +79,11 @@ pub struct HttpServer<S> {
     last_drain: LastDrain,
 }
 
-impl<S> HttpServer<S> {
+// The bound tells `axum::Router` which one it is, and a mistaken service where the mistake is.
+impl<S> HttpServer<S>
+where
+    S: Service<Request<Incoming>>,
+{
     /// A server that will listen on `address`, such as `127.0.0.1:8000`, `[::1]:8000` or `localhost:8000`. Port 0 lets the
     /// system choose; [`address`](Self::address) says which.
     ///
@@ -102,7 +106,9 @@ impl<S> HttpServer<S> {
     pub fn unix(path: impl Into<PathBuf>, service: S) -> Self {
         Self::new(Endpoint::unix(path.into()), service)
     }
+}
 
+impl<S> HttpServer<S> {
     fn new(endpoint: Endpoint, service: S) -> Self {
         Self {
             endpoint,
@@ -178,14 +184,6 @@ impl<S> HttpServer<S> {
     /// By which code reads how the latest drain went.
     pub fn last_drain(&self) -> LastDrain {
         self.last_drain.clone()
-    }
-
-    pub(super) fn scheme(&self) -> &'static str {
-        #[cfg(feature = "tls")]
-        if self.tls.is_some() {
-            return "https";
-        }
-        "http"
     }
 }
 

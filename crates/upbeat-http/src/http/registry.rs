@@ -60,7 +60,7 @@ impl Shared {
 
     pub(super) fn begin_drain(&self, now: Instant) {
         let _ = self.draining.set(now);
-        self.for_each(|conn| conn.wake());
+        self.for_each(Conn::wake);
     }
 
     /// Waits until no connection is left.

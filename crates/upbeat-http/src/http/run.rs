@@ -23,10 +23,14 @@ pub(super) async fn run<S: App>(server: &HttpServer<S>, cx: Context) -> Result<(
     let listener = listener?;
     let name = server.endpoint.name();
     cx.detail("listening", &name);
+    #[cfg(feature = "tls")]
+    let scheme = if server.tls.is_some() { "https" } else { "http" };
+    #[cfg(not(feature = "tls"))]
+    let scheme = "http";
     if server.endpoint.address().get().is_some() {
-        tracing::info!("listening on {}://{name}", server.scheme());
+        tracing::info!("listening on {scheme}://{name}");
     } else {
-        tracing::info!("listening on {name}");
+        tracing::info!("listening on {name} ({scheme})");
     }
     cx.ready();
 

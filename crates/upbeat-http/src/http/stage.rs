@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    activity::Phase,
+    activity::{Activity, Phase},
     app::App,
     conn::Conn,
     preface::{Begins, begins},
@@ -209,7 +209,7 @@ impl<S: App> Stage<S> {
 
     fn http2(mut wire: Wire, calls: Calls<S>, conn: &Conn) -> Self {
         wire.expect_http2();
-        conn.activity(|activity| activity.speaks_http2());
+        conn.activity(Activity::speaks_http2);
         let engine = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(wire), calls);
         Self::Http2 { engine: Box::pin(engine), goaway: None }
     }

@@ -166,7 +166,7 @@ impl Securing {
             let Some((wire, _)) = arriving else {
                 return Poll::Ready(None);
             };
-            if ready!(wire.poll_read_ready(cx)).is_err() {
+            if ready!(wire.poll_arrival(cx)).is_err() {
                 return Poll::Ready(None);
             }
             conn.activity(|activity| activity.head_begins(Instant::now()));

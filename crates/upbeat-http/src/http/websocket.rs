@@ -24,18 +24,18 @@ impl Frames {
     /// Takes bytes that were written.
     pub(super) fn follow(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let taken = self.to_boundary(bytes);
+            let taken = self.follow_to_boundary(bytes);
             bytes = &bytes[taken..];
         }
     }
 
     /// How many of these bytes complete the present frame: all when it is longer.
     pub(super) fn rest_of_frame(&self, bytes: &[u8]) -> usize {
-        self.clone().to_boundary(bytes)
+        self.clone().follow_to_boundary(bytes)
     }
 
     /// Takes bytes up to the next boundary and says how many that were.
-    fn to_boundary(&mut self, bytes: &[u8]) -> usize {
+    fn follow_to_boundary(&mut self, bytes: &[u8]) -> usize {
         let mut taken = 0;
         while taken < bytes.len() {
             if self.payload_left > 0 {
@@ -89,13 +89,13 @@ mod tests {
         let mut frame = vec![0x80 | opcode];
         let mask_bit = if mask { 0x80 } else { 0 };
         match length {
-            0..126 => frame.push(mask_bit | u8::try_from(length).unwrap_or_default()),
+            0..126 => frame.push(mask_bit + u8::try_from(length).unwrap_or_default()),
             126..65_536 => {
-                frame.push(mask_bit | 126);
+                frame.push(mask_bit + 126);
                 frame.extend(u16::try_from(length).unwrap_or_default().to_be_bytes());
             }
             _ => {
-                frame.push(mask_bit | 127);
+                frame.push(mask_bit + 127);
                 frame.extend((length as u64).to_be_bytes());
             }
         }

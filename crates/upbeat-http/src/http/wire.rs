@@ -72,8 +72,8 @@ impl Wire {
     }
 
     #[cfg(feature = "tls")]
-    pub(super) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.transport.socket().poll_read_ready(cx)
+    pub(super) fn poll_arrival(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.transport.socket().poll_arrival(cx)
     }
 
     pub(super) fn prefix(&self) -> &Bytes {

@@ -3,7 +3,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, UnixListener};
 
-use super::{Address, ListenError, Listener};
+use super::{Address, ListenError, Listener, Origin};
 
 /// Where a server listens, and how it gets a listener for each of its runs.
 #[derive(Debug)]
@@ -106,10 +106,10 @@ impl GivenListener {
 
     fn open(self) -> io::Result<Listener> {
         Ok(match self.0 {
-            Given::Tcp(listener) => Listener::Tcp(listener),
+            Given::Tcp(listener) => Listener::Tcp(listener, Origin::Given),
             Given::StdTcp(listener) => {
                 listener.set_nonblocking(true)?;
-                Listener::Tcp(TcpListener::from_std(listener)?)
+                Listener::Tcp(TcpListener::from_std(listener)?, Origin::Given)
             }
             // A file that was made by somebody else is left to them.
             Given::Unix(listener) => Listener::Unix(listener, None),

@@ -5,6 +5,8 @@ use std::{
     task::{Context, Poll},
 };
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use socket2::{SockFilter, SockRef};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 use super::{Peer, Socket, socket_file, socket_file::SocketFile};
@@ -15,9 +17,18 @@ const BACKLOG: u32 = 4096;
 /// A bound listener of either kind.
 #[derive(Debug)]
 pub(crate) enum Listener {
-    Tcp(TcpListener),
+    Tcp(TcpListener, Origin),
     // The file goes after the listener: fields drop in order.
     Unix(UnixListener, Option<SocketFile>),
+}
+
+/// Where a TCP listener comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// We have bound it: nobody else holds the socket.
+    Bound,
+    /// It was handed to us, and whoever did may hold it too.
+    Given,
 }
 
 impl Listener {
@@ -38,7 +49,7 @@ impl Listener {
         // Otherwise a restart within a minute finds the address in use by connections that are long closed.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
-        Ok(Self::Tcp(socket.listen(BACKLOG)?))
+        Ok(Self::Tcp(socket.listen(BACKLOG)?, Origin::Bound))
     }
 
     pub(super) fn bind_unix(path: PathBuf) -> io::Result<Self> {
@@ -49,14 +60,14 @@ impl Listener {
 
     pub(super) fn local_addr(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Tcp(listener, _) => listener.local_addr().ok(),
             Self::Unix(..) => None,
         }
     }
 
     pub(super) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Socket, Peer)>> {
         match self {
-            Self::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, peer)| tcp(stream, peer)),
+            Self::Tcp(listener, _) => listener.poll_accept(cx).map_ok(|(stream, peer)| tcp(stream, peer)),
             Self::Unix(listener, _) => {
                 listener.poll_accept(cx).map_ok(|(stream, _)| (Socket::Unix(stream), Peer::Unix))
             }
@@ -69,8 +80,11 @@ impl Listener {
     /// in its queue.
     pub(super) fn sweep(self, mut take: impl FnMut(Socket, Peer)) -> io::Result<()> {
         match self {
-            Self::Tcp(listener) => {
+            Self::Tcp(listener, origin) => {
                 let listener = listener.into_std()?;
+                if origin == Origin::Bound {
+                    turn_away(&listener);
+                }
                 while let Some((stream, peer)) = next(listener.accept())? {
                     stream.set_nonblocking(true)?;
                     let (socket, peer) = tcp(TcpStream::from_std(stream)?, peer);
@@ -88,6 +102,24 @@ impl Listener {
         Ok(())
     }
 }
+
+/// Makes the kernel overlook whoever begins to connect from now on. They try again, and then are refused.
+///
+/// Otherwise those who arrive between the last look at the queue and the close are connected first and reset then. Not for a socket
+/// that others hold too, for whom the filter would stay.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn turn_away(listener: &std::net::TcpListener) {
+    // BPF_RET | BPF_K, 0: keep nothing of any packet.
+    const NOTHING: SockFilter = SockFilter::new(0x06, 0, 0, 0);
+    // Where filters are forbidden, that instant stays as it is.
+    if let Err(error) = SockRef::from(listener).attach_filter(&[NOTHING]) {
+        tracing::debug!(%error, "connections in the instant of the close may be reset");
+    }
+}
+
+/// No other system has a way to do it.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn turn_away(_: &std::net::TcpListener) {}
 
 fn next<T>(accepted: io::Result<T>) -> io::Result<Option<T>> {
     match accepted {

@@ -14,6 +14,6 @@ pub use address::Address;
 pub(crate) use endpoint::Endpoint;
 pub use endpoint::IntoListener;
 pub use error::ListenError;
-pub(crate) use listener::Listener;
+pub(crate) use listener::{Listener, Origin};
 pub use peer::Peer;
 pub use socket::Socket;

@@ -48,12 +48,15 @@ impl Socket {
         socket.peek(&mut [MaybeUninit::uninit()]).is_ok_and(|n| n > 0)
     }
 
+    /// Waits until there is something to read, the end included, and leaves it there.
+    ///
+    /// Mere readiness would not do: the runtime takes an accepted socket for readable until it has tried. Nobody waits on a Unix
+    /// socket, where encrypting is rare and a silent client even more so.
     #[cfg(feature = "tls")]
-    /// Waits until there is something to read, the end included.
-    pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_arrival(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Tcp(stream) => stream.poll_read_ready(cx),
-            Self::Unix(stream) => stream.poll_read_ready(cx),
+            Self::Tcp(stream) => stream.poll_peek(cx, &mut ReadBuf::new(&mut [0])).map_ok(drop),
+            Self::Unix(_) => Poll::Ready(Ok(())),
         }
     }
 }

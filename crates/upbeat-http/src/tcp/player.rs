@@ -121,8 +121,8 @@ where
             connections.lock().add(peer, async move {
                 let _place = place;
                 // Called in the task, so that a panic in the call is caught too.
-                let handled = AssertUnwindSafe(async { handler(socket, cx).await }).catch_unwind().await;
-                match handled.map(|result| result.map_err(Into::into)) {
+                let outcome = AssertUnwindSafe(async { handler(socket, cx).await }).catch_unwind().await;
+                match outcome.map(|result| result.map_err(Into::into)) {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => tracing::warn!(%peer, error = &*error, "a connection failed"),
                     Err(panic) => {

@@ -35,7 +35,7 @@ pub(crate) struct Ended {
 
 /// Plays until it is ready.
 pub(crate) async fn play(player: impl Player) -> Playing {
-    play_within(player, Duration::from_secs(60)).await
+    play_within(player, Duration::from_mins(1)).await
 }
 
 /// Plays until it is ready, in a conductor that may take so long to stop.

@@ -161,3 +161,13 @@ error: `[server.web]` has no key `drane`
     assert_eq!(shown, expected);
     assert!(render(&parse(&source).unwrap_err(), &source, true).contains("\u{1b}["));
 }
+
+#[test]
+fn diagnostics_have_no_limits_to_set() {
+    let text =
+        "[server.tell]\nkind = \"diagnostics\"\nbind = \"[::1]:0\"\nmax_connections = 1\nheader_timeout = \"1s\"";
+    assert_eq!(
+        faults(text),
+        ["4:1 kind `diagnostics` has no `max_connections`", "5:1 kind `diagnostics` has no `header_timeout`"]
+    );
+}
