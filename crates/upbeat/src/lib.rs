@@ -69,6 +69,7 @@ mod run;
 mod shared;
 mod signals;
 mod stop;
+mod tracker;
 mod tree;
 
 pub use conductor::{Conductor, ConductorError};
@@ -81,6 +82,7 @@ pub use part::Part;
 pub use player::{AlreadyPlayed, BoxError, Once, Player, RestartMe, With, once, with};
 pub use report::{Cause, Failure, Outcome, PlayerReport, Report, StopCause};
 pub use signals::Signal;
+pub use tracker::{Tracked, TrackedFailed, TrackedOutput, Tracker, TrackerClosed};
 pub use upbeat_score::{
     AddError, Backoff, Condition, Fault, OnFailure, Plan, Readiness, RemoveError, Restart, ScoreError, StopPath,
     Strategy, Warning,

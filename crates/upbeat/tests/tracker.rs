@@ -1,0 +1,100 @@
+//! Accepted work is finished, or reported as lost.
+
+mod common;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering::Relaxed},
+};
+
+use common::{MS, S, idle};
+use tokio::time::{Instant, sleep};
+use upbeat::{BoxError, Conductor, Context, Outcome, Part, Tracker, exit_code, with};
+
+/// Gives away `events` pieces of work of 1 ms as soon as it is asked to stop: what a handler does in the last moment.
+fn handler(tracker: &Tracker, done: &Arc<AtomicU32>, events: u32) -> impl upbeat::Player {
+    with((tracker.clone(), done.clone()), move |(tracker, done): (Tracker, Arc<AtomicU32>), cx: Context| async move {
+        cx.stopping().await;
+        for i in 0..events {
+            let done = done.clone();
+            let work = async move {
+                sleep(MS).await;
+                done.fetch_add(1, Relaxed);
+            };
+            tracker.track(format!("event {i}"), work)?;
+        }
+        Ok::<_, BoxError>(())
+    })
+}
+
+fn shop(tracker: Tracker, handler: impl upbeat::Player) -> Conductor {
+    Conductor::new("shop").part(Part::new("tracker", tracker)).part(Part::new("web", handler).after("tracker"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_accepted_work_is_done_before_the_end() {
+    let (tracker, done) = (Tracker::at_most(4), Arc::default());
+    let web = handler(&tracker, &done, 10_000);
+    let report = shop(tracker, web).play_until(sleep(S)).await;
+    assert_eq!(done.load(Relaxed), 10_000);
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.player("shop/tracker").unwrap().remarks, ["10000 finished, 0 lost"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_too_short_a_deadline_the_exact_number_and_the_names_of_the_lost_are_reported() {
+    let (tracker, done) = (Tracker::at_most(1), Arc::<AtomicU32>::default());
+    let web = handler(&tracker, &done, 3_000);
+    let report = shop(tracker, web).stop_within(S).play_until(sleep(S)).await;
+    let done = done.load(Relaxed);
+    assert!(done > 500 && done < 1_000, "{done}");
+    let tracker = report.player("shop/tracker").unwrap();
+    assert_eq!(tracker.cuts.len() as u64 + tracker.more_cuts, u64::from(3_000 - done));
+    assert!(tracker.cuts[0].starts_with(&format!("event {done}, open for ")), "{}", tracker.cuts[0]);
+    assert_eq!(report.exit_code(), exit_code::OVERRAN);
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_is_refused_visibly_once_it_is_closed() {
+    let tracker = Tracker::new();
+    let counted = Arc::new(());
+    tracker.shutdown(Instant::now()).await;
+    let held = counted.clone();
+    let refused = tracker.track("late", async move { drop(held) }).unwrap_err();
+    assert_eq!(refused.name(), "late");
+    assert_eq!(Arc::strong_count(&counted), 1, "it is dropped, not kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_and_panics_are_kept_and_fail_the_tracker() {
+    let tracker = Tracker::new();
+    let part = Part::new("tracker", tracker.clone());
+    let shop = Conductor::new("shop").part(part).player("other", idle);
+    let overview = shop.handle().overview();
+    let report = shop
+        .play_until(async {
+            overview.ready().await;
+            tracker.track("fine", async {}).unwrap();
+            tracker.track("fails", async { Err::<(), _>(BoxError::from("no route")) }).unwrap();
+            let panics = async { [(); 0].first().copied().expect("no luck") };
+            tracker.track("panics", panics).unwrap();
+        })
+        .await;
+    let tracker = report.player("shop/tracker").unwrap();
+    assert_eq!(tracker.outcome, Outcome::Failed);
+    let error = tracker.failures[0].to_string();
+    assert!(error.contains("2 of 3 failed") && error.contains("task `panics`: panicked: no luck"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_produces_too_fast_waits_for_a_free_place() {
+    let tracker = Tracker::at_most(2);
+    let begun = Instant::now();
+    for _ in 0..6 {
+        tracker.track_when_free("slow", sleep(S)).await.unwrap();
+        assert!(tracker.open() <= 2);
+    }
+    assert_eq!(begun.elapsed(), 2 * S, "the fifth began when the third ended");
+    let end = tracker.shutdown(Instant::now() + 10 * S).await;
+    assert_eq!((end.finished, end.lost.len()), (6, 0));
+}
