@@ -16,7 +16,7 @@ pub(crate) fn resident(process: &str) -> Result<u64> {
 }
 
 /// How long the threads of a process have been on a processor, in user space and in the kernel.
-pub(crate) fn cpu(process: u32) -> Result<Duration> {
+pub(crate) fn cpu(process: &str) -> Result<Duration> {
     let mut nanos = 0;
     for thread in fs::read_dir(format!("/proc/{process}/task"))? {
         let schedstat = fs::read_to_string(thread?.path().join("schedstat"))?;
@@ -25,30 +25,56 @@ pub(crate) fn cpu(process: u32) -> Result<Duration> {
     Ok(Duration::from_nanos(nanos))
 }
 
+/// The same for this process, exact to the instant: the files under `/proc` leave out what a running thread did since its last tick.
+fn own_cpu() -> Duration {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    // No process runs for less than no time.
+    spent.try_into().unwrap_or_default()
+}
+
+/// What a contender took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    /// By the clock.
+    pub(crate) time: Duration,
+    /// On all processors.
+    pub(crate) cpu: Duration,
+    /// Resident bytes when everything was ready.
+    pub(crate) bytes: u64,
+}
+
 /// Measures a contender's time and, in the middle of it with the clock stopped, its memory.
 #[derive(Debug)]
 pub(crate) struct Probe {
     resident: u64,
+    so_far: Spent,
+    cpu: Duration,
     started: Instant,
-    so_far: Duration,
 }
 
 impl Probe {
     pub(crate) fn start() -> Result<Self> {
         let resident = resident("self")?;
-        Ok(Self { resident, started: Instant::now(), so_far: Duration::ZERO })
+        Ok(Self { resident, so_far: Spent::default(), cpu: own_cpu(), started: Instant::now() })
     }
 
-    /// Everything is ready: its memory, in bytes.
-    pub(crate) fn ready(&mut self) -> Result<u64> {
-        self.so_far = self.started.elapsed();
-        let grown = resident("self")?.saturating_sub(self.resident);
+    /// Everything is ready.
+    pub(crate) fn ready(&mut self) -> Result<()> {
+        self.pause();
+        self.so_far.bytes = resident("self")?.saturating_sub(self.resident);
+        self.cpu = own_cpu();
         self.started = Instant::now();
-        Ok(grown)
+        Ok(())
     }
 
-    /// Everything is over: the time it took.
-    pub(crate) fn done(self) -> Duration {
-        self.so_far + self.started.elapsed()
+    /// Everything is over.
+    pub(crate) fn done(mut self) -> Spent {
+        self.pause();
+        self.so_far
+    }
+
+    fn pause(&mut self) {
+        self.so_far.time += self.started.elapsed();
+        self.so_far.cpu += own_cpu().saturating_sub(self.cpu);
     }
 }

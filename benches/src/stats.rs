@@ -6,9 +6,11 @@ pub(crate) fn quantile(mut values: Vec<f64>, q: f64) -> f64 {
     values[at]
 }
 
-/// The value in the middle.
+/// The value in the middle, or the mean of the two that are.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    quantile(values.into_iter().collect(), 0.5)
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2])
 }
 
 /// The median over the rounds of what a contender took, relative to what the baseline took in the same round.

@@ -79,10 +79,11 @@ pub(crate) fn bench(args: &Args, out: &mut impl Write) -> Result<()> {
 /// Requests per second, and the server's CPU time per request in microseconds.
 fn under_load(name: &str, workers: usize, seconds: f64) -> Result<(f64, f64)> {
     let (server, port) = serve(name, workers)?;
-    let before = cpu(server.id())?;
+    let id = server.id().to_string();
+    let before = cpu(&id)?;
     let mut load = Child::spawn(&["child-load", &port, &CONNECTIONS.to_string(), &seconds.to_string()])?;
     let [requests, took] = load.numbers::<f64, 2>()?;
-    let spent = cpu(server.id())?.saturating_sub(before);
+    let spent = cpu(&id)?.saturating_sub(before);
     load.finish()?;
     server.finish()?;
     Ok((requests / took, spent.as_secs_f64() * 1e6 / requests))

@@ -13,15 +13,13 @@ use tokio_graceful_shutdown::{SubsystemBuilder, SubsystemHandle, Toplevel};
 use tokio_util::sync::CancellationToken;
 use upbeat::{BoxError, Conductor, Context};
 
-use crate::measure::Probe;
-
-type Sample = (Duration, u64);
+use crate::measure::{Probe, Spent};
 
 /// Long enough that no contender's stop is cut short.
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Starts `size` idle players, waits until they are ready, stops them, and waits until they are gone.
-pub(super) async fn run(name: String, size: usize) -> Result<Sample> {
+pub(super) async fn run(name: String, size: usize) -> Result<Spent> {
     match name.as_str() {
         "JoinSet" => join_set(size).await,
         "upbeat" => upbeat(size).await,
@@ -55,7 +53,7 @@ impl Gate {
     }
 }
 
-async fn join_set(size: usize) -> Result<Sample> {
+async fn join_set(size: usize) -> Result<Spent> {
     let mut probe = Probe::start()?;
     let (gate, token) = (Gate::new(size), CancellationToken::new());
     let mut tasks = JoinSet::new();
@@ -67,12 +65,12 @@ async fn join_set(size: usize) -> Result<Sample> {
         });
     }
     gate.wait().await;
-    let bytes = probe.ready()?;
+    probe.ready()?;
     token.cancel();
     while let Some(joined) = tasks.join_next().await {
         joined?;
     }
-    Ok((probe.done(), bytes))
+    Ok(probe.done())
 }
 
 async fn idle(cx: Context) -> Result<(), std::io::Error> {
@@ -80,7 +78,7 @@ async fn idle(cx: Context) -> Result<(), std::io::Error> {
     Ok(())
 }
 
-async fn upbeat(size: usize) -> Result<Sample> {
+async fn upbeat(size: usize) -> Result<Spent> {
     let mut probe = Probe::start()?;
     let mut conductor = Conductor::new("bench");
     for at in 0..size {
@@ -89,16 +87,16 @@ async fn upbeat(size: usize) -> Result<Sample> {
     let handle = conductor.handle();
     let playing = tokio::spawn(conductor.play_until(std::future::pending()));
     handle.overview().ready().await;
-    let bytes = probe.ready()?;
+    probe.ready()?;
     handle.stop();
     let report = playing.await?;
     ensure!(report.is_clean() && report.players.len() == size, "not a clean report of {size} players: {report}");
     // To let go of the report is part of the price.
     drop(report);
-    Ok((probe.done(), bytes))
+    Ok(probe.done())
 }
 
-async fn tokio_graceful_shutdown(size: usize) -> Result<Sample> {
+async fn tokio_graceful_shutdown(size: usize) -> Result<Spent> {
     let mut probe = Probe::start()?;
     let (gate, token) = (Gate::new(size), CancellationToken::new());
     let inner = gate.clone();
@@ -118,10 +116,10 @@ async fn tokio_graceful_shutdown(size: usize) -> Result<Sample> {
     );
     let playing = tokio::spawn(top.handle_shutdown_requests(PATIENCE));
     gate.wait().await;
-    let bytes = probe.ready()?;
+    probe.ready()?;
     token.cancel();
     playing.await?.map_err(|error| anyhow!("not a clean end: {error}"))?;
-    Ok((probe.done(), bytes))
+    Ok(probe.done())
 }
 
 #[derive(Clone)]
@@ -135,7 +133,7 @@ impl SupervisedTask for Supervised {
     }
 }
 
-async fn task_supervisor(size: usize) -> Result<Sample> {
+async fn task_supervisor(size: usize) -> Result<Spent> {
     let mut probe = Probe::start()?;
     let gate = Gate::new(size);
     let mut supervisor = SupervisorBuilder::new().with_stop_timeout(PATIENCE);
@@ -144,7 +142,7 @@ async fn task_supervisor(size: usize) -> Result<Sample> {
     }
     let handle = supervisor.spawn();
     gate.wait().await;
-    let bytes = probe.ready()?;
+    probe.ready()?;
     handle.shutdown().await?;
-    Ok((probe.done(), bytes))
+    Ok(probe.done())
 }
