@@ -1,0 +1,28 @@
+use std::str::FromStr;
+
+use anyhow::{Context, Result};
+
+/// What follows the command: words by position, and `--name value`.
+#[derive(Debug)]
+pub(crate) struct Args {
+    words: Vec<String>,
+}
+
+impl Args {
+    pub(crate) fn new(words: impl Iterator<Item = String>) -> Self {
+        Self { words: words.collect() }
+    }
+
+    /// The value behind `--name`.
+    pub(crate) fn option<T: FromStr>(&self, name: &str, default: T) -> Result<T> {
+        let Some(at) = self.words.iter().position(|word| word == name) else { return Ok(default) };
+        let value = self.words.get(at + 1).with_context(|| format!("{name} needs a value"))?;
+        value.parse().ok().with_context(|| format!("{name} cannot be {value:?}"))
+    }
+
+    /// The word at a position; for children, whose arguments this program writes itself.
+    pub(crate) fn word<T: FromStr>(&self, at: usize) -> Result<T> {
+        let word = self.words.get(at).with_context(|| format!("argument {at} is missing"))?;
+        word.parse().ok().with_context(|| format!("argument {at} cannot be {word:?}"))
+    }
+}

@@ -1,0 +1,56 @@
+//! What Upbeat costs: beside the plain tools that it stands on, and beside its peers.
+//!
+//! Every contender runs in a process of its own, a child of this program, and contenders take turns round by round. A slow phase of
+//! the machine so hits all of them, and the ratios stand where the absolute figures do not.
+
+mod args;
+mod child;
+mod http;
+mod measure;
+mod players;
+mod stats;
+mod stop;
+mod table;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use args::Args;
+
+const USAGE: &str = "\
+usage: upbeat-bench <command> [options]
+
+  players [--rounds N]                            start, be ready, stop: 1k, 10k and 100k idle players
+  stop [--runs N]                                 how long a stop of 10 players takes
+  http [--seconds S] [--rounds N] [--workers W]   requests, CPU and memory of HTTP servers
+  all                                             everything, as in BENCHMARKS.md
+";
+
+fn main() -> anyhow::Result<ExitCode> {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let args = Args::new(args);
+    let mut out = io::stdout().lock();
+    match command.as_str() {
+        "players" => players::bench(&args, &mut out)?,
+        "stop" => stop::bench(&args, &mut out)?,
+        "http" => http::bench(&args, &mut out)?,
+        "all" => {
+            players::bench(&args, &mut out)?;
+            stop::bench(&args, &mut out)?;
+            http::bench(&args, &mut out)?;
+        }
+        "child-players" => players::child(&args, &mut out)?,
+        "child-stop" => stop::child(&args, &mut out)?,
+        "child-server" => http::server(&args, &mut out)?,
+        "child-load" => http::load(&args, &mut out)?,
+        "child-idle" => http::idle(&args, &mut out)?,
+        _ => {
+            io::stderr().write_all(USAGE.as_bytes())?;
+            return Ok(ExitCode::from(upbeat::exit_code::USAGE));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

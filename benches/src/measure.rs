@@ -1,0 +1,80 @@
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+
+/// The resident memory of a process, in bytes.
+///
+/// Summed by the kernel from its page tables: `VmRSS` may be off by some hundred KiB, which is much for 1,000 players.
+pub(crate) fn resident(process: &str) -> Result<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    let line = rollup.lines().find(|line| line.starts_with("Rss:")).context("smaps_rollup has a line Rss")?;
+    let kib: u64 = line.split_whitespace().nth(1).context("Rss has a value")?.parse()?;
+    Ok(kib * 1024)
+}
+
+/// How long the threads of a process have been on a processor, in user space and in the kernel.
+pub(crate) fn cpu(process: &str) -> Result<Duration> {
+    let mut nanos = 0;
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        let schedstat = fs::read_to_string(thread?.path().join("schedstat"))?;
+        nanos += schedstat.split_whitespace().next().context("schedstat has a value")?.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// The same for this process, exact to the instant: the files under `/proc` leave out what a running thread did since its last tick.
+fn own_cpu() -> Duration {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    // No process runs for less than no time.
+    spent.try_into().unwrap_or_default()
+}
+
+/// What a contender took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    /// By the clock.
+    pub(crate) time: Duration,
+    /// On all processors.
+    pub(crate) cpu: Duration,
+    /// Resident bytes when everything was ready.
+    pub(crate) bytes: u64,
+}
+
+/// Measures a contender's time and, in the middle of it with the clock stopped, its memory.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    resident: u64,
+    so_far: Spent,
+    cpu: Duration,
+    started: Instant,
+}
+
+impl Probe {
+    pub(crate) fn start() -> Result<Self> {
+        let resident = resident("self")?;
+        Ok(Self { resident, so_far: Spent::default(), cpu: own_cpu(), started: Instant::now() })
+    }
+
+    /// Everything is ready.
+    pub(crate) fn ready(&mut self) -> Result<()> {
+        self.pause();
+        self.so_far.bytes = resident("self")?.saturating_sub(self.resident);
+        self.cpu = own_cpu();
+        self.started = Instant::now();
+        Ok(())
+    }
+
+    /// Everything is over.
+    pub(crate) fn done(mut self) -> Spent {
+        self.pause();
+        self.so_far
+    }
+
+    fn pause(&mut self) {
+        self.so_far.time += self.started.elapsed();
+        self.so_far.cpu += own_cpu().saturating_sub(self.cpu);
+    }
+}
