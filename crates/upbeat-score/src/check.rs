@@ -186,6 +186,8 @@ pub(crate) struct Resolved {
     pub(crate) edges: Vec<Vec<Edge>>,
     /// The parts so that each comes after all it depends on.
     pub(crate) order: Vec<u32>,
+    /// By name.
+    pub(crate) index: HashMap<Arc<str>, u32>,
 }
 
 impl Score {
@@ -213,10 +215,10 @@ impl Score {
     /// The edges of each part by index, with the default conditions and [`PartSpec::before_all`] made explicit.
     pub(crate) fn resolve(&self) -> Result<Resolved, ScoreError> {
         let mut faults = Vec::new();
-        let mut index: HashMap<&str, u32> = HashMap::with_capacity(self.parts.len());
+        let mut index: HashMap<Arc<str>, u32> = HashMap::with_capacity(self.parts.len());
         for (i, part) in (0u32..).zip(&self.parts) {
             own_faults(part, &mut faults);
-            if index.insert(&part.name, i).is_some() {
+            if index.insert(part.name.clone(), i).is_some() {
                 faults.push(Fault::Duplicate { name: part.name.clone() });
             }
         }
@@ -242,7 +244,7 @@ impl Score {
             edges.push(own);
         }
         match order(&edges) {
-            Ok(order) if faults.is_empty() => return Ok(Resolved { edges, order }),
+            Ok(order) if faults.is_empty() => return Ok(Resolved { edges, order, index }),
             Ok(_) => {}
             Err(tangled) => {
                 let name = |i: u32| self.parts[i as usize].name.clone();

@@ -229,7 +229,14 @@ impl Conductor {
         let tree = parent.map_or_else(|| self.control.tree().clone(), |parent| parent.run.tree().clone());
         let (link, notices) = Link::new(tree);
         let parts = self.score.parts.iter().zip(&self.players);
-        let records = parts.map(|(spec, player)| Record::new(&path, spec, player.clone())).collect();
+        let mut part_path = format!("{path}/");
+        let own = part_path.len();
+        let record = |(spec, player): (&PartSpec, &Arc<dyn DynPlayer>)| {
+            part_path.truncate(own);
+            part_path.push_str(&spec.name);
+            Record::new(part_path.as_str().into(), spec, player.clone())
+        };
+        let records = parts.map(record).collect();
         let stage = Stage { machine, records };
         Ok(Prepared { shared: Shared::new(path, link, stage, Instant::now()), notices })
     }

@@ -456,7 +456,7 @@ impl Stage {
         // The record has to be there before the actions are performed, and its place is known only afterwards.
         match self.machine.add(&part.spec, now) {
             Ok((id, actions)) => {
-                let record = Record::new(conductor, &part.spec, part.player);
+                let record = Record::new(path.into(), &part.spec, part.player);
                 if id.index() == self.records.len() {
                     self.records.push(record);
                 } else {
@@ -471,9 +471,9 @@ impl Stage {
 }
 
 impl Record {
-    pub(crate) fn new(conductor: &str, spec: &PartSpec, player: Arc<dyn DynPlayer>) -> Self {
+    pub(crate) fn new(path: Arc<str>, spec: &PartSpec, player: Arc<dyn DynPlayer>) -> Self {
         Self {
-            path: format!("{conductor}/{}", spec.name).into(),
+            path,
             player,
             readiness: spec.readiness,
             optional: spec.on_failure == OnFailure::Ignore,

@@ -12,7 +12,10 @@ use super::{
     stopping::Phase,
     types::{Action, AddError, End, Event, Moment, PartId, RemoveError, State, StopWhy, Why},
 };
-use crate::{Budget, Condition, Fault, PartSpec, SETTLE, Score, ScoreError, Strategy, Warning, check};
+use crate::{
+    Budget, Condition, Fault, PartSpec, SETTLE, Score, ScoreError, Strategy, Warning,
+    check::{self, Resolved},
+};
 
 const CONDITIONS: [Condition; 3] = [Condition::Started, Condition::Ready, Condition::Finished];
 
@@ -76,10 +79,10 @@ impl Machine {
     pub fn new(score: &Score, seed: u64) -> Result<Self, ScoreError> {
         let resolved = score.resolve()?;
         let warnings = score.warnings(&score.longest_stop(&resolved));
-        let edges = resolved.edges;
+        let Resolved { edges, index, .. } = resolved;
         let mut machine = Self {
             slots: Vec::with_capacity(edges.len()),
-            by_name: HashMap::with_capacity(edges.len()),
+            by_name: index,
             free: Vec::new(),
             strategy: score.strategy,
             stop_within: score.stop_within,
@@ -102,8 +105,7 @@ impl Machine {
             warnings,
             reserves: Vec::new(),
         };
-        for (i, (spec, after)) in score.parts.iter().zip(edges).enumerate() {
-            machine.by_name.insert(spec.name.clone(), id(i).0);
+        for (spec, after) in score.parts.iter().zip(edges) {
             machine.slots.push(Slot::new(spec, after.into(), Duration::ZERO));
         }
         for i in 0..machine.slots.len() {
@@ -391,6 +393,9 @@ impl Machine {
 
     /// Keeps the count of blockers of those that part `i` depends on, and of those that these depend on where they are not there themselves.
     fn count_blocking(&mut self, i: usize) {
+        if self.slots[i].blocking == self.slots[i].is_blocking() {
+            return;
+        }
         let mut open = vec![i];
         while let Some(i) = open.pop() {
             let is_blocking = self.slots[i].is_blocking();
