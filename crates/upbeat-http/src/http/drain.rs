@@ -13,7 +13,7 @@ use crate::{
 
 /// How the drain of an HTTP server went.
 ///
-/// Its `Display` is the line that the server adds to the conductor's report: `drained in 1.2 s: 12,345 requests finished, 2
+/// Its `Display` is the line that the server adds to the conductor's report: `drained in 1.2 s: 345 requests in flight finished, 2
 /// cut`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -30,8 +30,12 @@ pub struct DrainReport {
 
 impl fmt::Display for DrainReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "drained in {}: ", Age(self.took))?;
+        if self.finished + self.abandoned == 0 && self.cut.is_empty() {
+            return f.write_str("no request was in flight");
+        }
         let requests = if self.finished == 1 { "request" } else { "requests" };
-        write!(f, "drained in {}: {} {requests} finished", Age(self.took), Count(self.finished))?;
+        write!(f, "{} {requests} in flight finished", Count(self.finished))?;
         if self.abandoned > 0 {
             write!(f, ", {} given up by their clients", Count(self.abandoned))?;
         }

@@ -150,6 +150,9 @@ pub(super) struct CutOnDrop(pub(super) Arc<Shared>);
 
 impl Drop for CutOnDrop {
     fn drop(&mut self) {
-        self.0.cut();
+        // Empty after a drain. Otherwise the run was aborted, and what it cuts is named all the same.
+        for request in self.0.cut() {
+            self.0.context.cut(request);
+        }
     }
 }
