@@ -68,7 +68,7 @@ async fn serve_until_stop<S: App>(server: &HttpServer<S>, listener: Listener, sh
     let places = Arc::new(Semaphore::new(server.config.max_connections));
     accept(&listener, &places, shared.context.stopping(), &mut serve).await?;
     shared.begin_drain(Instant::now());
-    sweep(listener, serve);
+    sweep(listener, serve).await;
     Ok(())
 }
 

@@ -2,7 +2,7 @@ use std::{future::poll_fn, io, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
+    time::{Instant, timeout_at},
 };
 
 use super::{Listener, Peer, Socket};
@@ -62,8 +62,23 @@ pub(crate) async fn accept(
     }
 }
 
-/// Takes what is left in the kernel's queue and closes the listener. Whoever connects from now on is refused.
-pub(crate) fn sweep(listener: Listener, mut serve: impl FnMut(Accepted)) {
+/// How long a connect that was begun before the stop may take to be complete: the answer to an answer, within a data centre.
+const HANDSHAKE: Duration = Duration::from_millis(20);
+
+/// Takes those who have connected or are just connecting, and closes the listener. Whoever connects from now on is refused.
+///
+/// # Cancel safety
+///
+/// Dropping the future closes the listener, and resets those who are left in its queue.
+pub(crate) async fn sweep(listener: Listener, mut serve: impl FnMut(Accepted)) {
+    if listener.turn_away() {
+        let until = Instant::now() + HANDSHAKE;
+        // An error concerns one connection, or will be met again below.
+        while let Ok(accepted) = timeout_at(until, poll_fn(|cx| listener.poll_accept(cx))).await {
+            let Ok((socket, peer)) = accepted else { break };
+            serve(Accepted { socket, peer, place: None });
+        }
+    }
     let swept = listener.sweep(|socket, peer| serve(Accepted { socket, peer, place: None }));
     if let Err(error) = swept {
         tracing::warn!(%error, "connections may have been lost: the accept queue could not be emptied");

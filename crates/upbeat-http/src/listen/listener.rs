@@ -74,17 +74,19 @@ impl Listener {
         }
     }
 
+    /// Lets nobody begin to connect any more, where that is possible, and says whether it is.
+    pub(super) fn turn_away(&self) -> bool {
+        matches!(self, Self::Tcp(listener, Origin::Bound) if turn_away(listener))
+    }
+
     /// Takes every connection that the kernel has completed for us, and closes the listener.
     ///
     /// Asks the kernel and not the runtime, whose view of the queue may be an event behind; closing a listener resets what is still
     /// in its queue.
     pub(super) fn sweep(self, mut take: impl FnMut(Socket, Peer)) -> io::Result<()> {
         match self {
-            Self::Tcp(listener, origin) => {
+            Self::Tcp(listener, _) => {
                 let listener = listener.into_std()?;
-                if origin == Origin::Bound {
-                    turn_away(&listener);
-                }
                 while let Some((stream, peer)) = next(listener.accept())? {
                     stream.set_nonblocking(true)?;
                     let (socket, peer) = tcp(TcpStream::from_std(stream)?, peer);
@@ -103,23 +105,36 @@ impl Listener {
     }
 }
 
-/// Makes the kernel overlook whoever begins to connect from now on. They try again, and then are refused.
+/// Makes the kernel overlook whoever begins to connect from now on, and says whether it does. They try again, and then are refused.
 ///
 /// Otherwise those who arrive between the last look at the queue and the close are connected first and reset then. Not for a socket
-/// that others hold too, for whom the filter would stay.
+/// that others hold too, for whom the filter would stay. Accepted connections inherit the filter, and it does not matter to them.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn turn_away(listener: &std::net::TcpListener) {
-    // BPF_RET | BPF_K, 0: keep nothing of any packet.
-    const NOTHING: SockFilter = SockFilter::new(0x06, 0, 0, 0);
+fn turn_away(listener: &TcpListener) -> bool {
+    // In the classic BPF of `socket(7)`: load the byte of flags of the TCP header; if SYN is among them keep nothing of the packet,
+    // otherwise all of it. What completes a connection that was begun before has no SYN.
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 2;
+    const ALL: u32 = u32::MAX;
+    let program = [
+        SockFilter::new(0x30, 0, 0, FLAGS),
+        SockFilter::new(0x45, 0, 1, SYN),
+        SockFilter::new(0x06, 0, 0, 0),
+        SockFilter::new(0x06, 0, 0, ALL),
+    ];
     // Where filters are forbidden, that instant stays as it is.
-    if let Err(error) = SockRef::from(listener).attach_filter(&[NOTHING]) {
+    let attached = SockRef::from(listener).attach_filter(&program);
+    if let Err(error) = &attached {
         tracing::debug!(%error, "connections in the instant of the close may be reset");
     }
+    attached.is_ok()
 }
 
 /// No other system has a way to do it.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn turn_away(_: &std::net::TcpListener) {}
+fn turn_away(_: &TcpListener) -> bool {
+    false
+}
 
 fn next<T>(accepted: io::Result<T>) -> io::Result<Option<T>> {
     match accepted {

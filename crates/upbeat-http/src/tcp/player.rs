@@ -135,7 +135,7 @@ where
         let accepted = accept(&listener, &places, cx.stopping(), serve).await;
         accepted.map_err(|error| ListenError::new(name, error))?;
         let deadline = drain_deadline(Instant::now(), self.drain, cx.deadline());
-        sweep(listener, serve);
+        sweep(listener, serve).await;
 
         let drained = connections.into_inner().drain(deadline).await;
         tracing::info!("{drained}");
