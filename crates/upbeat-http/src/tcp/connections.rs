@@ -16,6 +16,8 @@ use crate::{
 pub(super) struct Connections {
     tasks: JoinSet<()>,
     open: HashMap<Id, Open>,
+    /// How many have ended since the drain began, or ever.
+    finished: u64,
 }
 
 #[derive(Debug)]
@@ -35,18 +37,22 @@ impl Connections {
     fn forget_ended(&mut self) {
         while let Some(ended) = self.tasks.try_join_next_with_id() {
             self.open.remove(&id(ended));
+            self.finished += 1;
         }
     }
 
-    /// Waits for all connections until `deadline` and aborts what is left.
-    pub(super) async fn drain(mut self, deadline: Instant) -> Drained {
-        let started = Instant::now();
-        let mut finished = 0;
+    /// From now on those that end are counted.
+    pub(super) fn begin_drain(&mut self) {
         self.forget_ended();
+        self.finished = 0;
+    }
+
+    /// Waits for all connections until `deadline` and aborts what is left.
+    pub(super) async fn drain(mut self, started: Instant, deadline: Instant) -> Drained {
         let all = async {
             while let Some(ended) = self.tasks.join_next_with_id().await {
                 self.open.remove(&id(ended));
-                finished += 1;
+                self.finished += 1;
             }
         };
         let _ = timeout_at(deadline, all).await;
@@ -54,7 +60,7 @@ impl Connections {
         left.sort_by_key(|open| open.since);
         let cut = left.iter().map(ToString::to_string).collect();
         let _ = timeout(AFTERMATH, self.tasks.shutdown()).await;
-        Drained { took: started.elapsed(), finished, cut }
+        Drained { took: started.elapsed(), finished: self.finished, cut }
     }
 }
 

@@ -134,10 +134,12 @@ where
         let places = Arc::new(Semaphore::new(self.max_connections));
         let accepted = accept(&listener, &places, cx.stopping(), serve).await;
         accepted.map_err(|error| ListenError::new(name, error))?;
-        let deadline = drain_deadline(Instant::now(), self.drain, cx.deadline());
+        let started = Instant::now();
+        let deadline = drain_deadline(started, self.drain, cx.deadline());
+        connections.lock().begin_drain();
         sweep(listener, serve).await;
 
-        let drained = connections.into_inner().drain(deadline).await;
+        let drained = connections.into_inner().drain(started, deadline).await;
         tracing::info!("{drained}");
         cx.remark(&drained);
         drained.cut.iter().for_each(|line| cx.cut(line));
