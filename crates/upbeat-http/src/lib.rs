@@ -57,3 +57,8 @@ pub use self::http::{TlsConfig, TlsError};
 pub use diagnostics::Diagnostics;
 pub use listen::{Address, IntoListener, ListenError, Peer, Socket};
 pub use tcp::TcpServer;
+
+/// The examples of the README, so that they are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
