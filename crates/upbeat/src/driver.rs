@@ -6,22 +6,16 @@ use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
 };
-use upbeat_score::{
-    Action, Budget, End, Ended, Event, Fault as ScoreFault, OnFailure, PartId, PartSpec, State, StopWhy, Why,
-};
+use upbeat_score::{Action, Budget, Ended, Event, PartId, State, StopWhy, Why};
 
 use crate::{
-    Context, Part,
-    error::HandleError,
-    player::{DynPlayer, RestartMe},
-    report::{Cause, Failure, Outcome, PlayerReport, StopCause, chain, human},
-    run::{Account, Fault, Run},
+    Context,
+    report::{Cause, PlayerReport, StopCause, human},
+    run::Run,
     shared::{Notice, Record, Request, Shared, Stage},
     stop::Stopping,
 };
 
-/// How many failures of a part are kept: the first, and the last ones.
-const FAILURES: usize = 16;
 /// How many notices are taken at once.
 const BATCH: usize = 256;
 
@@ -176,77 +170,8 @@ impl Driver<'_> {
     }
 
     fn request(&mut self, request: Request, now: Duration) -> bool {
-        let path = |name: &str| format!("{}/{name}", self.shared.path);
         let mut stage = self.shared.stage.lock();
-        let find = |stage: &Stage, name: &str| {
-            stage.machine.find(name).ok_or_else(|| HandleError::Unknown { path: path(name) })
-        };
-        // Whoever asked may have gone: then the answer is for nobody, and the request holds all the same.
-        let actions = match request {
-            Request::StopAll(_) => stage.machine.on(Event::StopAll { budget: None }, now),
-            Request::AbortAll(_) => stage.machine.on(Event::AbortAll, now),
-            Request::Stop { name, reply } => match find(&stage, &name) {
-                Ok(part) if matches!(stage.machine.state(part), State::Over(_)) => {
-                    let _ = reply.send(Ok(stage.report(part)));
-                    return false;
-                }
-                Ok(part) => {
-                    stage.record(part).history().waiting.push(reply);
-                    stage.machine.on(Event::Stop { part }, now)
-                }
-                Err(error) => {
-                    let _ = reply.send(Err(error));
-                    return false;
-                }
-            },
-            Request::Restart { name, reply } => {
-                let found = find(&stage, &name).and_then(|part| stage.restartable(part).map(|()| part));
-                match found {
-                    Ok(part) => {
-                        let _ = reply.send(Ok(()));
-                        stage.machine.on(Event::Restart { part }, now)
-                    }
-                    Err(error) => {
-                        let _ = reply.send(Err(error));
-                        return false;
-                    }
-                }
-            }
-            Request::Remove { name, reply } => {
-                let part = match find(&stage, &name) {
-                    Ok(part) => part,
-                    Err(error) => {
-                        let _ = reply.send(Err(error));
-                        return false;
-                    }
-                };
-                let was_over = matches!(stage.machine.state(part), State::Over(_));
-                match stage.machine.remove(part, now) {
-                    Ok(actions) => {
-                        if was_over {
-                            let _ = reply.send(Ok(stage.report(part)));
-                        } else {
-                            stage.record(part).history().waiting.push(reply);
-                        }
-                        actions
-                    }
-                    Err(source) => {
-                        let _ = reply.send(Err(HandleError::Needed { path: path(&name), source }));
-                        return false;
-                    }
-                }
-            }
-            Request::Add { part, reply } => match stage.add(&self.shared.path, part, now) {
-                Ok(actions) => {
-                    let _ = reply.send(Ok(()));
-                    actions
-                }
-                Err(error) => {
-                    let _ = reply.send(Err(error));
-                    return false;
-                }
-            },
-        };
+        let actions = stage.operate(&self.shared.path, request, now);
         self.perform(&mut stage, actions, now)
     }
 
@@ -353,177 +278,5 @@ impl Driver<'_> {
             }
         }
         Played { cause, players, stopped_at: self.stopped_at, took }
-    }
-}
-
-/// The machine's word for an end, with the paths of the parts it mentions.
-pub(crate) fn outcome(end: End, path: impl Fn(PartId) -> Option<Arc<str>>) -> Outcome {
-    match end {
-        End::Completed => Outcome::Completed,
-        End::Stopped => Outcome::Stopped,
-        End::FinishedEarly => Outcome::FinishedEarly,
-        End::Failed => Outcome::Failed,
-        End::NotReady => Outcome::NotReady,
-        End::Overran => Outcome::Overran,
-        End::Aborted => Outcome::Aborted,
-        End::Leaked => Outcome::Leaked,
-        End::NeverStarted { because } => Outcome::NeverStarted { because: because.and_then(path) },
-    }
-}
-
-impl Stage {
-    /// A part has ended for good: says so, and tells those who wait for it.
-    fn over(&mut self, part: PartId, end: End) {
-        let waiting = match &mut self.record(part).history {
-            Some(history) => std::mem::take(&mut history.waiting),
-            None => Vec::new(),
-        };
-        let path = self.records[part.index()].path.clone();
-        match end {
-            End::Completed | End::Stopped | End::NeverStarted { because: None } => {
-                tracing::debug!(player = %path, "{}", outcome(end, |_| None).as_str());
-            }
-            _ => {
-                let word = outcome(end, |_| None).as_str();
-                let why = self.records[part.index()].last_failure().map_or_else(String::new, |why| format!(": {why}"));
-                tracing::error!(player = %path, "{word}{why}");
-            }
-        }
-        for reply in waiting {
-            let _ = reply.send(Ok(self.report(part)));
-        }
-    }
-
-    /// Says how a part ended.
-    fn report(&mut self, part: PartId) -> PlayerReport {
-        let State::Over(end) = self.machine.state(part) else {
-            unreachable!("only what is over is reported");
-        };
-        let outcome = outcome(end, |other| Some(self.records[other.index()].path.clone()));
-        let (runs, overran) = (self.machine.runs(part), self.machine.overran(part) || end == End::Overran);
-        let record = self.record(part);
-        if let (End::Leaked, Some((run, _))) = (end, &record.run) {
-            // It has not come to its end, so what it has said so far is fetched here.
-            let run = run.clone();
-            record.settle(&run);
-        }
-        let mut report = PlayerReport::new(record.path.clone(), outcome, runs);
-        report.overran = overran;
-        report.optional = record.optional;
-        if let Some(history) = &record.history {
-            report.failures.clone_from(&history.failures);
-            report.forgotten_failures = history.forgotten_failures;
-            report.remarks.clone_from(&history.remarks);
-            report.cuts.clone_from(&history.cuts);
-            report.more_cuts = history.more_cuts;
-        }
-        report
-    }
-
-    /// The path of the part that is really to blame: the one that failed, not the one that could not start because of it.
-    fn root_cause(&self, part: PartId) -> Arc<str> {
-        let mut part = part;
-        while let State::Over(End::NeverStarted { because: Some(other) }) = self.machine.state(part) {
-            part = other;
-        }
-        self.records[part.index()].path.clone()
-    }
-
-    fn restartable(&self, part: PartId) -> Result<(), HandleError> {
-        let record = &self.records[part.index()];
-        let path = record.path.to_string();
-        if self.machine.is_stopping() {
-            Err(HandleError::Stopping { path })
-        } else if !record.player.replayable() && self.machine.runs(part) > 0 {
-            Err(HandleError::NotReplayable { path })
-        } else if self.machine.state(part) == State::Over(End::Leaked) {
-            Err(HandleError::Leaked { path })
-        } else {
-            Ok(())
-        }
-    }
-
-    fn add(&mut self, conductor: &str, part: Part, now: Duration) -> Result<Vec<Action>, HandleError> {
-        let path = format!("{conductor}/{}", part.name());
-        if let Some(instance) = part.player.instance() {
-            let same = self.machine.parts().find(|part| self.records[part.index()].player.instance() == Some(instance));
-            if let Some(other) = same {
-                let other = self.machine.name(other).into();
-                let fault = ScoreFault::SameInstance { part: part.spec.name.clone(), other };
-                return Err(HandleError::SameInstance { path, fault });
-            }
-        }
-        // The record has to be there before the actions are performed, and its place is known only afterwards.
-        match self.machine.add(&part.spec, now) {
-            Ok((id, actions)) => {
-                let record = Record::new(path.into(), &part.spec, part.player);
-                if id.index() == self.records.len() {
-                    self.records.push(record);
-                } else {
-                    self.records[id.index()] = record;
-                }
-                Ok(actions)
-            }
-            Err(upbeat_score::AddError::Stopping { .. }) => Err(HandleError::Stopping { path }),
-            Err(source) => Err(HandleError::Refused { path, source }),
-        }
-    }
-}
-
-impl Record {
-    pub(crate) fn new(path: Arc<str>, spec: &PartSpec, player: Arc<dyn DynPlayer>) -> Self {
-        Self {
-            path,
-            player,
-            readiness: spec.readiness,
-            optional: spec.on_failure == OnFailure::Ignore,
-            run: None,
-            history: None,
-        }
-    }
-
-    /// Keeps what a run leaves behind, and says how it ended.
-    fn settle(&mut self, run: &Run) -> Ended {
-        let account = run.take_account();
-        let mut how = if run.returned_ok() { Ended::Ok } else { Ended::Aborted };
-        let Some(account) = account else { return how };
-        let Account { fault, other_panics, remarks, cuts, more_cuts, players, .. } = *account;
-        let history = self.history.get_or_insert_default();
-        match fault {
-            Some(Fault::Error(error)) if error.is::<RestartMe>() => how = Ended::RestartMe,
-            Some(Fault::Error(error)) => {
-                how = Ended::Failed;
-                history.fail(Failure { attempt: run.attempt(), task: None, error: error.into() });
-            }
-            Some(Fault::Panic(panic)) => {
-                how = Ended::Failed;
-                history.fail(Failure { attempt: run.attempt(), task: None, error: Arc::new(panic) });
-            }
-            None => {}
-        }
-        for (task, panic) in other_panics {
-            how = Ended::Failed;
-            history.fail(Failure { attempt: run.attempt(), task, error: Arc::new(panic) });
-        }
-        history.remarks = remarks;
-        history.cuts.extend(cuts);
-        history.more_cuts += more_cuts;
-        history.players = players;
-        how
-    }
-
-    fn last_failure(&self) -> Option<String> {
-        let failure = self.history.as_ref()?.failures.last()?;
-        Some(chain(&*failure.error))
-    }
-}
-
-impl crate::shared::History {
-    fn fail(&mut self, failure: Failure) {
-        if self.failures.len() == FAILURES {
-            self.failures.remove(1);
-            self.forgotten_failures += 1;
-        }
-        self.failures.push(failure);
     }
 }

@@ -60,6 +60,8 @@ mod error;
 pub mod exit_code;
 mod guard;
 mod handle;
+mod ledger;
+mod operate;
 mod overview;
 mod panic;
 mod part;

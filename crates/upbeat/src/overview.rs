@@ -247,7 +247,7 @@ impl Stage {
                 Score::Aborting => (State::Aborting, false),
                 Score::Backoff => (State::Restarting, false),
                 Score::Over(end) => {
-                    (State::Ended(crate::driver::outcome(end, |_| None).as_str()), end == End::Completed)
+                    (State::Ended(crate::ledger::outcome(end, |_| None).as_str()), end == End::Completed)
                 }
             };
             PlayerSnapshot {

@@ -1,0 +1,147 @@
+//! What is kept of each part's runs, and how it is told in the end.
+
+use std::sync::Arc;
+
+use upbeat_score::{End, Ended, OnFailure, PartId, PartSpec, State};
+
+use crate::{
+    player::{DynPlayer, RestartMe},
+    report::{Failure, Outcome, PlayerReport, chain},
+    run::{Account, Fault, Run},
+    shared::{History, Record, Stage},
+};
+
+/// How many failures of a part are kept: the first, and the last ones.
+const FAILURES: usize = 16;
+
+/// The machine's word for an end, with the paths of the parts it mentions.
+pub(crate) fn outcome(end: End, path: impl Fn(PartId) -> Option<Arc<str>>) -> Outcome {
+    match end {
+        End::Completed => Outcome::Completed,
+        End::Stopped => Outcome::Stopped,
+        End::FinishedEarly => Outcome::FinishedEarly,
+        End::Failed => Outcome::Failed,
+        End::NotReady => Outcome::NotReady,
+        End::Overran => Outcome::Overran,
+        End::Aborted => Outcome::Aborted,
+        End::Leaked => Outcome::Leaked,
+        End::NeverStarted { because } => Outcome::NeverStarted { because: because.and_then(path) },
+    }
+}
+
+impl Stage {
+    /// A part has ended for good: says so, and tells those who wait for it.
+    pub(crate) fn over(&mut self, part: PartId, end: End) {
+        let waiting = match &mut self.record(part).history {
+            Some(history) => std::mem::take(&mut history.waiting),
+            None => Vec::new(),
+        };
+        let path = self.records[part.index()].path.clone();
+        match end {
+            End::Completed | End::Stopped | End::NeverStarted { because: None } => {
+                tracing::debug!(player = %path, "{}", outcome(end, |_| None).as_str());
+            }
+            _ => {
+                let word = outcome(end, |_| None).as_str();
+                let why = self.records[part.index()].last_failure().map_or_else(String::new, |why| format!(": {why}"));
+                tracing::error!(player = %path, "{word}{why}");
+            }
+        }
+        for reply in waiting {
+            let _ = reply.send(Ok(self.report(part)));
+        }
+    }
+
+    /// Says how a part ended.
+    pub(crate) fn report(&mut self, part: PartId) -> PlayerReport {
+        let State::Over(end) = self.machine.state(part) else {
+            unreachable!("only what is over is reported");
+        };
+        let outcome = outcome(end, |other| Some(self.records[other.index()].path.clone()));
+        let (runs, overran) = (self.machine.runs(part), self.machine.overran(part) || end == End::Overran);
+        let record = self.record(part);
+        if let (End::Leaked, Some((run, _))) = (end, &record.run) {
+            // It has not come to its end, so what it has said so far is fetched here.
+            let run = run.clone();
+            record.settle(&run);
+        }
+        let mut report = PlayerReport::new(record.path.clone(), outcome, runs);
+        report.overran = overran;
+        report.optional = record.optional;
+        if let Some(history) = &record.history {
+            report.failures.clone_from(&history.failures);
+            report.forgotten_failures = history.forgotten_failures;
+            report.remarks.clone_from(&history.remarks);
+            report.cuts.clone_from(&history.cuts);
+            report.more_cuts = history.more_cuts;
+        }
+        report
+    }
+
+    /// The path of the part that is really to blame: the one that failed, not the one that could not start because of it.
+    pub(crate) fn root_cause(&self, part: PartId) -> Arc<str> {
+        let mut part = part;
+        while let State::Over(End::NeverStarted { because: Some(other) }) = self.machine.state(part) {
+            part = other;
+        }
+        self.records[part.index()].path.clone()
+    }
+}
+
+impl Record {
+    pub(crate) fn new(path: Arc<str>, spec: &PartSpec, player: Arc<dyn DynPlayer>) -> Self {
+        Self {
+            path,
+            player,
+            readiness: spec.readiness,
+            optional: spec.on_failure == OnFailure::Ignore,
+            run: None,
+            history: None,
+        }
+    }
+
+    /// Keeps what a run leaves behind, and says how it ended.
+    pub(crate) fn settle(&mut self, run: &Run) -> Ended {
+        let account = run.take_account();
+        let mut how = if run.returned_ok() { Ended::Ok } else { Ended::Aborted };
+        let Some(account) = account else { return how };
+        let Account { fault, other_panics, remarks, cuts, more_cuts, players, .. } = *account;
+        let history = self.history.get_or_insert_default();
+        match fault {
+            Some(Fault::Error(error)) if error.is::<RestartMe>() => how = Ended::RestartMe,
+            Some(Fault::Error(error)) => {
+                how = Ended::Failed;
+                history.fail(Failure { attempt: run.attempt(), task: None, error: error.into() });
+            }
+            Some(Fault::Panic(panic)) => {
+                how = Ended::Failed;
+                history.fail(Failure { attempt: run.attempt(), task: None, error: Arc::new(panic) });
+            }
+            None => {}
+        }
+        for (task, panic) in other_panics {
+            how = Ended::Failed;
+            history.fail(Failure { attempt: run.attempt(), task, error: Arc::new(panic) });
+        }
+        history.remarks = remarks;
+        history.cuts.extend(cuts);
+        history.more_cuts += more_cuts;
+        history.players = players;
+        how
+    }
+
+    pub(crate) fn last_failure(&self) -> Option<String> {
+        let failure = self.history.as_ref()?.failures.last()?;
+        Some(chain(&*failure.error))
+    }
+}
+
+impl History {
+    fn fail(&mut self, failure: Failure) {
+        if self.failures.len() == FAILURES {
+            self.failures.remove(1);
+            self.forgotten_failures += 1;
+        }
+        self.failures.push(failure);
+    }
+}
