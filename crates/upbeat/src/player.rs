@@ -46,6 +46,16 @@ use upbeat_score::Readiness;
 ///     }
 /// }
 /// ```
+///
+/// A closure that gives away what it captured is refused by the compiler, because it could play only once; it is told to use [`with`] or [`once`]:
+///
+/// ```compile_fail
+/// let orders = vec![1, 2, 3];
+/// let part = upbeat::Part::new("orders", async move |cx: upbeat::Context| {
+///     drop(orders);
+///     Ok::<_, std::io::Error>(())
+/// });
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be conducted",
     label = "not a `Player`",
