@@ -134,7 +134,7 @@ impl Probe {
 
 impl fmt::Debug for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Probe").field("polls", &self.polls()).finish_non_exhaustive()
+        f.debug_struct("Probe").field("polls", &self.polls()).field("asked", &self.desk.is_asked()).finish()
     }
 }
 

@@ -63,7 +63,8 @@ impl Frame {
         &self.function
     }
 
-    /// The source file, as the compiler knew it. `None` without debug information, and for library functions, whose lines say nothing to the reader.
+    /// The source file, as the compiler knew it. `None` without debug information, and for library functions, whose lines say nothing to the
+    /// reader.
     pub fn file(&self) -> Option<&Path> {
         self.at.as_ref().map(|(file, _)| file.as_path())
     }
@@ -88,21 +89,29 @@ impl fmt::Display for Frame {
 /// The frames worth showing, outermost first.
 fn resolve(stack: &[usize]) -> Box<[Frame]> {
     let mut shown = Vec::new();
-    // What was awaited: of the library functions below the last of the program's own, the one that the program called.
-    let mut awaited = None;
-    for (name, at) in symbols(stack).into_iter().rev() {
-        let frame = |at| Frame { function: names::tidy(&name), at };
-        match names::origin(&name) {
+    // What was awaited: of the library functions below the last of the program's own, the first whose name is in the debug
+    // information; if none is, the first.
+    let mut awaited: Option<Frame> = None;
+    let mut is_named = false;
+    for Symbol { name, at } in symbols(stack).into_iter().rev() {
+        let file = at.as_ref().map(|(file, _)| file.as_path());
+        let is_qualified = names::is_qualified(&name);
+        let name = names::qualify(name, file);
+        match names::origin(&name, file) {
             Origin::Program => {
-                awaited = None;
-                let frame = frame(at);
-                // An async function and the machinery of `select!` in it are several functions on the same line.
+                (awaited, is_named) = (None, false);
+                let frame = Frame { function: names::tidy(&name), at };
+                // An async function and a closure in it may be on the same line.
                 if shown.last() != Some(&frame) {
                     shown.push(frame);
                 }
             }
+            Origin::Library if is_qualified && !is_named => {
+                is_named = true;
+                awaited = Some(Frame { function: names::tidy(&name), at: None });
+            }
             Origin::Library => {
-                awaited.get_or_insert_with(|| frame(None));
+                awaited.get_or_insert_with(|| Frame { function: names::tidy(&name), at: None });
             }
             Origin::Plumbing => {}
         }
@@ -111,14 +120,19 @@ fn resolve(stack: &[usize]) -> Box<[Frame]> {
     shown.into_boxed_slice()
 }
 
+struct Symbol {
+    name: String,
+    at: Option<(PathBuf, u32)>,
+}
+
 /// All functions on the stack, inlined ones too, innermost first.
-fn symbols(stack: &[usize]) -> Vec<(String, Option<(PathBuf, u32)>)> {
+fn symbols(stack: &[usize]) -> Vec<Symbol> {
     let mut symbols = Vec::new();
     for &address in stack {
         backtrace::resolve(ptr::without_provenance_mut(address), |symbol| {
             if let Some(name) = symbol.name() {
                 let at = symbol.filename().map(Path::to_path_buf).zip(symbol.lineno());
-                symbols.push((format!("{name:#}"), at));
+                symbols.push(Symbol { name: format!("{name:#}"), at });
             }
         });
     }
