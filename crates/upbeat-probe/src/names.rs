@@ -1,0 +1,208 @@
+//! Which functions are worth showing, and under what name.
+//!
+//! With full debug information every function has its path. With `line-tables-only` an inlined function has no more than a bare name,
+//! `recv<u32>` or `{async_fn#0}`: whose it is then follows from its source file.
+
+use std::{ffi::OsStr, path::Path};
+
+/// Whose a function is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The program's own, or that of a crate which we do not know: shown.
+    Program,
+    /// A library of leaf futures: shown where the program calls it, as what is awaited.
+    Library,
+    /// What lies between two functions and means nothing to the reader.
+    Plumbing,
+}
+
+/// Crates whose futures people await.
+const LIBRARIES: [&str; 10] = [
+    "tokio",
+    "tokio_util",
+    "tokio_stream",
+    "futures",
+    "futures_util",
+    "futures_channel",
+    "futures_core",
+    "futures_task",
+    "async_channel",
+    "event_listener",
+];
+
+/// Parts of libraries that only pass a poll on.
+const PASSING: [&str; 5] = ["tokio::task::coop", "tokio::macros", "tokio::future", "tokio::util", "tokio::loom"];
+
+const PLUMBING: [&str; 8] =
+    ["core", "alloc", "std", "backtrace", "upbeat_probe", "pin_project_lite", "tracing", "parking_lot"];
+
+/// Whose the function is that has this [qualified](qualify) name, and is in this file at the place in question.
+pub(crate) fn origin(name: &str, file: Option<&Path>) -> Origin {
+    let path = path(name);
+    match path.split_once("::") {
+        Some(_) if PASSING.iter().any(|passing| path.starts_with(passing)) => Origin::Plumbing,
+        Some((krate, _)) => match (of_crate(krate), file.and_then(module).map(|module| of_crate(crate_of(&module)))) {
+            // A function of the program at a line of a library: inside of a macro like `select!`.
+            (Origin::Program, Some(Origin::Library | Origin::Plumbing)) => Origin::Plumbing,
+            (by_name, _) => by_name,
+        },
+        // Without a file it is a function of C, such as those that walk the stack.
+        None if file.is_none() => Origin::Plumbing,
+        None => Origin::Program,
+    }
+}
+
+/// A bare name with the module that its file stands for, if it is a file of a library.
+pub(crate) fn qualify(name: String, file: Option<&Path>) -> String {
+    match file.and_then(module) {
+        Some(module) if !is_qualified(&name) => format!("{module}::{}", path(&name)),
+        _ => name,
+    }
+}
+
+/// Whether the name says in which module the function is.
+pub(crate) fn is_qualified(name: &str) -> bool {
+    path(name).contains("::")
+}
+
+fn of_crate(krate: &str) -> Origin {
+    if PLUMBING.contains(&krate) {
+        Origin::Plumbing
+    } else if LIBRARIES.contains(&krate) {
+        Origin::Library
+    } else {
+        Origin::Program
+    }
+}
+
+/// The path that says whose it is: of `<shop::Till as Future>::poll` that of the type, of `<F as shop::Wait>::wait`, where
+/// the type could be anyone's, that of the trait.
+fn path(name: &str) -> &str {
+    let Some(inner) = name.strip_prefix('<') else {
+        return name.split_once('<').map_or(name, |(path, _)| path);
+    };
+    let (of, implements) = inner.split_once(" as ").unwrap_or((inner, ""));
+    let of = of.trim_start_matches(['&', '*', '(', '[', '<']);
+    let of = of.strip_prefix("mut ").or(of.strip_prefix("dyn ")).unwrap_or(of);
+    if of.contains("::") { of } else { implements }
+}
+
+/// The module of a source file, if that is one of the standard library, of this crate, or of a crate that cargo has downloaded.
+///
+/// A version in the folder's name is asked for: a program may well live in a folder `tokio`, and would lose all its frames.
+fn module(file: &Path) -> Option<String> {
+    let file = file.with_extension("");
+    let folders: Vec<_> = file.iter().filter_map(OsStr::to_str).collect();
+    let src = folders.iter().rposition(|&folder| folder == "src")?;
+    let folder = folders[src.checked_sub(1)?];
+    let is_version = |(at, _): &(usize, &str)| folder[at + 1..].starts_with(|c: char| c.is_ascii_digit());
+    let krate = match folder.match_indices('-').find(is_version) {
+        Some((version, _)) => &folder[..version],
+        None if folder == env!("CARGO_PKG_NAME") => folder,
+        // `/rustc/<hash>/library/core/src/..`, or `rustlib/src/rust/library/core/src/..` where the sources are installed.
+        None if folders[..src].contains(&"library") && of_crate(folder) == Origin::Plumbing => folder,
+        None => return None,
+    };
+    let modules = folders[src + 1..].iter().filter(|folder| !matches!(**folder, "lib" | "mod"));
+    Some(modules.fold(krate.replace('-', "_"), |path, module| path + "::" + module))
+}
+
+fn crate_of(path: &str) -> &str {
+    path.split_once("::").map_or(path, |(krate, _)| krate)
+}
+
+/// The name without what the compiler has put in: `shop::next` for `shop::next::{{closure}}`, `shop::Till` for
+/// `<shop::Till as core::future::future::Future>::poll`, and for a bare `{async_fn#0}`, `async fn`.
+pub(crate) fn tidy(name: &str) -> String {
+    if !is_qualified(name) {
+        return tidy_bare(name);
+    }
+    let mut tidy = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some(start) = rest.find("::{") {
+        let (before, from) = rest.split_at(start);
+        tidy.push_str(before);
+        // `::{{closure}}` is the older mangling, `::{closure#0}` the newer one.
+        rest = from.find('}').map_or("", |end| from[end..].trim_start_matches('}'));
+    }
+    tidy.push_str(rest);
+    match tidy.strip_prefix('<').and_then(|inner| inner.strip_suffix(" as core::future::future::Future>::poll")) {
+        Some(future) => future.to_owned(),
+        None => tidy,
+    }
+}
+
+fn tidy_bare(name: &str) -> String {
+    let bare = path(name);
+    let made_up = bare.strip_prefix('{').and_then(|inner| inner.split_once('#'));
+    made_up.map_or_else(|| bare.to_owned(), |(kind, _)| kind.replace('_', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKIO: &str = "/home/me/.cargo/registry/src/index/tokio-1.54.1/src/sync/mpsc/bounded.rs";
+    const SELECT: &str = "/home/me/.cargo/registry/src/index/tokio-1.54.1/src/macros/select.rs";
+    const CORE: &str = "/rustc/59807616/library/core/src/future/poll_fn.rs";
+    const SHOP: &str = "/home/me/tokio/src/shop.rs";
+
+    #[test]
+    fn a_function_belongs_to_the_crate_of_its_path_or_type() {
+        for (name, expected) in [
+            ("shop::serve::{{closure}}", Origin::Program),
+            ("<shop::Till as core::future::future::Future>::poll", Origin::Program),
+            ("<&mut shop::Till as core::future::future::Future>::poll", Origin::Program),
+            ("<F as shop::Wait>::wait", Origin::Program),
+            ("tokio::sync::mpsc::bounded::Receiver<T>::recv::{{closure}}", Origin::Library),
+            ("<tokio::time::sleep::Sleep as core::future::future::Future>::poll", Origin::Library),
+            ("<tokio::task::coop::Coop<F> as core::future::future::Future>::poll", Origin::Plumbing),
+            ("<core::pin::Pin<P> as core::future::future::Future>::poll", Origin::Plumbing),
+            ("<F as core::future::into_future::IntoFuture>::into_future", Origin::Plumbing),
+            ("upbeat_probe::watched::traced_poll", Origin::Plumbing),
+            ("_Unwind_Backtrace", Origin::Plumbing),
+        ] {
+            assert_eq!(origin(name, None), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_bare_name_belongs_to_the_module_of_its_file() {
+        for (name, file, qualified, expected) in [
+            ("{async_fn#0}", SHOP, "{async_fn#0}", Origin::Program),
+            ("{async_fn#0}<u32>", TOKIO, "tokio::sync::mpsc::bounded::{async_fn#0}", Origin::Library),
+            ("recv<u32, tokio::sync::Semaphore>", TOKIO, "tokio::sync::mpsc::bounded::recv", Origin::Library),
+            ("poll<shop::Till>", CORE, "core::future::poll_fn::poll", Origin::Plumbing),
+            ("record", "crates/upbeat-probe/src/tracer.rs", "upbeat_probe::tracer::record", Origin::Plumbing),
+            ("main", "crates/upbeat-probe/tests/answers.rs", "main", Origin::Program),
+            ("{closure#2}", SELECT, "tokio::macros::select::{closure#2}", Origin::Plumbing),
+        ] {
+            let file = Some(Path::new(file));
+            assert_eq!(qualify(name.to_owned(), file), qualified);
+            assert_eq!(origin(qualified, file), expected, "{qualified}");
+        }
+    }
+
+    #[test]
+    fn what_a_macro_puts_into_a_function_is_not_shown() {
+        let closure = "shop::serve::{{closure}}::{{closure}}";
+        assert_eq!(origin(closure, Some(Path::new(TOKIO))), Origin::Plumbing);
+        assert_eq!(origin(closure, Some(Path::new(SHOP))), Origin::Program);
+    }
+
+    #[test]
+    fn what_the_compiler_put_into_a_name_is_left_out() {
+        for (name, expected) in [
+            ("shop::serve::{{closure}}::{{closure}}", "shop::serve"),
+            ("shop::serve::{closure#0}::{closure#1}", "shop::serve"),
+            ("shop::serve::{{closure}}::inner", "shop::serve::inner"),
+            ("<shop::Till as core::future::future::Future>::poll", "shop::Till"),
+            ("<shop::Till as shop::Wait>::wait::{{closure}}", "<shop::Till as shop::Wait>::wait"),
+            ("{async_fn#0}", "async fn"),
+            ("{async_block#1}", "async block"),
+            ("serve<shop::Till>", "serve"),
+        ] {
+            assert_eq!(tidy(name), expected);
+        }
+    }
+}

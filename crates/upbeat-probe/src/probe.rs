@@ -1,0 +1,148 @@
+//! Asking where a future waits.
+
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Poll, Wake, Waker},
+    thread::{self, Thread},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Answer,
+    desk::{Desk, Question},
+};
+
+/// Asks one watched future where it is waiting. A cheap clone, from [`watch`](crate::watch).
+///
+/// Any number may ask at once, from any thread: one traced poll answers all of them.
+///
+/// # Not guaranteed
+///
+/// The answer is true of the moment of the traced poll; the future may have moved on when it arrives. A probe does not keep the
+/// future alive, and neither stops nor changes it, except that an asked future is polled once more.
+#[derive(Clone)]
+pub struct Probe {
+    desk: Arc<Desk>,
+}
+
+impl Probe {
+    pub(crate) fn new(desk: Arc<Desk>) -> Self {
+        Self { desk }
+    }
+
+    /// Where the future is waiting now. Takes as long as the future's executor needs to poll it, and at most `timeout`, after which the answer is
+    /// [`Busy`](Answer::Busy), [`Silent`](Answer::Silent) or [`NotPolledYet`](Answer::NotPolledYet).
+    ///
+    /// It may be asked from within the watched future.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use upbeat_probe::{Answer, watch};
+    /// # #[tokio::main]
+    /// # async fn main() {
+    /// let (watched, probe) = watch(tokio::time::sleep(Duration::from_secs(60)));
+    /// tokio::spawn(watched);
+    /// assert!(matches!(probe.ask(Duration::from_secs(1)).await, Answer::Waiting { .. }));
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future takes the question back. At most, one poll is traced for nobody.
+    ///
+    /// # Panics
+    ///
+    /// When it has to wait outside a tokio runtime with timers. [`ask_blocking`](Probe::ask_blocking) needs no runtime.
+    pub async fn ask(&self, timeout: Duration) -> Answer {
+        let question = match Question::new(&self.desk) {
+            Ok(question) => question,
+            Err(answer) => return answer,
+        };
+        let answer = std::future::poll_fn(|cx| question.poll(cx.waker()));
+        match tokio::time::timeout(timeout, answer).await {
+            Ok(answer) => answer,
+            Err(_) => question.give_up(),
+        }
+    }
+
+    /// [`ask`](Probe::ask) for a plain thread, such as that of a guard that runs when every worker is blocked. Needs no runtime.
+    ///
+    /// It blocks the thread for up to `timeout`. On a worker of the runtime that polls the future it may keep the future from
+    /// being polled, and the answer is then [`Silent`](Answer::Silent), or [`Busy`](Answer::Busy) with the very poll that asks.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use upbeat_probe::{Answer, watch};
+    /// let (watched, probe) = watch(std::future::pending::<()>());
+    /// let runtime = tokio::runtime::Runtime::new()?;
+    /// runtime.spawn(watched);
+    /// assert!(matches!(probe.ask_blocking(Duration::from_secs(1)), Answer::Nothing));
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    pub fn ask_blocking(&self, timeout: Duration) -> Answer {
+        // A timeout that the clock cannot represent is one that does not end.
+        let deadline = Instant::now().checked_add(timeout);
+        let question = match Question::new(&self.desk) {
+            Ok(question) => question,
+            Err(answer) => return answer,
+        };
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        loop {
+            if let Poll::Ready(answer) = question.poll(&waker) {
+                return answer;
+            }
+            match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                Some(Duration::ZERO) => return question.give_up(),
+                Some(left) => thread::park_timeout(left),
+                None => thread::park(),
+            }
+        }
+    }
+
+    /// Asks without a bound in time, for the model: loom has no clock.
+    #[cfg(upbeat_loom)]
+    #[doc(hidden)]
+    pub async fn ask_patiently(&self) -> Answer {
+        match Question::new(&self.desk) {
+            Ok(question) => std::future::poll_fn(|cx| question.poll(cx.waker())).await,
+            Err(answer) => answer,
+        }
+    }
+
+    /// For how long at least the future has been inside the poll that is running now; `None` if none is running.
+    ///
+    /// The time counts from when somebody first looked during this poll, through this method or by asking: zero at the first
+    /// look. A monitor that looks every second has the true figure, less a second. It disturbs nobody.
+    ///
+    /// ```
+    /// # use upbeat_probe::watch;
+    /// let (_watched, probe) = watch(async {});
+    /// assert_eq!(probe.busy(), None);
+    /// ```
+    pub fn busy(&self) -> Option<Duration> {
+        self.desk.busy()
+    }
+
+    /// How many times the future has been polled, counting the poll that is running.
+    ///
+    /// If it does not grow over time, nothing has woken the future.
+    pub fn polls(&self) -> u64 {
+        self.desk.polls()
+    }
+}
+
+impl fmt::Debug for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Probe").field("polls", &self.polls()).field("asked", &self.desk.is_asked()).finish()
+    }
+}
+
+/// Wakes a thread that blocks in [`Probe::ask_blocking`].
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
