@@ -7,6 +7,7 @@
 //! Both tasks run on one thread: every message is a wake and a poll, and nothing else takes time. That is the worst case for the probe; a second thread
 //! would add much more than it costs, and noise. Plain and watched rounds alternate, and each pair begins with
 //! the other kind, so that a slow phase of the machine hits both.
+#![expect(clippy::similar_names, reason = "ping and pong are the names of the game")]
 
 use std::{
     error::Error,

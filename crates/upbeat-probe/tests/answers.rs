@@ -1,5 +1,9 @@
 //! Each answer, and that asking disturbs nothing.
-
+#![expect(
+    clippy::async_yields_async,
+    clippy::single_match_else,
+    reason = "handles and futures are what these tests pass around"
+)]
 #![cfg(not(upbeat_loom))]
 
 mod common;

@@ -2,6 +2,7 @@
 //!
 //! A comment such as `[recv]` marks a line, and tests look it up by that: they survive edits.
 
+#![expect(clippy::items_after_statements, reason = "each place stands beside the test that looks for it")]
 #![cfg(not(upbeat_loom))]
 
 mod common;
@@ -235,7 +236,7 @@ async fn a_watched_future_inside_a_watched_future_adds_nothing_to_the_trace() {
     for _ in 0..3 {
         let (outer, inner) = tokio::join!(outer_probe.ask(LONG), inner_probe.ask(LONG));
         assert_eq!(traces(&outer), [format!("{} > {leaf}", at(name, "outer"))]);
-        assert_eq!(traces(&inner), [leaf.clone()]);
+        assert_eq!(traces(&inner), std::slice::from_ref(&leaf));
     }
 }
 
@@ -267,7 +268,9 @@ async fn of_very_many_places_the_first_are_kept_and_the_others_counted() {
     let (_task, probe) = spawn(async {
         let mut all: Vec<_> = (0..100).map(|_| Box::pin(is_notified(Arc::default()))).collect();
         std::future::poll_fn(|cx| {
-            all.iter_mut().for_each(|one| assert!(one.as_mut().poll(cx).is_pending()));
+            for one in &mut all {
+                assert!(one.as_mut().poll(cx).is_pending());
+            }
             std::task::Poll::<()>::Pending
         })
         .await;
