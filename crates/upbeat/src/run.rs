@@ -128,7 +128,11 @@ impl Run {
     ) -> JoinHandle<T> {
         let task = tokio::spawn(assist(work, Lease::new(this, Some(name.clone()))).in_current_span());
         this.with_account(|account| {
-            account.spawned.retain(|(_, task)| !task.is_finished());
+            // Only when it is full, and then with as much room again: so a spawn does not look at all the others each time.
+            if account.spawned.len() == account.spawned.capacity() {
+                account.spawned.retain(|(_, task)| !task.is_finished());
+                account.spawned.reserve(account.spawned.len() + 4);
+            }
             account.spawned.push((name, task.abort_handle()));
         });
         task
