@@ -22,7 +22,7 @@
 //! let text = tokio::task::spawn_blocking(move || answer.to_string()).await?;
 //! // waiting in
 //! // └─ shop::shop at main.rs:4
-//! //    └─ tokio::sync::mpsc::bounded::Receiver<T>::recv
+//! //    └─ tokio::sync::mpsc::bounded::Receiver::recv
 //! assert!(text.contains("shop"), "{text}");
 //! # Ok(())
 //! # }
