@@ -63,7 +63,7 @@ async fn not_polled_yet() {
 #[tokio::test]
 async fn a_first_poll_that_comes_while_asked_answers() {
     let (watched, probe) = watch(pending::<()>());
-    let (answer, _) = tokio::join!(biased; probe.ask(LONG), async { tokio::spawn(watched) });
+    let (answer, _) = tokio::join!(biased; probe.ask(LONG), tokio::time::timeout(SHORT, watched));
     assert!(matches!(answer, Answer::Nothing), "{answer}");
 }
 
@@ -102,17 +102,13 @@ fn blocks_in_its_second_poll()
     let mut polls = 0;
     let future = poll_fn(move |cx| {
         polls += 1;
-        match polls {
-            1 => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-            _ => {
-                blocked.send(()).expect("the test waits for it");
-                may_go_on.recv().expect("the test says so");
-                Poll::Ready(())
-            }
+        if polls == 1 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
+        blocked.send(()).expect("the test waits for it");
+        may_go_on.recv().expect("the test says so");
+        Poll::Ready(())
     });
     (future, is_blocked, go_on)
 }
@@ -230,10 +226,12 @@ async fn it_is_asked_while_it_moves_from_task_to_task() {
     let mut watched = Box::pin(watched);
     for _ in 0..20 {
         let task = tokio::spawn(async move {
-            let _ = tokio::time::timeout(Duration::from_millis(1), &mut watched).await;
-            watched
+            let timed_out = tokio::time::timeout(Duration::from_millis(1), &mut watched).await.is_err();
+            (timed_out, watched)
         });
-        watched = task.await.unwrap();
+        let (timed_out, moved) = task.await.unwrap();
+        assert!(timed_out);
+        watched = moved;
         let (answer, ()) = tokio::join!(biased; probe.ask(LONG), async {
             let _ = tokio::time::timeout(Duration::ZERO, &mut watched).await;
         });

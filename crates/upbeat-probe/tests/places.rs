@@ -71,22 +71,24 @@ async fn is_notified(notify: Arc<Notify>) {
     notify.notified().await; // [notified]
 }
 
+async fn sleeps() {
+    sleep(Duration::from_secs(1_000)).await; // [sleep]
+}
+
+async fn is_told(news: oneshot::Receiver<()>) {
+    let _ = news.await; // [oneshot]
+}
+
 #[tokio::test]
 async fn a_notify_and_a_sleep_and_a_oneshot() {
     let expected = format!("{} > tokio::sync::notify::Notified", at("is_notified", "notified"));
     assert_eq!(ask(is_notified(Arc::default())).await, [expected]);
 
-    async fn sleeps() {
-        sleep(Duration::from_secs(1_000)).await; // [sleep]
-    }
-    let expected = format!("{} > tokio::time::sleep::Sleep", at("a_notify_and_a_sleep_and_a_oneshot::sleeps", "sleep"));
+    let expected = format!("{} > tokio::time::sleep::Sleep", at("sleeps", "sleep"));
     assert_eq!(ask(sleeps()).await, [expected]);
 
-    async fn is_told(news: oneshot::Receiver<()>) {
-        let _ = news.await; // [oneshot]
-    }
     let (_sender, news) = oneshot::channel();
-    let here = at("a_notify_and_a_sleep_and_a_oneshot::is_told", "oneshot");
+    let here = at("is_told", "oneshot");
     assert_eq!(ask(is_told(news)).await, [format!("{here} > tokio::sync::oneshot::Receiver")]);
 }
 
@@ -110,6 +112,10 @@ async fn a_select_waits_in_each_of_its_branches() {
     assert!(found.iter().any(|trace| trace.ends_with("Receiver::recv")), "{found:?}");
 }
 
+async fn joins_futures() {
+    futures_util::future::join(is_notified(Arc::default()), is_notified(Arc::default())).await;
+}
+
 #[tokio::test]
 async fn a_join_waits_in_the_branches_that_are_not_done() {
     async fn joins() {
@@ -120,9 +126,6 @@ async fn a_join_waits_in_the_branches_that_are_not_done() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found.iter().all(|trace| trace.contains(&at("is_notified", "notified"))), "{found:?}");
 
-    async fn joins_futures() {
-        futures_util::future::join(is_notified(Arc::default()), is_notified(Arc::default())).await;
-    }
     assert_eq!(ask(joins_futures()).await.len(), 2);
 }
 
