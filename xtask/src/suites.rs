@@ -25,6 +25,10 @@ pub(crate) fn ladder() -> Vec<Step> {
         Step::cargo("dependencies", "deny check bans licenses sources"),
         Step::cargo("long property tests", "test --release -p upbeat-score")
             .env("PROPTEST_CASES", from_outside("PROPTEST_CASES", "100000")),
+        // A target folder of its own: the flag would have everything built again.
+        Step::cargo("model of the probe", "test --release -p upbeat-probe --test hand_over --target-dir target/loom")
+            .env("RUSTFLAGS", "--cfg upbeat_loom")
+            .env("LOOM_MAX_PREEMPTIONS", from_outside("LOOM_MAX_PREEMPTIONS", "2")),
         Step::cargo("stop under load, many times", "test --release -p upbeat-cli --test program stop_under_load")
             .env("UPBEAT_LADDER_RUNS", from_outside("UPBEAT_LADDER_RUNS", "20")),
     ]

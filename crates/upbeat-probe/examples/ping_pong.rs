@@ -7,7 +7,6 @@
 //! Both tasks run on one thread: every message is a wake and a poll, and nothing else takes time. That is the worst case for the probe; a second thread
 //! would add much more than it costs, and noise. Plain and watched rounds alternate, and each pair begins with
 //! the other kind, so that a slow phase of the machine hits both.
-#![expect(clippy::similar_names, reason = "ping and pong are the names of the game")]
 
 use std::{
     error::Error,
@@ -36,15 +35,15 @@ async fn plays(serves: bool, mut from: Receiver<u32>, to: Sender<u32>) {
 }
 
 fn round(runtime: &Runtime, is_watched: bool) -> Result<Duration, Box<dyn Error>> {
-    let ((to_pong, at_pong), (to_ping, at_ping)) = (channel(1), channel(1));
-    let (ping, pong) = (plays(true, at_ping, to_pong), plays(false, at_pong, to_ping));
+    let ((to_server, from_client), (to_client, from_server)) = (channel(1), channel(1));
+    let (server, client) = (plays(true, from_client, to_client), plays(false, from_server, to_server));
     runtime.block_on(async {
         let began = Instant::now();
         let tasks = if is_watched {
-            let ((ping, _ping_probe), (pong, _pong_probe)) = (watch(ping), watch(pong));
-            [tokio::spawn(ping), tokio::spawn(pong)]
+            let ((server, _server_probe), (client, _client_probe)) = (watch(server), watch(client));
+            [tokio::spawn(server), tokio::spawn(client)]
         } else {
-            [tokio::spawn(ping), tokio::spawn(pong)]
+            [tokio::spawn(server), tokio::spawn(client)]
         };
         for task in tasks {
             task.await?;

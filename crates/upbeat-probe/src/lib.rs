@@ -22,7 +22,7 @@
 //! let text = tokio::task::spawn_blocking(move || answer.to_string()).await?;
 //! // waiting in
 //! // └─ shop::shop at main.rs:4
-//! //    └─ tokio::sync::mpsc::bounded::Receiver<T>::recv
+//! //    └─ tokio::sync::mpsc::bounded::Receiver::recv
 //! assert!(text.contains("shop"), "{text}");
 //! # Ok(())
 //! # }
@@ -35,7 +35,8 @@
 //! On request the future is woken, and its next poll, a real one, is made with a waker whose `clone` records the call
 //! stack. A leaf future that suspends has to keep a clone of its waker: so the stack is recorded exactly where the future waits, under all
 //! the `async` functions that led there. The clone that the leaf gets is one of the *real* waker: when the poll is
-//! over, nothing of the probe is left in the future. The idea is that of the crate `tasktrace`.
+//! over, nothing of the probe is left in the future. The idea is that of the crate
+//! [`tasktrace`](https://docs.rs/tasktrace), which is dormant.
 //!
 //! Whether a poll is running is told by a counter that is odd during a poll: two plain stores per poll and no clock. The price is
 //! that a duration is a lower bound: the poll has been running at least since somebody first looked. [`Probe::busy`]
@@ -61,8 +62,9 @@
 //! When nobody asks: a relaxed load, two relaxed stores and a comparison of two wakers per poll; an allocation and two clones of the
 //! waker per future. `cargo run --release -p upbeat-probe --example ping_pong` measures it.
 //!
-//! An answer costs the watched future's thread the walk up its stack for every leaf, tens of microseconds. Names are looked up
-//! later, by whoever displays or [resolves](Answer::resolve) the answer: milliseconds, the first time in a large program perhaps seconds.
+//! An answer costs the thread that polls the future a walk up its stack for every leaf: a few microseconds for each. A leaf may hold a lock of its own
+//! meanwhile. Names are looked up later, by whoever displays or [resolves](Answer::resolve) the answer: that takes milliseconds, the first time
+//! in a large program perhaps seconds, and keeps a cache of the debug information in memory.
 
 mod answer;
 mod desk;

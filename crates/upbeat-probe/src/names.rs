@@ -112,24 +112,52 @@ fn crate_of(path: &str) -> &str {
 }
 
 /// The name without what the compiler has put in: `shop::next` for `shop::next::{{closure}}`, `shop::Till` for
-/// `<shop::Till as core::future::future::Future>::poll`, and for a bare `{async_fn#0}`, `async fn`.
+/// `<shop::Till as core::future::future::Future>::poll`, and for a bare `{async_fn#0}`, `async fn`. Without generic arguments, of which
+/// the two manglings that there are show different ones, or none.
 pub(crate) fn tidy(name: &str) -> String {
     if !is_qualified(name) {
         return tidy_bare(name);
     }
-    let mut tidy = String::with_capacity(name.len());
-    let mut rest = name;
-    while let Some(start) = rest.find("::{") {
-        let (before, from) = rest.split_at(start);
-        tidy.push_str(before);
-        // `::{{closure}}` is the older mangling, `::{closure#0}` the newer one.
-        rest = from.find('}').map_or("", |end| from[end..].trim_start_matches('}'));
+    let Some((of, function)) = name.strip_prefix('<').and_then(split_at_closing) else { return without_made_up(name) };
+    let (of, function) = (of.trim_start_matches('&'), without_made_up(function));
+    match of.split_once(" as ") {
+        None => without_made_up(of) + &function,
+        Some((of, "core::future::future::Future")) if function == "::poll" => without_made_up(of),
+        Some((of, implements)) => format!("<{} as {}>{function}", without_made_up(of), without_made_up(implements)),
     }
-    tidy.push_str(rest);
-    match tidy.strip_prefix('<').and_then(|inner| inner.strip_suffix(" as core::future::future::Future>::poll")) {
-        Some(future) => future.to_owned(),
-        None => tidy,
+}
+
+/// What stands before the `>` that closes an opening one just before the text, and what stands behind it.
+fn split_at_closing(text: &str) -> Option<(&str, &str)> {
+    let mut depth = 1_usize;
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        match c {
+            '<' => depth += 1,
+            // The arrow of a function's type closes nothing.
+            '>' if before != '-' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some((&text[..at], &text[at + 1..]));
+        }
+        before = c;
     }
+    None
+}
+
+/// A path without generic arguments and without `::{{closure}}` (the older mangling) or `::{closure#0}` (the newer one).
+fn without_made_up(path: &str) -> String {
+    let mut tidy = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(at) = rest.find(['<', '{']) {
+        tidy.push_str(rest[..at].trim_end_matches("::"));
+        rest = match rest[at..].strip_prefix('<') {
+            Some(generic) => split_at_closing(generic).map_or("", |(_, behind)| behind),
+            None => rest[at..].split_once('}').map_or("", |(_, behind)| behind.trim_start_matches('}')),
+        };
+    }
+    tidy + rest
 }
 
 fn tidy_bare(name: &str) -> String {
@@ -201,6 +229,16 @@ mod tests {
             ("{async_fn#0}", "async fn"),
             ("{async_block#1}", "async block"),
             ("serve<shop::Till>", "serve"),
+            ("shop::serve::<shop::Till, fn() -> u8>::{closure#0}", "shop::serve"),
+            (
+                "tokio::sync::mpsc::bounded::Receiver<T>::recv::{{closure}}",
+                "tokio::sync::mpsc::bounded::Receiver::recv",
+            ),
+            (
+                "<tokio::sync::mpsc::bounded::Receiver<u32>>::recv::{closure#0}",
+                "tokio::sync::mpsc::bounded::Receiver::recv",
+            ),
+            ("<shop::Till<u8> as core::future::future::Future>::poll", "shop::Till"),
         ] {
             assert_eq!(tidy(name), expected);
         }

@@ -1,7 +1,7 @@
 //! The hand-over of question and answer under every interleaving, as far as loom can tell.
 //!
 //! ```console
-//! $ RUSTFLAGS="--cfg upbeat_loom" LOOM_MAX_PREEMPTIONS=3 cargo test --release -p upbeat-probe --test hand_over
+//! $ RUSTFLAGS="--cfg upbeat_loom" LOOM_MAX_PREEMPTIONS=2 cargo test --release -p upbeat-probe --test hand_over
 //! ```
 //!
 //! A question that is lost shows as a deadlock, which loom reports. Frames are not recorded here: the stacks of loom's threads cannot be walked.

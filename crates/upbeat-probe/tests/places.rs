@@ -1,8 +1,9 @@
 //! The trace names the functions, files and lines of the `await`s, whatever is awaited.
 //!
+//! In release, line tables alone do not have the names; then run it with `CARGO_PROFILE_RELEASE_DEBUG=limited`.
+//!
 //! A comment such as `[recv]` marks a line, and tests look it up by that: they survive edits.
 
-#![expect(clippy::items_after_statements, reason = "each place stands beside the test that looks for it")]
 #![cfg(not(upbeat_loom))]
 
 mod common;
@@ -49,7 +50,7 @@ async fn serves(orders: mpsc::Receiver<u32>) -> u32 {
 async fn nested_async_functions_each_with_the_line_of_their_await() {
     let (_sender, orders) = mpsc::channel(1);
     let expected =
-        [at("serves", "serves"), at("receives", "recv"), "tokio::sync::mpsc::bounded::Receiver<T>::recv".into()];
+        [at("serves", "serves"), at("receives", "recv"), "tokio::sync::mpsc::bounded::Receiver::recv".into()];
     assert_eq!(ask(serves(orders)).await, [expected.join(" > ")]);
 }
 
@@ -72,23 +73,25 @@ async fn is_notified(notify: Arc<Notify>) {
     notify.notified().await; // [notified]
 }
 
+async fn sleeps() {
+    sleep(Duration::from_secs(1_000)).await; // [sleep]
+}
+
+async fn is_told(news: oneshot::Receiver<()>) {
+    let _ = news.await; // [oneshot]
+}
+
 #[tokio::test]
 async fn a_notify_and_a_sleep_and_a_oneshot() {
     let expected = format!("{} > tokio::sync::notify::Notified", at("is_notified", "notified"));
     assert_eq!(ask(is_notified(Arc::default())).await, [expected]);
 
-    async fn sleeps() {
-        sleep(Duration::from_secs(1_000)).await; // [sleep]
-    }
-    let expected = format!("{} > tokio::time::sleep::Sleep", at("a_notify_and_a_sleep_and_a_oneshot::sleeps", "sleep"));
+    let expected = format!("{} > tokio::time::sleep::Sleep", at("sleeps", "sleep"));
     assert_eq!(ask(sleeps()).await, [expected]);
 
-    async fn is_told(news: oneshot::Receiver<()>) {
-        let _ = news.await; // [oneshot]
-    }
     let (_sender, news) = oneshot::channel();
-    let here = at("a_notify_and_a_sleep_and_a_oneshot::is_told", "oneshot");
-    assert_eq!(ask(is_told(news)).await, [format!("{here} > tokio::sync::oneshot::Receiver<T>")]);
+    let here = at("is_told", "oneshot");
+    assert_eq!(ask(is_told(news)).await, [format!("{here} > tokio::sync::oneshot::Receiver")]);
 }
 
 async fn selects(notify: Arc<Notify>, mut orders: mpsc::Receiver<u32>) {
@@ -108,7 +111,11 @@ async fn a_select_waits_in_each_of_its_branches() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found.iter().all(|trace| trace.starts_with(&at("selects", "selects"))), "{found:?}");
     assert!(found.iter().any(|trace| trace.contains(&at("is_notified", "notified"))), "{found:?}");
-    assert!(found.iter().any(|trace| trace.ends_with("Receiver<T>::recv")), "{found:?}");
+    assert!(found.iter().any(|trace| trace.ends_with("Receiver::recv")), "{found:?}");
+}
+
+async fn joins_futures() {
+    futures_util::future::join(is_notified(Arc::default()), is_notified(Arc::default())).await;
 }
 
 #[tokio::test]
@@ -121,9 +128,6 @@ async fn a_join_waits_in_the_branches_that_are_not_done() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found.iter().all(|trace| trace.contains(&at("is_notified", "notified"))), "{found:?}");
 
-    async fn joins_futures() {
-        futures_util::future::join(is_notified(Arc::default()), is_notified(Arc::default())).await;
-    }
     assert_eq!(ask(joins_futures()).await.len(), 2);
 }
 
@@ -226,26 +230,26 @@ async fn a_future_that_yields_is_seen_where_it_yields() {
 
 #[tokio::test]
 async fn a_watched_future_inside_a_watched_future_adds_nothing_to_the_trace() {
-    let (inner, inner_probe) = watch(is_notified(Arc::default()));
     async fn outer(inner: impl Future<Output = ()>) {
         inner.await; // [outer]
     }
+    let (inner, inner_probe) = watch(is_notified(Arc::default()));
     let (_task, outer_probe) = spawn(outer(inner));
     let leaf = format!("{} > tokio::sync::notify::Notified", at("is_notified", "notified"));
     let name = "a_watched_future_inside_a_watched_future_adds_nothing_to_the_trace::outer";
     for _ in 0..3 {
         let (outer, inner) = tokio::join!(outer_probe.ask(LONG), inner_probe.ask(LONG));
         assert_eq!(traces(&outer), [format!("{} > {leaf}", at(name, "outer"))]);
-        assert_eq!(traces(&inner), std::slice::from_ref(&leaf));
+        assert_eq!(traces(&inner).concat(), leaf);
     }
 }
 
 #[tokio::test]
 async fn traces_are_shown_as_one_tree() {
-    let (_sender, orders) = mpsc::channel(1);
     async fn both(orders: mpsc::Receiver<u32>) {
         futures_util::future::join(is_notified(Arc::default()), serves(orders)).await; // [both]
     }
+    let (_sender, orders) = mpsc::channel(1);
     let (_task, probe) = spawn(both(orders));
     let expected = format!(
         "waiting in 2 places\n\
@@ -254,7 +258,7 @@ async fn traces_are_shown_as_one_tree() {
             │  └─ tokio::sync::notify::Notified\n   \
             └─ {}\n      \
                └─ {}\n         \
-                  └─ tokio::sync::mpsc::bounded::Receiver<T>::recv",
+                  └─ tokio::sync::mpsc::bounded::Receiver::recv",
         at("traces_are_shown_as_one_tree::both", "both"),
         at("is_notified", "notified"),
         at("serves", "serves"),
