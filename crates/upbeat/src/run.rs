@@ -67,6 +67,8 @@ pub(crate) struct Run {
     readiness: Readiness,
     said_ready: AtomicBool,
     returned_ok: AtomicBool,
+    /// What is spawned from now on is aborted at once.
+    aborted: AtomicBool,
     pub(crate) stop: StopSignal,
     /// Empty for most players most of the time, so it takes only a pointer until it is needed.
     account: Mutex<Option<Box<Account>>>,
@@ -91,6 +93,7 @@ impl Run {
             readiness,
             said_ready: AtomicBool::new(false),
             returned_ok: AtomicBool::new(false),
+            aborted: AtomicBool::new(false),
             stop: StopSignal::default(),
             account: Mutex::new(None),
         })
@@ -127,19 +130,26 @@ impl Run {
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
         let task = tokio::spawn(assist(work, Lease::new(this, Some(name.clone()))).in_current_span());
-        this.with_account(|account| {
+        let aborted = this.with_account(|account| {
             // Only when it is full, and then with as much room again: so a spawn does not look at all the others each time.
             if account.spawned.len() == account.spawned.capacity() {
                 account.spawned.retain(|(_, task)| !task.is_finished());
                 account.spawned.reserve(account.spawned.len() + 4);
             }
             account.spawned.push((name, task.abort_handle()));
+            // Relaxed, because it is set before the others are taken under this lock.
+            this.aborted.load(Ordering::Relaxed)
         });
+        if aborted {
+            // The player was inside a poll when it was aborted: nobody else knows of this task.
+            task.abort();
+        }
         task
     }
 
-    /// Aborts the tasks that the player has spawned.
+    /// Aborts the tasks that the player has spawned, and those that it still will.
     pub(crate) fn abort_spawned(&self) {
+        self.aborted.store(true, Ordering::Relaxed);
         let tasks: Vec<_> = self.account.lock().as_mut().map_or_else(Vec::new, |account| account.spawned.split_off(0));
         for (_, task) in tasks {
             task.abort();

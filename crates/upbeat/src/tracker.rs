@@ -246,9 +246,10 @@ impl Tracker {
             }
             .in_current_span(),
         );
-        // The work may be done already; then there is nothing to abort.
-        if let Some(open) = self.inner.state.lock().open.get_mut(&key) {
-            open.task = Some(task.abort_handle());
+        match self.inner.state.lock().open.get_mut(&key) {
+            Some(open) => open.task = Some(task.abort_handle()),
+            // It is done already, or was reported as lost before there was a task to abort; then it is aborted here.
+            None => task.abort(),
         }
         Ok(())
     }

@@ -1,0 +1,54 @@
+//! Takes the sources of `upbeat` as they are, and has them see `shuttled_std` where they name `std`.
+//!
+//! Tokio and `parking_lot` are exchanged by name in `Cargo.toml`. The standard library's name cannot be, so it is exchanged in
+//! a copy of the text: so the library itself needs no flag, and no module that hides where its atomics come from.
+
+use std::{env, error::Error, fs, path::Path};
+
+const SOURCES: &str = "../../crates/upbeat/src";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={SOURCES}");
+    let out = env::var("OUT_DIR")?;
+    copy(Path::new(SOURCES), &Path::new(&out).join("upbeat"))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
+    // What is left of a module that is gone would do no harm, but a stale copy is a trap for whoever reads it.
+    if to.exists() {
+        fs::remove_dir_all(to)?;
+    }
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        let Some(name) = path.file_name() else { continue };
+        if path.is_dir() {
+            copy(&path, &to.join(name))?;
+        } else {
+            let text = fs::read_to_string(&path)?;
+            fs::write(to.join(name), exchange(&text, name == "lib.rs"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Exchanges the path `std::` wherever it begins one. An `include!` takes no inner attributes, so the root loses its own.
+fn exchange(text: &str, is_root: bool) -> String {
+    let mut exchanged = String::with_capacity(text.len());
+    for line in text.lines() {
+        if is_root && (line.starts_with("//!") || line.starts_with("#![")) {
+            exchanged.push('\n');
+            continue;
+        }
+        let mut rest = line;
+        while let Some(at) = rest.find("std::") {
+            let begins = !rest[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
+            exchanged.push_str(&rest[..at]);
+            exchanged.push_str(if begins { "shuttled_std::" } else { "std::" });
+            rest = &rest[at + "std::".len()..];
+        }
+        exchanged.push_str(rest);
+        exchanged.push('\n');
+    }
+    exchanged
+}

@@ -1,0 +1,17 @@
+//! The standard library, with atomics and a `OnceLock` that are points of shuttle's schedules.
+
+pub use std::*;
+
+/// As `std::sync`.
+pub mod sync {
+    pub use std::sync::*;
+
+    pub use crate::once_lock::OnceLock;
+
+    /// Shuttle's: sequentially consistent whatever ordering is asked for, so what a weaker ordering allows is not seen.
+    pub mod atomic {
+        pub use shuttle::sync::atomic::*;
+    }
+}
+
+mod once_lock;

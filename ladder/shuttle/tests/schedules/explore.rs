@@ -1,0 +1,84 @@
+//! Runs a scenario under many schedules, or once more under the one that failed.
+
+use std::{env, fs, future::Future};
+
+use shuttle::{
+    Config, MaxSteps, Runner,
+    scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, Schedule, Scheduler, Task, TaskId},
+};
+
+/// The task that moves the clock: the first that an execution spawns.
+const CLOCK: usize = 1;
+
+/// How often each scenario runs under each of the two schedulers, unless `UPBEAT_SHUTTLE_RUNS` says otherwise.
+const RUNS: usize = 200;
+
+/// How many changes of priority a PCT schedule has, less one.
+const DEPTH: usize = 3;
+
+/// When time moves on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Time {
+    /// Only when nobody can do anything: nothing is ever late, so a deadline that passes is a lost wake-up.
+    WhenIdle,
+    /// At any moment: every deadline may pass at any point, however long it is.
+    AtAnyMoment,
+}
+
+/// Plays `scenario` under thousands of schedules. The first that fails is printed, and can be
+/// replayed: `UPBEAT_SHUTTLE_REPLAY=<the string, or a file with it>`, with the name of the test.
+pub(crate) fn explore<F: Future<Output = ()> + 'static>(
+    time: Time,
+    scenario: impl Fn() -> F + Send + Sync + Copy + 'static,
+) {
+    let execution = move || {
+        // The jitter of a backoff is the only chance outside of the schedule.
+        fastrand::seed(1);
+        tokio::time::reset();
+        drop(tokio::spawn(tokio::time::clock()));
+        // PCT takes an execution in which there never was a choice for a mistake; a stop that comes first is none.
+        drop(tokio::spawn(tokio::task::yield_now()));
+        shuttle::future::block_on(scenario());
+    };
+    let mut config = Config::new();
+    config.stack_size = 0x8_0000;
+    config.max_steps = MaxSteps::FailAfter(100_000);
+    // That orderings weaker than sequential consistency are not modelled is said in ARCHITECTURE.md.
+    config.silence_warnings = true;
+
+    if let Ok(replay) = env::var("UPBEAT_SHUTTLE_REPLAY") {
+        let schedule = fs::read_to_string(&replay).unwrap_or(replay);
+        let scheduler = ReplayScheduler::new_from_encoded(schedule.trim());
+        Runner::new(scheduler, config).run(execution);
+        return;
+    }
+    let runs = env::var("UPBEAT_SHUTTLE_RUNS").ok();
+    let runs = runs.map_or(RUNS, |runs| runs.parse().expect("UPBEAT_SHUTTLE_RUNS is a number"));
+    Runner::new(Clocked { time, inner: RandomScheduler::new(runs) }, config.clone()).run(execution);
+    Runner::new(Clocked { time, inner: PctScheduler::new(DEPTH, runs) }, config).run(execution);
+}
+
+/// A scheduler that knows when the clock may run.
+#[derive(Debug)]
+struct Clocked<S> {
+    time: Time,
+    inner: S,
+}
+
+impl<S: Scheduler> Scheduler for Clocked<S> {
+    fn new_execution(&mut self) -> Option<Schedule> {
+        self.inner.new_execution()
+    }
+
+    fn next_task(&mut self, runnable: &[&Task], current: Option<TaskId>, is_yielding: bool) -> Option<TaskId> {
+        if matches!(self.time, Time::WhenIdle) && runnable.len() > 1 {
+            let others: Vec<&Task> = runnable.iter().copied().filter(|task| task.id() != CLOCK.into()).collect();
+            return self.inner.next_task(&others, current, is_yielding);
+        }
+        self.inner.next_task(runnable, current, is_yielding)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        self.inner.next_u64()
+    }
+}
