@@ -112,6 +112,38 @@ impl Probe {
             .collect()
     }
 
+    /// Asks many futures at once: all of them are woken first, then each is waited for, and `timeout` is for all of them together. The
+    /// answers are in the order of the probes.
+    ///
+    /// As with [`ask`](Probe::ask) in all else.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use upbeat_probe::{Answer, Probe, watch};
+    /// # #[tokio::main]
+    /// # async fn main() {
+    /// let (first, one) = watch(std::future::pending::<()>());
+    /// let (_second, other) = watch(async {});
+    /// tokio::spawn(first);
+    /// let answers = Probe::ask_all(&[one, other], Duration::from_millis(50)).await;
+    /// assert!(matches!(answers[..], [Answer::Nothing, Answer::NotPolledYet]));
+    /// # }
+    /// ```
+    pub async fn ask_all(probes: &[Self], timeout: Duration) -> Vec<Answer> {
+        let mut questions: Vec<_> = probes.iter().map(|probe| Question::new(&probe.desk)).collect();
+        let answered = async {
+            for question in &mut questions {
+                if let Ok(asked) = question {
+                    let answer = std::future::poll_fn(|cx| asked.poll(cx.waker())).await;
+                    *question = Err(answer);
+                }
+            }
+        };
+        // What was not answered in time gives up below.
+        let _ = tokio::time::timeout(timeout, answered).await;
+        questions.into_iter().map(|question| question.map_or_else(|answer| answer, Question::give_up)).collect()
+    }
+
     /// Asks without a bound in time, for the model: loom has no clock.
     #[cfg(upbeat_loom)]
     #[doc(hidden)]
