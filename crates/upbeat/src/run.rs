@@ -18,7 +18,7 @@ use tokio::{
     time::Instant,
 };
 use tracing::Instrument as _;
-use upbeat_probe::Probe;
+use upbeat_probe::{Probe, Watchpoint};
 use upbeat_score::{PartId, Readiness};
 
 use crate::{
@@ -100,10 +100,23 @@ pub(crate) struct Run {
     /// What is spawned from now on is aborted at once.
     aborted: AtomicBool,
     pub(crate) stop: StopSignal,
+    /// From where the player's own future is watched.
+    watchpoint: Watchpoint,
     /// Empty for most players most of the time, so it takes only a pointer until it is needed.
-    account: Mutex<Option<Box<Account>>>,
-    /// The same holds here.
-    pulse: OnceLock<Box<Pulse>>,
+    sayings: OnceLock<Box<Sayings>>,
+}
+
+/// What a run says, and what is to be said of it.
+#[derive(Debug, Default)]
+struct Sayings {
+    account: Mutex<Account>,
+    pulse: Pulse,
+}
+
+impl AsRef<Watchpoint> for Run {
+    fn as_ref(&self) -> &Watchpoint {
+        &self.watchpoint
+    }
 }
 
 /// A run that was started, and what the conductor reaches it by. A cheap clone.
@@ -111,10 +124,14 @@ pub(crate) struct Run {
 pub(crate) struct Playing {
     pub(crate) run: Arc<Run>,
     pub(crate) task: AbortHandle,
-    pub(crate) probe: Probe,
 }
 
 impl Playing {
+    /// Asks the player's own task.
+    pub(crate) fn probe(&self) -> Probe {
+        Probe::of(self.run.clone())
+    }
+
     /// Aborts the player and the tasks that it has spawned.
     pub(crate) fn abort(&self) {
         self.task.abort();
@@ -143,8 +160,8 @@ impl Run {
             returned_ok: AtomicBool::new(false),
             aborted: AtomicBool::new(false),
             stop: StopSignal::default(),
-            account: Mutex::new(None),
-            pulse: OnceLock::new(),
+            watchpoint: Watchpoint::new(),
+            sayings: OnceLock::new(),
         })
     }
 
@@ -167,10 +184,10 @@ impl Run {
     /// Starts the player on a task of its own.
     pub(crate) fn start<P: Player>(self: &Arc<Self>, player: Arc<P>) -> Playing {
         let span = tracing::info_span!(parent: None, "player", player = %self.path);
-        let (task, probe) = upbeat_probe::watch(perform(player, Lease::new(self, None)));
+        let task = perform(player, Lease::new(self, None));
         // A span that nobody listens to would only cost memory.
         let task = if span.is_disabled() { tokio::spawn(task) } else { tokio::spawn(task.instrument(span)) };
-        Playing { run: self.clone(), task: task.abort_handle(), probe }
+        Playing { run: self.clone(), task: task.abort_handle() }
     }
 
     pub(crate) fn spawn<T: Send + 'static>(
@@ -200,14 +217,19 @@ impl Run {
     /// Aborts the tasks that the player has spawned, and those that it still will.
     pub(crate) fn abort_spawned(&self) {
         self.aborted.store(true, Ordering::Relaxed);
-        let tasks: Vec<_> = self.account.lock().as_mut().map_or_else(Vec::new, |account| account.spawned.split_off(0));
+        let Some(sayings) = self.sayings.get() else { return };
+        let tasks = std::mem::take(&mut sayings.account.lock().spawned);
         for spawned in tasks {
             spawned.task.abort();
         }
     }
 
+    fn sayings(&self) -> &Sayings {
+        self.sayings.get_or_init(Box::default)
+    }
+
     pub(crate) fn pulse(&self) -> &Pulse {
-        self.pulse.get_or_init(Box::default)
+        &self.sayings().pulse
     }
 
     pub(crate) fn add_source(&self, list: Arc<dyn Fn(&mut WorkList) + Send + Sync>) {
@@ -232,28 +254,24 @@ impl Run {
     /// Enters what the run is doing, without its open work.
     pub(crate) fn look(&self, snapshot: &mut PlayerSnapshot) {
         snapshot.remaining = self.stop.stopping().map(|stop| stop.deadline.saturating_duration_since(Instant::now()));
-        if let Some(pulse) = self.pulse.get() {
-            (snapshot.at, snapshot.blocked_on) = pulse.breadcrumbs();
-            let reading = pulse.read();
-            snapshot.last_beat = reading.last.map(|_| reading.since_last);
-            snapshot.progress = reading.count;
-        }
-        if let Some(account) = &*self.account.lock() {
-            snapshot.details.clone_from(&account.details);
-            for spawned in account.spawned.iter().filter(|spawned| !spawned.task.is_finished()) {
-                snapshot.tasks.add(spawned.since, || spawned.name.to_string(), Some(spawned.probe.clone()));
-            }
+        let Some(Sayings { account, pulse }) = self.sayings.get().map(|sayings| &**sayings) else { return };
+        (snapshot.at, snapshot.blocked_on) = pulse.breadcrumbs();
+        let reading = pulse.read();
+        snapshot.last_beat = reading.last.map(|_| reading.since_last);
+        snapshot.progress = reading.count;
+        let account = account.lock();
+        snapshot.details.clone_from(&account.details);
+        for spawned in account.spawned.iter().filter(|spawned| !spawned.task.is_finished()) {
+            snapshot.tasks.add(spawned.since, || spawned.name.to_string(), Some(spawned.probe.clone()));
         }
     }
 
     /// What the run has under way, as those say who know.
     pub(crate) fn open_work(&self) -> WorkList {
-        let sources: Vec<_> = match &*self.account.lock() {
-            Some(account) => account.sources.iter().map(|source| source.0.clone()).collect(),
-            None => Vec::new(),
-        };
-        // Without the lock: this is foreign code.
         let mut list = WorkList::default();
+        let Some(sayings) = self.sayings.get() else { return list };
+        // A copy, because this is foreign code and must not run under the lock.
+        let sources: Vec<_> = sayings.account.lock().sources.iter().map(|source| source.0.clone()).collect();
         for source in sources {
             source(&mut list);
         }
@@ -331,12 +349,12 @@ impl Run {
     }
 
     /// Takes what the run leaves behind. For when it is gone.
-    pub(crate) fn take_account(&self) -> Option<Box<Account>> {
-        self.account.lock().take()
+    pub(crate) fn take_account(&self) -> Option<Account> {
+        Some(std::mem::take(&mut *self.sayings.get()?.account.lock()))
     }
 
     fn with_account<T>(&self, change: impl FnOnce(&mut Account) -> T) -> T {
-        change(self.account.lock().get_or_insert_default())
+        change(&mut self.sayings().account.lock())
     }
 }
 
@@ -353,6 +371,11 @@ impl Lease {
         // Relaxed, because whoever adds a lease holds one, or is the conductor that has not started the run yet.
         run.live.fetch_add(1, Ordering::Relaxed);
         Self { run: run.clone(), task }
+    }
+
+    /// Whether it is that of the player's own task.
+    fn is_players(&self) -> bool {
+        self.task.is_none()
     }
 
     /// Keeps a panic that `play`'s result does not tell of.
@@ -382,7 +405,8 @@ pub(crate) fn perform<P: Player>(player: Arc<P>, lease: Lease) -> impl Future<Ou
         let call = || {
             let mut playing = playing.as_mut().project();
             let cx = Context { run: playing.lease.run.clone() };
-            playing.work.set(Some(player.play(cx)));
+            let run = cx.run.clone();
+            run.watchpoint.run(|| playing.work.set(Some(player.play(cx))));
         };
         if let Err(panic) = catch(call) {
             return playing.lease.run.returned(Err(Fault::Panic(panic)));
@@ -435,6 +459,9 @@ impl<F> Guarded<F> {
         {
             this.lease.panicked(panic);
         }
+        if this.lease.is_players() {
+            this.lease.run.watchpoint.dropped();
+        }
     }
 }
 
@@ -444,7 +471,11 @@ impl<F: Future> Future for Guarded<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let this = self.as_mut().project();
         let Some(work) = this.work.as_pin_mut() else { return Poll::Pending };
-        let result = match catch(|| work.poll(cx)) {
+        let poll = || {
+            // What the player has spawned is watched from a place of its own.
+            if this.lease.is_players() { this.lease.run.watchpoint.poll(work, cx) } else { work.poll(cx) }
+        };
+        let result = match catch(poll) {
             Ok(Poll::Pending) => {
                 if !std::mem::replace(this.begun, true) {
                     this.lease.run.has_begun();

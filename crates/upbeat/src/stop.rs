@@ -4,7 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -30,13 +30,13 @@ pub(crate) struct Stopping {
 pub(crate) struct StopSignal {
     asked: AtomicBool,
     waiters: Mutex<Waiters>,
-    /// Shared by all runs that are asked to stop together.
-    stopping: OnceLock<Arc<Stopping>>,
 }
 
-/// Who waits. Nearly always nobody or one.
+/// Who waits, and for what. Nearly always nobody or one.
 #[derive(Debug, Default)]
 struct Waiters {
+    /// Shared by all runs that are asked to stop together.
+    stopping: Option<Arc<Stopping>>,
     first: Option<Waker>,
     /// Nearly always empty.
     #[expect(clippy::box_collection, reason = "one word instead of three, for each player")]
@@ -68,13 +68,13 @@ impl Waiters {
 impl StopSignal {
     /// Asks to stop. The first request wins: a later one changes neither cause nor deadline.
     pub(crate) fn request(&self, stopping: Arc<Stopping>) {
-        let _ = self.stopping.set(stopping);
+        self.waiters.lock().stopping.get_or_insert(stopping);
         self.release();
     }
 
     /// The player has returned on its own: releases what its helpers wait for, without a deadline or cause of a stop.
     pub(crate) fn release(&self) {
-        // Release, so that whoever sees the flag sees the deadline too.
+        // Release, so that whoever sees the flag sees what was done before.
         self.asked.store(true, Ordering::Release);
         let mut waiters = self.waiters.lock();
         let (first, more) = (waiters.first.take(), waiters.more.take());
@@ -88,8 +88,8 @@ impl StopSignal {
         self.asked.load(Ordering::Acquire)
     }
 
-    pub(crate) fn stopping(&self) -> Option<&Stopping> {
-        self.stopping.get().map(|stopping| &**stopping)
+    pub(crate) fn stopping(&self) -> Option<Arc<Stopping>> {
+        self.waiters.lock().stopping.clone()
     }
 }
 
