@@ -61,6 +61,7 @@ pub mod exit_code;
 mod guard;
 mod handle;
 mod ledger;
+mod monitor;
 mod operate;
 mod overview;
 mod panic;
@@ -68,6 +69,7 @@ mod part;
 mod player;
 mod progress;
 mod report;
+mod resolve;
 mod run;
 mod shared;
 mod signals;
@@ -79,6 +81,7 @@ pub use conductor::{Conductor, ConductorError};
 pub use context::{Context, Reloads};
 pub use error::HandleError;
 pub use handle::Handle;
+pub use monitor::{ActiveCall, Alert, CallCounts, CallError, Monitor, MonitorSnapshot, Whereabouts};
 pub use overview::{Overview, PlayerSnapshot, Snapshot, State};
 pub use panic::Panic;
 pub use part::Part;
@@ -87,6 +90,7 @@ pub use progress::{Progress, Reading};
 pub use report::{Cause, Failure, Outcome, PlayerReport, Report, StopCause};
 pub use signals::Signal;
 pub use tracker::{Tracked, TrackedFailed, TrackedOutput, Tracker, TrackerClosed};
+pub use upbeat_probe as probe;
 pub use upbeat_score::{
     AddError, Backoff, Condition, Fault, OnFailure, Plan, Readiness, RemoveError, Restart, ScoreError, StopPath,
     Strategy, Warning,
