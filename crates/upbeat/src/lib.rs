@@ -62,6 +62,7 @@ pub mod exit_code;
 mod guard;
 mod handle;
 mod ledger;
+mod monitor;
 mod operate;
 mod overrun;
 mod overview;
@@ -71,6 +72,7 @@ mod player;
 mod progress;
 mod pulse;
 mod report;
+mod resolve;
 mod run;
 mod shared;
 mod signals;
@@ -86,6 +88,7 @@ pub use conductor::{Conductor, ConductorError};
 pub use context::{Context, Reloads};
 pub use error::HandleError;
 pub use handle::Handle;
+pub use monitor::{ActiveCall, Alert, CallCounts, CallError, CallPlace, Monitor, MonitorSnapshot};
 pub use overview::Overview;
 pub use panic::Panic;
 pub use part::Part;
@@ -96,6 +99,7 @@ pub use report::{Cause, Failure, Outcome, PlayerReport, Report, StopCause};
 pub use signals::Signal;
 pub use snapshot::{PlayerSnapshot, Snapshot, State};
 pub use tracker::{Tracked, TrackedFailed, TrackedOutput, Tracker, TrackerClosed};
+pub use upbeat_probe as probe;
 pub use upbeat_score::{
     AddError, Backoff, Condition, Fault, OnFailure, OnSilence, Plan, Readiness, RemoveError, Restart, ScoreError,
     StopPath, Strategy, Warning,

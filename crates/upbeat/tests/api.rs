@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use upbeat::{
-    BoxError, Conductor, Context, Handle, HandleError, Overview, Part, Player, PlayerReport, Reloads, Report,
-    ScoreError, Snapshot, once, with,
+    Alert, BoxError, CallError, Conductor, Context, Handle, HandleError, Monitor, MonitorSnapshot, Overview, Part,
+    Player, PlayerReport, Progress, Reloads, Report, ScoreError, Snapshot, once, with,
 };
 
 fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}
@@ -24,6 +24,14 @@ fn the_public_types_cross_threads() {
     crosses_threads::<Report>();
     crosses_threads::<ScoreError>();
     crosses_threads::<Snapshot>();
+    crosses_threads::<Alert>();
+    crosses_threads::<CallError>();
+    crosses_threads::<Monitor>();
+    crosses_threads::<MonitorSnapshot>();
+    crosses_threads::<Progress>();
+    is_sent(&Monitor::new("bank").call("add", async {}));
+    is_sent(&Monitor::new("bank").call_blocking("add", || ()));
+    is_sent(&Monitor::new("bank").snapshot());
     is_sent(&Conductor::new("shop").play_until(std::future::pending()));
     is_sent(&Conductor::new("shop").play_until_signal());
 }
