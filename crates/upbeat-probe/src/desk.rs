@@ -34,6 +34,12 @@ struct State {
     stage: Stage,
     /// Whom to wake for a traced poll.
     waker: Option<Waker>,
+    /// Most futures are never asked, so it takes only a pointer until somebody asks.
+    inquiry: Option<Box<Inquiry>>,
+}
+
+#[derive(Default)]
+struct Inquiry {
     askers: Vec<Asker>,
     next_asker: u64,
     /// A running poll (the odd value of `polls`), and since when it is known to run.
@@ -57,7 +63,7 @@ struct Asker {
 /// The future's side.
 impl Desk {
     pub(crate) fn new() -> Self {
-        let state = State { stage: Stage::New, waker: None, askers: Vec::new(), next_asker: 0, running: None };
+        let state = State { stage: Stage::New, waker: None, inquiry: None };
         Self { asked: AtomicBool::new(false), polls: AtomicU64::new(0), state: Mutex::new(state) }
     }
 
@@ -76,7 +82,7 @@ impl Desk {
 
     /// A traced poll can afford to read the clock, so that the answer is exact if it is this one that blocks.
     pub(crate) fn traced_poll_begins(&self) {
-        self.state.lock().running = Some((self.polls.load(Relaxed), Instant::now()));
+        self.state.lock().inquiry().running = Some((self.polls.load(Relaxed), Instant::now()));
     }
 
     /// The task's waker is a new one.
@@ -131,7 +137,7 @@ impl Desk {
         let mut wakers = Vec::new();
         let mut state = self.state.lock();
         let answer = answer(&mut state);
-        for asker in &mut state.askers {
+        for asker in state.inquiry.iter_mut().flat_map(|inquiry| &mut inquiry.askers) {
             asker.answer.get_or_insert_with(|| answer.clone());
             wakers.extend(asker.waker.take());
         }
@@ -158,10 +164,11 @@ impl Desk {
         if polls.is_multiple_of(2) {
             return None;
         }
-        match state.running {
+        let running = &mut state.inquiry().running;
+        match *running {
             Some((poll, since)) if poll == polls => Some(since.elapsed()),
             _ => {
-                state.running = Some((polls, Instant::now()));
+                *running = Some((polls, Instant::now()));
                 Some(Duration::ZERO)
             }
         }
@@ -183,9 +190,10 @@ impl<'a> Question<'a> {
             Stage::Dropped => return Err(Answer::Dropped),
             Stage::New | Stage::Polled => {}
         }
-        let id = state.next_asker;
-        state.next_asker += 1;
-        state.askers.push(Asker { id, waker: None, answer: None });
+        let inquiry = state.inquiry();
+        let id = inquiry.next_asker;
+        inquiry.next_asker += 1;
+        inquiry.askers.push(Asker { id, waker: None, answer: None });
         // From now on a poll that goes on is known to run.
         desk.look(&mut state);
         desk.asked.store(true, Relaxed);
@@ -228,10 +236,11 @@ impl<'a> Question<'a> {
 impl Drop for Question<'_> {
     fn drop(&mut self) {
         let mut state = self.desk.state.lock();
-        let mine = state.askers.iter().position(|asker| asker.id == self.id);
-        let gone = mine.map(|mine| state.askers.swap_remove(mine));
+        let askers = &mut state.inquiry().askers;
+        let mine = askers.iter().position(|asker| asker.id == self.id);
+        let gone = mine.map(|mine| askers.swap_remove(mine));
         // Nobody is left to be told: the future need not be traced for it.
-        if state.askers.iter().all(|asker| asker.answer.is_some()) {
+        if askers.iter().all(|asker| asker.answer.is_some()) {
             self.desk.asked.store(false, Relaxed);
         }
         drop(state);
@@ -240,8 +249,12 @@ impl Drop for Question<'_> {
 }
 
 impl State {
+    fn inquiry(&mut self) -> &mut Inquiry {
+        self.inquiry.get_or_insert_default()
+    }
+
     fn asker(&mut self, id: u64) -> Option<&mut Asker> {
-        self.askers.iter_mut().find(|asker| asker.id == id)
+        self.inquiry.as_mut()?.askers.iter_mut().find(|asker| asker.id == id)
     }
 }
 

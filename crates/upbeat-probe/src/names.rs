@@ -16,8 +16,8 @@ pub(crate) enum Origin {
     Plumbing,
 }
 
-/// Crates whose futures people await.
-const LIBRARIES: [&str; 10] = [
+/// Crates whose futures people await, or which call them on the way.
+const LIBRARIES: [&str; 20] = [
     "tokio",
     "tokio_util",
     "tokio_stream",
@@ -28,10 +28,28 @@ const LIBRARIES: [&str; 10] = [
     "futures_task",
     "async_channel",
     "event_listener",
+    "upbeat",
+    "upbeat_http",
+    "upbeat_work",
+    "hyper",
+    "hyper_util",
+    "h2",
+    "tower",
+    "tower_http",
+    "axum",
+    "axum_core",
 ];
 
 /// Parts of libraries that only pass a poll on.
-const PASSING: [&str; 5] = ["tokio::task::coop", "tokio::macros", "tokio::future", "tokio::util", "tokio::loom"];
+const PASSING: [&str; 7] = [
+    "tokio::task::coop",
+    "tokio::macros",
+    "tokio::future",
+    "tokio::util",
+    "tokio::loom",
+    "upbeat::run",
+    "upbeat::panic",
+];
 
 const PLUMBING: [&str; 8] =
     ["core", "alloc", "std", "backtrace", "upbeat_probe", "pin_project_lite", "tracing", "parking_lot"];
@@ -87,7 +105,7 @@ fn path(name: &str) -> &str {
     if of.contains("::") { of } else { implements }
 }
 
-/// The module of a source file, if that is one of the standard library, of this crate, or of a crate that cargo has downloaded.
+/// The module of a source file, if that is one of the standard library, of this workspace, or of a crate that cargo has downloaded.
 ///
 /// A version in the folder's name is asked for: a program may well live in a folder `tokio`, and would lose all its frames.
 fn module(file: &Path) -> Option<String> {
@@ -98,7 +116,7 @@ fn module(file: &Path) -> Option<String> {
     let is_version = |(at, _): &(usize, &str)| folder[at + 1..].starts_with(|c: char| c.is_ascii_digit());
     let krate = match folder.match_indices('-').find(is_version) {
         Some((version, _)) => &folder[..version],
-        None if folder == env!("CARGO_PKG_NAME") => folder,
+        None if folder.starts_with("upbeat") && folders[..src - 1].ends_with(&["crates"]) => folder,
         // `/rustc/<hash>/library/core/src/..`, or `rustlib/src/rust/library/core/src/..` where the sources are installed.
         None if folders[..src].contains(&"library") && of_crate(folder) == Origin::Plumbing => folder,
         None => return None,

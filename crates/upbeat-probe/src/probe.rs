@@ -83,21 +83,65 @@ impl Probe {
     pub fn ask_blocking(&self, timeout: Duration) -> Answer {
         // A timeout that the clock cannot represent is one that does not end.
         let deadline = Instant::now().checked_add(timeout);
-        let question = match Question::new(&self.desk) {
-            Ok(question) => question,
-            Err(answer) => return answer,
-        };
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        loop {
-            if let Poll::Ready(answer) = question.poll(&waker) {
-                return answer;
-            }
-            match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                Some(Duration::ZERO) => return question.give_up(),
-                Some(left) => thread::park_timeout(left),
-                None => thread::park(),
-            }
+        match Question::new(&self.desk) {
+            Ok(question) => wait(question, deadline),
+            Err(answer) => answer,
         }
+    }
+
+    /// Asks many futures at once, from a plain thread: all of them are woken first, then each is waited for, and `timeout` is for all of
+    /// them together. The answers are in the order of the probes.
+    ///
+    /// As with [`ask_blocking`](Probe::ask_blocking) in all else; from a runtime, call it in `spawn_blocking` or on a thread of your own.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use upbeat_probe::{Answer, Probe, watch};
+    /// let (_first, one) = watch(async {});
+    /// let (second, other) = watch(async {});
+    /// drop(second);
+    /// let answers = Probe::ask_all_blocking(&[one, other], Duration::ZERO);
+    /// assert!(matches!(answers[..], [Answer::NotPolledYet, Answer::Dropped]));
+    /// ```
+    pub fn ask_all_blocking(probes: &[Self], timeout: Duration) -> Vec<Answer> {
+        let deadline = Instant::now().checked_add(timeout);
+        let questions: Vec<_> = probes.iter().map(|probe| Question::new(&probe.desk)).collect();
+        questions
+            .into_iter()
+            .map(|question| question.map_or_else(|answer| answer, |asked| wait(asked, deadline)))
+            .collect()
+    }
+
+    /// Asks many futures at once: all of them are woken first, then each is waited for, and `timeout` is for all of them together. The
+    /// answers are in the order of the probes.
+    ///
+    /// As with [`ask`](Probe::ask) in all else.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use upbeat_probe::{Answer, Probe, watch};
+    /// # #[tokio::main]
+    /// # async fn main() {
+    /// let (first, one) = watch(std::future::pending::<()>());
+    /// let (_second, other) = watch(async {});
+    /// tokio::spawn(first);
+    /// let answers = Probe::ask_all(&[one, other], Duration::from_millis(50)).await;
+    /// assert!(matches!(answers[..], [Answer::Nothing, Answer::NotPolledYet]));
+    /// # }
+    /// ```
+    pub async fn ask_all(probes: &[Self], timeout: Duration) -> Vec<Answer> {
+        let mut questions: Vec<_> = probes.iter().map(|probe| Question::new(&probe.desk)).collect();
+        let answered = async {
+            for question in &mut questions {
+                if let Ok(asked) = question {
+                    let answer = std::future::poll_fn(|cx| asked.poll(cx.waker())).await;
+                    *question = Err(answer);
+                }
+            }
+        };
+        // What was not answered in time gives up below.
+        let _ = tokio::time::timeout(timeout, answered).await;
+        questions.into_iter().map(|question| question.map_or_else(|answer| answer, Question::give_up)).collect()
     }
 
     /// Asks without a bound in time, for the model: loom has no clock.
@@ -135,6 +179,21 @@ impl Probe {
 impl fmt::Debug for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Probe").field("polls", &self.polls()).field("asked", &self.desk.is_asked()).finish()
+    }
+}
+
+/// Blocks the thread until there is an answer, or the time is up; without a deadline, for as long as it takes.
+fn wait(question: Question<'_>, deadline: Option<Instant>) -> Answer {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        if let Poll::Ready(answer) = question.poll(&waker) {
+            return answer;
+        }
+        match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+            Some(Duration::ZERO) => return question.give_up(),
+            Some(left) => thread::park_timeout(left),
+            None => thread::park(),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Condition, Kind, PartSpec, RestartWhen, Score};
+use crate::{Condition, Kind, OnSilence, PartSpec, RestartWhen, Score};
 
 /// One reason why a score cannot be played.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +71,12 @@ pub enum Fault {
         /// The part.
         part: Arc<str>,
     },
+    /// A part's watchdog allows no silence at all.
+    #[error("the watchdog of `{part}` allows no time between two signs of life")]
+    NoTimeToBeat {
+        /// The part.
+        part: Arc<str>,
+    },
     /// The lame duck period leaves nothing of the stop budget.
     #[error("the lame duck period of {lame_duck:?} leaves nothing of the stop budget of {stop_within:?}")]
     NoTimeToStop {
@@ -80,7 +86,7 @@ pub enum Fault {
         stop_within: Duration,
     },
     /// A part is to be restarted, but its player can be played only once.
-    #[error("`{part}` has a restart policy, but its player can be played only once")]
+    #[error("`{part}` is to be restarted, but its player can be played only once")]
     NotReplayable {
         /// The part.
         part: Arc<str>,
@@ -104,6 +110,7 @@ impl Fault {
             | Self::SelfDependency { part }
             | Self::NeverFinishes { part, .. }
             | Self::NoTimeToStart { part }
+            | Self::NoTimeToBeat { part }
             | Self::NotReplayable { part } => Some(part),
             Self::Cycle { parts } => parts.first().map(AsRef::as_ref),
             Self::NoTimeToStop { .. } => None,
@@ -300,7 +307,11 @@ pub(crate) fn own_faults(part: &PartSpec, faults: &mut Vec<Fault>) {
     if part.ready_within.is_zero() {
         faults.push(Fault::NoTimeToStart { part: name.clone() });
     }
-    if !part.replayable && part.restart.when() != RestartWhen::Never {
+    if part.watchdog.is_some_and(|dog| dog.timeout.is_zero()) {
+        faults.push(Fault::NoTimeToBeat { part: name.clone() });
+    }
+    let restarts = part.watchdog.is_some_and(|dog| dog.action == OnSilence::Restart);
+    if !part.replayable && (restarts || part.restart.when() != RestartWhen::Never) {
         faults.push(Fault::NotReplayable { part: name.clone() });
     }
 }
@@ -397,6 +408,7 @@ fn cycles(edges: &[Vec<Edge>], tangled: &[u32]) -> Vec<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Watchdog;
 
     const S: Duration = Duration::from_secs(1);
 
@@ -423,6 +435,8 @@ mod tests {
             part("d", &[]).after_when("c", Condition::Finished),
         ]);
         lame.lame_duck = S * 10;
+        lame.parts[5].watchdog = Some(Watchdog { timeout: Duration::ZERO, action: OnSilence::Restart });
+        lame.parts[5].replayable = false;
         let faults = lame.check().unwrap_err().faults;
         for expected in [
             Fault::Duplicate { name: "b".into() },
@@ -431,6 +445,8 @@ mod tests {
             Fault::BadName { name: "no/good".into(), why: "`/` separates the segments of a path" },
             Fault::NeverFinishes { part: "d".into(), on: "c".into() },
             Fault::NoTimeToStop { lame_duck: S * 10, stop_within: S * 10 },
+            Fault::NoTimeToBeat { part: "d".into() },
+            Fault::NotReplayable { part: "d".into() },
         ] {
             assert!(faults.contains(&expected), "{expected} is missing from {faults:?}");
         }

@@ -33,5 +33,5 @@ mod restart;
 pub use check::{Fault, Plan, ScoreError, StopPath, Warning};
 pub use deadline::{Budget, SETTLE};
 pub use machine::{Action, AddError, End, Ended, Event, Machine, Moment, PartId, RemoveError, State, StopWhy, Why};
-pub use part::{After, Condition, Kind, OnFailure, PartSpec, Readiness, Score, Strategy};
+pub use part::{After, Condition, Kind, OnFailure, OnSilence, PartSpec, Readiness, Score, Strategy, Watchdog};
 pub use restart::{Backoff, MIN_RESTART_DELAY, Restart, RestartWhen};

@@ -54,6 +54,29 @@ pub enum OnFailure {
     Ignore,
 }
 
+/// What follows when a player gives no sign of life for too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnSilence {
+    /// It is said in the log, and nothing else.
+    Log,
+    /// It does not count as ready until the next sign of life.
+    NotReady,
+    /// Its run has failed and is stopped; a new one follows even where the restart policy is never to, within the policy's
+    /// limits (5 times in 60 s where there is none).
+    Restart,
+    /// Its run has failed and is stopped; whether a new one follows is up to the restart policy.
+    Fail,
+}
+
+/// How long a player may go without a sign of life, and what follows if it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Watchdog {
+    /// The longest silence.
+    pub timeout: Duration,
+    /// What follows.
+    pub action: OnSilence,
+}
+
 /// Which parts are restarted when one fails and its policy asks for a restart. The names are Erlang/OTP's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Strategy {
@@ -92,6 +115,9 @@ pub struct PartSpec {
     pub before_all: bool,
     /// Whether it can be played more than once.
     pub replayable: bool,
+    /// Whether signs of life are asked of it. The machine is only told when they are missing:
+    /// [`Event::Unresponsive`](crate::Event::Unresponsive), [`Event::Doubt`](crate::Event::Doubt).
+    pub watchdog: Option<Watchdog>,
 }
 
 impl PartSpec {
@@ -109,6 +135,7 @@ impl PartSpec {
             ends_all: false,
             before_all: false,
             replayable: true,
+            watchdog: None,
         }
     }
 

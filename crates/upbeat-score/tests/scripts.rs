@@ -80,8 +80,18 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
         prop::option::weighted(0.8, (ms(0..2500), how())),
         prop::option::weighted(0.8, ms(0..700)),
         prop::bool::weighted(0.1),
+        prop::option::weighted(0.15, (ms(0..6000), any::<bool>())),
+        prop::option::weighted(0.15, (ms(0..6000), ms(0..2000))),
     )
-        .prop_map(|(ready, ends, stops, dies, leaves)| Behaviour { ready, ends, stops, dies, leaves })
+        .prop_map(|(ready, ends, stops, dies, leaves, misses, doubted)| Behaviour {
+            ready,
+            ends,
+            stops,
+            dies,
+            leaves,
+            misses,
+            doubted,
+        })
 }
 
 fn command() -> impl Strategy<Value = Command> {
@@ -122,7 +132,7 @@ proptest! {
         }
         let mut part = PartSpec::new("p0");
         part.restart = policy;
-        let fails = Behaviour { ready: None, ends: Some((Duration::ZERO, upbeat_score::Ended::Failed)), stops: None, dies: None, leaves: false };
+        let fails = Behaviour { ready: None, ends: Some((Duration::ZERO, upbeat_score::Ended::Failed)), stops: None, dies: None, leaves: false, misses: None, doubted: None };
         let runs = World::new(&Score::new("all").part(part), vec![fails], seed).play(&[])?;
         prop_assert_eq!(runs, [1 + max]);
     }

@@ -152,6 +152,7 @@ impl Conductor {
             never = asked => never,
             played = play => played,
         };
+        self.control.tree().looked_up().await;
         self.report(played)
     }
 

@@ -1,10 +1,10 @@
 //! What a player may ask of its conductor.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
-use crate::{overview::Overview, report::StopCause, run::Run, stop::Wait};
+use crate::{WorkList, overview::Overview, report::StopCause, run::Run, stop::Wait};
 
 /// What a player may ask of its conductor: whether to stop, how long is left, and a place to say how it is doing.
 ///
@@ -121,6 +121,67 @@ impl Context {
     /// The report keeps the first 1,024 lines of a player and counts the others.
     pub fn cut(&self, line: impl fmt::Display) {
         self.run.cut(line.to_string());
+    }
+
+    /// Gives a sign of life, for the part's [watchdog](crate::Part::watchdog) and for reports. Costs some tens of nanoseconds.
+    pub fn beat(&self) {
+        self.run.pulse().add(0);
+    }
+
+    /// Counts steps of work, which is a sign of life too. Reports and [`Overview`] show how many there were.
+    pub fn progress(&self, steps: u64) {
+        self.run.pulse().add(steps);
+    }
+
+    /// Leaves a breadcrumb: what this run is doing now, such as `flushing`. Reports show the last one, and how old it is.
+    pub fn at(&self, what: impl Into<Cow<'static, str>>) {
+        self.run.pulse().at(what.into());
+    }
+
+    /// Runs `work` that waits for somebody else, such as a queue that is full because its consumer is slow: meanwhile the
+    /// [watchdog](crate::Part::watchdog) expects no signs of life, and reports say on whom this run is blocked. The end is a sign of
+    /// life. The idea is that of the protected zone of quickwit-actors.
+    ///
+    /// ```
+    /// # async fn forward(cx: &upbeat::Context, queue: &tokio::sync::mpsc::Sender<u32>, event: u32) {
+    /// let sent = cx.blocked_on("the mail queue", queue.send(event)).await;
+    /// # drop(sent);
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// That of `work`.
+    pub async fn blocked_on<T>(&self, whom: impl Into<Cow<'static, str>>, work: impl Future<Output = T>) -> T {
+        let _blocked = self.run.pulse().blocked_on(whom.into());
+        work.await
+    }
+
+    /// Names a source of what this run has under way beside its own task and what it [spawned](Context::spawn): requests, tracked
+    /// work, child processes. [`Overview`] asks it whenever somebody looks, on the looker's thread; it must be quick, and neither block nor panic.
+    ///
+    /// The run keeps it until its end. What it captures must not keep the context alive, or neither is ever freed: capture a `Weak`.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use tokio::time::Instant;
+    ///
+    /// async fn courier(cx: upbeat::Context) -> Result<(), std::io::Error> {
+    ///     let parcels = Arc::new(std::sync::Mutex::new(vec![("a lamp", Instant::now())]));
+    ///     let open = Arc::downgrade(&parcels);
+    ///     cx.open_work(move |list| {
+    ///         let Some(parcels) = open.upgrade() else { return };
+    ///         for (what, since) in &*parcels.lock().unwrap() {
+    ///             list.add(*since, || format!("deliver {what}"), None);
+    ///         }
+    ///     });
+    ///     cx.stopping().await;
+    ///     Ok(())
+    /// }
+    /// # drop(upbeat::Part::new("courier", courier));
+    /// ```
+    pub fn open_work(&self, list: impl Fn(&mut WorkList) + Send + Sync + 'static) {
+        self.run.add_source(Arc::new(list));
     }
 
     /// Requests to reload the configuration (SIGHUP, or [`Handle::reload`](crate::Handle::reload)) that arrive from now on.

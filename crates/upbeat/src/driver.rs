@@ -4,16 +4,19 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc,
+    task::AbortHandle,
     time::{Instant, sleep_until},
 };
 use upbeat_score::{Action, Budget, Ended, Event, PartId, State, StopWhy, Why};
 
 use crate::{
-    Context,
+    Context, Overview, door,
+    overrun::{Late, MOST_ASKED, abort_late},
     report::{Cause, PlayerReport, StopCause, human},
-    run::Run,
+    run::{Playing, Run},
     shared::{Notice, Record, Request, Shared, Stage},
     stop::Stopping,
+    watchdog,
 };
 
 /// How many notices are taken at once.
@@ -26,12 +29,9 @@ impl Drop for AbortAllOnDrop<'_> {
     fn drop(&mut self) {
         let left: Vec<_> = {
             let mut stage = self.0.stage.lock();
-            stage.records.iter_mut().filter_map(|record| record.run.take()).collect()
+            stage.records.iter_mut().filter_map(|record| record.playing.take()).collect()
         };
-        for (run, task) in left {
-            task.abort();
-            run.abort_spawned();
-        }
+        left.iter().for_each(Playing::abort);
         self.0.link.tree.leave(&self.0.path);
     }
 }
@@ -69,6 +69,7 @@ pub(crate) async fn play(
         seen_stopping: false,
         said_ready: false,
         last_stop: None,
+        door: None,
     };
     // Nothing is started if a stop was asked for even before the start.
     let asked_early = shared.cause.get().is_some();
@@ -119,6 +120,16 @@ struct Driver<'a> {
     seen_stopping: bool,
     said_ready: bool,
     last_stop: Option<Arc<Stopping>>,
+    /// Says who is still there while everything stops.
+    door: Option<AbortOnDrop>,
+}
+
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Driver<'_> {
@@ -138,6 +149,10 @@ impl Driver<'_> {
             finished |= match notice {
                 Notice::Ready { part, run } => self.event(Event::Ready { part, run }, now),
                 Notice::Leaving { part, run } => self.event(Event::Leaving { part, run }, now),
+                Notice::Unresponsive { part, run, restart } => {
+                    self.event(Event::Unresponsive { part, run, restart }, now)
+                }
+                Notice::Doubt { part, run, doubted } => self.event(Event::Doubt { part, run, doubted }, now),
                 Notice::Ended { part, run } => self.ended(part, run, now),
                 Notice::Request(request) => self.request(*request, now),
             };
@@ -151,7 +166,11 @@ impl Driver<'_> {
         if let Event::Ready { part, .. } = event
             && stage.machine.state(part) == State::Ready
         {
-            tracing::debug!(player = %stage.records[part.index()].path, "ready");
+            let record = &stage.records[part.index()];
+            tracing::debug!(player = %record.path, "ready");
+            if let (Some(dog), Some(playing)) = (&record.watchdog, &record.playing) {
+                tokio::spawn(watchdog::watch(playing.clone(), **dog));
+            }
         }
         self.perform(&mut stage, actions, now)
     }
@@ -161,8 +180,8 @@ impl Driver<'_> {
         let mut stage = self.shared.stage.lock();
         let record = stage.record(part);
         // A leaked run of a removed part may come to its end when another already has its place.
-        let how = match record.run.take_if(|(current, _)| current.id() == run) {
-            Some((run, _)) => record.settle(&run),
+        let how = match record.playing.take_if(|playing| playing.run.id() == run) {
+            Some(playing) => record.settle(&playing.run),
             None => Ended::Aborted,
         };
         drop(stage);
@@ -189,6 +208,8 @@ impl Driver<'_> {
             let cause = self.shared.cause.get_or_init(|| cause);
             if self.parent.is_none() {
                 self.shared.link.tree.stopping();
+                let door = door::watch(Overview::new(self.shared.link.tree.clone()));
+                self.door = Some(AbortOnDrop(tokio::spawn(door).abort_handle()));
             }
             if !stage.machine.is_finished() {
                 tracing::info!(player = %self.shared.path, "stopping: {cause}");
@@ -202,15 +223,22 @@ impl Driver<'_> {
             }
         }
         let mut finished = false;
+        let mut late = Vec::new();
         for action in actions {
             match action {
                 Action::Start { part, run, attempt } => self.start(stage.record(part), part, run, attempt),
                 Action::Stop { part, deadline, why, .. } => self.stop(stage, part, deadline, why),
                 Action::Abort { part, .. } => {
-                    if let Some((run, task)) = &stage.record(part).run {
-                        tracing::warn!(player = %run.path(), "aborted");
-                        task.abort();
-                        run.abort_spawned();
+                    if let Some(playing) = stage.record(part).playing.clone() {
+                        if stage.machine.overran(part) && late.len() < MOST_ASKED {
+                            let mut doing = stage.snapshot(part, now);
+                            // A conductor waits for its players, who have been asked already.
+                            doing.probe.take_if(|_| self.shared.link.tree.find(&doing.path).is_some());
+                            late.push(Late { playing, doing });
+                        } else {
+                            tracing::warn!(player = %playing.run.path(), "aborted");
+                            playing.abort();
+                        }
                     }
                 }
                 Action::Retry { part, at } => {
@@ -223,6 +251,9 @@ impl Driver<'_> {
                 Action::Finished => finished = true,
             }
         }
+        if !late.is_empty() {
+            tokio::spawn(abort_late(late, self.shared.link.tree.clone()));
+        }
         finished
     }
 
@@ -230,8 +261,7 @@ impl Driver<'_> {
         let link = self.shared.link.clone();
         let run = Run::new(link, record.path.clone(), part, run, attempt, record.readiness);
         tracing::debug!(player = %record.path, attempt, "starting");
-        let task = record.player.clone().start(&run);
-        record.run = Some((run, task));
+        record.playing = Some(record.player.clone().start(&run));
     }
 
     fn stop(&mut self, stage: &mut Stage, part: PartId, deadline: Duration, why: StopWhy) {
@@ -240,10 +270,13 @@ impl Driver<'_> {
             StopWhy::Asked => StopCause::ByHand,
             StopWhy::Restart => StopCause::Restart,
             StopWhy::NotReady => StopCause::NotReady,
+            StopWhy::Unresponsive => StopCause::Unresponsive,
             StopWhy::With(other) => StopCause::RestartWith(stage.record(other).path.clone()),
         };
-        if let Some((run, _)) = &stage.record(part).run {
+        if let Some(Playing { run, probe, .. }) = &stage.record(part).playing {
             tracing::debug!(player = %run.path(), "asked to stop: {cause}");
+            // A look, so that the time inside of a poll that blocks its thread is counted from here on.
+            probe.busy();
             // A time past the end of the clock is as good as any that nobody lives to see.
             let far = Duration::from_hours(24 * 365);
             let deadline = self.shared.epoch.checked_add(deadline).unwrap_or_else(|| Instant::now() + far);

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use crate::{
     HandleError, Overview, Part, PlayerReport, StopCause,
     control::Control,
-    overview::State,
     shared::{Request, Shared},
+    snapshot::State,
 };
 
 /// Operates a conductor from outside: stops it, adds, removes, restarts and stops its parts, and watches their states. A cheap clone.

@@ -22,6 +22,7 @@ pub(crate) fn outcome(end: End, path: impl Fn(PartId) -> Option<Arc<str>>) -> Ou
         End::FinishedEarly => Outcome::FinishedEarly,
         End::Failed => Outcome::Failed,
         End::NotReady => Outcome::NotReady,
+        End::Unresponsive => Outcome::Unresponsive,
         End::Overran => Outcome::Overran,
         End::Aborted => Outcome::Aborted,
         End::Leaked => Outcome::Leaked,
@@ -60,9 +61,9 @@ impl Stage {
         let outcome = outcome(end, |other| Some(self.records[other.index()].path.clone()));
         let (runs, overran) = (self.machine.runs(part), self.machine.overran(part) || end == End::Overran);
         let record = self.record(part);
-        if let (End::Leaked, Some((run, _))) = (end, &record.run) {
+        if let (End::Leaked, Some(playing)) = (end, &record.playing) {
             // It has not come to its end, so what it has said so far is fetched here.
-            let run = run.clone();
+            let run = playing.run.clone();
             record.settle(&run);
         }
         let mut report = PlayerReport::new(record.path.clone(), outcome, runs);
@@ -74,6 +75,7 @@ impl Stage {
             report.remarks.clone_from(&history.remarks);
             report.cuts.clone_from(&history.cuts);
             report.more_cuts = history.more_cuts;
+            report.stuck.clone_from(&history.stuck);
         }
         report
     }
@@ -95,7 +97,8 @@ impl Record {
             player,
             readiness: spec.readiness,
             optional: spec.on_failure == OnFailure::Ignore,
-            run: None,
+            playing: None,
+            watchdog: spec.watchdog.map(Box::new),
             history: None,
         }
     }
@@ -105,8 +108,11 @@ impl Record {
         let account = run.take_account();
         let mut how = if run.returned_ok() { Ended::Ok } else { Ended::Aborted };
         let Some(account) = account else { return how };
-        let Account { fault, other_panics, remarks, cuts, more_cuts, players, .. } = *account;
+        let Account { fault, other_panics, remarks, cuts, more_cuts, players, stuck, silence, .. } = *account;
         let history = self.history.get_or_insert_default();
+        if let Some(silence) = silence {
+            history.fail(Failure { attempt: run.attempt(), task: None, error: Arc::new(silence) });
+        }
         match fault {
             Some(Fault::Error(error)) if error.is::<RestartMe>() => how = Ended::RestartMe,
             Some(Fault::Error(error)) => {
@@ -127,6 +133,7 @@ impl Record {
         history.cuts.extend(cuts);
         history.more_cuts += more_cuts;
         history.players = players;
+        history.stuck = stuck;
         how
     }
 

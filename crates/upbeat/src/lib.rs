@@ -55,6 +55,7 @@
 mod conductor;
 mod context;
 mod control;
+mod door;
 mod driver;
 mod error;
 pub mod exit_code;
@@ -62,30 +63,42 @@ mod guard;
 mod handle;
 mod ledger;
 mod operate;
+mod overrun;
 mod overview;
 mod panic;
 mod part;
 mod player;
+mod progress;
+mod pulse;
 mod report;
 mod run;
 mod shared;
 mod signals;
+mod snapshot;
 mod stop;
 mod tracker;
 mod tree;
+mod watchdog;
+mod whereabouts;
+mod work;
 
 pub use conductor::{Conductor, ConductorError};
 pub use context::{Context, Reloads};
 pub use error::HandleError;
 pub use handle::Handle;
-pub use overview::{Overview, PlayerSnapshot, Snapshot, State};
+pub use overview::Overview;
 pub use panic::Panic;
 pub use part::Part;
 pub use player::{AlreadyPlayed, BoxError, Once, Player, RestartMe, With, once, with};
+pub use progress::{Progress, Reading};
+pub use pulse::Breadcrumb;
 pub use report::{Cause, Failure, Outcome, PlayerReport, Report, StopCause};
 pub use signals::Signal;
+pub use snapshot::{PlayerSnapshot, Snapshot, State};
 pub use tracker::{Tracked, TrackedFailed, TrackedOutput, Tracker, TrackerClosed};
 pub use upbeat_score::{
-    AddError, Backoff, Condition, Fault, OnFailure, Plan, Readiness, RemoveError, Restart, ScoreError, StopPath,
-    Strategy, Warning,
+    AddError, Backoff, Condition, Fault, OnFailure, OnSilence, Plan, Readiness, RemoveError, Restart, ScoreError,
+    StopPath, Strategy, Warning,
 };
+pub use whereabouts::Whereabouts;
+pub use work::{Work, WorkList};

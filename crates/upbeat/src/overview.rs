@@ -1,14 +1,22 @@
-//! What everybody is doing now.
+//! Looking at everybody from outside, and asking them where they wait.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use upbeat_score::{End, State as Score};
+use upbeat_probe::{Answer, Probe};
+use upbeat_score::{End, PartId, State as Score};
 
 use crate::{
-    report::{StopCause, human},
+    PlayerSnapshot, Snapshot, State, Whereabouts, WorkList,
+    run::Run,
     shared::{Shared, Stage},
     tree::Tree,
 };
+
+/// How many tasks a dump asks where they wait. Whoever has more finds the reason among the first, and the time for all stays small.
+const MOST_ASKED: usize = 1000;
+
+/// How long a dump waits for names to be looked up, which goes on in the background when it takes longer.
+const LOOK_UP: Duration = Duration::from_secs(5);
 
 /// The states of all players of a tree of nested conductors, for diagnostics. A cheap clone.
 ///
@@ -16,138 +24,6 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Overview {
     tree: Arc<Tree>,
-}
-
-/// What a player is doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum State {
-    /// It waits for those that it starts after.
-    Waiting,
-    /// It has been started and is not ready.
-    Starting,
-    /// It is ready.
-    Ready,
-    /// It was asked to stop, or has returned and its tasks are ending.
-    Stopping,
-    /// It was aborted and is not gone.
-    Aborting,
-    /// Its last run has ended; the next one begins later.
-    Restarting,
-    /// It is over.
-    Ended(&'static str),
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Waiting => "waiting",
-            Self::Starting => "starting",
-            Self::Ready => "ready",
-            Self::Stopping => "stopping",
-            Self::Aborting => "aborting",
-            Self::Restarting => "restarting",
-            Self::Ended(how) => how,
-        })
-    }
-}
-
-/// What one player is doing.
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct PlayerSnapshot {
-    /// Its full path.
-    pub path: Arc<str>,
-    /// What it is doing.
-    #[cfg_attr(feature = "serde", serde(serialize_with = "as_text"))]
-    pub state: State,
-    /// For how long it has been doing that.
-    #[cfg_attr(feature = "serde", serde(rename = "for_secs", serialize_with = "as_secs"))]
-    pub since: Duration,
-    /// How often it was started.
-    pub runs: u32,
-    /// What it waits for: the path of the first part that is not as far as it has to be.
-    pub waits_for: Option<Arc<str>>,
-    /// Whether its failure is no failure of the whole; then it does not count for readiness either.
-    pub optional: bool,
-    /// Whether it is as far as it has to be for the whole to be ready.
-    pub ready: bool,
-    /// Whether it has been ready at some time.
-    pub started: bool,
-    /// What its current run says of itself: [`Context::detail`](crate::Context::detail).
-    #[cfg_attr(feature = "serde", serde(serialize_with = "as_map"))]
-    pub details: Vec<(&'static str, String)>,
-}
-
-#[cfg(feature = "serde")]
-fn as_text<S: serde::Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(state)
-}
-
-#[cfg(feature = "serde")]
-fn as_secs<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(time.as_secs_f64())
-}
-
-#[cfg(feature = "serde")]
-fn as_map<S: serde::Serializer>(details: &[(&'static str, String)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(details.iter().map(|(key, value)| (key, value)))
-}
-
-/// What everybody was doing at one moment.
-///
-/// Each conductor is seen at one moment; those nested in each other one after the other.
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct Snapshot {
-    /// The name of the outermost conductor.
-    pub name: Arc<str>,
-    /// Why everything stops, from the instant that this is decided.
-    pub stopping: Option<StopCause>,
-    /// Whether everything is ready, and nothing stops.
-    pub ready: bool,
-    /// Whether everything has been ready at some time.
-    pub started: bool,
-    /// The players, nested ones behind their conductor.
-    pub players: Vec<PlayerSnapshot>,
-}
-
-impl Snapshot {
-    /// Why it is not ready, in words; `None` when it is.
-    pub fn not_ready(&self) -> Option<String> {
-        if let Some(cause) = &self.stopping {
-            return Some(format!("stopping: {cause}"));
-        }
-        let missing = self.players.iter().find(|player| !player.ready && !player.optional)?;
-        Some(format!("not ready: {} is {}", missing.path, missing.state))
-    }
-
-    /// The player of this full path.
-    pub fn player(&self, path: &str) -> Option<&PlayerSnapshot> {
-        self.players.iter().find(|player| &*player.path == path)
-    }
-}
-
-impl fmt::Display for Snapshot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.not_ready().unwrap_or_else(|| "ready".into()))?;
-        let width = self.players.iter().map(|player| player.path.chars().count()).max().unwrap_or(0).min(40);
-        for player in &self.players {
-            write!(f, "\n  {:width$}  {} for {}", player.path, player.state, human(player.since))?;
-            if let Some(path) = &player.waits_for {
-                write!(f, ", waits for {path}")?;
-            }
-            if player.runs > 1 {
-                write!(f, ", run {}", player.runs)?;
-            }
-            for (key, value) in &player.details {
-                write!(f, ", {key} {value}")?;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Overview {
@@ -173,6 +49,70 @@ impl Overview {
             stopping,
             players,
         }
+    }
+
+    /// A [snapshot](Overview::snapshot) in which every live task, and the open work that can be asked, says where it waits: with file
+    /// and line; or that it is inside one poll and blocks its thread; or that nothing will wake it.
+    ///
+    /// The first thousand tasks are asked, all at once, and have `timeout` together to answer; those whose executor is too busy to
+    /// poll them cost all of it. Each is polled once more than it would have been. Then the names are looked up on a thread for blocking
+    /// work, for five seconds at most.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use upbeat::{Conductor, Context};
+    /// # async fn worker(cx: Context) -> Result<(), std::io::Error> { cx.stopping().await; Ok(()) }
+    /// # #[tokio::main]
+    /// # async fn main() {
+    /// let shop = Conductor::new("shop").player("orders", worker);
+    /// let overview = shop.handle().overview();
+    /// let report = shop
+    ///     .play_until(async {
+    ///         overview.ready().await;
+    ///         let dump = overview.dump(Duration::from_millis(100)).await;
+    ///         println!("{dump}");
+    ///         // shop: ready
+    ///         //   shop/orders  ready for 0 ms
+    ///         //       waiting in
+    ///         //       └─ main::worker at main.rs:4
+    ///         assert!(dump.player("shop/orders").is_some_and(|orders| orders.whereabouts.is_some()));
+    ///     })
+    ///     .await;
+    /// # assert!(report.is_clean());
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn dump(&self, timeout: Duration) -> Snapshot {
+        let mut snapshot = self.snapshot();
+        look_up(ask(&mut snapshot.players, timeout).await).await;
+        snapshot
+    }
+
+    /// The same for one player. `None` if nothing is played as `path`.
+    pub(crate) async fn dump_of(&self, path: &str, timeout: Duration) -> Option<PlayerSnapshot> {
+        let (conductor, name) = path.rsplit_once('/')?;
+        let shared = self.tree.find(conductor)?;
+        let (mut player, run) = {
+            let stage = shared.stage.lock();
+            let part = stage.machine.find(name)?;
+            (stage.snapshot(part, shared.now()), stage.run(part))
+        };
+        player.open = run.map(|run| run.open_work()).unwrap_or_default();
+        look_up(ask(std::slice::from_mut(&mut player), timeout).await).await;
+        Some(player)
+    }
+
+    /// [`dump`](Overview::dump) for a plain thread, such as one that looks after a runtime whose workers are all blocked. Needs no
+    /// runtime, and takes as long as the names take.
+    pub fn dump_blocking(&self, timeout: Duration) -> Snapshot {
+        let mut snapshot = self.snapshot();
+        let probes = probes(&mut snapshot.players);
+        let places = answered(&mut snapshot.players, Probe::ask_all_blocking(&probes, timeout));
+        places.iter().for_each(Whereabouts::look_up);
+        snapshot
     }
 
     /// Whether everything is ready, and nothing stops: [`Snapshot::ready`] at a fraction of its cost.
@@ -217,51 +157,91 @@ impl Overview {
         let own = {
             let stage = shared.stage.lock();
             let now = shared.now();
-            stage.snapshots(now)
+            stage.machine.parts().map(|part| (stage.snapshot(part, now), stage.run(part))).collect::<Vec<_>>()
         };
-        for player in own {
-            let path = player.path.clone();
-            players.push(player);
+        for (mut player, run) in own {
+            if let Some(run) = run {
+                player.open = run.open_work();
+            }
             // A conductor is found under the path that it plays as, so a player that is none is not found.
-            if let Some(nested) = self.tree.find(&path)
-                && !Arc::ptr_eq(&nested, shared)
-            {
+            let nested = self.tree.find(&player.path).filter(|nested| !Arc::ptr_eq(nested, shared));
+            if nested.is_some() {
+                // It waits for its players, and they are asked.
+                player.probe = None;
+            }
+            players.push(player);
+            if let Some(nested) = nested {
                 self.collect(&nested, players);
             }
         }
     }
 }
 
+/// Asks players where they and their work wait. Returns the answers, of which the names are to be looked up.
+pub(crate) async fn ask(players: &mut [PlayerSnapshot], timeout: Duration) -> Vec<Whereabouts> {
+    let probes = probes(players);
+    let answers = Probe::ask_all(&probes, timeout).await;
+    answered(players, answers)
+}
+
+/// Looks names up off the runtime's workers. If it takes too long, the places say that their names are missing.
+async fn look_up(places: Vec<Whereabouts>) {
+    let looking = tokio::task::spawn_blocking(move || places.iter().for_each(Whereabouts::look_up));
+    let _ = tokio::time::timeout(LOOK_UP, looking).await;
+}
+
+fn probes(players: &mut [PlayerSnapshot]) -> Vec<Probe> {
+    players.iter_mut().flat_map(PlayerSnapshot::probes).take(MOST_ASKED).collect()
+}
+
+fn answered(players: &mut [PlayerSnapshot], answers: Vec<Answer>) -> Vec<Whereabouts> {
+    let mut answers = answers.into_iter();
+    players.iter_mut().flat_map(|player| player.answered(&mut answers)).collect()
+}
+
 impl Stage {
-    fn snapshots(&self, now: Duration) -> Vec<PlayerSnapshot> {
+    fn run(&self, part: PartId) -> Option<Arc<Run>> {
+        Some(self.records[part.index()].playing.as_ref()?.run.clone())
+    }
+
+    /// What one part is doing, without its open work: that is listed by foreign code, which must not run under this lock.
+    pub(crate) fn snapshot(&self, part: PartId, now: Duration) -> PlayerSnapshot {
         let machine = &self.machine;
-        let path = |part: upbeat_score::PartId| self.records[part.index()].path.clone();
-        let one = |part: upbeat_score::PartId| {
-            let record = &self.records[part.index()];
-            let score = machine.state(part);
-            let (state, ready) = match score {
-                Score::Waiting => (State::Waiting, false),
-                Score::Starting => (State::Starting, false),
-                Score::Ready => (State::Ready, true),
-                Score::Stopping => (State::Stopping, false),
-                Score::Aborting => (State::Aborting, false),
-                Score::Backoff => (State::Restarting, false),
-                Score::Over(end) => {
-                    (State::Ended(crate::ledger::outcome(end, |_| None).as_str()), end == End::Completed)
-                }
-            };
-            PlayerSnapshot {
-                path: record.path.clone(),
-                state,
-                since: now.saturating_sub(machine.since(part)),
-                runs: machine.runs(part),
-                waits_for: machine.waits_for(part).map(path),
-                optional: record.optional,
-                ready,
-                started: ready || machine.was_ready(part),
-                details: record.run.as_ref().map_or_else(Vec::new, |(run, _)| run.details()),
-            }
+        let record = &self.records[part.index()];
+        let (state, ready) = match machine.state(part) {
+            Score::Waiting => (State::Waiting, false),
+            Score::Starting => (State::Starting, false),
+            Score::Ready if machine.doubted(part) => (State::Silent, false),
+            Score::Ready => (State::Ready, true),
+            Score::Stopping => (State::Stopping, false),
+            Score::Aborting => (State::Aborting, false),
+            Score::Backoff => (State::Restarting, false),
+            Score::Over(end) => (State::Ended(crate::ledger::outcome(end, |_| None).as_str()), end == End::Completed),
         };
-        machine.parts().map(one).collect()
+        let mut snapshot = PlayerSnapshot {
+            path: record.path.clone(),
+            state,
+            since: now.saturating_sub(machine.since(part)),
+            remaining: None,
+            runs: machine.runs(part),
+            waits_for: machine.waits_for(part).map(|other| self.records[other.index()].path.clone()),
+            optional: record.optional,
+            ready,
+            started: ready || machine.was_ready(part),
+            details: Vec::new(),
+            at: None,
+            blocked_on: Vec::new(),
+            last_beat: None,
+            progress: 0,
+            whereabouts: None,
+            tasks: WorkList::default(),
+            open: WorkList::default(),
+            probe: None,
+        };
+        if let Some(playing) = &record.playing {
+            snapshot.probe = Some(playing.probe.clone());
+            playing.run.look(&mut snapshot);
+        }
+        snapshot
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use upbeat_score::{Condition, Kind, OnFailure, PartSpec, Readiness, Restart};
+use upbeat_score::{Condition, Kind, OnFailure, OnSilence, PartSpec, Readiness, Restart, Watchdog};
 
 use crate::player::{DynPlayer, Player};
 
@@ -99,6 +99,33 @@ impl Part {
     /// Sets what its final failure means for the others. Default: everything stops.
     pub fn on_failure(mut self, what: OnFailure) -> Self {
         self.spec.on_failure = what;
+        self
+    }
+
+    /// Watches for signs of life: [`Context::beat`](crate::Context::beat), [`Context::progress`](crate::Context::progress). If there is none for
+    /// `timeout` after the run is ready, the log says so, with where the player waits, and `action` follows. Default: none are expected.
+    ///
+    /// While the player is [blocked on](crate::Context::blocked_on) somebody else, and once it was asked to stop, nothing is expected of it.
+    /// A run that is stopped for its silence has the stop budget of the part, and is aborted after it; the next begins when it is gone.
+    /// If it does not go at all, because it never yields, it is a leak and the part has failed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use upbeat::{Context, OnSilence, Part};
+    ///
+    /// async fn consume(cx: Context) -> Result<(), std::io::Error> {
+    ///     while let Some(_event) = cx.unless_stopping(next_event()).await {
+    ///         cx.beat();
+    /// #       break;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # async fn next_event() {}
+    /// let part = Part::new("consumer", consume).watchdog(Duration::from_secs(30), OnSilence::Restart);
+    /// # drop(part);
+    /// ```
+    pub fn watchdog(mut self, timeout: Duration, action: OnSilence) -> Self {
+        self.spec.watchdog = Some(Watchdog { timeout, action });
         self
     }
 

@@ -3,9 +3,11 @@
 use std::{error::Error as StdError, future::Future, sync::Arc};
 
 use parking_lot::Mutex;
-use tokio::task::AbortHandle;
 
-use crate::{Context, run::Run};
+use crate::{
+    Context,
+    run::{Playing, Run},
+};
 
 /// Any error a player may fail with.
 pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
@@ -248,13 +250,13 @@ pub struct RestartMe;
 /// The object-safe twin of [`Player`], which is not (its `play` returns `impl Future`).
 pub(crate) trait DynPlayer: Send + Sync {
     /// Starts it on a task of its own. Here, where the future's type is known, so that it needs no box.
-    fn start(self: Arc<Self>, run: &Arc<Run>) -> AbortHandle;
+    fn start(self: Arc<Self>, run: &Arc<Run>) -> Playing;
     fn instance(&self) -> Option<usize>;
     fn replayable(&self) -> bool;
 }
 
 impl<P: Player> DynPlayer for P {
-    fn start(self: Arc<Self>, run: &Arc<Run>) -> AbortHandle {
+    fn start(self: Arc<Self>, run: &Arc<Run>) -> Playing {
         run.start(self)
     }
 

@@ -11,7 +11,7 @@ use std::{
 
 use upbeat_score::ScoreError;
 
-use crate::{Signal, exit_code, panic::Panic};
+use crate::{PlayerSnapshot, Signal, exit_code, panic::Panic};
 
 /// Why a player was asked to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub enum StopCause {
     Restart,
     /// It was not ready in time.
     NotReady,
+    /// It gave no sign of life for too long.
+    Unresponsive,
     /// The player of this path failed, and the strategy restarts this one with it.
     RestartWith(Arc<str>),
 }
@@ -48,6 +50,7 @@ impl fmt::Display for StopCause {
             Self::ByHand => f.write_str("stopped by hand"),
             Self::Restart => f.write_str("restarted by hand"),
             Self::NotReady => f.write_str("not ready in time"),
+            Self::Unresponsive => f.write_str("no sign of life"),
             Self::RestartWith(path) => write!(f, "restarted with {path}"),
         }
     }
@@ -86,6 +89,8 @@ pub enum Outcome {
     Failed,
     /// It was not ready in time.
     NotReady,
+    /// It gave no sign of life for too long: [`Part::watchdog`](crate::Part::watchdog).
+    Unresponsive,
     /// It did not stop in time, and was aborted.
     Overran,
     /// It was aborted because everything was.
@@ -113,6 +118,7 @@ impl Outcome {
             Self::FinishedEarly => "finished early",
             Self::Failed => "failed",
             Self::NotReady => "not ready in time",
+            Self::Unresponsive => "unresponsive",
             Self::Overran => "overran",
             Self::Aborted => "aborted",
             Self::Leaked => "leaked",
@@ -188,6 +194,8 @@ pub struct PlayerReport {
     pub cuts: Vec<String>,
     /// How many lines of `cuts` are left out.
     pub more_cuts: u64,
+    /// What it was doing, and where it was waiting, when it was aborted because it had not stopped in time.
+    pub stuck: Option<Box<PlayerSnapshot>>,
 }
 
 impl PlayerReport {
@@ -203,6 +211,7 @@ impl PlayerReport {
             remarks: Vec::new(),
             cuts: Vec::new(),
             more_cuts: 0,
+            stuck: None,
         }
     }
 
@@ -337,7 +346,7 @@ impl PlayerReport {
         if self.more_cuts > 0 {
             write!(f, "\n      cut off: {} more", self.more_cuts)?;
         }
-        Ok(())
+        self.stuck.as_ref().map_or(Ok(()), |stuck| stuck.write_end(f, "      "))
     }
 }
 
@@ -376,7 +385,7 @@ mod serialize {
 
     impl Serialize for PlayerReport {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            let mut out = serializer.serialize_struct("PlayerReport", 9)?;
+            let mut out = serializer.serialize_struct("PlayerReport", 10)?;
             out.serialize_field("path", &*self.path)?;
             out.serialize_field("outcome", self.outcome.as_str())?;
             let because = match &self.outcome {
@@ -390,6 +399,7 @@ mod serialize {
             out.serialize_field("failures", &self.failures)?;
             out.serialize_field("remarks", &self.remarks)?;
             out.serialize_field("cuts", &self.cuts)?;
+            out.serialize_field("stuck", &self.stuck)?;
             out.end()
         }
     }

@@ -1,10 +1,11 @@
 //! One run of a player: its task, the tasks it spawned, and what it has to say.
 
 use std::{
+    fmt,
     future::Future,
     pin::{Pin, pin},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context as TaskContext, Poll},
@@ -12,18 +13,24 @@ use std::{
 
 use parking_lot::Mutex;
 use pin_project_lite::pin_project;
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::{
+    task::{AbortHandle, JoinHandle},
+    time::Instant,
+};
 use tracing::Instrument as _;
+use upbeat_probe::Probe;
 use upbeat_score::{PartId, Readiness};
 
 use crate::{
-    Context,
+    Context, PlayerSnapshot, WorkList,
     panic::{Panic, catch},
     player::{BoxError, Player},
+    pulse::Pulse,
     report::PlayerReport,
     shared::{Link, Notice},
     stop::StopSignal,
     tree::Tree,
+    watchdog::Silence,
 };
 
 /// How many lines of [`Context::remark`] are kept.
@@ -51,7 +58,30 @@ pub(crate) struct Account {
     pub(crate) more_cuts: u64,
     /// What the parts of a nested conductor have to say.
     pub(crate) players: Vec<PlayerReport>,
-    spawned: Vec<(Arc<str>, AbortHandle)>,
+    /// What it was doing when it was aborted because it had not stopped in time.
+    pub(crate) stuck: Option<Box<PlayerSnapshot>>,
+    /// It has failed before its end, because it gave no sign of life.
+    pub(crate) silence: Option<Silence>,
+    spawned: Vec<Spawned>,
+    sources: Vec<Source>,
+}
+
+/// A task that the player has spawned.
+#[derive(Debug)]
+struct Spawned {
+    name: Arc<str>,
+    since: Instant,
+    task: AbortHandle,
+    probe: Probe,
+}
+
+/// Lists what a run has under way.
+struct Source(Arc<dyn Fn(&mut WorkList) + Send + Sync>);
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source")
+    }
 }
 
 /// One run of a player.
@@ -72,6 +102,24 @@ pub(crate) struct Run {
     pub(crate) stop: StopSignal,
     /// Empty for most players most of the time, so it takes only a pointer until it is needed.
     account: Mutex<Option<Box<Account>>>,
+    /// The same holds here.
+    pulse: OnceLock<Box<Pulse>>,
+}
+
+/// A run that was started, and what the conductor reaches it by. A cheap clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Playing {
+    pub(crate) run: Arc<Run>,
+    pub(crate) task: AbortHandle,
+    pub(crate) probe: Probe,
+}
+
+impl Playing {
+    /// Aborts the player and the tasks that it has spawned.
+    pub(crate) fn abort(&self) {
+        self.task.abort();
+        self.run.abort_spawned();
+    }
 }
 
 impl Run {
@@ -96,6 +144,7 @@ impl Run {
             aborted: AtomicBool::new(false),
             stop: StopSignal::default(),
             account: Mutex::new(None),
+            pulse: OnceLock::new(),
         })
     }
 
@@ -116,12 +165,12 @@ impl Run {
     }
 
     /// Starts the player on a task of its own.
-    pub(crate) fn start<P: Player>(self: &Arc<Self>, player: Arc<P>) -> AbortHandle {
+    pub(crate) fn start<P: Player>(self: &Arc<Self>, player: Arc<P>) -> Playing {
         let span = tracing::info_span!(parent: None, "player", player = %self.path);
-        let task = perform(player, Lease::new(self, None));
+        let (task, probe) = upbeat_probe::watch(perform(player, Lease::new(self, None)));
         // A span that nobody listens to would only cost memory.
         let task = if span.is_disabled() { tokio::spawn(task) } else { tokio::spawn(task.instrument(span)) };
-        task.abort_handle()
+        Playing { run: self.clone(), task: task.abort_handle(), probe }
     }
 
     pub(crate) fn spawn<T: Send + 'static>(
@@ -129,14 +178,15 @@ impl Run {
         name: Arc<str>,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        let task = tokio::spawn(assist(work, Lease::new(this, Some(name.clone()))).in_current_span());
+        let (work, probe) = upbeat_probe::watch(assist(work, Lease::new(this, Some(name.clone()))));
+        let task = tokio::spawn(work.in_current_span());
         let aborted = this.with_account(|account| {
             // Only when it is full, and then with as much room again: so a spawn does not look at all the others each time.
             if account.spawned.len() == account.spawned.capacity() {
-                account.spawned.retain(|(_, task)| !task.is_finished());
+                account.spawned.retain(|spawned| !spawned.task.is_finished());
                 account.spawned.reserve(account.spawned.len() + 4);
             }
-            account.spawned.push((name, task.abort_handle()));
+            account.spawned.push(Spawned { name, since: Instant::now(), task: task.abort_handle(), probe });
             // Relaxed, because it is set before the others are taken under this lock.
             this.aborted.load(Ordering::Relaxed)
         });
@@ -151,9 +201,63 @@ impl Run {
     pub(crate) fn abort_spawned(&self) {
         self.aborted.store(true, Ordering::Relaxed);
         let tasks: Vec<_> = self.account.lock().as_mut().map_or_else(Vec::new, |account| account.spawned.split_off(0));
-        for (_, task) in tasks {
-            task.abort();
+        for spawned in tasks {
+            spawned.task.abort();
         }
+    }
+
+    pub(crate) fn pulse(&self) -> &Pulse {
+        self.pulse.get_or_init(Box::default)
+    }
+
+    pub(crate) fn add_source(&self, list: Arc<dyn Fn(&mut WorkList) + Send + Sync>) {
+        self.with_account(|account| account.sources.push(Source(list)));
+    }
+
+    /// Keeps what the run was doing when it was given up.
+    pub(crate) fn was_stuck(&self, doing: PlayerSnapshot) {
+        self.with_account(|account| account.stuck = Some(Box::new(doing)));
+    }
+
+    /// The run has given no sign of life for too long, and is to be stopped for that.
+    pub(crate) fn fell_silent(&self, silence: Silence, restart: bool) {
+        self.with_account(|account| account.silence = Some(silence));
+        self.link.notify(Notice::Unresponsive { part: self.part, run: self.id, restart });
+    }
+
+    pub(crate) fn doubt(&self, doubted: bool) {
+        self.link.notify(Notice::Doubt { part: self.part, run: self.id, doubted });
+    }
+
+    /// Enters what the run is doing, without its open work.
+    pub(crate) fn look(&self, snapshot: &mut PlayerSnapshot) {
+        snapshot.remaining = self.stop.stopping().map(|stop| stop.deadline.saturating_duration_since(Instant::now()));
+        if let Some(pulse) = self.pulse.get() {
+            (snapshot.at, snapshot.blocked_on) = pulse.breadcrumbs();
+            let reading = pulse.read();
+            snapshot.last_beat = reading.last.map(|_| reading.since_last);
+            snapshot.progress = reading.count;
+        }
+        if let Some(account) = &*self.account.lock() {
+            snapshot.details.clone_from(&account.details);
+            for spawned in account.spawned.iter().filter(|spawned| !spawned.task.is_finished()) {
+                snapshot.tasks.add(spawned.since, || spawned.name.to_string(), Some(spawned.probe.clone()));
+            }
+        }
+    }
+
+    /// What the run has under way, as those say who know.
+    pub(crate) fn open_work(&self) -> WorkList {
+        let sources: Vec<_> = match &*self.account.lock() {
+            Some(account) => account.sources.iter().map(|source| source.0.clone()).collect(),
+            None => Vec::new(),
+        };
+        // Without the lock: this is foreign code.
+        let mut list = WorkList::default();
+        for source in sources {
+            source(&mut list);
+        }
+        list
     }
 
     pub(crate) fn say_ready(&self) {
@@ -219,10 +323,6 @@ impl Run {
     /// Says what became of the parts of a nested conductor.
     pub(crate) fn attach(&self, players: Vec<PlayerReport>) {
         self.with_account(|account| account.players = players);
-    }
-
-    pub(crate) fn details(&self) -> Vec<(&'static str, String)> {
-        self.account.lock().as_ref().map_or_else(Vec::new, |account| account.details.clone())
     }
 
     /// Whether `play` returned `Ok`. For when the run is gone.

@@ -8,17 +8,16 @@ use std::{
 use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, oneshot},
-    task::AbortHandle,
     time::Instant,
 };
-use upbeat_score::{Machine, PartId, Readiness};
+use upbeat_score::{Machine, PartId, Readiness, Watchdog};
 
 use crate::{
-    Part,
+    Part, PlayerSnapshot,
     error::HandleError,
     player::DynPlayer,
     report::{Failure, PlayerReport, StopCause},
-    run::Run,
+    run::Playing,
     tree::Tree,
 };
 
@@ -29,6 +28,10 @@ pub(crate) enum Notice {
     Ready { part: PartId, run: u64 },
     /// A player has returned, but what it spawned is not gone.
     Leaving { part: PartId, run: u64 },
+    /// A run has given no sign of life for too long.
+    Unresponsive { part: PartId, run: u64, restart: bool },
+    /// A run does not count as ready, or counts again.
+    Doubt { part: PartId, run: u64, doubted: bool },
     /// Nothing is left of a run.
     Ended { part: PartId, run: u64 },
     /// Somebody wants something.
@@ -109,14 +112,15 @@ pub(crate) struct Record {
     pub(crate) player: Arc<dyn DynPlayer>,
     pub(crate) readiness: Readiness,
     pub(crate) optional: bool,
-    pub(crate) run: Option<(Arc<Run>, AbortHandle)>,
+    pub(crate) playing: Option<Playing>,
+    pub(crate) watchdog: Option<Box<Watchdog>>,
     /// Empty for most, so it takes only a pointer until it is needed.
     pub(crate) history: Option<Box<History>>,
 }
 
 impl std::fmt::Debug for Record {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Record").field("path", &self.path).field("run", &self.run).finish_non_exhaustive()
+        f.debug_struct("Record").field("path", &self.path).field("playing", &self.playing).finish_non_exhaustive()
     }
 }
 
@@ -129,6 +133,7 @@ pub(crate) struct History {
     pub(crate) cuts: Vec<String>,
     pub(crate) more_cuts: u64,
     pub(crate) players: Vec<PlayerReport>,
+    pub(crate) stuck: Option<Box<PlayerSnapshot>>,
     pub(crate) waiting: Vec<oneshot::Sender<Result<PlayerReport, HandleError>>>,
 }
 

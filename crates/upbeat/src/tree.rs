@@ -3,10 +3,11 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Weak},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use crate::{guard::Guard, shared::Shared};
 
@@ -21,7 +22,12 @@ pub(crate) struct Tree {
     /// The path of the outermost conductor.
     root: Arc<str>,
     guard: Mutex<Option<Guard>>,
+    /// The looking up of names that goes on, for the report.
+    looking_up: Mutex<Vec<JoinHandle<()>>>,
 }
+
+/// How long the report waits for names. Those that take longer are missing in it.
+const LOOK_UP: Duration = Duration::from_millis(400);
 
 impl Tree {
     pub(crate) fn new(root: Arc<str>) -> Arc<Self> {
@@ -31,7 +37,25 @@ impl Tree {
             changes: watch::Sender::new(0),
             root,
             guard: Mutex::new(None),
+            looking_up: Mutex::default(),
         })
+    }
+
+    /// Names of what was stuck are being looked up.
+    pub(crate) fn looking_up(&self, task: JoinHandle<()>) {
+        self.looking_up.lock().push(task);
+    }
+
+    /// Waits a little for all names that are being looked up.
+    pub(crate) async fn looked_up(&self) {
+        let tasks = std::mem::take(&mut *self.looking_up.lock());
+        let all = async {
+            for task in tasks {
+                // It is not a player's code, and nobody aborts it.
+                let _ = task.await;
+            }
+        };
+        let _ = timeout(LOOK_UP, all).await;
     }
 
     pub(crate) fn enter(&self, shared: &Arc<Shared>) {

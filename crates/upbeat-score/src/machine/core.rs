@@ -163,6 +163,16 @@ impl Machine {
                     self.gone(i, how, now);
                 }
             }
+            Event::Unresponsive { part, run, restart } => {
+                if let Some(i) = self.current(part, run) {
+                    self.unresponsive(i, restart, now);
+                }
+            }
+            Event::Doubt { part, run, doubted } => {
+                if let Some(i) = self.current(part, run) {
+                    self.change(i, |slot| slot.doubted = doubted);
+                }
+            }
             Event::StopAll { budget } => self.request_stop(Why::Asked, budget),
             Event::AbortAll => self.abort_all(now),
             Event::Stop { part } => {
@@ -316,6 +326,12 @@ impl Machine {
     /// Whether the part's last run did not stop in time and was aborted, whatever else is said of its end.
     pub fn overran(&self, part: PartId) -> bool {
         self.slots[part.index()].aborted == Some(End::Overran)
+    }
+
+    /// Whether the part's current run is ready but [doubted](Event::Doubt).
+    pub fn doubted(&self, part: PartId) -> bool {
+        let slot = &self.slots[part.index()];
+        slot.doubted && slot.state == State::Ready
     }
 
     /// What a part that is not ready waits for: the first of its conditions that does not hold.
@@ -517,7 +533,8 @@ impl Machine {
             if let Some(restarter) = &mut slot.restarter {
                 restarter.ready_at = None;
             }
-            slot.too_late = false;
+            slot.judged = None;
+            slot.doubted = false;
             slot.aborted = None;
         });
         self.actions.push(Action::Start { part: id(i), run, attempt });

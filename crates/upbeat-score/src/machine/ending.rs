@@ -6,10 +6,7 @@ use super::{
     stopping::Phase,
     types::{Action, End, Ended, Moment, State, StopWhy, Why},
 };
-use crate::{
-    Kind, Strategy,
-    restart::{Policy, Restarter},
-};
+use crate::{Kind, Strategy};
 
 impl Machine {
     /// The current run of part `i` is gone.
@@ -30,8 +27,8 @@ impl Machine {
                 self.again(i, not_before.unwrap_or(now), now);
             }
             Goal::Play => {
-                if how == Ended::RestartMe && self.slots[i].restarter.is_none() {
-                    self.slots[i].restarter = Some(Box::new(Restarter::new(Policy::when_it_asks())));
+                if how == Ended::RestartMe {
+                    self.slots[i].may_restart();
                 }
                 let wanted = how == Ended::RestartMe || self.slots[i].wants_restart(end);
                 if let Some(at) = self.decide_restart(i, wanted, now) {
@@ -51,9 +48,11 @@ impl Machine {
     /// How the run of part `i` is to be called, which ended as `how`.
     fn judge(&self, i: usize, how: Ended) -> End {
         let slot = &self.slots[i];
+        if let Some(end) = slot.judged {
+            return end;
+        }
         let asked = slot.goal != Goal::Play;
         match how {
-            _ if slot.too_late => End::NotReady,
             Ended::Aborted => slot.aborted.unwrap_or(End::Failed),
             Ended::Ok | Ended::RestartMe if asked => End::Stopped,
             Ended::Failed | Ended::RestartMe => End::Failed,
@@ -142,16 +141,32 @@ impl Machine {
             self.slots[i].timer = None;
             return;
         }
-        self.slots[i].too_late = true;
-        let wanted = self.slots[i].wants_restart(End::NotReady);
+        self.condemn(i, End::NotReady, StopWhy::NotReady, false, now);
+    }
+
+    /// The run of part `i` has given no sign of life for too long.
+    pub(super) fn unresponsive(&mut self, i: usize, restart: bool, now: Moment) {
+        let slot = &mut self.slots[i];
+        if matches!(slot.state, State::Starting | State::Ready) && slot.goal == Goal::Play {
+            if restart {
+                slot.may_restart();
+            }
+            self.condemn(i, End::Unresponsive, StopWhy::Unresponsive, restart, now);
+        }
+    }
+
+    /// The run of part `i` has failed before its end: it is stopped, and what follows is decided now.
+    fn condemn(&mut self, i: usize, end: End, why: StopWhy, restart: bool, now: Moment) {
+        self.slots[i].judged = Some(end);
+        let wanted = restart || self.slots[i].wants_restart(end);
         if let Some(at) = self.decide_restart(i, wanted, now) {
             if let Some(restarter) = &mut self.slots[i].restarter {
                 restarter.not_before = Some(at);
             }
-            self.aim(i, Goal::Again, StopWhy::NotReady);
+            self.aim(i, Goal::Again, why);
         } else {
             self.fail_for_good(i, now);
-            self.aim(i, Goal::End, StopWhy::NotReady);
+            self.aim(i, Goal::End, why);
         }
     }
 

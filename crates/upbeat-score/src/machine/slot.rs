@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use super::types::{End, Moment, PartId, State, StopWhy};
-use crate::{Condition, Kind, OnFailure, PartSpec, RestartWhen, check::Edge, restart::Restarter};
+use crate::{
+    Condition, Kind, OnFailure, PartSpec, RestartWhen,
+    check::Edge,
+    restart::{Policy, Restarter},
+};
 
 /// What a part is to come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +55,10 @@ pub(super) struct Slot {
     pub(super) runs: u32,
     /// Whether any run was ever ready.
     pub(super) was_ready: bool,
-    /// How the current run will be judged, whatever it returns: it was not ready in time.
-    pub(super) too_late: bool,
+    /// How the current run will be judged, whatever it returns.
+    pub(super) judged: Option<End>,
+    /// Whether the current run does not count as ready for the whole, though it is.
+    pub(super) doubted: bool,
     /// Whether the current run was aborted, and whether because everything was.
     pub(super) aborted: Option<End>,
 }
@@ -82,7 +88,8 @@ impl Slot {
             run: 0,
             runs: 0,
             was_ready: false,
-            too_late: false,
+            judged: None,
+            doubted: false,
             aborted: None,
         }
     }
@@ -105,7 +112,8 @@ impl Slot {
 
     pub(super) fn is_as_ready_as_it_gets(&self) -> bool {
         match self.state {
-            State::Ready | State::Over(End::Completed) => true,
+            State::Ready => !self.doubted,
+            State::Over(End::Completed) => true,
             State::Over(_) => self.on_failure == OnFailure::Ignore,
             _ => false,
         }
@@ -135,6 +143,11 @@ impl Slot {
     /// Whether `condition` does not hold and, left alone, never will. A part that was stopped by hand can be started again by hand.
     pub(super) fn never_holds(&self, condition: Condition) -> bool {
         matches!(self.state, State::Over(end) if end != End::Stopped) && !self.holds(condition)
+    }
+
+    /// Gives a part that is never restarted by policy what it takes to be restarted all the same.
+    pub(super) fn may_restart(&mut self) {
+        self.restarter.get_or_insert_with(|| Box::new(Restarter::new(Policy::when_it_asks())));
     }
 
     /// Whether a run of this part is over in such a way that its policy answers with another.

@@ -48,6 +48,24 @@ pub enum Event {
         /// How it ended.
         how: Ended,
     },
+    /// The run has given no sign of life for too long: it is to be stopped, and has failed whatever it returns.
+    Unresponsive {
+        /// Whose run.
+        part: PartId,
+        /// Which run.
+        run: u64,
+        /// Whether another run is to follow even where the policy does not say so.
+        restart: bool,
+    },
+    /// A ready run is not to count as ready for the whole, or is to count again. Starts and stops nothing.
+    Doubt {
+        /// Whose run.
+        part: PartId,
+        /// Which run.
+        run: u64,
+        /// Whether it is doubted from now on.
+        doubted: bool,
+    },
     /// Stop everything, politely. Later requests change nothing.
     StopAll {
         /// How long it may take and how long settling may; what the score says where `None`.
@@ -141,6 +159,8 @@ pub enum StopWhy {
     Restart,
     /// It was not ready in time.
     NotReady,
+    /// It has given no sign of life for too long.
+    Unresponsive,
     /// Another part failed, and the strategy restarts this one with it.
     With(PartId),
 }
@@ -197,6 +217,8 @@ pub enum End {
     Failed,
     /// It was not ready in time.
     NotReady,
+    /// It gave no sign of life for too long.
+    Unresponsive,
     /// It did not stop in time and was aborted.
     Overran,
     /// It was aborted because everything was.

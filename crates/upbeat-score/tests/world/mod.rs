@@ -25,6 +25,10 @@ pub(crate) struct Behaviour {
     pub dies: Option<Duration>,
     /// Whether it announces its own end, and then needs half a second more.
     pub leaves: bool,
+    /// Gives no sign of life from so long after the start; whether it is to be restarted for that.
+    pub misses: Option<(Duration, bool)>,
+    /// Is doubted so long after the start, and for so long.
+    pub doubted: Option<(Duration, Duration)>,
 }
 
 /// What somebody asks for from outside.
@@ -42,6 +46,8 @@ pub(crate) enum Command {
 enum Due {
     Ready(u64),
     Leaves(u64),
+    Misses(u64, bool),
+    Doubted(u64, bool),
     Ends(u64, u8),
     Command(usize),
 }
@@ -54,6 +60,10 @@ struct Part {
     after: Vec<(String, Condition)>,
     live: Option<u64>,
     told: bool,
+    /// Its current run has announced its own end.
+    leaving: bool,
+    /// Its current or last run has been reported as unresponsive.
+    condemned: bool,
     ready: bool,
     completed: bool,
     was_ready: bool,
@@ -174,8 +184,37 @@ impl World {
             }
             Due::Leaves(run) => {
                 let Some(name) = self.live(run) else { return Ok(()) };
-                self.parts.get_mut(&name).unwrap().ready = false;
+                let part = self.parts.get_mut(&name).unwrap();
+                (part.ready, part.leaving) = (false, true);
                 self.tell(Event::Leaving { part: self.runs[&run].part, run })
+            }
+            Due::Misses(run, restart) => {
+                let Some(name) = self.live(run) else { return Ok(()) };
+                let part = &self.parts[&name];
+                if part.told || part.leaving || part.end.is_some() || self.no_more_starts {
+                    return self.tell(Event::Unresponsive { part: self.runs[&run].part, run, restart });
+                }
+                self.parts.get_mut(&name).unwrap().condemned = true;
+                self.tell(Event::Unresponsive { part: self.runs[&run].part, run, restart })?;
+                let told = self.parts.get(&name).is_none_or(|part| part.told);
+                // With a strategy those that depend on it are restarted too, and stop before it.
+                let mut others =
+                    self.parts.iter().filter(|(_, part)| part.live.is_some() && (part.told || part.leaving));
+                let waits = others.any(|(other, _)| self.depends(other, &name));
+                prop_assert!(told || waits || self.no_more_starts, "{name} gives no sign of life and is not stopped");
+                Ok(())
+            }
+            Due::Doubted(run, doubted) => {
+                let Some(name) = self.live(run) else { return Ok(()) };
+                let part = self.runs[&run].part;
+                self.tell(Event::Doubt { part, run, doubted })?;
+                let is_ready = self.machine.state(part) == State::Ready;
+                prop_assert_eq!(self.machine.doubted(part), doubted && is_ready, "{}", name);
+                prop_assert!(
+                    !(doubted && is_ready && self.machine.all_ready()),
+                    "all are ready, but {name} is doubted"
+                );
+                Ok(())
             }
             Due::Ends(run, how) => {
                 if std::mem::replace(&mut self.runs.get_mut(&run).unwrap().gone, true) {
@@ -308,8 +347,16 @@ impl World {
         let part = self.parts.get_mut(&name).unwrap();
         part.runs += 1;
         part.live = Some(run);
-        part.told = false;
+        (part.told, part.leaving) = (false, false);
+        part.condemned = false;
         part.completed = false;
+        if let Some((after, restart)) = manners.misses {
+            self.due.push(Reverse((self.now + after, Due::Misses(run, restart))));
+        }
+        if let Some((after, lasts)) = manners.doubted {
+            self.due.push(Reverse((self.now + after, Due::Doubted(run, true))));
+            self.due.push(Reverse((self.now + after + lasts, Due::Doubted(run, false))));
+        }
         if let Some(after) = manners.ready {
             self.due.push(Reverse((self.now + after, Due::Ready(run))));
         }
@@ -362,6 +409,8 @@ impl World {
         prop_assert!(part.end.is_none() || leaked, "{name} is over twice: {:?}, {end:?}", part.end);
         prop_assert!(part.live.is_none() || end == End::Leaked, "{name} is over but its run is there");
         let never_ran = part.runs == 0;
+        let condemned = part.condemned && end.is_clean() && end != End::Stopped;
+        prop_assert!(!condemned, "{name} gave no sign of life, but is {end:?}");
         prop_assert!(!never_ran || matches!(end, End::NeverStarted { .. }), "{name} never ran, but is {end:?}");
         part.end = Some(end);
         if let End::NeverStarted { because: Some(on) } = end {
@@ -405,6 +454,8 @@ impl Part {
             after,
             live: None,
             told: false,
+            leaving: false,
+            condemned: false,
             ready: false,
             completed: false,
             was_ready: false,

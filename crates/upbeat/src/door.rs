@@ -1,0 +1,31 @@
+//! Who holds the door: says, while everything stops, who is still there and what for.
+
+use std::time::Duration;
+
+use crate::{Overview, report::human};
+
+/// How often it is said. A stop that takes less says nothing.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// How long those who are still there have to answer where they wait.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How many are named each time.
+const MOST_NAMED: usize = 10;
+
+/// Says every now and then who is still there, for as long as it is polled.
+pub(crate) async fn watch(overview: Overview) {
+    let begun = tokio::time::Instant::now();
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let dump = overview.dump(PATIENCE).await;
+        let after = human(begun.elapsed());
+        let all = dump.holding_the_door().count();
+        for player in dump.holding_the_door().take(MOST_NAMED) {
+            tracing::info!(player = %player.path, "still there {after} after the stop began: {}", player.line());
+        }
+        if all > MOST_NAMED {
+            tracing::info!(player = %dump.name, "and {} more", all - MOST_NAMED);
+        }
+    }
+}

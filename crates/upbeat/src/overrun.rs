@@ -1,0 +1,40 @@
+//! The end of what did not stop in time: it is asked where it waits, and then aborted.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{PlayerSnapshot, Whereabouts, overview::ask, run::Playing, tree::Tree};
+
+/// How long those who are late have to answer: a part of the time to settle, which counts from their deadline.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How many are asked at once. The others are aborted without.
+pub(crate) const MOST_ASKED: usize = 64;
+
+/// A run that did not stop in time.
+#[derive(Debug)]
+pub(crate) struct Late {
+    pub(crate) playing: Playing,
+    pub(crate) doing: PlayerSnapshot,
+}
+
+/// Asks those who are late where they wait, keeps that for the report, and aborts them.
+///
+/// A task of its own, because the control loop waits for nobody.
+pub(crate) async fn abort_late(late: Vec<Late>, tree: Arc<Tree>) {
+    let (playing, mut doing): (Vec<_>, Vec<_>) = late.into_iter().map(|late| (late.playing, late.doing)).unzip();
+    for (playing, doing) in playing.iter().zip(&mut doing) {
+        doing.open = playing.run.open_work();
+    }
+    let places = ask(&mut doing, PATIENCE).await;
+    for (playing, doing) in playing.iter().zip(&doing) {
+        playing.run.was_stuck(doing.clone());
+        playing.abort();
+    }
+    // Looking names up takes longer than anybody should wait to be aborted. The report shares the places, and waits a little.
+    tree.looking_up(tokio::task::spawn_blocking(move || {
+        places.iter().for_each(Whereabouts::look_up);
+        for doing in doing {
+            tracing::warn!(player = %doing.path, "did not stop in time, and is aborted: {}", doing.line());
+        }
+    }));
+}
