@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask` alone says what there is.
 
+mod faults;
 mod step;
 mod suites;
 
@@ -14,10 +15,14 @@ Usage: cargo xtask <CHORE>
 
 Chores:
   test     Everything a change must pass: format, lints, tests, docs, lean builds
-  ladder   The slow checks: dependencies, long property tests, stop under load many times
+  ladder   The slow checks: dependencies, long property tests, thousands of schedules, seeded faults,
+           stop under load many times
+  faults   Puts each fault of ladder/faults into a copy of the tree, and checks that it is caught;
+           `faults NAME` only those whose name contains NAME
 
-`ladder` reads UPBEAT_LADDER_RUNS (how often each stop-under-load test repeats, 20 if not set)
-and PROPTEST_CASES (100000 if not set).
+`ladder` reads UPBEAT_LADDER_RUNS (how often each stop-under-load test repeats, 20 if not set),
+PROPTEST_CASES (100000 if not set) and UPBEAT_SHUTTLE_RUNS (how many schedules each scenario sees
+from each of two schedulers, 5000 if not set).
 ";
 
 fn main() -> io::Result<ExitCode> {
@@ -25,6 +30,7 @@ fn main() -> io::Result<ExitCode> {
     let steps = match chore.as_deref() {
         Some("test") => suites::test(),
         Some("ladder") => suites::ladder(),
+        Some("faults") => return faults::run(&env::args().nth(2).unwrap_or_default()),
         None | Some("help" | "-h" | "--help") => {
             step::say(HELP)?;
             return Ok(ExitCode::SUCCESS);

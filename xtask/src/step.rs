@@ -83,7 +83,7 @@ pub(crate) fn say(text: &str) -> io::Result<()> {
 }
 
 /// The cargo that runs this program, so that a `+toolchain` choice holds for every step.
-fn cargo() -> Command {
+pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     cargo

@@ -268,33 +268,6 @@ async fn panics_are_failures_with_message_and_place_wherever_they_happen() {
     assert!(report.player("shop/polite").unwrap().is_clean(), "{report}");
 }
 
-// 20: no task is left, over many runs.
-#[tokio::test]
-async fn no_task_is_left_after_a_thousand_runs() {
-    let metrics = tokio::runtime::Handle::current().metrics();
-    let before = metrics.num_alive_tasks();
-    for _ in 0..1000 {
-        let helper = async |cx: Context| {
-            let inner = cx.clone();
-            cx.spawn("helper", async move { inner.stopping().await });
-            cx.spawn("deaf", std::future::pending::<()>());
-            cx.stopping().await;
-            Ok::<_, BoxError>(())
-        };
-        let report = Conductor::new("shop")
-            .part(Part::new("helper", helper).stop_within(Duration::ZERO))
-            .player("idle", idle)
-            .part(Part::new("deaf", deaf).stop_within(Duration::ZERO))
-            .play_until(async { tokio::task::yield_now().await })
-            .await;
-        assert_eq!(report.exit_code(), exit_code::OVERRAN, "{report}");
-    }
-    // The last task says that it is gone a moment before the runtime has put it away.
-    while metrics.num_alive_tasks() > before {
-        tokio::task::yield_now().await;
-    }
-}
-
 #[tokio::test]
 async fn dropping_the_future_aborts_everything() {
     let held = Arc::new(());

@@ -8,7 +8,7 @@ use std::sync::{
 use upbeat::{BoxError, Cause, Conductor, Context, Outcome, Part, StopCause, with};
 
 use crate::{
-    explore::{Time, explore},
+    explore::{Time, explore, settle},
     players::{Log, MS, accounted, deaf, failing, failures, idle, outcome, pause, polite, soon, sour},
 };
 
@@ -285,7 +285,7 @@ fn dropping_a_conductor_leaves_nobody_behind() {
             report = conductor.play_until(std::future::pending()) => panic!("{report}"),
             () = pause(12) => {}
         }
-        tokio::time::sleep(MS).await;
+        settle().await;
         assert_eq!(Arc::strong_count(&here), 1);
     });
 }

@@ -1,6 +1,6 @@
 //! Runs a scenario under many schedules, or once more under the one that failed.
 
-use std::{env, fs, future::Future};
+use std::{cell::Cell, env, fs, future::Future, time::Duration};
 
 use shuttle::{
     Config, MaxSteps, Runner,
@@ -11,7 +11,7 @@ use shuttle::{
 const CLOCK: usize = 1;
 
 /// How often each scenario runs under each of the two schedulers, unless `UPBEAT_SHUTTLE_RUNS` says otherwise.
-const RUNS: usize = 200;
+const RUNS: usize = 500;
 
 /// How many changes of priority a PCT schedule has, less one.
 const DEPTH: usize = 3;
@@ -23,6 +23,17 @@ pub(crate) enum Time {
     WhenIdle,
     /// At any moment: every deadline may pass at any point, however long it is.
     AtAnyMoment,
+}
+
+thread_local! {
+    // A test's executions, with all their tasks and the scheduler, share its thread.
+    static TIME: Cell<Time> = const { Cell::new(Time::WhenIdle) };
+}
+
+/// Waits until nobody can do anything any more.
+pub(crate) async fn settle() {
+    TIME.set(Time::WhenIdle);
+    tokio::time::sleep(Duration::from_hours(24)).await;
 }
 
 /// Plays `scenario` under thousands of schedules. The first that fails is printed, and can be
@@ -38,7 +49,12 @@ pub(crate) fn explore<F: Future<Output = ()> + 'static>(
         drop(tokio::spawn(tokio::time::clock()));
         // PCT takes an execution in which there never was a choice for a mistake; a stop that comes first is none.
         drop(tokio::spawn(tokio::task::yield_now()));
-        shuttle::future::block_on(scenario());
+        TIME.set(time);
+        shuttle::future::block_on(async {
+            scenario().await;
+            // Whoever were cut off in the middle of a lock would have to be unwound there.
+            settle().await;
+        });
     };
     let mut config = Config::new();
     config.stack_size = 0x8_0000;
@@ -54,31 +70,28 @@ pub(crate) fn explore<F: Future<Output = ()> + 'static>(
     }
     let runs = env::var("UPBEAT_SHUTTLE_RUNS").ok();
     let runs = runs.map_or(RUNS, |runs| runs.parse().expect("UPBEAT_SHUTTLE_RUNS is a number"));
-    Runner::new(Clocked { time, inner: RandomScheduler::new(runs) }, config.clone()).run(execution);
-    Runner::new(Clocked { time, inner: PctScheduler::new(DEPTH, runs) }, config).run(execution);
+    Runner::new(Clocked(RandomScheduler::new(runs)), config.clone()).run(execution);
+    Runner::new(Clocked(PctScheduler::new(DEPTH, runs)), config).run(execution);
 }
 
 /// A scheduler that knows when the clock may run.
 #[derive(Debug)]
-struct Clocked<S> {
-    time: Time,
-    inner: S,
-}
+struct Clocked<S>(S);
 
 impl<S: Scheduler> Scheduler for Clocked<S> {
     fn new_execution(&mut self) -> Option<Schedule> {
-        self.inner.new_execution()
+        self.0.new_execution()
     }
 
     fn next_task(&mut self, runnable: &[&Task], current: Option<TaskId>, is_yielding: bool) -> Option<TaskId> {
-        if matches!(self.time, Time::WhenIdle) && runnable.len() > 1 {
+        if matches!(TIME.get(), Time::WhenIdle) && runnable.len() > 1 {
             let others: Vec<&Task> = runnable.iter().copied().filter(|task| task.id() != CLOCK.into()).collect();
-            return self.inner.next_task(&others, current, is_yielding);
+            return self.0.next_task(&others, current, is_yielding);
         }
-        self.inner.next_task(runnable, current, is_yielding)
+        self.0.next_task(runnable, current, is_yielding)
     }
 
     fn next_u64(&mut self) -> u64 {
-        self.inner.next_u64()
+        self.0.next_u64()
     }
 }

@@ -1,0 +1,66 @@
+//! socket2 for the sockets of a simulated network, as far as `upbeat-http` uses it.
+
+use std::{io, mem::MaybeUninit};
+
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+
+/// As socket2's.
+#[derive(Debug)]
+pub enum SockRef<'a> {
+    /// It is asked what it holds.
+    Stream(&'a TcpStream),
+    /// Nothing is asked of it.
+    Other,
+}
+
+impl<'a> From<&'a TcpStream> for SockRef<'a> {
+    fn from(stream: &'a TcpStream) -> Self {
+        Self::Stream(stream)
+    }
+}
+
+impl From<&UnixStream> for SockRef<'_> {
+    fn from(_: &UnixStream) -> Self {
+        Self::Other
+    }
+}
+
+impl From<&TcpListener> for SockRef<'_> {
+    fn from(_: &TcpListener) -> Self {
+        Self::Other
+    }
+}
+
+impl SockRef<'_> {
+    /// As socket2's, but it says only how much there is.
+    ///
+    /// # Errors
+    ///
+    /// Those of the connection, and `WouldBlock` when nothing has arrived.
+    pub fn peek(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        match self {
+            Self::Stream(stream) => stream.try_peek(&mut vec![0; buffer.len()]),
+            Self::Other => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// As socket2's.
+    ///
+    /// # Errors
+    ///
+    /// Always: the simulated kernel has no filters, as others than Linux.
+    pub fn attach_filter(&self, _: &[SockFilter]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// As socket2's.
+#[derive(Clone, Copy, Debug)]
+pub struct SockFilter;
+
+impl SockFilter {
+    /// As socket2's.
+    pub fn new(_: u16, _: u8, _: u8, _: u32) -> Self {
+        Self
+    }
+}

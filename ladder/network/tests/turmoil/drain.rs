@@ -1,0 +1,143 @@
+//! A stop while the network is slow, held or cut.
+
+use std::{io, time::Duration};
+
+use tokio::time::{sleep, sleep_until, timeout};
+use upbeat::exit_code;
+
+use crate::{
+    client::{Client, Reply},
+    world::{MS, Reported, S, SLOW, explore, serve},
+};
+
+/// The half of an upload of ten bytes.
+const HALF: &str = "POST /upload HTTP/1.1\r\nhost: server\r\ncontent-length: 10\r\n\r\n12345";
+
+fn clean(reported: &Reported) {
+    let report = reported.lock().unwrap().take().expect("the server has reported");
+    assert!(report.is_clean(), "{report}");
+}
+
+/// The server has cut one request, at its deadline and not before, and names it.
+fn cut(reported: &Reported, named: &str, drain: Duration) {
+    let report = reported.lock().unwrap().take().expect("the server has reported");
+    assert_eq!(report.exit_code(), exit_code::OVERRAN, "{report}");
+    let web = report.player("shop/web").unwrap();
+    assert!(web.cuts.len() == 1 && web.cuts[0].starts_with(named), "{report}");
+    let took = report.stop_took.unwrap();
+    assert!(took >= drain && took < drain + S, "{report}");
+}
+
+#[test]
+fn requests_in_flight_finish_however_slow_the_network_is() {
+    explore(MS * 400, |mut sim| {
+        let reported = serve(&mut sim, S * 3, S * 20);
+        for i in 0..4 {
+            sim.client(format!("client{i}"), async {
+                let reply = Client::connect().await?.get("/slow").await;
+                assert_eq!(reply.body(), "slow, but here");
+                assert!(reply.says_close(), "{reply:?}");
+                Ok(())
+            });
+        }
+        sim.client("late", async {
+            // All that is slow is in flight now, and the server has been stopping for a while.
+            sleep(S * 4).await;
+            let refused = Client::connect().await.err().expect("refused");
+            assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+            Ok(())
+        });
+        sim.run().unwrap();
+        clean(&reported);
+    });
+}
+
+#[test]
+fn no_answer_is_broken_off_and_none_is_missing_under_load() {
+    // Twice the latency is less than the grace that a connection in use has.
+    explore(MS * 100, |mut sim| {
+        let reported = serve(&mut sim, S * 2, S * 10);
+        for i in 0..8 {
+            sim.client(format!("client{i}"), async {
+                let mut answers = 0;
+                while let Ok(mut client) = Client::connect().await {
+                    loop {
+                        let reply = client.get("/").await;
+                        assert_eq!(reply.body(), "hello");
+                        answers += 1;
+                        if reply.says_close() {
+                            break;
+                        }
+                    }
+                }
+                assert!(answers > 1, "{answers}");
+                Ok(())
+            });
+        }
+        sim.run().unwrap();
+        clean(&reported);
+    });
+}
+
+#[test]
+fn an_upload_behind_a_partition_is_cut_at_the_drain_deadline_and_named() {
+    const DRAIN: Duration = Duration::from_secs(3);
+    explore(MS * 100, |mut sim| {
+        let reported = serve(&mut sim, S * 2, DRAIN);
+        sim.client("client", async {
+            let mut client = Client::connect().await?;
+            client.send(HALF).await?;
+            sleep(S * 2).await;
+            turmoil::partition("client", "server");
+            client.send("67890").await?;
+            assert!(timeout(S * 10, client.reply()).await.is_err(), "nothing passes a partition");
+            Ok(())
+        });
+        sim.run().unwrap();
+        cut(&reported, "POST /upload, open for ", DRAIN);
+    });
+}
+
+#[test]
+fn an_upload_whose_packets_are_held_finishes_once_they_are_let_go() {
+    explore(MS * 100, |mut sim| {
+        let reported = serve(&mut sim, S * 2, S * 10);
+        sim.client("client", async {
+            let start = tokio::time::Instant::now();
+            let mut client = Client::connect().await?;
+            client.send(HALF).await?;
+            sleep_until(start + S * 2 + MS * 100).await;
+            turmoil::hold("client", "server");
+            client.send("67890").await?;
+            sleep(SLOW).await;
+            turmoil::release("client", "server");
+            let reply = client.reply().await;
+            assert_eq!(reply.body(), "10 bytes");
+            assert!(reply.says_close(), "{reply:?}");
+            Ok(())
+        });
+        sim.run().unwrap();
+        clean(&reported);
+    });
+}
+
+#[test]
+fn a_reader_behind_a_partition_is_cut_at_the_drain_deadline_and_named() {
+    const DRAIN: Duration = Duration::from_secs(3);
+    explore(MS * 100, |mut sim| {
+        let reported = serve(&mut sim, S * 2, DRAIN);
+        sim.client("client", async {
+            let start = tokio::time::Instant::now();
+            let mut client = Client::connect().await?;
+            client.send("GET /large HTTP/1.1\r\nhost: server\r\n\r\n").await?;
+            // Nothing is read, so the answer stands when the buffers are full.
+            sleep_until(start + S * 2 + MS * 100).await;
+            turmoil::partition("client", "server");
+            let reply = timeout(S * 10, client.reply()).await;
+            assert!(!matches!(reply, Ok(Reply::Whole(..))), "nothing passes a partition");
+            Ok(())
+        });
+        sim.run().unwrap();
+        cut(&reported, "GET /large, open for ", DRAIN);
+    });
+}

@@ -1,0 +1,5 @@
+//! Tokio, with TCP over turmoil's simulated network.
+
+pub use ::tokio::*;
+
+pub mod net;

@@ -1,0 +1,80 @@
+//! Seeded faults: each is put into a copy of the tree, and the rungs that it names have to catch it.
+//!
+//! A rung that nothing can fail proves nothing. The user's files are only read.
+
+mod fault;
+mod tree;
+
+use std::{
+    io,
+    process::{ExitCode, Output},
+    time::Instant,
+};
+
+use crate::{faults::fault::Catch, step};
+use fault::Fault;
+use tree::Tree;
+
+/// Puts every fault whose name contains `only` into the copy, in turn, and says who caught it.
+pub(crate) fn run(only: &str) -> io::Result<ExitCode> {
+    let mut faults = Fault::all()?;
+    faults.retain(|fault| fault.name.contains(only));
+    if faults.is_empty() {
+        step::say(&format!("xtask: there is no fault `{only}` in ladder/faults\n"))?;
+        return Ok(ExitCode::from(64));
+    }
+    let tree = Tree::copy()?;
+    // All of them first: an hour of builds is no way to learn that a text has changed.
+    for fault in &faults {
+        fault.check(&tree)?;
+    }
+    step::say(&format!("{} faults apply. First without any: every rung has to pass.\n", faults.len()))?;
+    let mut known: Vec<&Catch> = Vec::new();
+    for catch in faults.iter().flat_map(|fault| &fault.catches) {
+        if known.contains(&catch) {
+            continue;
+        }
+        known.push(catch);
+        let output = tree.test(catch)?;
+        if !(output.status.success() && says(&output, "test result: ok. 1 passed")) {
+            show(&output)?;
+            step::say(&format!("\n`{catch}` does not pass without a fault, so it cannot catch one.\n"))?;
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+
+    let mut table = String::new();
+    let mut escaped = 0;
+    let width = faults.iter().map(|fault| fault.name.len()).max().unwrap_or_default();
+    for fault in &faults {
+        fault.apply(&tree)?;
+        for catch in &fault.catches {
+            let begun = Instant::now();
+            let built = tree.build(catch)?;
+            if !built.status.success() {
+                show(&built)?;
+                step::say(&format!("\nthe fault `{}` does not compile\n", fault.name))?;
+                return Ok(ExitCode::FAILURE);
+            }
+            let output = tree.test(catch)?;
+            let caught = !output.status.success();
+            escaped += usize::from(!caught);
+            let verdict = if caught { "caught by" } else { "NOT caught by" };
+            let line = format!("{:width$}  {verdict} {}: {}\n", fault.name, catch.rung, catch.test);
+            step::say(&format!("{:>5.1} s  {line}", begun.elapsed().as_secs_f64()))?;
+            table.push_str(&line);
+        }
+        fault.revert(&tree)?;
+    }
+    step::say(&format!("\n{table}\n{} faults, {escaped} not caught.\n", faults.len()))?;
+    Ok(if escaped == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn says(output: &Output, text: &str) -> bool {
+    String::from_utf8_lossy(&output.stdout).contains(text)
+}
+
+fn show(output: &Output) -> io::Result<()> {
+    step::say(&String::from_utf8_lossy(&output.stdout))?;
+    step::say(&String::from_utf8_lossy(&output.stderr))
+}
