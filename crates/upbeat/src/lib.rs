@@ -39,6 +39,7 @@
 //!   one that happens while stopping: the [`Report`] has the root cause first, and every player by its full path.
 //! - Stopping goes in the reverse of the edges, in parallel where there are none, inside one budget that nested conductors share. What
 //!   does not stop in time is aborted; what does not even go then is reported as leaked, by name, and the others still stop.
+//! - A [`Context`] is Go's, too: children with deadlines, values and causes, which leave nothing behind when they are dropped.
 //! - Panics are caught wherever a player's code runs, with message, place and backtrace, and are failures like others.
 //! - The control loop never waits for a player.
 //!
@@ -54,7 +55,9 @@
 
 mod conductor;
 mod context;
+mod context_error;
 mod control;
+mod derived;
 mod driver;
 mod error;
 pub mod exit_code;
@@ -67,7 +70,9 @@ mod panic;
 mod part;
 mod player;
 mod report;
+mod root;
 mod run;
+mod scope;
 mod shared;
 mod signals;
 mod stop;
@@ -76,6 +81,7 @@ mod tree;
 
 pub use conductor::{Conductor, ConductorError};
 pub use context::{Context, Reloads};
+pub use context_error::ContextError;
 pub use error::HandleError;
 pub use handle::Handle;
 pub use overview::{Overview, PlayerSnapshot, Snapshot, State};

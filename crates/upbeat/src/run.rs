@@ -21,6 +21,7 @@ use crate::{
     panic::{Panic, catch},
     player::{BoxError, Player},
     report::PlayerReport,
+    root::{Root, RunOver},
     shared::{Link, Notice},
     stop::StopSignal,
     tree::Tree,
@@ -52,6 +53,8 @@ pub(crate) struct Account {
     /// What the parts of a nested conductor have to say.
     pub(crate) players: Vec<PlayerReport>,
     spawned: Vec<(Arc<str>, AbortHandle)>,
+    /// What the contexts below this run's hang on, once there is one.
+    pub(crate) root: Option<Arc<Root>>,
 }
 
 /// One run of a player.
@@ -94,6 +97,21 @@ impl Run {
             stop: StopSignal::default(),
             account: Mutex::new(None),
         })
+    }
+
+    /// A run that nobody conducts: it is never asked to stop, and never gone.
+    pub(crate) fn background() -> Arc<Self> {
+        let path: Arc<str> = "background".into();
+        // Nobody listens to its notices.
+        let (link, _) = Link::new(Tree::new(path.clone()));
+        let run = Self::new(link, path, PartId::default(), 0, 0, Readiness::Signalled);
+        run.live.store(1, Ordering::Relaxed);
+        run
+    }
+
+    /// Whether the last lease was dropped.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.live.load(Ordering::Acquire) == 0
     }
 
     pub(crate) fn path(&self) -> &Arc<str> {
@@ -167,7 +185,7 @@ impl Run {
             Ok(()) => self.returned_ok.store(true, Ordering::Relaxed),
             Err(fault) => self.with_account(|account| account.fault = Some(fault)),
         }
-        self.stop.release();
+        self.is_over(RunOver::Returned);
         if self.live.load(Ordering::Relaxed) > 1 {
             self.link.notify(Notice::Leaving { part: self.part, run: self.id });
         }
@@ -225,7 +243,12 @@ impl Run {
         self.account.lock().take()
     }
 
-    fn with_account<T>(&self, change: impl FnOnce(&mut Account) -> T) -> T {
+    /// As [`with_account`](Run::with_account), but without making one.
+    pub(crate) fn with_account_if_any<T>(&self, look: impl FnOnce(&mut Account) -> Option<T>) -> Option<T> {
+        look(self.account.lock().as_mut()?)
+    }
+
+    pub(crate) fn with_account<T>(&self, change: impl FnOnce(&mut Account) -> T) -> T {
         change(self.account.lock().get_or_insert_default())
     }
 }
@@ -256,6 +279,7 @@ impl Drop for Lease {
         let Run { link, part, id, live, .. } = &*self.run;
         // AcqRel, so that all that the other tasks of this run did happens before the conductor hears of the end.
         if live.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.run.is_over(RunOver::Gone);
             link.notify(Notice::Ended { part: *part, run: *id });
         }
     }
@@ -271,7 +295,7 @@ pub(crate) fn perform<P: Player>(player: Arc<P>, lease: Lease) -> impl Future<Ou
         // The future is made where it stays: on the way through a variable the task would hold it twice.
         let call = || {
             let mut playing = playing.as_mut().project();
-            let cx = Context { run: playing.lease.run.clone() };
+            let cx = Context { run: playing.lease.run.clone(), scope: None };
             playing.work.set(Some(player.play(cx)));
         };
         if let Err(panic) = catch(call) {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use upbeat::{
-    BoxError, Conductor, Context, Handle, HandleError, Overview, Part, Player, PlayerReport, Reloads, Report,
-    ScoreError, Snapshot, once, with,
+    BoxError, Conductor, Context, ContextError, Handle, HandleError, Overview, Part, Player, PlayerReport, Reloads,
+    Report, ScoreError, Snapshot, once, with,
 };
 
 fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}
@@ -14,6 +14,7 @@ fn is_a_player(_: impl Player) {}
 #[test]
 fn the_public_types_cross_threads() {
     crosses_threads::<Context>();
+    crosses_threads::<ContextError>();
     crosses_threads::<Conductor>();
     crosses_threads::<Handle>();
     crosses_threads::<HandleError>();
