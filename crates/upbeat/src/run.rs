@@ -133,7 +133,7 @@ impl Run {
     /// Starts the player on a task of its own.
     pub(crate) fn start<P: Player>(self: &Arc<Self>, player: Arc<P>) -> AbortHandle {
         let span = tracing::info_span!(parent: None, "player", player = %self.path);
-        let task = perform(player, Lease::new(self, None));
+        let task = perform(player, Lease::new(self, ()));
         // A span that nobody listens to would only cost memory.
         let task = if span.is_disabled() { tokio::spawn(task) } else { tokio::spawn(task.instrument(span)) };
         task.abort_handle()
@@ -144,7 +144,7 @@ impl Run {
         name: Arc<str>,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        let task = tokio::spawn(assist(work, Lease::new(this, Some(name.clone()))).in_current_span());
+        let task = tokio::spawn(assist(work, Lease::new(this, name.clone())).in_current_span());
         this.with_account(|account| {
             // Only when it is full, and then with as much room again: so a spawn does not look at all the others each time.
             if account.spawned.len() == account.spawned.capacity() {
@@ -255,14 +255,31 @@ impl Run {
 
 /// The right of one task to count as a part of its run. When the last is dropped the run is gone.
 #[derive(Debug)]
-pub(crate) struct Lease {
+pub(crate) struct Lease<N = ()> {
     run: Arc<Run>,
-    /// The name of a spawned task; `None` for the player itself.
-    task: Option<Arc<str>>,
+    /// Which task of the run. A type, because the task of an idle player has no room for a name that it has not.
+    task: N,
 }
 
-impl Lease {
-    fn new(run: &Arc<Run>, task: Option<Arc<str>>) -> Self {
+/// The name of a task: what a spawned one has, and the player's own has not.
+pub(crate) trait TaskName: Clone {
+    fn name(self) -> Option<Arc<str>>;
+}
+
+impl TaskName for () {
+    fn name(self) -> Option<Arc<str>> {
+        None
+    }
+}
+
+impl TaskName for Arc<str> {
+    fn name(self) -> Option<Arc<str>> {
+        Some(self)
+    }
+}
+
+impl<N: TaskName> Lease<N> {
+    fn new(run: &Arc<Run>, task: N) -> Self {
         // Relaxed, because whoever adds a lease holds one, or is the conductor that has not started the run yet.
         run.live.fetch_add(1, Ordering::Relaxed);
         Self { run: run.clone(), task }
@@ -270,11 +287,11 @@ impl Lease {
 
     /// Keeps a panic that `play`'s result does not tell of.
     fn panicked(&self, panic: Panic) {
-        self.run.with_account(|account| account.other_panics.push((self.task.clone(), panic)));
+        self.run.with_account(|account| account.other_panics.push((self.task.clone().name(), panic)));
     }
 }
 
-impl Drop for Lease {
+impl<N> Drop for Lease<N> {
     fn drop(&mut self) {
         let Run { link, part, id, live, .. } = &*self.run;
         // AcqRel, so that all that the other tasks of this run did happens before the conductor hears of the end.
@@ -310,7 +327,7 @@ pub(crate) fn perform<P: Player>(player: Arc<P>, lease: Lease) -> impl Future<Ou
 }
 
 /// A task that a player has spawned.
-async fn assist<T>(work: impl Future<Output = T>, lease: Lease) -> T {
+async fn assist<T>(work: impl Future<Output = T>, lease: Lease<Arc<str>>) -> T {
     let mut working = pin!(Guarded { work: Some(work), lease, begun: true });
     match working.as_mut().await {
         Ok(value) => value,
@@ -325,23 +342,23 @@ async fn assist<T>(work: impl Future<Output = T>, lease: Lease) -> T {
 
 pin_project! {
     /// User code that is polled and dropped under guard.
-    struct Guarded<F> {
+    struct Guarded<F, N: TaskName = ()> {
         #[pin]
         work: Option<F>,
         // Whether the first poll is past, or does not matter.
         begun: bool,
         // Dropped last: it tells the conductor that the rest is gone.
-        lease: Lease,
+        lease: Lease<N>,
     }
 
-    impl<F> PinnedDrop for Guarded<F> {
+    impl<F, N: TaskName> PinnedDrop for Guarded<F, N> {
         fn drop(this: Pin<&mut Self>) {
             this.discard();
         }
     }
 }
 
-impl<F> Guarded<F> {
+impl<F, N: TaskName> Guarded<F, N> {
     fn discard(self: Pin<&mut Self>) {
         let mut this = self.project();
         if this.work.is_some()
@@ -352,7 +369,7 @@ impl<F> Guarded<F> {
     }
 }
 
-impl<F: Future> Future for Guarded<F> {
+impl<F: Future, N: TaskName> Future for Guarded<F, N> {
     type Output = Result<F::Output, Panic>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
@@ -370,5 +387,22 @@ impl<F: Future> Future for Guarded<F> {
         };
         self.discard();
         Poll::Ready(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_task_of_an_idle_player_is_small() {
+        async fn idle(cx: Context) -> Result<(), BoxError> {
+            cx.stopping().await;
+            Ok(())
+        }
+        let task = perform(Arc::new(idle), Lease::new(&Run::background(), ()));
+        // With 128 tokio's own part of a task fills whole blocks of 128; one word more costs each player another block.
+        assert!(size_of_val(&task) <= 128, "{}", size_of_val(&task));
+        assert!(size_of::<Run>() <= 120, "{}", size_of::<Run>());
     }
 }
