@@ -40,6 +40,7 @@
 //! - Stopping goes in the reverse of the edges, in parallel where there are none, inside one budget that nested conductors share. What
 //!   does not stop in time is aborted; what does not even go then is reported as leaked, by name, and the others still stop.
 //! - A [`Context`] is Go's, too: children with deadlines, values and causes, which leave nothing behind when they are dropped.
+//!   A [`Group`] runs several tasks under one.
 //! - Panics are caught wherever a player's code runs, with message, place and backtrace, and are failures like others.
 //! - The control loop never waits for a player.
 //!
@@ -61,6 +62,8 @@ mod derived;
 mod driver;
 mod error;
 pub mod exit_code;
+mod group;
+mod group_error;
 mod guard;
 mod handle;
 mod ledger;
@@ -83,6 +86,8 @@ pub use conductor::{Conductor, ConductorError};
 pub use context::{Context, Reloads};
 pub use context_error::ContextError;
 pub use error::HandleError;
+pub use group::Group;
+pub use group_error::GroupError;
 pub use handle::Handle;
 pub use overview::{Overview, PlayerSnapshot, Snapshot, State};
 pub use panic::Panic;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use upbeat::{
-    BoxError, Conductor, Context, ContextError, Handle, HandleError, Overview, Part, Player, PlayerReport, Reloads,
-    Report, ScoreError, Snapshot, once, with,
+    BoxError, Conductor, Context, ContextError, Group, GroupError, Handle, HandleError, Overview, Part, Player,
+    PlayerReport, Reloads, Report, ScoreError, Snapshot, once, with,
 };
 
 fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}
@@ -16,6 +16,8 @@ fn the_public_types_cross_threads() {
     crosses_threads::<Context>();
     crosses_threads::<ContextError>();
     crosses_threads::<Conductor>();
+    crosses_threads::<Group<std::cell::Cell<u8>>>();
+    crosses_threads::<GroupError<u8>>();
     crosses_threads::<Handle>();
     crosses_threads::<HandleError>();
     crosses_threads::<Overview>();
