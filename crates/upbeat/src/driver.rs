@@ -286,7 +286,7 @@ impl Driver<'_> {
             let stopping = Stopping { deadline, cause };
             // Those that are told together share it.
             let shared = self.last_stop.take().filter(|last| **last == stopping).unwrap_or_else(|| Arc::new(stopping));
-            run.stop.request(shared.clone());
+            run.ask_to_stop(shared.clone());
             self.last_stop = Some(shared);
         }
     }

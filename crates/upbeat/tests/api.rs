@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use upbeat::{
-    Alert, BoxError, CallError, Conductor, Context, Handle, HandleError, Monitor, MonitorSnapshot, Overview, Part,
-    Player, PlayerReport, Progress, Reloads, Report, ScoreError, Snapshot, once, with,
+    Alert, BoxError, CallError, Conductor, Context, ContextError, Group, GroupError, Handle, HandleError, Monitor,
+    MonitorSnapshot, Overview, Part, Player, PlayerReport, Progress, Reloads, Report, ScoreError, Snapshot, once, with,
 };
 
 fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}
@@ -14,7 +14,10 @@ fn is_a_player(_: impl Player) {}
 #[test]
 fn the_public_types_cross_threads() {
     crosses_threads::<Context>();
+    crosses_threads::<ContextError>();
     crosses_threads::<Conductor>();
+    crosses_threads::<Group<std::cell::Cell<u8>>>();
+    crosses_threads::<GroupError<u8>>();
     crosses_threads::<Handle>();
     crosses_threads::<HandleError>();
     crosses_threads::<Overview>();
