@@ -34,7 +34,7 @@ pub(crate) async fn abort_late(late: Vec<Late>, tree: Arc<Tree>) {
     tree.looking_up(tokio::task::spawn_blocking(move || {
         places.iter().for_each(Whereabouts::look_up);
         for doing in doing {
-            tracing::warn!(player = %doing.path, "did not stop in time, and is aborted: {}", doing.line());
+            tracing::warn!(player = %doing.path, "did not stop in time, and is aborted: {}", doing.end_line());
         }
     }));
 }
