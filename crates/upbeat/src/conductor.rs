@@ -152,7 +152,7 @@ impl Conductor {
             never = asked => never,
             played = play => played,
         };
-        self.control.tree().looked_up().await;
+        self.control.tree().found_out().await;
         self.report(played)
     }
 

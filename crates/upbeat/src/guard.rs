@@ -18,10 +18,10 @@ use upbeat_score::SETTLE;
 
 use crate::{Overview, Report, Snapshot, exit_code, report::human, signals, tree::Tree};
 
-/// What comes on top of the stop's budget and the time to settle, before the process is ended. The last part of it is for last words.
-const MARGIN: Duration = Duration::from_secs(1);
+/// What comes on top of the stop's budget and the time to settle, before the guard takes over.
+const MARGIN: Duration = Duration::from_millis(500);
 
-/// How long it may take to find out where everybody waits, before the process is ended without that.
+/// How long it may then take to find out where everybody waits, before the process is ended without that.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// How long those who are still there have to answer.
@@ -50,7 +50,7 @@ impl Guard {
         let overview = Overview::new(tree.clone());
         thread::Builder::new()
             .name("upbeat-guard".into())
-            .spawn(move || watch(&receiver, budget.saturating_add(SETTLE + MARGIN - LAST_WORDS), &overview))?;
+            .spawn(move || watch(&receiver, budget.saturating_add(SETTLE + MARGIN), &overview))?;
         Ok(Self { news })
     }
 
@@ -93,12 +93,12 @@ fn watch(news: &Receiver<News>, patience: Duration, overview: &Overview) {
             Ok(News::Stopping) => {}
             Ok(News::Aborting { exit_code }) => {
                 code = exit_code;
-                ends_at = Instant::now().checked_add(SETTLE + MARGIN - LAST_WORDS);
+                ends_at = Instant::now().checked_add(SETTLE + MARGIN);
             }
             Ok(News::Over { report, exit_code }) => {
                 last_words = Some(report);
                 code = exit_code;
-                ends_at = Instant::now().checked_add(MARGIN);
+                ends_at = Instant::now().checked_add(MARGIN + LAST_WORDS);
             }
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => break,
