@@ -73,6 +73,7 @@ mod resolve;
 mod run;
 mod shared;
 mod signals;
+mod stall;
 mod stop;
 mod tracker;
 mod tree;
@@ -89,6 +90,7 @@ pub use player::{AlreadyPlayed, BoxError, Once, Player, RestartMe, With, once, w
 pub use progress::{Progress, Reading};
 pub use report::{Cause, Failure, Outcome, PlayerReport, Report, StopCause};
 pub use signals::Signal;
+pub use stall::{Stall, StallGuard, stall_guard};
 pub use tracker::{Tracked, TrackedFailed, TrackedOutput, Tracker, TrackerClosed};
 pub use upbeat_probe as probe;
 pub use upbeat_score::{
