@@ -1,7 +1,5 @@
 //! Heartbeats: what counts as a sign of life, and what follows when there is none.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod common;
 #[path = "common/events.rs"]
 mod events;
