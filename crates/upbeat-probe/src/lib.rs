@@ -59,8 +59,8 @@
 //!
 //! # Cost
 //!
-//! When nobody asks: a relaxed load, two relaxed stores and a comparison of two wakers per poll; an allocation and two clones of the
-//! waker per future. `cargo run --release -p upbeat-probe --example ping_pong` measures it.
+//! When nobody asks: three relaxed loads and two relaxed stores per poll; an allocation and a clone of the waker per future. A [`Watchpoint`]
+//! saves the allocation. `cargo run --release -p upbeat-probe --example ping_pong` measures it.
 //!
 //! An answer costs the thread that polls the future a walk up its stack for every leaf: a few microseconds for each. A leaf may hold a lock of its own
 //! meanwhile. Names are looked up later, by whoever displays or [resolves](Answer::resolve) the answer: that takes milliseconds, the first time
@@ -75,8 +75,10 @@ mod trace;
 mod tracer;
 mod tree;
 mod watched;
+mod watchpoint;
 
 pub use answer::Answer;
 pub use probe::Probe;
 pub use trace::{Frame, Trace};
 pub use watched::{Watched, watch};
+pub use watchpoint::Watchpoint;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    Answer,
+    Answer, Watchpoint,
     desk::{Desk, Question},
 };
 
@@ -23,12 +23,17 @@ use crate::{
 /// future alive, and neither stops nor changes it, except that an asked future is polled once more.
 #[derive(Clone)]
 pub struct Probe {
-    desk: Arc<Desk>,
+    point: Arc<dyn AsRef<Watchpoint> + Send + Sync>,
 }
 
 impl Probe {
-    pub(crate) fn new(desk: Arc<Desk>) -> Self {
-        Self { desk }
+    /// The probe of a future that is watched from a [`Watchpoint`] inside of something that is shared.
+    pub fn of(point: Arc<impl AsRef<Watchpoint> + Send + Sync + 'static>) -> Self {
+        Self { point }
+    }
+
+    fn desk(&self) -> &Desk {
+        &(*self.point).as_ref().desk
     }
 
     /// Where the future is waiting now. Takes as long as the future's executor needs to poll it, and at most `timeout`, after which the answer is
@@ -55,7 +60,7 @@ impl Probe {
     ///
     /// When it has to wait outside a tokio runtime with timers. [`ask_blocking`](Probe::ask_blocking) needs no runtime.
     pub async fn ask(&self, timeout: Duration) -> Answer {
-        let question = match Question::new(&self.desk) {
+        let question = match Question::new(self.desk()) {
             Ok(question) => question,
             Err(answer) => return answer,
         };
@@ -83,7 +88,7 @@ impl Probe {
     pub fn ask_blocking(&self, timeout: Duration) -> Answer {
         // A timeout that the clock cannot represent is one that does not end.
         let deadline = Instant::now().checked_add(timeout);
-        match Question::new(&self.desk) {
+        match Question::new(self.desk()) {
             Ok(question) => wait(question, deadline),
             Err(answer) => answer,
         }
@@ -105,7 +110,7 @@ impl Probe {
     /// ```
     pub fn ask_all_blocking(probes: &[Self], timeout: Duration) -> Vec<Answer> {
         let deadline = Instant::now().checked_add(timeout);
-        let questions: Vec<_> = probes.iter().map(|probe| Question::new(&probe.desk)).collect();
+        let questions: Vec<_> = probes.iter().map(|probe| Question::new(probe.desk())).collect();
         questions
             .into_iter()
             .map(|question| question.map_or_else(|answer| answer, |asked| wait(asked, deadline)))
@@ -130,7 +135,7 @@ impl Probe {
     /// # }
     /// ```
     pub async fn ask_all(probes: &[Self], timeout: Duration) -> Vec<Answer> {
-        let mut questions: Vec<_> = probes.iter().map(|probe| Question::new(&probe.desk)).collect();
+        let mut questions: Vec<_> = probes.iter().map(|probe| Question::new(probe.desk())).collect();
         let answered = async {
             for question in &mut questions {
                 if let Ok(asked) = question {
@@ -148,7 +153,7 @@ impl Probe {
     #[cfg(upbeat_loom)]
     #[doc(hidden)]
     pub async fn ask_patiently(&self) -> Answer {
-        match Question::new(&self.desk) {
+        match Question::new(self.desk()) {
             Ok(question) => std::future::poll_fn(|cx| question.poll(cx.waker())).await,
             Err(answer) => answer,
         }
@@ -165,20 +170,20 @@ impl Probe {
     /// assert_eq!(probe.busy(), None);
     /// ```
     pub fn busy(&self) -> Option<Duration> {
-        self.desk.busy()
+        self.desk().busy()
     }
 
     /// How many times the future has been polled, counting the poll that is running.
     ///
     /// If it does not grow over time, nothing has woken the future.
     pub fn polls(&self) -> u64 {
-        self.desk.polls()
+        self.desk().polls()
     }
 }
 
 impl fmt::Debug for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Probe").field("polls", &self.polls()).field("asked", &self.desk.is_asked()).finish()
+        f.debug_struct("Probe").field("polls", &self.polls()).field("asked", &self.desk().is_asked()).finish()
     }
 }
 

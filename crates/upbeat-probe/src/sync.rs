@@ -3,10 +3,10 @@
 #[cfg(not(upbeat_loom))]
 pub(crate) use parking_lot::Mutex;
 #[cfg(not(upbeat_loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 #[cfg(upbeat_loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 /// Loom's mutex with the face of `parking_lot`'s.
 #[cfg(upbeat_loom)]

@@ -4,10 +4,10 @@ use std::{
     fmt,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
-use crate::{Probe, desk::Desk, tracer};
+use crate::{Probe, Watchpoint};
 
 /// Makes `future` one that can be asked where it is waiting, and gives the probe to ask with.
 ///
@@ -24,8 +24,8 @@ use crate::{Probe, desk::Desk, tracer};
 /// assert!(matches!(probe.ask_blocking(Duration::ZERO), Answer::Dropped));
 /// ```
 pub fn watch<F: Future>(future: F) -> (Watched<F>, Probe) {
-    let desk = Arc::new(Desk::new());
-    (Watched { future, post: Post { desk: desk.clone(), known: None } }, Probe::new(desk))
+    let point = Arc::new(Watchpoint::new());
+    (Watched { future, post: Post { point: point.clone() } }, Probe::of(point))
 }
 
 pin_project_lite::pin_project! {
@@ -45,7 +45,7 @@ pin_project_lite::pin_project! {
     ///
     /// That of the future.
     #[must_use = "a watched future does nothing unless it is polled"]
-    // In this order, so that the future is aligned as it would be alone. Left to itself the compiler puts the three words of `post` first; that made
+    // In this order, so that the future is aligned as it would be alone. Left to itself the compiler may put `post` first; that has made
     // `examples/ping_pong.rs` slower by a tenth, and nothing else that we do costs a tenth of that.
     #[repr(C)]
     pub struct Watched<F> {
@@ -58,9 +58,7 @@ pin_project_lite::pin_project! {
 
 /// The watched future's end of the connection to its probes.
 struct Post {
-    desk: Arc<Desk>,
-    /// The waker that the desk knows. A second clone, because this one is compared at each poll, without a lock.
-    known: Option<Waker>,
+    point: Arc<Watchpoint>,
 }
 
 impl<F: Future> Future for Watched<F> {
@@ -69,63 +67,18 @@ impl<F: Future> Future for Watched<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        this.post.meet(cx.waker());
-        let desk = &*this.post.desk;
-        let polling = desk.poll_begins();
-        let outcome = if desk.is_asked() { traced_poll(this.future, desk, cx.waker()) } else { this.future.poll(cx) };
-        drop(polling);
-        if outcome.is_ready() {
-            this.post.finished();
-        }
-        outcome
-    }
-}
-
-#[cold]
-fn traced_poll<F: Future>(future: Pin<&mut F>, desk: &Desk, waker: &Waker) -> Poll<F::Output> {
-    desk.traced_poll_begins();
-    let (outcome, record) = tracer::poll(future, waker);
-    // The end of the future is an answer of its own, and that of a panic is given when the future is dropped.
-    if outcome.is_pending() {
-        desk.answer(record);
-    }
-    outcome
-}
-
-impl Post {
-    /// Makes sure that the desk knows whom to wake.
-    #[inline]
-    fn meet(&mut self, waker: &Waker) {
-        if !self.known.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            self.meet_new(waker);
-        }
-    }
-
-    #[cold]
-    fn meet_new(&mut self, waker: &Waker) {
-        // Inside of a watched future that is being traced the waker is a borrowed one, and cloning it would leave a trace of us.
-        let real = tracer::real(waker);
-        if !self.known.as_ref().is_some_and(|known| known.will_wake(real)) {
-            self.desk.wakes(real.clone());
-            self.known = Some(real.clone());
-        }
-    }
-
-    #[cold]
-    fn finished(&mut self) {
-        self.known = None;
-        self.desk.finished();
+        this.post.point.poll(this.future, cx)
     }
 }
 
 impl Drop for Post {
     fn drop(&mut self) {
-        self.desk.dropped();
+        self.point.dropped();
     }
 }
 
 impl<F> fmt::Debug for Watched<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watched").field("polls", &self.post.desk.polls()).finish_non_exhaustive()
+        f.debug_struct("Watched").field("point", &self.post.point).finish_non_exhaustive()
     }
 }

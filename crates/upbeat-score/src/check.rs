@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Condition, Kind, OnSilence, PartSpec, RestartWhen, Score};
+use crate::{Condition, Kind, OnSilence, PartSpec, RestartWhen, Score, index::Index};
 
 /// One reason why a score cannot be played.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -194,7 +194,7 @@ pub(crate) struct Resolved {
     /// The parts so that each comes after all it depends on.
     pub(crate) order: Vec<u32>,
     /// By name.
-    pub(crate) index: HashMap<Arc<str>, u32>,
+    pub(crate) index: Index,
 }
 
 impl Score {
@@ -222,10 +222,11 @@ impl Score {
     /// The edges of each part by index, with the default conditions and [`PartSpec::before_all`] made explicit.
     pub(crate) fn resolve(&self) -> Result<Resolved, ScoreError> {
         let mut faults = Vec::new();
-        let mut index: HashMap<Arc<str>, u32> = HashMap::with_capacity(self.parts.len());
+        let name_at = |i: u32| &*self.parts[i as usize].name;
+        let mut index = Index::with_capacity(self.parts.len());
         for (i, part) in (0u32..).zip(&self.parts) {
             own_faults(part, &mut faults);
-            if index.insert(part.name.clone(), i).is_some() {
+            if !index.insert(i, name_at) {
                 faults.push(Fault::Duplicate { name: part.name.clone() });
             }
         }
@@ -239,7 +240,7 @@ impl Score {
         let first: Vec<u32> = (0..).zip(&self.parts).filter(|(_, part)| part.before_all).map(|(i, _)| i).collect();
         let mut edges = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
-            let lookup = |name: &str| index.get(name).map(|&i| (i, self.parts[i as usize].kind));
+            let lookup = |name: &str| index.find(name, name_at).map(|i| (i, self.parts[i as usize].kind));
             let mut own = resolve_part(part, lookup, &mut faults);
             if !part.before_all {
                 for &i in &first {

@@ -26,6 +26,7 @@
 
 mod check;
 mod deadline;
+mod index;
 mod machine;
 mod part;
 mod restart;

@@ -235,10 +235,12 @@ impl Conductor {
         let record = |(spec, player): (&PartSpec, &Arc<dyn DynPlayer>)| {
             part_path.truncate(own);
             part_path.push_str(&spec.name);
-            Record::new(part_path.as_str().into(), spec, player.clone())
+            Record::new(part_path.as_str().into(), player.clone())
         };
         let records = parts.map(record).collect();
-        let stage = Stage { machine, records };
+        let dog = |spec: &PartSpec| Some((machine.find(&spec.name)?, spec.watchdog?));
+        let watchdogs = self.score.parts.iter().filter_map(dog).collect();
+        let stage = Stage { machine, records, watchdogs };
         Ok(Prepared { shared: Shared::new(path, link, stage, Instant::now()), notices })
     }
 

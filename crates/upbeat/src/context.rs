@@ -4,18 +4,83 @@ use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
-use crate::{WorkList, overview::Overview, report::StopCause, run::Run, stop::Wait};
+use crate::{WorkList, overview::Overview, report::StopCause, run::Run, scope::Scope, stop::Wait};
 
 /// What a player may ask of its conductor: whether to stop, how long is left, and a place to say how it is doing.
 ///
 /// A cheap clone, owned: it can be kept, sent and given away. It belongs to one *run* of the player; after a restart the new run
 /// has a new one. It owns no work: dropping it cancels nothing.
+///
+/// # The run, and the scope
+///
+/// A context speaks of two things.
+///
+/// - The **run** of the player: [`stopping`](Context::stopping), [`is_stopping`](Context::is_stopping),
+///   [`stop_cause`](Context::stop_cause), [`unless_stopping`](Context::unless_stopping). These are the same for all contexts that are derived
+///   from one.
+/// - Its own **scope**: [`done`](Context::done), [`error`](Context::error), [`unless_done`](Context::unless_done),
+///   [`cancel`](Context::cancel), [`value`](Context::value). This is the context of Go: a tree, in which a child is done with its
+///   parent and never the reverse, with deadlines and values that children inherit.
+///
+/// The two meet at the top: the context that a player is given is done exactly when its run is asked to stop (or is over), and so are its
+/// children. Only [`through_stop`](Context::through_stop) makes one that is not.
+///
+/// | Go | here |
+/// |---|---|
+/// | `context.Background()` | [`Context::background`] |
+/// | `context.WithCancelCause(ctx)` | [`child`](Context::child), [`cancel`](Context::cancel) |
+/// | `context.WithTimeout`, `WithDeadline` | [`with_timeout`](Context::with_timeout), [`with_deadline`](Context::with_deadline) |
+/// | `context.WithValue`, `ctx.Value` | [`with_value`](Context::with_value), [`value`](Context::value), by type |
+/// | `context.WithoutCancel` | [`through_stop`](Context::through_stop), bounded by the run |
+/// | `<-ctx.Done()` | [`done`](Context::done) |
+/// | `ctx.Err()`, `context.Cause(ctx)` | [`error`](Context::error), and its source |
+///
+/// A child needs no task, no timer and no `defer cancel()`: when its last clone is dropped, nothing of it is left.
+///
+/// ```
+/// use std::time::Duration;
+/// use upbeat::{Context, ContextError};
+///
+/// # async fn quote(_: &Context) -> u32 { std::future::pending().await }
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// # let cx = Context::background();
+/// let asking = cx.with_timeout(Duration::from_secs(2));
+/// let answer = asking.unless_done(quote(&asking)).await;
+/// assert!(matches!(answer, Err(ContextError::DeadlineExceeded)));
+/// assert!(cx.error().is_none(), "what it was made from goes on");
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Context {
     pub(crate) run: Arc<Run>,
+    /// `None` for the run's own context, which must not need memory of its own.
+    pub(crate) scope: Option<Arc<Scope>>,
 }
 
 impl Context {
+    /// A context without a conductor, for tests, command line programs and `main`: Go's `context.Background`.
+    ///
+    /// Its path is `background`. It is never asked to stop and never done; its children are when they are cancelled or their deadline
+    /// passes.
+    ///
+    /// # Not guaranteed
+    ///
+    /// Nobody conducts it. [`ready`](Context::ready) does nothing; [`spawn`](Context::spawn) spawns, but nobody waits for the task,
+    /// aborts it or reports its panic (its handle tells of it); details, remarks and cuts appear in no report; there are no
+    /// reloads, and the [`overview`](Context::overview) is empty. Each call makes another one, which shares nothing with the others.
+    ///
+    /// ```
+    /// use upbeat::Context;
+    ///
+    /// let cx = Context::background();
+    /// assert_eq!(cx.path(), "background");
+    /// assert!(!cx.is_stopping() && cx.error().is_none());
+    /// ```
+    pub fn background() -> Self {
+        Self { run: Run::background(), scope: None }
+    }
+
     /// The player's full path, such as `shop/api/http`.
     pub fn path(&self) -> &str {
         self.run.path()
@@ -73,14 +138,18 @@ impl Context {
         Some(self.run.stop.stopping()?.cause.clone())
     }
 
-    /// When this run will be aborted; `None` until it was asked to stop.
+    /// When this context is done at the latest, as far as is known: the earliest of its own deadline, those of the contexts above it, and,
+    /// once a stop was asked for, the time when the run will be aborted. `None` if there is none of them.
     ///
     /// Work that has a bound of its own should keep some distance to it, so that it can still say what it cut.
     pub fn deadline(&self) -> Option<Instant> {
-        Some(self.run.stop.stopping()?.deadline)
+        let run = self.run.stop.stopping().map(|stopping| stopping.deadline);
+        let scope = self.scope.as_ref().and_then(|scope| scope.deadline());
+        run.into_iter().chain(scope).min()
     }
 
-    /// How long is left until the [deadline](Context::deadline), zero when it has passed; `None` until a stop was asked for.
+    /// How long is left until the [deadline](Context::deadline), zero when it has passed; `None` where there is none: for a player's own
+    /// context until a stop was asked for.
     pub fn remaining(&self) -> Option<Duration> {
         Some(self.deadline()?.saturating_duration_since(Instant::now()))
     }
@@ -90,6 +159,8 @@ impl Context {
     /// The run counts as stopped only when the task is gone too, and the task is aborted with the run at its stop deadline. When
     /// the player returns, what it spawned is told to stop: [`stopping`](Context::stopping) completes. A panic in
     /// the task is reported, and fails the run when that ends; it does not interrupt the run.
+    ///
+    /// It does not matter which of a run's contexts it is called on: that one is done does not end the task.
     ///
     /// # Panics
     ///
@@ -201,6 +272,7 @@ impl fmt::Debug for Context {
             .field("path", &self.path())
             .field("attempt", &self.attempt())
             .field("stopping", &self.is_stopping())
+            .field("error", &self.error())
             .finish_non_exhaustive()
     }
 }

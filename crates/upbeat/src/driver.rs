@@ -14,7 +14,7 @@ use crate::{
     overrun::{Late, MOST_ASKED, abort_late},
     report::{Cause, PlayerReport, StopCause, human},
     run::{Playing, Run},
-    shared::{Notice, Record, Request, Shared, Stage},
+    shared::{Notice, Request, Shared, Stage},
     stop::Stopping,
     watchdog,
 };
@@ -168,8 +168,8 @@ impl Driver<'_> {
         {
             let record = &stage.records[part.index()];
             tracing::debug!(player = %record.path, "ready");
-            if let (Some(dog), Some(playing)) = (&record.watchdog, &record.playing) {
-                tokio::spawn(watchdog::watch(playing.clone(), **dog));
+            if let (Some(dog), Some(playing)) = (stage.watchdogs.get(&part), &record.playing) {
+                tokio::spawn(watchdog::watch(playing.clone(), *dog));
             }
         }
         self.perform(&mut stage, actions, now)
@@ -226,7 +226,7 @@ impl Driver<'_> {
         let mut late = Vec::new();
         for action in actions {
             match action {
-                Action::Start { part, run, attempt } => self.start(stage.record(part), part, run, attempt),
+                Action::Start { part, run, attempt } => self.start(stage, part, run, attempt),
                 Action::Stop { part, deadline, why, .. } => self.stop(stage, part, deadline, why),
                 Action::Abort { part, .. } => {
                     if let Some(playing) = stage.record(part).playing.clone() {
@@ -257,9 +257,11 @@ impl Driver<'_> {
         finished
     }
 
-    fn start(&self, record: &mut Record, part: PartId, run: u64, attempt: u32) {
+    fn start(&self, stage: &mut Stage, part: PartId, run: u64, attempt: u32) {
         let link = self.shared.link.clone();
-        let run = Run::new(link, record.path.clone(), part, run, attempt, record.readiness);
+        let readiness = stage.machine.readiness(part);
+        let record = stage.record(part);
+        let run = Run::new(link, record.path.clone(), part, run, attempt, readiness);
         tracing::debug!(player = %record.path, attempt, "starting");
         record.playing = Some(record.player.clone().start(&run));
     }
@@ -273,17 +275,18 @@ impl Driver<'_> {
             StopWhy::Unresponsive => StopCause::Unresponsive,
             StopWhy::With(other) => StopCause::RestartWith(stage.record(other).path.clone()),
         };
-        if let Some(Playing { run, probe, .. }) = &stage.record(part).playing {
+        if let Some(playing) = &stage.record(part).playing {
+            let run = &playing.run;
             tracing::debug!(player = %run.path(), "asked to stop: {cause}");
             // A look, so that the time inside of a poll that blocks its thread is counted from here on.
-            probe.busy();
+            playing.probe().busy();
             // A time past the end of the clock is as good as any that nobody lives to see.
             let far = Duration::from_hours(24 * 365);
             let deadline = self.shared.epoch.checked_add(deadline).unwrap_or_else(|| Instant::now() + far);
             let stopping = Stopping { deadline, cause };
             // Those that are told together share it.
             let shared = self.last_stop.take().filter(|last| **last == stopping).unwrap_or_else(|| Arc::new(stopping));
-            run.stop.request(shared.clone());
+            run.ask_to_stop(shared.clone());
             self.last_stop = Some(shared);
         }
     }

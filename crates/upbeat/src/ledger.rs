@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use upbeat_score::{End, Ended, OnFailure, PartId, PartSpec, State};
+use upbeat_score::{End, Ended, OnFailure, PartId, State};
 
 use crate::{
     player::{DynPlayer, RestartMe},
@@ -59,6 +59,7 @@ impl Stage {
             unreachable!("only what is over is reported");
         };
         let outcome = outcome(end, |other| Some(self.records[other.index()].path.clone()));
+        let optional = self.machine.on_failure(part) == OnFailure::Ignore;
         let (runs, overran) = (self.machine.runs(part), self.machine.overran(part) || end == End::Overran);
         let record = self.record(part);
         if let (End::Leaked, Some(playing)) = (end, &record.playing) {
@@ -68,7 +69,7 @@ impl Stage {
         }
         let mut report = PlayerReport::new(record.path.clone(), outcome, runs);
         report.overran = overran;
-        report.optional = record.optional;
+        report.optional = optional;
         if let Some(history) = &record.history {
             report.failures.clone_from(&history.failures);
             report.forgotten_failures = history.forgotten_failures;
@@ -91,16 +92,8 @@ impl Stage {
 }
 
 impl Record {
-    pub(crate) fn new(path: Arc<str>, spec: &PartSpec, player: Arc<dyn DynPlayer>) -> Self {
-        Self {
-            path,
-            player,
-            readiness: spec.readiness,
-            optional: spec.on_failure == OnFailure::Ignore,
-            playing: None,
-            watchdog: spec.watchdog.map(Box::new),
-            history: None,
-        }
+    pub(crate) fn new(path: Arc<str>, player: Arc<dyn DynPlayer>) -> Self {
+        Self { path, player, playing: None, history: None }
     }
 
     /// Keeps what a run leaves behind, and says how it ended.
@@ -108,7 +101,7 @@ impl Record {
         let account = run.take_account();
         let mut how = if run.returned_ok() { Ended::Ok } else { Ended::Aborted };
         let Some(account) = account else { return how };
-        let Account { fault, other_panics, remarks, cuts, more_cuts, players, stuck, silence, .. } = *account;
+        let Account { fault, other_panics, remarks, cuts, more_cuts, players, stuck, silence, .. } = account;
         let history = self.history.get_or_insert_default();
         if let Some(silence) = silence {
             history.fail(Failure { attempt: run.attempt(), task: None, error: Arc::new(silence) });

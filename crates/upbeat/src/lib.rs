@@ -39,6 +39,8 @@
 //!   one that happens while stopping: the [`Report`] has the root cause first, and every player by its full path.
 //! - Stopping goes in the reverse of the edges, in parallel where there are none, inside one budget that nested conductors share. What
 //!   does not stop in time is aborted; what does not even go then is reported as leaked, by name, and the others still stop.
+//! - A [`Context`] is Go's, too: children with deadlines, values and causes, which leave nothing behind when they are dropped.
+//!   A [`Group`] runs several tasks under one.
 //! - Panics are caught wherever a player's code runs, with message, place and backtrace, and are failures like others.
 //! - The control loop never waits for a player.
 //!
@@ -54,14 +56,19 @@
 
 mod conductor;
 mod context;
+mod context_error;
 mod control;
+mod derived;
 mod door;
 mod driver;
 mod error;
 pub mod exit_code;
+mod group;
+mod group_error;
 mod guard;
 mod handle;
 mod ledger;
+mod monitor;
 mod operate;
 mod overrun;
 mod overview;
@@ -71,7 +78,10 @@ mod player;
 mod progress;
 mod pulse;
 mod report;
+mod resolve;
+mod root;
 mod run;
+mod scope;
 mod shared;
 mod signals;
 mod snapshot;
@@ -84,8 +94,12 @@ mod work;
 
 pub use conductor::{Conductor, ConductorError};
 pub use context::{Context, Reloads};
+pub use context_error::ContextError;
 pub use error::HandleError;
+pub use group::Group;
+pub use group_error::GroupError;
 pub use handle::Handle;
+pub use monitor::{ActiveCall, Alert, CallCounts, CallError, CallPlace, Monitor, MonitorSnapshot};
 pub use overview::Overview;
 pub use panic::Panic;
 pub use part::Part;
@@ -96,6 +110,7 @@ pub use report::{Cause, Failure, Outcome, PlayerReport, Report, StopCause};
 pub use signals::Signal;
 pub use snapshot::{PlayerSnapshot, Snapshot, State};
 pub use tracker::{Tracked, TrackedFailed, TrackedOutput, Tracker, TrackerClosed};
+pub use upbeat_probe as probe;
 pub use upbeat_score::{
     AddError, Backoff, Condition, Fault, OnFailure, OnSilence, Plan, Readiness, RemoveError, Restart, ScoreError,
     StopPath, Strategy, Warning,

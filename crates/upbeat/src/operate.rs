@@ -99,7 +99,10 @@ impl Stage {
         // The record has to be there before the actions are performed, and its place is known only afterwards.
         match self.machine.add(&part.spec, now) {
             Ok((id, actions)) => {
-                let record = Record::new(path.into(), &part.spec, part.player);
+                let record = Record::new(path.into(), part.player);
+                // The id may be that of a part that was removed.
+                self.watchdogs.remove(&id);
+                self.watchdogs.extend(part.spec.watchdog.map(|dog| (id, dog)));
                 if id.index() == self.records.len() {
                     self.records.push(record);
                 } else {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use upbeat_probe::{Answer, Probe};
-use upbeat_score::{End, PartId, State as Score};
+use upbeat_score::{End, OnFailure, PartId, State as Score};
 
 use crate::{
     PlayerSnapshot, Snapshot, State, Whereabouts, WorkList,
@@ -225,7 +225,7 @@ impl Stage {
             remaining: None,
             runs: machine.runs(part),
             waits_for: machine.waits_for(part).map(|other| self.records[other.index()].path.clone()),
-            optional: record.optional,
+            optional: machine.on_failure(part) == OnFailure::Ignore,
             ready,
             started: ready || machine.was_ready(part),
             details: Vec::new(),
@@ -239,7 +239,7 @@ impl Stage {
             probe: None,
         };
         if let Some(playing) = &record.playing {
-            snapshot.probe = Some(playing.probe.clone());
+            snapshot.probe = Some(playing.probe());
             playing.run.look(&mut snapshot);
         }
         snapshot

@@ -56,6 +56,9 @@ impl fmt::Display for StopCause {
     }
 }
 
+/// As the cause of a [`ContextError::Canceled`](crate::ContextError::Canceled).
+impl StdError for StopCause {}
+
 /// Why the whole ended.
 #[derive(Debug)]
 #[non_exhaustive]

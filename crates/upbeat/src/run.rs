@@ -18,7 +18,7 @@ use tokio::{
     time::Instant,
 };
 use tracing::Instrument as _;
-use upbeat_probe::Probe;
+use upbeat_probe::{Probe, Watchpoint};
 use upbeat_score::{PartId, Readiness};
 
 use crate::{
@@ -27,6 +27,7 @@ use crate::{
     player::{BoxError, Player},
     pulse::Pulse,
     report::PlayerReport,
+    root::{Root, RunOver},
     shared::{Link, Notice},
     stop::StopSignal,
     tree::Tree,
@@ -62,6 +63,8 @@ pub(crate) struct Account {
     pub(crate) stuck: Option<Box<PlayerSnapshot>>,
     /// It has failed before its end, because it gave no sign of life.
     pub(crate) silence: Option<Silence>,
+    /// What the contexts below this run's hang on, once there is one.
+    pub(crate) root: Option<Arc<Root>>,
     spawned: Vec<Spawned>,
     sources: Vec<Source>,
 }
@@ -100,10 +103,23 @@ pub(crate) struct Run {
     /// What is spawned from now on is aborted at once.
     aborted: AtomicBool,
     pub(crate) stop: StopSignal,
+    /// From where the player's own future is watched.
+    watchpoint: Watchpoint,
     /// Empty for most players most of the time, so it takes only a pointer until it is needed.
-    account: Mutex<Option<Box<Account>>>,
-    /// The same holds here.
-    pulse: OnceLock<Box<Pulse>>,
+    sayings: OnceLock<Box<Sayings>>,
+}
+
+/// What a run says, and what is to be said of it.
+#[derive(Debug, Default)]
+struct Sayings {
+    account: Mutex<Account>,
+    pulse: Pulse,
+}
+
+impl AsRef<Watchpoint> for Run {
+    fn as_ref(&self) -> &Watchpoint {
+        &self.watchpoint
+    }
 }
 
 /// A run that was started, and what the conductor reaches it by. A cheap clone.
@@ -111,10 +127,14 @@ pub(crate) struct Run {
 pub(crate) struct Playing {
     pub(crate) run: Arc<Run>,
     pub(crate) task: AbortHandle,
-    pub(crate) probe: Probe,
 }
 
 impl Playing {
+    /// Asks the player's own task.
+    pub(crate) fn probe(&self) -> Probe {
+        Probe::of(self.run.clone())
+    }
+
     /// Aborts the player and the tasks that it has spawned.
     pub(crate) fn abort(&self) {
         self.task.abort();
@@ -143,9 +163,24 @@ impl Run {
             returned_ok: AtomicBool::new(false),
             aborted: AtomicBool::new(false),
             stop: StopSignal::default(),
-            account: Mutex::new(None),
-            pulse: OnceLock::new(),
+            watchpoint: Watchpoint::new(),
+            sayings: OnceLock::new(),
         })
+    }
+
+    /// A run that nobody conducts: it is never asked to stop, and never gone.
+    pub(crate) fn background() -> Arc<Self> {
+        let path: Arc<str> = "background".into();
+        // Nobody listens to its notices.
+        let (link, _) = Link::new(Tree::new(path.clone()));
+        let run = Self::new(link, path, PartId::default(), 0, 0, Readiness::Signalled);
+        run.live.store(1, Ordering::Relaxed);
+        run
+    }
+
+    /// Whether the last lease was dropped.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.live.load(Ordering::Acquire) == 0
     }
 
     pub(crate) fn path(&self) -> &Arc<str> {
@@ -167,10 +202,10 @@ impl Run {
     /// Starts the player on a task of its own.
     pub(crate) fn start<P: Player>(self: &Arc<Self>, player: Arc<P>) -> Playing {
         let span = tracing::info_span!(parent: None, "player", player = %self.path);
-        let (task, probe) = upbeat_probe::watch(perform(player, Lease::new(self, None)));
+        let task = perform(player, Lease::new(self, ()));
         // A span that nobody listens to would only cost memory.
         let task = if span.is_disabled() { tokio::spawn(task) } else { tokio::spawn(task.instrument(span)) };
-        Playing { run: self.clone(), task: task.abort_handle(), probe }
+        Playing { run: self.clone(), task: task.abort_handle() }
     }
 
     pub(crate) fn spawn<T: Send + 'static>(
@@ -178,7 +213,7 @@ impl Run {
         name: Arc<str>,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        let (work, probe) = upbeat_probe::watch(assist(work, Lease::new(this, Some(name.clone()))));
+        let (work, probe) = upbeat_probe::watch(assist(work, Lease::new(this, name.clone())));
         let task = tokio::spawn(work.in_current_span());
         let aborted = this.with_account(|account| {
             // Only when it is full, and then with as much room again: so a spawn does not look at all the others each time.
@@ -200,14 +235,19 @@ impl Run {
     /// Aborts the tasks that the player has spawned, and those that it still will.
     pub(crate) fn abort_spawned(&self) {
         self.aborted.store(true, Ordering::Relaxed);
-        let tasks: Vec<_> = self.account.lock().as_mut().map_or_else(Vec::new, |account| account.spawned.split_off(0));
+        let Some(sayings) = self.sayings.get() else { return };
+        let tasks = std::mem::take(&mut sayings.account.lock().spawned);
         for spawned in tasks {
             spawned.task.abort();
         }
     }
 
+    fn sayings(&self) -> &Sayings {
+        self.sayings.get_or_init(Box::default)
+    }
+
     pub(crate) fn pulse(&self) -> &Pulse {
-        self.pulse.get_or_init(Box::default)
+        &self.sayings().pulse
     }
 
     pub(crate) fn add_source(&self, list: Arc<dyn Fn(&mut WorkList) + Send + Sync>) {
@@ -232,28 +272,24 @@ impl Run {
     /// Enters what the run is doing, without its open work.
     pub(crate) fn look(&self, snapshot: &mut PlayerSnapshot) {
         snapshot.remaining = self.stop.stopping().map(|stop| stop.deadline.saturating_duration_since(Instant::now()));
-        if let Some(pulse) = self.pulse.get() {
-            (snapshot.at, snapshot.blocked_on) = pulse.breadcrumbs();
-            let reading = pulse.read();
-            snapshot.last_beat = reading.last.map(|_| reading.since_last);
-            snapshot.progress = reading.count;
-        }
-        if let Some(account) = &*self.account.lock() {
-            snapshot.details.clone_from(&account.details);
-            for spawned in account.spawned.iter().filter(|spawned| !spawned.task.is_finished()) {
-                snapshot.tasks.add(spawned.since, || spawned.name.to_string(), Some(spawned.probe.clone()));
-            }
+        let Some(Sayings { account, pulse }) = self.sayings.get().map(|sayings| &**sayings) else { return };
+        (snapshot.at, snapshot.blocked_on) = pulse.breadcrumbs();
+        let reading = pulse.read();
+        snapshot.last_beat = reading.last.map(|_| reading.since_last);
+        snapshot.progress = reading.count;
+        let account = account.lock();
+        snapshot.details.clone_from(&account.details);
+        for spawned in account.spawned.iter().filter(|spawned| !spawned.task.is_finished()) {
+            snapshot.tasks.add(spawned.since, || spawned.name.to_string(), Some(spawned.probe.clone()));
         }
     }
 
     /// What the run has under way, as those say who know.
     pub(crate) fn open_work(&self) -> WorkList {
-        let sources: Vec<_> = match &*self.account.lock() {
-            Some(account) => account.sources.iter().map(|source| source.0.clone()).collect(),
-            None => Vec::new(),
-        };
-        // Without the lock: this is foreign code.
         let mut list = WorkList::default();
+        let Some(sayings) = self.sayings.get() else { return list };
+        // A copy, because this is foreign code and must not run under the lock.
+        let sources: Vec<_> = sayings.account.lock().sources.iter().map(|source| source.0.clone()).collect();
         for source in sources {
             source(&mut list);
         }
@@ -281,7 +317,7 @@ impl Run {
             Ok(()) => self.returned_ok.store(true, Ordering::Relaxed),
             Err(fault) => self.with_account(|account| account.fault = Some(fault)),
         }
-        self.stop.release();
+        self.is_over(RunOver::Returned);
         if self.live.load(Ordering::Relaxed) > 1 {
             self.link.notify(Notice::Leaving { part: self.part, run: self.id });
         }
@@ -331,25 +367,54 @@ impl Run {
     }
 
     /// Takes what the run leaves behind. For when it is gone.
-    pub(crate) fn take_account(&self) -> Option<Box<Account>> {
-        self.account.lock().take()
+    pub(crate) fn take_account(&self) -> Option<Account> {
+        Some(std::mem::take(&mut *self.sayings.get()?.account.lock()))
     }
 
-    fn with_account<T>(&self, change: impl FnOnce(&mut Account) -> T) -> T {
-        change(self.account.lock().get_or_insert_default())
+    /// As [`with_account`](Run::with_account), but without making one.
+    pub(crate) fn with_account_if_any<T>(&self, look: impl FnOnce(&mut Account) -> Option<T>) -> Option<T> {
+        look(&mut self.sayings.get()?.account.lock())
+    }
+
+    pub(crate) fn with_account<T>(&self, change: impl FnOnce(&mut Account) -> T) -> T {
+        change(&mut self.sayings().account.lock())
     }
 }
 
 /// The right of one task to count as a part of its run. When the last is dropped the run is gone.
 #[derive(Debug)]
-pub(crate) struct Lease {
+pub(crate) struct Lease<N = ()> {
     run: Arc<Run>,
-    /// The name of a spawned task; `None` for the player itself.
-    task: Option<Arc<str>>,
+    /// Which task of the run. A type, because the task of an idle player has no room for a name that it has not.
+    task: N,
 }
 
-impl Lease {
-    fn new(run: &Arc<Run>, task: Option<Arc<str>>) -> Self {
+/// The name of a task: what a spawned one has, and the player's own has not.
+pub(crate) trait TaskName: Clone {
+    /// Whether it is the player's own task.
+    const IS_PLAYERS: bool;
+
+    fn name(self) -> Option<Arc<str>>;
+}
+
+impl TaskName for () {
+    const IS_PLAYERS: bool = true;
+
+    fn name(self) -> Option<Arc<str>> {
+        None
+    }
+}
+
+impl TaskName for Arc<str> {
+    const IS_PLAYERS: bool = false;
+
+    fn name(self) -> Option<Arc<str>> {
+        Some(self)
+    }
+}
+
+impl<N: TaskName> Lease<N> {
+    fn new(run: &Arc<Run>, task: N) -> Self {
         // Relaxed, because whoever adds a lease holds one, or is the conductor that has not started the run yet.
         run.live.fetch_add(1, Ordering::Relaxed);
         Self { run: run.clone(), task }
@@ -357,15 +422,16 @@ impl Lease {
 
     /// Keeps a panic that `play`'s result does not tell of.
     fn panicked(&self, panic: Panic) {
-        self.run.with_account(|account| account.other_panics.push((self.task.clone(), panic)));
+        self.run.with_account(|account| account.other_panics.push((self.task.clone().name(), panic)));
     }
 }
 
-impl Drop for Lease {
+impl<N> Drop for Lease<N> {
     fn drop(&mut self) {
         let Run { link, part, id, live, .. } = &*self.run;
         // AcqRel, so that all that the other tasks of this run did happens before the conductor hears of the end.
         if live.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.run.is_over(RunOver::Gone);
             link.notify(Notice::Ended { part: *part, run: *id });
         }
     }
@@ -381,8 +447,9 @@ pub(crate) fn perform<P: Player>(player: Arc<P>, lease: Lease) -> impl Future<Ou
         // The future is made where it stays: on the way through a variable the task would hold it twice.
         let call = || {
             let mut playing = playing.as_mut().project();
-            let cx = Context { run: playing.lease.run.clone() };
-            playing.work.set(Some(player.play(cx)));
+            let cx = Context { run: playing.lease.run.clone(), scope: None };
+            let run = cx.run.clone();
+            run.watchpoint.run(|| playing.work.set(Some(player.play(cx))));
         };
         if let Err(panic) = catch(call) {
             return playing.lease.run.returned(Err(Fault::Panic(panic)));
@@ -396,7 +463,7 @@ pub(crate) fn perform<P: Player>(player: Arc<P>, lease: Lease) -> impl Future<Ou
 }
 
 /// A task that a player has spawned.
-async fn assist<T>(work: impl Future<Output = T>, lease: Lease) -> T {
+async fn assist<T>(work: impl Future<Output = T>, lease: Lease<Arc<str>>) -> T {
     let mut working = pin!(Guarded { work: Some(work), lease, begun: true });
     match working.as_mut().await {
         Ok(value) => value,
@@ -411,23 +478,23 @@ async fn assist<T>(work: impl Future<Output = T>, lease: Lease) -> T {
 
 pin_project! {
     /// User code that is polled and dropped under guard.
-    struct Guarded<F> {
+    struct Guarded<F, N: TaskName = ()> {
         #[pin]
         work: Option<F>,
         // Whether the first poll is past, or does not matter.
         begun: bool,
         // Dropped last: it tells the conductor that the rest is gone.
-        lease: Lease,
+        lease: Lease<N>,
     }
 
-    impl<F> PinnedDrop for Guarded<F> {
+    impl<F, N: TaskName> PinnedDrop for Guarded<F, N> {
         fn drop(this: Pin<&mut Self>) {
             this.discard();
         }
     }
 }
 
-impl<F> Guarded<F> {
+impl<F, N: TaskName> Guarded<F, N> {
     fn discard(self: Pin<&mut Self>) {
         let mut this = self.project();
         if this.work.is_some()
@@ -435,16 +502,23 @@ impl<F> Guarded<F> {
         {
             this.lease.panicked(panic);
         }
+        if N::IS_PLAYERS {
+            this.lease.run.watchpoint.dropped();
+        }
     }
 }
 
-impl<F: Future> Future for Guarded<F> {
+impl<F: Future, N: TaskName> Future for Guarded<F, N> {
     type Output = Result<F::Output, Panic>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let this = self.as_mut().project();
         let Some(work) = this.work.as_pin_mut() else { return Poll::Pending };
-        let result = match catch(|| work.poll(cx)) {
+        let poll = || {
+            // What the player has spawned is watched from a place of its own.
+            if N::IS_PLAYERS { this.lease.run.watchpoint.poll(work, cx) } else { work.poll(cx) }
+        };
+        let result = match catch(poll) {
             Ok(Poll::Pending) => {
                 if !std::mem::replace(this.begun, true) {
                     this.lease.run.has_begun();
@@ -456,5 +530,23 @@ impl<F: Future> Future for Guarded<F> {
         };
         self.discard();
         Poll::Ready(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_task_of_an_idle_player_is_small() {
+        async fn idle(cx: Context) -> Result<(), BoxError> {
+            cx.stopping().await;
+            Ok(())
+        }
+        let task = perform(Arc::new(idle), Lease::new(&Run::background(), ()));
+        // With 128 tokio's own part of a task fills whole blocks of 128; one word more costs each player another block.
+        assert!(size_of_val(&task) <= 128, "{}", size_of_val(&task));
+        // 72 of them are the watchpoint, which would cost 100 as an allocation of its own.
+        assert!(size_of::<Run>() <= 184, "{}", size_of::<Run>());
     }
 }

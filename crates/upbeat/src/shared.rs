@@ -1,6 +1,7 @@
 //! What the control loop of one conductor shares with its players and its handles.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -10,7 +11,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
 };
-use upbeat_score::{Machine, PartId, Readiness, Watchdog};
+use upbeat_score::{Machine, PartId, Watchdog};
 
 use crate::{
     Part, PlayerSnapshot,
@@ -104,16 +105,15 @@ pub(crate) struct Stage {
     pub(crate) machine: Machine,
     /// By the index of the part.
     pub(crate) records: Vec<Record>,
+    /// Of the few that have one.
+    pub(crate) watchdogs: HashMap<PartId, Watchdog>,
 }
 
 /// One part and its current run.
 pub(crate) struct Record {
     pub(crate) path: Arc<str>,
     pub(crate) player: Arc<dyn DynPlayer>,
-    pub(crate) readiness: Readiness,
-    pub(crate) optional: bool,
     pub(crate) playing: Option<Playing>,
-    pub(crate) watchdog: Option<Box<Watchdog>>,
     /// Empty for most, so it takes only a pointer until it is needed.
     pub(crate) history: Option<Box<History>>,
 }

@@ -4,8 +4,8 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        Arc,
+        atomic::{AtomicU8, Ordering},
     },
     task::{Context, Poll, Waker},
 };
@@ -13,7 +13,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::{report::StopCause, run::Run};
+use crate::{context_error::ContextError, report::StopCause, root::RunOver, run::Run};
 
 /// When and why a run was asked to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,18 +25,28 @@ pub(crate) struct Stopping {
 /// The run's side of a stop request.
 ///
 /// A `CancellationToken` of tokio-util would do; but every idle player waits on one of these, and a wait on a token takes
-/// 100 bytes in the player's future and 100 in the token, where this takes 24 and 40.
+/// 100 bytes in the player's future and 100 in the token, where this takes 24 and 40. For those who do wait on tokens
+/// there is [`Root`](crate::root::Root).
 #[derive(Debug, Default)]
 pub(crate) struct StopSignal {
-    asked: AtomicBool,
+    /// One of `NOT_ASKED`, `ASKED`, `RETURNED`, `GONE`: what came first, which is kept.
+    asked: AtomicU8,
     waiters: Mutex<Waiters>,
-    /// Shared by all runs that are asked to stop together.
-    stopping: OnceLock<Arc<Stopping>>,
 }
 
-/// Who waits. Nearly always nobody or one.
+const NOT_ASKED: u8 = 0;
+/// By the conductor.
+const ASKED: u8 = 1;
+/// By nobody: the player has returned.
+const RETURNED: u8 = 2;
+/// By nobody: nothing is left of the run.
+const GONE: u8 = 3;
+
+/// Who waits, and for what. Nearly always nobody or one.
 #[derive(Debug, Default)]
 struct Waiters {
+    /// Shared by all runs that are asked to stop together.
+    stopping: Option<Arc<Stopping>>,
     first: Option<Waker>,
     /// Nearly always empty.
     #[expect(clippy::box_collection, reason = "one word instead of three, for each player")]
@@ -68,14 +78,23 @@ impl Waiters {
 impl StopSignal {
     /// Asks to stop. The first request wins: a later one changes neither cause nor deadline.
     pub(crate) fn request(&self, stopping: Arc<Stopping>) {
-        let _ = self.stopping.set(stopping);
-        self.release();
+        self.waiters.lock().stopping.get_or_insert(stopping);
+        self.wake(ASKED);
     }
 
-    /// The player has returned on its own: releases what its helpers wait for, without a deadline or cause of a stop.
-    pub(crate) fn release(&self) {
-        // Release, so that whoever sees the flag sees the deadline too.
-        self.asked.store(true, Ordering::Release);
+    /// The run is over without having been asked: releases what its helpers wait for, without a deadline or cause of a stop.
+    pub(crate) fn release(&self, over: RunOver) {
+        self.wake(match over {
+            RunOver::Returned => RETURNED,
+            RunOver::Gone => GONE,
+        });
+    }
+
+    fn wake(&self, why: u8) {
+        // Release, so that whoever sees the flag sees what was done before.
+        if self.asked.compare_exchange(NOT_ASKED, why, Ordering::Release, Ordering::Relaxed).is_err() {
+            return;
+        }
         let mut waiters = self.waiters.lock();
         let (first, more) = (waiters.first.take(), waiters.more.take());
         drop(waiters);
@@ -85,11 +104,21 @@ impl StopSignal {
     }
 
     pub(crate) fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Acquire)
+        self.asked.load(Ordering::Acquire) != NOT_ASKED
     }
 
-    pub(crate) fn stopping(&self) -> Option<&Stopping> {
-        self.stopping.get().map(|stopping| &**stopping)
+    /// What the player's own context was ended by.
+    pub(crate) fn error(&self) -> Option<ContextError> {
+        match self.asked.load(Ordering::Acquire) {
+            NOT_ASKED => None,
+            ASKED => Some(ContextError::canceled(self.stopping()?.cause.clone())),
+            RETURNED => Some(ContextError::canceled(RunOver::Returned)),
+            _ => Some(ContextError::canceled(RunOver::Gone)),
+        }
+    }
+
+    pub(crate) fn stopping(&self) -> Option<Arc<Stopping>> {
+        self.waiters.lock().stopping.clone()
     }
 }
 

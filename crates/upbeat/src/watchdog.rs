@@ -71,7 +71,7 @@ async fn guard(playing: &Playing, dog: Watchdog) {
 async fn until_silent(playing: &Playing, timeout: Duration) -> Duration {
     loop {
         // A look, so that the time inside of a poll that blocks its thread is counted from here on.
-        playing.probe.busy();
+        playing.probe().busy();
         let seen = playing.run.pulse().read();
         if is_silent(&playing.run, timeout) {
             return seen.since_last;

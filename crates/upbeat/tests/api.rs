@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use upbeat::{
-    BoxError, Conductor, Context, Handle, HandleError, Overview, Part, Player, PlayerReport, Reloads, Report,
-    ScoreError, Snapshot, once, with,
+    Alert, BoxError, CallError, Conductor, Context, ContextError, Group, GroupError, Handle, HandleError, Monitor,
+    MonitorSnapshot, Overview, Part, Player, PlayerReport, Progress, Reloads, Report, ScoreError, Snapshot, once, with,
 };
 
 fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}
@@ -14,7 +14,10 @@ fn is_a_player(_: impl Player) {}
 #[test]
 fn the_public_types_cross_threads() {
     crosses_threads::<Context>();
+    crosses_threads::<ContextError>();
     crosses_threads::<Conductor>();
+    crosses_threads::<Group<std::cell::Cell<u8>>>();
+    crosses_threads::<GroupError<u8>>();
     crosses_threads::<Handle>();
     crosses_threads::<HandleError>();
     crosses_threads::<Overview>();
@@ -24,6 +27,14 @@ fn the_public_types_cross_threads() {
     crosses_threads::<Report>();
     crosses_threads::<ScoreError>();
     crosses_threads::<Snapshot>();
+    crosses_threads::<Alert>();
+    crosses_threads::<CallError>();
+    crosses_threads::<Monitor>();
+    crosses_threads::<MonitorSnapshot>();
+    crosses_threads::<Progress>();
+    is_sent(&Monitor::new("bank").call("add", async {}));
+    is_sent(&Monitor::new("bank").call_blocking("add", || ()));
+    is_sent(&Monitor::new("bank").snapshot());
     is_sent(&Conductor::new("shop").play_until(std::future::pending()));
     is_sent(&Conductor::new("shop").play_until_signal());
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use common::{Log, MS, S, ZERO, deaf, failing, idle, polite};
 use tokio::time::Instant;

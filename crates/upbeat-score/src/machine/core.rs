@@ -2,8 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap, VecDeque},
-    sync::Arc,
+    collections::{BinaryHeap, VecDeque},
     time::Duration,
 };
 
@@ -13,8 +12,9 @@ use super::{
     types::{Action, AddError, End, Event, Moment, PartId, RemoveError, State, StopWhy, Why},
 };
 use crate::{
-    Budget, Condition, Fault, PartSpec, SETTLE, Score, ScoreError, Strategy, Warning,
+    Budget, Condition, Fault, OnFailure, PartSpec, Readiness, SETTLE, Score, ScoreError, Strategy, Warning,
     check::{self, Resolved},
+    index::Index,
 };
 
 const CONDITIONS: [Condition; 3] = [Condition::Started, Condition::Ready, Condition::Finished];
@@ -36,7 +36,7 @@ const COMMON: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 pub struct Machine {
     pub(super) slots: Vec<Slot>,
-    by_name: HashMap<Arc<str>, u32>,
+    by_name: Index,
     free: Vec<u32>,
     pub(super) strategy: Strategy,
     pub(super) stop_within: Duration,
@@ -227,10 +227,10 @@ impl Machine {
         }
         let mut faults = Vec::new();
         check::own_faults(spec, &mut faults);
-        if self.by_name.contains_key(&name) {
+        if self.find(&name).is_some() {
             faults.push(Fault::Duplicate { name: name.clone() });
         }
-        let lookup = |name: &str| self.by_name.get(name).map(|&i| (i, self.slots[i as usize].kind));
+        let lookup = |name: &str| self.find(name).map(|part| (part.0, self.slots[part.index()].kind));
         let mut after = check::resolve_part(spec, lookup, &mut faults);
         if !faults.is_empty() {
             return Err(AddError::Faults { name, faults });
@@ -250,7 +250,7 @@ impl Machine {
         } else {
             self.slots[i] = slot;
         }
-        self.by_name.insert(name, id(i).0);
+        self.by_name.insert(id(i).0, |i| &self.slots[i as usize].name);
         self.open += 1;
         self.unready += 1;
         self.connect(i);
@@ -290,7 +290,7 @@ impl Machine {
 
     /// The part of that name.
     pub fn find(&self, name: &str) -> Option<PartId> {
-        self.by_name.get(name).map(|&i| PartId(i))
+        self.by_name.find(name, |i| &self.slots[i as usize].name).map(PartId)
     }
 
     /// All parts that are not removed.
@@ -303,6 +303,16 @@ impl Machine {
         &self.slots[part.index()].name
     }
 
+    /// When a run of a part counts as ready.
+    pub fn readiness(&self, part: PartId) -> Readiness {
+        self.slots[part.index()].readiness
+    }
+
+    /// What a part's final failure means for the others.
+    pub fn on_failure(&self, part: PartId) -> OnFailure {
+        self.slots[part.index()].on_failure
+    }
+
     /// What a part is doing.
     pub fn state(&self, part: PartId) -> State {
         self.slots[part.index()].state
@@ -310,7 +320,7 @@ impl Machine {
 
     /// Since when a part has been doing what it is doing.
     pub fn since(&self, part: PartId) -> Moment {
-        self.slots[part.index()].since
+        self.slots[part.index()].since()
     }
 
     /// How many runs of a part have been started.
@@ -378,7 +388,7 @@ impl Machine {
     /// The one place where a part changes: keeps all counters that depend on it, and notes who has to be looked at again.
     pub(super) fn change(&mut self, i: usize, change: impl FnOnce(&mut Slot)) {
         let slot = &mut self.slots[i];
-        let (timer, live, over) = (slot.timer, slot.state.is_live(), slot.is_over());
+        let (timer, live, over) = (slot.timer(), slot.state.is_live(), slot.is_over());
         let ready = slot.is_as_ready_as_it_gets();
         let held = CONDITIONS.map(|condition| slot.holds(condition));
         change(slot);
@@ -387,9 +397,9 @@ impl Machine {
         self.live = self.live + usize::from(slot.state.is_live()) - usize::from(live);
         self.open = self.open + usize::from(over) - usize::from(is_over);
         self.unready = self.unready + usize::from(ready) - usize::from(slot.is_as_ready_as_it_gets());
-        if slot.timer != timer {
+        if slot.timer() != timer {
             self.stale += usize::from(timer.is_some());
-            if let Some(at) = slot.timer {
+            if let Some(at) = slot.timer() {
                 self.timers.push(Reverse((at, id(i).0)));
             }
         }
@@ -526,14 +536,14 @@ impl Machine {
         let run = self.next_run;
         let mut attempt = 0;
         self.change(i, |slot| {
-            slot.enter(State::Starting, now.checked_add(slot.ready_within), now);
+            slot.enter(State::Starting, now.checked_add(slot.ready_within()), now);
             attempt = slot.runs;
             slot.run = run;
             slot.runs += 1;
             if let Some(restarter) = &mut slot.restarter {
                 restarter.ready_at = None;
             }
-            slot.judged = None;
+            slot.verdict = None;
             slot.doubted = false;
             slot.aborted = None;
         });
@@ -557,7 +567,7 @@ impl Machine {
 
     fn is_set(&self, at: Moment, i: u32) -> bool {
         match self.slots.get(i as usize) {
-            Some(slot) => slot.timer == Some(at),
+            Some(slot) => slot.timer() == Some(at),
             None => self.together == Some(at) || self.phase.timer() == Some(at),
         }
     }
@@ -577,7 +587,7 @@ impl Machine {
                 State::Stopping => self.abort(i, End::Overran, now),
                 State::Aborting => self.leak(i, now),
                 State::Backoff => self.change(i, |slot| slot.enter(State::Waiting, None, now)),
-                State::Waiting | State::Ready | State::Over(_) => self.slots[i].timer = None,
+                State::Waiting | State::Ready | State::Over(_) => self.slots[i].clear_timer(),
             }
         }
     }
@@ -589,8 +599,7 @@ impl Machine {
         for (to, _) in after {
             self.slots[to as usize].dependents.retain(|(dependent, _)| *dependent as usize != i);
         }
-        let name = self.slots[i].name.clone();
-        self.by_name.remove(&name);
+        self.by_name.remove(id(i).0, &self.slots[i].name);
         self.free.push(id(i).0);
     }
 }

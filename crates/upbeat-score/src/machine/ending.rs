@@ -2,7 +2,7 @@
 
 use super::{
     core::Machine,
-    slot::{Goal, id},
+    slot::{Goal, Verdict, id},
     stopping::Phase,
     types::{Action, End, Ended, Moment, State, StopWhy, Why},
 };
@@ -48,8 +48,8 @@ impl Machine {
     /// How the run of part `i` is to be called, which ended as `how`.
     fn judge(&self, i: usize, how: Ended) -> End {
         let slot = &self.slots[i];
-        if let Some(end) = slot.judged {
-            return end;
+        if let Some(verdict) = slot.verdict {
+            return verdict.into();
         }
         let asked = slot.goal != Goal::Play;
         match how {
@@ -138,10 +138,10 @@ impl Machine {
     pub(super) fn not_ready_in_time(&mut self, i: usize, now: Moment) {
         if self.slots[i].goal != Goal::Play {
             // It is to be stopped anyway, and waits for those that stop before it.
-            self.slots[i].timer = None;
+            self.slots[i].clear_timer();
             return;
         }
-        self.condemn(i, End::NotReady, StopWhy::NotReady, false, now);
+        self.condemn(i, Verdict::NotReady, StopWhy::NotReady, false, now);
     }
 
     /// The run of part `i` has given no sign of life for too long.
@@ -151,14 +151,14 @@ impl Machine {
             if restart {
                 slot.may_restart();
             }
-            self.condemn(i, End::Unresponsive, StopWhy::Unresponsive, restart, now);
+            self.condemn(i, Verdict::Unresponsive, StopWhy::Unresponsive, restart, now);
         }
     }
 
     /// The run of part `i` has failed before its end: it is stopped, and what follows is decided now.
-    fn condemn(&mut self, i: usize, end: End, why: StopWhy, restart: bool, now: Moment) {
-        self.slots[i].judged = Some(end);
-        let wanted = restart || self.slots[i].wants_restart(end);
+    fn condemn(&mut self, i: usize, verdict: Verdict, why: StopWhy, restart: bool, now: Moment) {
+        self.slots[i].verdict = Some(verdict);
+        let wanted = restart || self.slots[i].wants_restart(verdict.into());
         if let Some(at) = self.decide_restart(i, wanted, now) {
             if let Some(restarter) = &mut self.slots[i].restarter {
                 restarter.not_before = Some(at);

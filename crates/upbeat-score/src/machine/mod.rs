@@ -2,6 +2,7 @@
 
 mod core;
 mod ending;
+mod nanos;
 mod slot;
 mod stopping;
 mod types;

@@ -2,9 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::types::{End, Moment, PartId, State, StopWhy};
+use super::{
+    nanos::Nanos,
+    types::{End, Moment, PartId, State, StopWhy},
+};
 use crate::{
-    Condition, Kind, OnFailure, PartSpec, RestartWhen,
+    Condition, Kind, OnFailure, PartSpec, Readiness, RestartWhen,
     check::Edge,
     restart::{Policy, Restarter},
 };
@@ -20,6 +23,22 @@ pub(super) enum Goal {
     End,
 }
 
+/// How a run is judged before its end. One byte, where [`End`] takes eight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    NotReady,
+    Unresponsive,
+}
+
+impl From<Verdict> for End {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::NotReady => Self::NotReady,
+            Verdict::Unresponsive => Self::Unresponsive,
+        }
+    }
+}
+
 /// One part.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
@@ -27,11 +46,12 @@ pub(super) struct Slot {
     pub(super) name: Arc<str>,
     pub(super) kind: Kind,
     pub(super) on_failure: OnFailure,
+    pub(super) readiness: Readiness,
     pub(super) ends_all: bool,
     pub(super) before_all: bool,
     pub(super) removing: bool,
-    pub(super) ready_within: Duration,
-    pub(super) stop_within: Option<Duration>,
+    ready_within: Nanos,
+    stop_within: Option<Nanos>,
     /// `None` for a part that is never restarted, unless it asked for that itself once.
     pub(super) restarter: Option<Box<Restarter>>,
 
@@ -45,18 +65,18 @@ pub(super) struct Slot {
     pub(super) blocking: bool,
 
     pub(super) state: State,
-    pub(super) since: Moment,
+    since: Nanos,
     pub(super) goal: Goal,
     pub(super) why: StopWhy,
     /// Set when this part's state must not last; the one timer that its state needs.
-    pub(super) timer: Option<Moment>,
+    timer: Option<Nanos>,
     pub(super) run: u64,
     /// How many runs have been started.
     pub(super) runs: u32,
     /// Whether any run was ever ready.
     pub(super) was_ready: bool,
     /// How the current run will be judged, whatever it returns.
-    pub(super) judged: Option<End>,
+    pub(super) verdict: Option<Verdict>,
     /// Whether the current run does not count as ready for the whole, though it is.
     pub(super) doubted: bool,
     /// Whether the current run was aborted, and whether because everything was.
@@ -69,11 +89,12 @@ impl Slot {
             name: spec.name.clone(),
             kind: spec.kind,
             on_failure: spec.on_failure,
+            readiness: spec.readiness,
             ends_all: spec.ends_all,
             before_all: spec.before_all,
             removing: false,
-            ready_within: spec.ready_within,
-            stop_within: spec.stop_within,
+            ready_within: spec.ready_within.into(),
+            stop_within: spec.stop_within.map(Nanos::from),
             restarter: spec.restart.restarter(),
             after,
             dependents: Vec::new(),
@@ -81,14 +102,14 @@ impl Slot {
             blockers: 0,
             blocking: false,
             state: State::Waiting,
-            since: now,
+            since: now.into(),
             goal: Goal::Play,
             why: StopWhy::All,
             timer: None,
             run: 0,
             runs: 0,
             was_ready: false,
-            judged: None,
+            verdict: None,
             doubted: false,
             aborted: None,
         }
@@ -97,8 +118,28 @@ impl Slot {
     /// Enters a state, with the timer that it needs.
     pub(super) fn enter(&mut self, state: State, timer: Option<Moment>, now: Moment) {
         self.state = state;
-        self.timer = timer;
-        self.since = now;
+        self.timer = timer.map(Nanos::from);
+        self.since = now.into();
+    }
+
+    pub(super) fn since(&self) -> Moment {
+        self.since.into()
+    }
+
+    pub(super) fn timer(&self) -> Option<Moment> {
+        self.timer.map(Moment::from)
+    }
+
+    pub(super) fn clear_timer(&mut self) {
+        self.timer = None;
+    }
+
+    pub(super) fn ready_within(&self) -> Duration {
+        self.ready_within.into()
+    }
+
+    pub(super) fn stop_within(&self) -> Option<Duration> {
+        self.stop_within.map(Duration::from)
     }
 
     pub(super) fn is_over(&self) -> bool {

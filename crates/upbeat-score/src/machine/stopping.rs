@@ -103,7 +103,7 @@ impl Machine {
         let mut planned: Vec<usize> = (0..unplanned.len()).filter(|&i| unplanned[i] == 0).collect();
         while let Some(i) = planned.pop() {
             let slot = &self.slots[i];
-            let own = if slot.is_over() { Duration::ZERO } else { slot.stop_within.unwrap_or(whole / 10) };
+            let own = if slot.is_over() { Duration::ZERO } else { slot.stop_within().unwrap_or(whole / 10) };
             let reserve = self.reserves[i] + own;
             for &(to, _) in &slot.dependents {
                 let to = to as usize;
@@ -124,14 +124,14 @@ impl Machine {
                 let left = deadline.saturating_sub(now);
                 let reserve = self.reserves.get(i).copied().unwrap_or_default();
                 let fair = left.saturating_sub(reserve.min(left / 2));
-                slot.stop_within.map_or(fair, |own| own.min(fair))
+                slot.stop_within().map_or(fair, |own| own.min(fair))
             }
             Phase::LameDuck { deadline, .. } => {
                 let left = deadline.saturating_sub(now);
-                slot.stop_within.map_or(left, |own| own.min(left))
+                slot.stop_within().map_or(left, |own| own.min(left))
             }
             Phase::Aborting => Duration::ZERO,
-            Phase::Idle | Phase::Playing | Phase::Finished => slot.stop_within.unwrap_or(self.stop_within),
+            Phase::Idle | Phase::Playing | Phase::Finished => slot.stop_within().unwrap_or(self.stop_within),
         };
         now.saturating_add(time)
     }

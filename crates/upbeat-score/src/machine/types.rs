@@ -8,7 +8,7 @@ use crate::Fault;
 pub type Moment = Duration;
 
 /// A part of a [`Machine`](crate::Machine). Ids of removed parts are used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PartId(pub(crate) u32);
 
 impl PartId {
