@@ -40,7 +40,8 @@ fn exchange(text: &str, is_root: bool) -> String {
             exchanged.push('\n');
             continue;
         }
-        let mut rest = line;
+        // The library's own tests are for the real tokio.
+        let mut rest = if line.trim() == "#[cfg(test)]" { "#[cfg(any())]" } else { line };
         while let Some(at) = rest.find("std::") {
             let begins = !rest[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
             exchanged.push_str(&rest[..at]);

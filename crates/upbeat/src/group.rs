@@ -242,18 +242,19 @@ impl<T: Send + 'static> Group<T> {
         let cx = self.cx.clone();
         let task = self.cx.spawn(name, async move {
             let place = match place {
-                Place::Has(place) => place,
-                Place::Waits(place) => match cx.unless_done(place).await {
-                    // The semaphore is never closed.
-                    Ok(place) => place.ok(),
-                    Err(error) => return ticket.end(Err(error.into())),
-                },
+                Place::Has(place) => Ok(place),
+                // The semaphore is never closed.
+                Place::Waits(place) => cx.unless_done(place).await.map(Result::ok),
             };
-            let result = match cx.error() {
-                Some(error) => Err(error.into()),
-                None => run(work, cx).await,
+            let result = match place.and_then(|place| cx.error().map_or(Ok(place), Err)) {
+                Ok(place) => {
+                    let result = run(work, cx).await;
+                    drop(place);
+                    result
+                }
+                // What it holds is gone before it counts as ended, as for those that have begun.
+                Err(error) => catch(|| drop(work)).map_err(BoxError::from).and(Err(error.into())),
             };
-            drop(place);
             ticket.end(result);
         });
         // It may be over already; then there is nothing to abort.

@@ -1,4 +1,4 @@
-//! The standard library, with atomics and a `OnceLock` that are points of shuttle's schedules.
+//! The standard library, with atomics, a `OnceLock` and threads that are points of shuttle's schedules.
 
 pub use std::*;
 
@@ -12,6 +12,13 @@ pub mod sync {
     pub mod atomic {
         pub use shuttle::sync::atomic::*;
     }
+}
+
+/// As `std::thread`.
+pub mod thread {
+    pub use std::thread::*;
+
+    pub use shuttle::thread::{Builder, JoinHandle, spawn};
 }
 
 mod once_lock;
