@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json, Router,
@@ -19,7 +19,12 @@ const LIST: &str = "\
            ?verbose adds a line for each player to these three
 /ready     the version; 503 and why when not ready
 /players   what every player is doing, as JSON
+/dump      the same, and where every task and every request waits, with file and line;
+           ?text as a text for people
 ";
+
+/// How long everybody has to answer where they wait.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 pub(super) fn router(version: &Arc<str>, extra: Router) -> Router {
     let version = version.clone();
@@ -30,6 +35,7 @@ pub(super) fn router(version: &Arc<str>, extra: Router) -> Router {
         .route("/startupz", get(async |cx, query| probe(Probe::Started, &cx, &query)))
         .route("/ready", get(async move |cx| ready(&cx, &version)))
         .route("/players", get(async |Extension::<Context>(cx)| Json(cx.overview().snapshot())))
+        .route("/dump", get(dump))
         .merge(extra)
         .layer(map_response(not_stored))
 }
@@ -40,10 +46,19 @@ fn probe(probe: Probe, Extension(cx): &Extension<Context>, RawQuery(query): &Raw
         None => (StatusCode::OK, "ok".to_owned()),
         Some(objection) => (StatusCode::SERVICE_UNAVAILABLE, objection),
     };
-    let mut parameters = query.as_deref().unwrap_or_default().split('&');
-    let verbose = parameters.any(|parameter| parameter == "verbose" || parameter.starts_with("verbose="));
-    let details = if verbose { probe.details(&snapshot) } else { String::new() };
+    let details = if asks_for(query.as_deref(), "verbose") { probe.details(&snapshot) } else { String::new() };
     (status, details + &verdict)
+}
+
+/// Whether a query has this parameter, with or without a value.
+fn asks_for(query: Option<&str>, parameter: &str) -> bool {
+    let mut parameters = query.unwrap_or_default().split('&');
+    parameters.any(|given| given.split_once('=').map_or(given, |(name, _)| name) == parameter)
+}
+
+async fn dump(Extension(cx): Extension<Context>, RawQuery(query): RawQuery) -> Response {
+    let dump = cx.overview().dump(PATIENCE).await;
+    if asks_for(query.as_deref(), "text") { format!("{dump}\n").into_response() } else { Json(dump).into_response() }
 }
 
 fn ready(Extension(cx): &Extension<Context>, version: &str) -> Response {

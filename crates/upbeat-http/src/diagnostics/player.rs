@@ -14,7 +14,8 @@ use crate::{Address, HttpServer, IntoListener, ListenError};
 /// | `/readyz` | `ok`, or 503 with the reason, such as `not ready: shop/db is starting`; from the instant a stop begins `stopping: SIGTERM` |
 /// | `/startupz` | `ok` once everything has been ready, else 503 with what is missing |
 /// | `/ready` | `Version: 1.2.3`, or 503 with the reason |
-/// | `/players` | what every player is doing, as JSON |
+/// | `/players` | what every player is doing, as JSON: state, for how long, time left, breadcrumbs, open requests |
+/// | `/dump` | the same, and where every task and every request waits, with file and line; `?text` as a text for people |
 /// | `/` | this list |
 ///
 /// `?verbose` adds a line for each player to the first three. No answer may be stored by caches.

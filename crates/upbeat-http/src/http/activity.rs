@@ -1,8 +1,12 @@
-use std::mem;
+use std::{
+    fmt, mem,
+    sync::{Arc, Weak},
+};
 
 use http::Method;
 use slab::Slab;
 use tokio::time::Instant;
+use upbeat::probe::{Probe, Watchpoint};
 
 /// What one connection is doing. Pure: it is told what happened and knows no clock.
 #[derive(Debug)]
@@ -49,6 +53,25 @@ pub(super) struct Open {
     pub(super) started: Instant,
     /// What the connection became by this request, such as `websocket`.
     pub(super) upgraded: Option<Box<str>>,
+    /// From where its handler is watched, until that has answered.
+    point: Weak<Watchpoint>,
+}
+
+impl Open {
+    /// By what the handler is asked where it waits; `None` when it has answered.
+    pub(super) fn probe(&self) -> Option<Probe> {
+        self.point.upgrade().map(Probe::of)
+    }
+}
+
+impl fmt::Display for Open {
+    /// `websocket GET /news`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(upgraded) = &self.upgraded {
+            write!(f, "{upgraded} ")?;
+        }
+        write!(f, "{} {}", self.method, self.path)
+    }
 }
 
 impl Activity {
@@ -136,6 +159,7 @@ impl Activity {
         method: Method,
         path: &str,
         has_body: bool,
+        point: &Arc<Watchpoint>,
         now: impl FnOnce() -> Instant,
     ) -> (usize, bool) {
         // A pipelined request may come before the last answer is flushed; the flush then counts for both.
@@ -147,7 +171,7 @@ impl Activity {
         self.ahead = false;
         self.phase = Phase::Busy;
         let path = excerpt(path, mem::take(&mut self.spare));
-        let key = self.open.insert(Open { method, path, started, upgraded: None });
+        let key = self.open.insert(Open { method, path, started, upgraded: None, point: Arc::downgrade(point) });
         (key, finished)
     }
 

@@ -10,7 +10,7 @@ use http::{Method, Request};
 use http_body::Body;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
-use upbeat::Context;
+use upbeat::{Context, WorkList, probe::Watchpoint};
 
 use super::{
     activity::{Activity, Open},
@@ -105,12 +105,12 @@ impl Conn {
     }
 
     /// A request head is complete: counts it as in flight until the ticket is dropped.
-    pub(super) fn begin<B: Body>(self: &Arc<Self>, request: &Request<B>) -> Ticket {
+    pub(super) fn begin<B: Body>(self: &Arc<Self>, request: &Request<B>, point: &Arc<Watchpoint>) -> Ticket {
         // Without the query, which may hold what must not stand in a log.
         let path = request.uri().path();
         let has_body = !request.body().is_end_stream();
         let (key, finished) =
-            self.activity(|activity| activity.begin(request.method().clone(), path, has_body, Instant::now));
+            self.activity(|activity| activity.begin(request.method().clone(), path, has_body, point, Instant::now));
         self.finished(finished);
         let cx = request::context(&self.shared.requests, request, self.shared.config.request_timeout);
         Ticket { conn: self.clone(), key, kept: false, cx, whole: AtomicBool::new(false) }
@@ -170,6 +170,13 @@ impl Conn {
         };
         for waker in wakers.into_iter().flatten() {
             waker.wake();
+        }
+    }
+
+    /// Lists the requests in flight.
+    pub(super) fn list(&self, work: &mut WorkList) {
+        for open in self.lock().activity.open() {
+            work.add(open.started, || open.to_string(), open.probe());
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::{
     sync::{Notify, OwnedSemaphorePermit},
     time::Instant,
 };
-use upbeat::Context;
+use upbeat::{Context, WorkList};
 
 use super::{config::Config, conn::Conn, drain::CutRequest, request::ServerEnded};
 use crate::listen::Peer;
@@ -85,6 +85,11 @@ impl Shared {
         let mut cut = Vec::new();
         self.for_each(|conn| cut.extend(conn.cut(now)));
         cut
+    }
+
+    /// Lists the requests in flight.
+    pub(super) fn list(&self, work: &mut WorkList) {
+        self.for_each(|conn| conn.list(work));
     }
 
     /// Counts a request that was answered during the drain.

@@ -36,6 +36,12 @@ pub(super) async fn run<S: App>(server: &HttpServer<S>, cx: Context) -> Result<(
 
     let shared = Shared::new(server.config, cx.clone());
     let _cut = CutOnDrop(shared.clone());
+    let open = Arc::downgrade(&shared);
+    cx.open_work(move |work| {
+        if let Some(open) = open.upgrade() {
+            open.list(work);
+        }
+    });
     serve_until_stop(server, listener, &shared).await.map_err(|error| ListenError::new(name, error))?;
 
     let report = drain(&shared, shared.draining_since().unwrap_or_else(Instant::now)).await;

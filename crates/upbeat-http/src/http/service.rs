@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower::{Service, ServiceExt, util::Oneshot};
 use tracing::Span;
-use upbeat::BoxError;
+use upbeat::{BoxError, probe::Watchpoint};
 
 use super::{
     answer::Answer,
@@ -50,7 +50,8 @@ where
     type Future = Respond<S>;
 
     fn call(&self, mut request: Request<Incoming>) -> Respond<S> {
-        let ticket = self.conn.begin(&request);
+        let point = Arc::new(Watchpoint::new());
+        let ticket = self.conn.begin(&request, &point);
         let version = request.version();
         let asked = match *request.method() {
             Method::CONNECT => Asked::Connect,
@@ -62,7 +63,7 @@ where
         let patience = self.conn.shared().config.request_timeout.map(|_| Patience::default());
         // A clone for each request, as a service's readiness is for one call.
         let future = span.in_scope(|| self.service.clone().oneshot(request));
-        Respond { future, ticket: Some(ticket), version, asked, span, patience }
+        Respond { future, point, ticket: Some(ticket), version, asked, span, patience }
     }
 }
 
@@ -74,6 +75,8 @@ pin_project! {
     {
         #[pin]
         future: Oneshot<S, Request<Incoming>>,
+        // From where the handler is watched. Engines drop this future when it is done, so whoever finds the point gone knows that.
+        point: Arc<Watchpoint>,
         // `None` once answered.
         ticket: Option<Ticket>,
         version: Version,
@@ -103,7 +106,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let entered = this.span.enter();
-        let outcome = match catch_unwind(AssertUnwindSafe(|| this.future.poll(cx))) {
+        let outcome = match catch_unwind(AssertUnwindSafe(|| this.point.poll(this.future, cx))) {
             Ok(Poll::Ready(answer)) => Outcome::Answered(answer),
             Ok(Poll::Pending) => {
                 let (Some(patience), Some(ticket)) = (this.patience, &*this.ticket) else { return Poll::Pending };

@@ -1,8 +1,13 @@
-use std::{collections::HashMap, fmt, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::{
     task::{Id, JoinSet},
     time::{Instant, timeout, timeout_at},
+};
+use upbeat::{
+    WorkList,
+    probe::{Probe, watch},
 };
 
 use crate::{
@@ -15,7 +20,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     tasks: JoinSet<()>,
-    open: HashMap<Id, Open>,
+    open: Arc<Mutex<HashMap<Id, Open>>>,
     /// How many have ended since the drain began, or ever.
     finished: u64,
 }
@@ -24,19 +29,32 @@ pub(super) struct Connections {
 struct Open {
     peer: Peer,
     since: Instant,
+    probe: Probe,
 }
 
 impl Connections {
     pub(super) fn add(&mut self, peer: Peer, handler: impl Future<Output = ()> + Send + 'static) {
         self.forget_ended();
+        let (handler, probe) = watch(handler);
         let handle = self.tasks.spawn(handler);
-        self.open.insert(handle.id(), Open { peer, since: Instant::now() });
+        self.open.lock().insert(handle.id(), Open { peer, since: Instant::now(), probe });
+    }
+
+    /// Lists the open connections, for as long as there are any.
+    pub(super) fn list(&self) -> impl Fn(&mut WorkList) + Send + Sync + 'static {
+        let open = Arc::downgrade(&self.open);
+        move |work| {
+            let Some(open) = open.upgrade() else { return };
+            for open in open.lock().values() {
+                work.add(open.since, || format!("connection from {}", open.peer), Some(open.probe.clone()));
+            }
+        }
     }
 
     /// At the pace at which new ones come, which is often enough.
     fn forget_ended(&mut self) {
         while let Some(ended) = self.tasks.try_join_next_with_id() {
-            self.open.remove(&id(ended));
+            self.open.lock().remove(&id(ended));
             self.finished += 1;
         }
     }
@@ -51,12 +69,12 @@ impl Connections {
     pub(super) async fn drain(mut self, started: Instant, deadline: Instant) -> Drained {
         let all = async {
             while let Some(ended) = self.tasks.join_next_with_id().await {
-                self.open.remove(&id(ended));
+                self.open.lock().remove(&id(ended));
                 self.finished += 1;
             }
         };
         let _ = timeout_at(deadline, all).await;
-        let mut left: Vec<_> = self.open.into_values().collect();
+        let mut left: Vec<_> = std::mem::take(&mut *self.open.lock()).into_values().collect();
         left.sort_by_key(|open| open.since);
         let cut = left.iter().map(ToString::to_string).collect();
         let _ = timeout(AFTERMATH, self.tasks.shutdown()).await;

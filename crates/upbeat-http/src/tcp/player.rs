@@ -116,6 +116,7 @@ where
         cx.ready();
 
         let connections = Mutex::new(Connections::default());
+        cx.open_work(connections.lock().list());
         let serve = |Accepted { socket, peer, place }: Accepted| {
             let (handler, cx) = (self.handler.clone(), cx.clone());
             connections.lock().add(peer, async move {
