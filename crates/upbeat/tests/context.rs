@@ -255,7 +255,7 @@ async fn through_stop_ends_with_the_last_task_of_the_run() {
             let cx = share.lock().unwrap().clone().unwrap().through_stop();
             let waits = cx.clone();
             // Outside of the run, which would wait for a task of its own.
-            let outside = tokio::spawn(async move { waits.done().await });
+            let outside = tokio::spawn(async move { (waits.done().await, Instant::now()) });
             cx.spawn("flush", sleep(S));
             *through.lock().unwrap() = Some((cx, outside, Instant::now()));
         })
@@ -263,8 +263,44 @@ async fn through_stop_ends_with_the_last_task_of_the_run() {
     assert!(report.is_clean(), "{report}");
     let (cx, outside, begun) = through.lock().unwrap().take().unwrap();
     assert_eq!(begun.elapsed(), S, "the spawned task was waited for");
-    assert_eq!(text(&outside.await.unwrap()), "canceled: the run has ended");
+    let (error, at) = outside.await.unwrap();
+    assert_eq!((text(&error), at - begun), ("canceled: the run has ended".to_owned(), S));
     assert_eq!(state(&cx.child()), "canceled: the run has ended");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn through_stop_ends_at_the_stop_deadline_though_the_run_is_leaked() {
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    let (share, blocked) = (Shared::default(), Arc::new(Mutex::new(blocked)));
+    let player = with((share.clone(), blocked), async |(share, blocked): (Shared, Arc<Mutex<_>>), cx: Context| {
+        *share.lock().unwrap() = Some(cx.clone());
+        cx.ready();
+        cx.stopping().await;
+        // Blocks its thread: nobody can end it.
+        blocked.lock().unwrap().recv()
+    });
+    let shop = Conductor::new("shop").stop_within(50 * MS).part(Part::new("web", player).signals_ready());
+    let (handle, playing) = (shop.handle(), tokio::spawn(shop.play_until(std::future::pending())));
+    handle.overview().ready().await;
+    let cx = share.lock().unwrap().take().unwrap().through_stop();
+    let waits = cx.clone();
+    let waiter = tokio::spawn(async move { waits.done().await });
+    handle.stop();
+    let ended = tokio::time::timeout(10 * S, waiter).await;
+    drop(release);
+    assert!(matches!(ended.unwrap().unwrap(), ContextError::DeadlineExceeded));
+    let _report = playing.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancel_is_never_missed_by_a_waiter_that_begins_in_the_same_instant() {
+    for _ in 0..3_000 {
+        let cx = Context::background().child();
+        let below = cx.child();
+        let waiter = tokio::spawn(async move { below.done().await });
+        cx.cancel("enough");
+        assert_eq!(text(&tokio::time::timeout(10 * S, waiter).await.unwrap().unwrap()), "canceled: enough");
+    }
 }
 
 #[tokio::test(start_paused = true)]
