@@ -181,7 +181,12 @@ fn without_made_up(path: &str) -> String {
 fn tidy_bare(name: &str) -> String {
     let bare = path(name);
     let made_up = bare.strip_prefix('{').and_then(|inner| inner.split_once('#'));
-    made_up.map_or_else(|| bare.to_owned(), |(kind, _)| kind.replace('_', " "))
+    match made_up {
+        // So the compiler calls the body of an async closure.
+        Some(("synthetic", _)) => "async closure".to_owned(),
+        Some((kind, _)) => kind.replace('_', " "),
+        None => bare.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ impl Conductor {
             never = asked => never,
             played = play => played,
         };
-        self.control.tree().looked_up().await;
+        self.control.tree().found_out().await;
         self.report(played)
     }
 
@@ -160,8 +160,8 @@ impl Conductor {
     ///
     /// The handlers are installed before anything starts. The first INT, TERM or QUIT ([or others](Conductor::stop_signals)) stops
     /// politely, the second aborts, the third exits at once with 128 and its number: from a thread of its own, so whatever
-    /// hangs. HUP is a [reload request](Context::reloads). USR1 prints what everybody is doing on the standard error. The
-    /// handlers stay installed: a signal after the end exits at once.
+    /// hangs. HUP is a [reload request](Context::reloads). USR1 prints on the standard error what everybody is doing, and where each task
+    /// waits: an [`Overview::dump`](crate::Overview::dump). The handlers stay installed: a signal after the end exits at once.
     ///
     /// The process always ends. If the stop does not, because every worker of the runtime is blocked, another thread says on the standard error
     /// who is still there, and ends the process with [`OVERRAN`](crate::exit_code::OVERRAN) 1.5 s after the budget. And when something was killed,

@@ -252,7 +252,7 @@ impl Driver<'_> {
             }
         }
         if !late.is_empty() {
-            tokio::spawn(abort_late(late, self.shared.link.tree.clone()));
+            self.shared.link.tree.finding_out(tokio::spawn(abort_late(late)));
         }
         finished
     }

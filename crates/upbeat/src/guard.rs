@@ -16,10 +16,16 @@ use std::{
 
 use upbeat_score::SETTLE;
 
-use crate::{Overview, Report, exit_code, report::human, signals, tree::Tree};
+use crate::{Overview, Report, Snapshot, exit_code, report::human, signals, tree::Tree};
 
-/// What comes on top of the stop's budget and the time to settle, before the process is ended.
-const MARGIN: Duration = Duration::from_secs(1);
+/// What comes on top of the stop's budget and the time to settle, before the guard takes over.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// How long it may then take to find out where everybody waits, before the process is ended without that.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How long those who are still there have to answer.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 enum News {
@@ -92,17 +98,31 @@ fn watch(news: &Receiver<News>, patience: Duration, overview: &Overview) {
             Ok(News::Over { report, exit_code }) => {
                 last_words = Some(report);
                 code = exit_code;
-                ends_at = Instant::now().checked_add(MARGIN);
+                ends_at = Instant::now().checked_add(MARGIN + LAST_WORDS);
             }
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => break,
         }
     }
     let text = last_words.unwrap_or_else(|| {
-        let (after, now) = (human(begun.elapsed()), overview.snapshot());
+        let now = dump(overview);
+        let after = human(begun.elapsed());
         format!("the stop has not ended {after} after it began; the process is ended now\n{now}")
     });
     // Whatever becomes of it, the process ends.
     let _ = writeln!(io::stderr(), "{text}");
     signals::leave_with(code)
+}
+
+/// Everybody, with where they wait if that can be found out in time.
+fn dump(overview: &Overview) -> Snapshot {
+    let (done, dump) = channel();
+    let asking = overview.clone();
+    // On a thread of its own, because looking names up may take for ever: debug information is large, and disks are slow.
+    let thread = thread::Builder::new().name("upbeat-last-words".into()).spawn(move || {
+        // Nobody listens any more if it took too long.
+        let _ = done.send(asking.dump_blocking(PATIENCE));
+    });
+    let dump = thread.ok().and_then(|_| dump.recv_timeout(LAST_WORDS).ok());
+    dump.unwrap_or_else(|| overview.snapshot())
 }

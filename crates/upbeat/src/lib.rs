@@ -85,6 +85,7 @@ mod scope;
 mod shared;
 mod signals;
 mod snapshot;
+mod stall;
 mod stop;
 mod tracker;
 mod tree;
@@ -109,6 +110,7 @@ pub use pulse::Breadcrumb;
 pub use report::{Cause, Failure, Outcome, PlayerReport, Report, StopCause};
 pub use signals::Signal;
 pub use snapshot::{PlayerSnapshot, Snapshot, State};
+pub use stall::{Stall, StallGuard, stall_guard};
 pub use tracker::{Tracked, TrackedFailed, TrackedOutput, Tracker, TrackerClosed};
 pub use upbeat_probe as probe;
 pub use upbeat_score::{

@@ -1,8 +1,12 @@
 //! The end of what did not stop in time: it is asked where it waits, and then aborted.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use crate::{PlayerSnapshot, Whereabouts, overview::ask, run::Playing, tree::Tree};
+use crate::{
+    PlayerSnapshot,
+    overview::{ask, look_up},
+    run::Playing,
+};
 
 /// How long those who are late have to answer: a part of the time to settle, which counts from their deadline.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -20,7 +24,7 @@ pub(crate) struct Late {
 /// Asks those who are late where they wait, keeps that for the report, and aborts them.
 ///
 /// A task of its own, because the control loop waits for nobody.
-pub(crate) async fn abort_late(late: Vec<Late>, tree: Arc<Tree>) {
+pub(crate) async fn abort_late(late: Vec<Late>) {
     let (playing, mut doing): (Vec<_>, Vec<_>) = late.into_iter().map(|late| (late.playing, late.doing)).unzip();
     for (playing, doing) in playing.iter().zip(&mut doing) {
         doing.open = playing.run.open_work();
@@ -31,10 +35,8 @@ pub(crate) async fn abort_late(late: Vec<Late>, tree: Arc<Tree>) {
         playing.abort();
     }
     // Looking names up takes longer than anybody should wait to be aborted. The report shares the places, and waits a little.
-    tree.looking_up(tokio::task::spawn_blocking(move || {
-        places.iter().for_each(Whereabouts::look_up);
-        for doing in doing {
-            tracing::warn!(player = %doing.path, "did not stop in time, and is aborted: {}", doing.line());
-        }
-    }));
+    look_up(places).await;
+    for doing in doing {
+        tracing::warn!(player = %doing.path, "did not stop in time, and was aborted: {}", doing.end_line());
+    }
 }

@@ -185,7 +185,7 @@ pub(crate) async fn ask(players: &mut [PlayerSnapshot], timeout: Duration) -> Ve
 }
 
 /// Looks names up off the runtime's workers. If it takes too long, the places say that their names are missing.
-async fn look_up(places: Vec<Whereabouts>) {
+pub(crate) async fn look_up(places: Vec<Whereabouts>) {
     let looking = tokio::task::spawn_blocking(move || places.iter().for_each(Whereabouts::look_up));
     let _ = tokio::time::timeout(LOOK_UP, looking).await;
 }

@@ -5,6 +5,7 @@ use std::{
     io::Write as _,
     sync::{Arc, Weak},
     thread,
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -14,6 +15,9 @@ use signal_hook::{
 };
 
 use crate::{Overview, control::Control, exit_code};
+
+/// How long everybody has to answer where they wait, when SIGUSR1 asks.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// A signal of the operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,10 +108,14 @@ fn dispatch(signal: Signal) {
             }
         }
         SIGUSR1 => {
-            for control in &playing {
-                // Asked for on purpose, so it goes where the person who asked looks, whatever becomes of the log.
-                let _ = writeln!(io::stderr(), "{}", Overview::new(control.tree().clone()).snapshot());
-            }
+            let overviews: Vec<_> = playing.iter().map(|control| Overview::new(control.tree().clone())).collect();
+            // On a thread of its own, so that the signals that stop are heard meanwhile. Without a thread there is nothing to say it with.
+            let _ = thread::Builder::new().name("upbeat-dump".into()).spawn(move || {
+                for overview in overviews {
+                    // Asked for on purpose, so it goes where the person who asked looks, whatever becomes of the log.
+                    let _ = writeln!(io::stderr(), "{}", overview.dump_blocking(PATIENCE));
+                }
+            });
         }
         _ => {
             // Where nothing plays any more a signal means what it means to every process.

@@ -128,9 +128,22 @@ fn as_map<S: serde::Serializer>(details: &[(&'static str, String)], serializer: 
 impl PlayerSnapshot {
     /// Everything about it on one line, without its path: `stopping for 3.1 s, 6.9 s left, at flushing for 2.0 s; waiting in …`.
     pub fn line(&self) -> String {
-        let place = |whereabouts: &Option<Whereabouts>| whereabouts.as_ref().map(|place| place.line().to_owned());
         let mut parts = vec![self.head()];
-        parts.extend(place(&self.whereabouts));
+        parts.extend(self.places());
+        parts.join("; ")
+    }
+
+    /// What it was doing when it was given up, on one line.
+    pub(crate) fn end_line(&self) -> String {
+        let mut parts = self.said();
+        parts.extend(self.places());
+        parts.join("; ")
+    }
+
+    /// Where it and its work wait, in few words.
+    fn places(&self) -> Vec<String> {
+        let place = |whereabouts: &Option<Whereabouts>| whereabouts.as_ref().map(|place| place.line().to_owned());
+        let mut parts: Vec<_> = place(&self.whereabouts).into_iter().collect();
         for (what, list) in [("task", &self.tasks), ("open", &self.open)] {
             for work in list.oldest.iter().take(MOST_ON_A_LINE) {
                 let place = place(&work.whereabouts).map_or_else(String::new, |place| format!(", {place}"));
@@ -141,7 +154,7 @@ impl PlayerSnapshot {
                 parts.push(format!("{more} more {what}"));
             }
         }
-        parts.join("; ")
+        parts
     }
 
     /// What it is doing and says of itself, without where it waits.

@@ -12,6 +12,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 use tracing::Instrument as _;
+use upbeat_probe::Probe;
 
 use crate::{
     BoxError, Context, Player,
@@ -88,6 +89,7 @@ struct Open {
     name: Arc<str>,
     since: Instant,
     task: Option<AbortHandle>,
+    probe: Probe,
 }
 
 /// The tracker takes no more work: it was told to stop.
@@ -231,7 +233,8 @@ impl Tracker {
         }
         let key = state.next;
         state.next += 1;
-        state.open.insert(key, Open { name: name.clone(), since: Instant::now(), task: None });
+        let (work, probe) = upbeat_probe::watch(work);
+        state.open.insert(key, Open { name: name.clone(), since: Instant::now(), task: None, probe });
         drop(state);
 
         let ticket = Ticket { inner: self.inner.clone(), key, name, ended: false };
@@ -376,6 +379,13 @@ impl Player for Tracker {
             (state.finished, state.failed) = (0, 0);
             state.failures.clear();
         }
+        let tracked = Arc::downgrade(&self.inner);
+        cx.open_work(move |list| {
+            let Some(tracked) = tracked.upgrade() else { return };
+            for open in tracked.state.lock().open.values() {
+                list.add(open.since, || open.name.to_string(), Some(open.probe.clone()));
+            }
+        });
         cx.stopping().await;
         // A little before its own end, so that it can still say what was lost.
         let left = cx.remaining().unwrap_or_default();

@@ -22,12 +22,12 @@ pub(crate) struct Tree {
     /// The path of the outermost conductor.
     root: Arc<str>,
     guard: Mutex<Option<Guard>>,
-    /// The looking up of names that goes on, for the report.
-    looking_up: Mutex<Vec<JoinHandle<()>>>,
+    /// Those who find out where something was stuck, for the report.
+    finding_out: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// How long the report waits for names. Those that take longer are missing in it.
-const LOOK_UP: Duration = Duration::from_millis(400);
+/// How long the report waits for them. Names that take longer are missing in it.
+const FIND_OUT: Duration = Duration::from_millis(400);
 
 impl Tree {
     pub(crate) fn new(root: Arc<str>) -> Arc<Self> {
@@ -37,25 +37,25 @@ impl Tree {
             changes: watch::Sender::new(0),
             root,
             guard: Mutex::new(None),
-            looking_up: Mutex::default(),
+            finding_out: Mutex::default(),
         })
     }
 
-    /// Names of what was stuck are being looked up.
-    pub(crate) fn looking_up(&self, task: JoinHandle<()>) {
-        self.looking_up.lock().push(task);
+    /// A task finds out where something was stuck.
+    pub(crate) fn finding_out(&self, task: JoinHandle<()>) {
+        self.finding_out.lock().push(task);
     }
 
-    /// Waits a little for all names that are being looked up.
-    pub(crate) async fn looked_up(&self) {
-        let tasks = std::mem::take(&mut *self.looking_up.lock());
+    /// Waits a little until it is known where everything was stuck.
+    pub(crate) async fn found_out(&self) {
+        let tasks = std::mem::take(&mut *self.finding_out.lock());
         let all = async {
             for task in tasks {
                 // It is not a player's code, and nobody aborts it.
                 let _ = task.await;
             }
         };
-        let _ = timeout(LOOK_UP, all).await;
+        let _ = timeout(FIND_OUT, all).await;
     }
 
     pub(crate) fn enter(&self, shared: &Arc<Shared>) {

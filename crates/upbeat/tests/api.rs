@@ -1,14 +1,16 @@
 //! Promises that the compiler keeps: what may cross threads, what is a player, what the report looks like to machines.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use upbeat::{
     Alert, BoxError, CallError, Conductor, Context, ContextError, Group, GroupError, Handle, HandleError, Monitor,
-    MonitorSnapshot, Overview, Part, Player, PlayerReport, Progress, Reloads, Report, ScoreError, Snapshot, once, with,
+    MonitorSnapshot, Overview, Part, Player, PlayerReport, Progress, Reloads, Report, ScoreError, Snapshot, Stall,
+    once, stall_guard, with,
 };
 
 fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}
 fn is_sent<T: Send>(_: &T) {}
+fn drop_it(_: &Stall) {}
 fn is_a_player(_: impl Player) {}
 
 #[test]
@@ -35,6 +37,8 @@ fn the_public_types_cross_threads() {
     is_sent(&Monitor::new("bank").call("add", async {}));
     is_sent(&Monitor::new("bank").call_blocking("add", || ()));
     is_sent(&Monitor::new("bank").snapshot());
+    is_sent(&stall_guard("checkout", Duration::from_secs(5), async {}).on_stall(drop_it));
+    crosses_threads::<Stall>();
     is_sent(&Conductor::new("shop").play_until(std::future::pending()));
     is_sent(&Conductor::new("shop").play_until_signal());
 }

@@ -1,0 +1,148 @@
+//! A scope that takes too long says where it is, once, and goes on.
+//!
+//! Every test listens: `tracing` remembers whether anybody is interested in an event when it first happens.
+
+#[path = "common/events.rs"]
+mod events;
+
+use std::{cell::Cell, future::pending, sync::mpsc as threads, time::Duration};
+
+use events::Events;
+use tokio::{
+    runtime::Handle,
+    sync::oneshot,
+    task::yield_now,
+    time::{Instant, sleep, timeout},
+};
+use tracing::Level;
+use upbeat::{Stall, probe::Answer, stall_guard};
+
+const S: Duration = Duration::from_secs(1);
+
+/// The line of the `await` of [`charge`].
+const CHARGE: u32 = line!() + 3;
+
+async fn charge(bank: oneshot::Receiver<u32>) -> u32 {
+    bank.await.unwrap_or(0)
+}
+
+/// A place for the news, and the function that puts it there.
+fn news() -> (oneshot::Receiver<(Instant, Stall)>, impl FnOnce(&Stall) + Send) {
+    let (sender, receiver) = oneshot::channel();
+    // A test that is over does not listen.
+    (receiver, move |stall: &Stall| drop(sender.send((Instant::now(), stall.clone()))))
+}
+
+#[tokio::test(start_paused = true)]
+async fn past_its_limit_a_scope_says_where_it_is_once_and_goes_on() {
+    let (events, _heard) = Events::heard();
+    let (told, on_stall) = news();
+    let (bank, answers) = oneshot::channel();
+    let begun = Instant::now();
+    let checkout = tokio::spawn(stall_guard("checkout", 5 * S, charge(answers)).on_stall(on_stall));
+
+    let (when, stall) = told.await.unwrap();
+    assert_eq!((when - begun, stall.taken), (5 * S, 5 * S));
+    let text = stall.to_string();
+    assert!(text.starts_with("`checkout` has taken 5.0 s: waiting in\n"), "{text}");
+    assert!(text.contains(&format!("stall.rs:{CHARGE}")), "line {CHARGE} in {text}");
+
+    sleep(3600 * S).await;
+    assert_eq!(events.with(Level::WARN, "`checkout`"), [format!("WARN {text}")]);
+    bank.send(7).unwrap();
+    assert_eq!(checkout.await.unwrap(), 7);
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_may_borrow_and_stay_on_its_thread() {
+    let (_events, _heard) = Events::heard();
+    let cell = Cell::new(1);
+    let sum = stall_guard("sum", S, async {
+        yield_now().await;
+        cell.set(cell.get() + 1);
+        cell.get()
+    });
+    assert_eq!(sum.await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_stays_and_nothing_is_said_when_the_scope_ends_before() {
+    let (events, _heard) = Events::heard();
+    let alive = || Handle::current().metrics().num_alive_tasks();
+    let before = alive();
+    for i in 0..1000 {
+        match i % 4 {
+            0 => stall_guard("done", 5 * S, async {}).await,
+            1 => stall_guard("slept", 5 * S, sleep(S)).await,
+            2 => assert!(timeout(S, stall_guard("dropped", 5 * S, pending::<()>())).await.is_err()),
+            _ => drop(stall_guard("not polled", 5 * S, pending::<()>())),
+        }
+    }
+    yield_now().await;
+    assert_eq!(alive(), before);
+    sleep(10 * S).await;
+    assert!(events.with(Level::WARN, "").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finished_guard_that_is_kept_has_stopped_its_timer() {
+    let (events, _heard) = Events::heard();
+    let mut guard = Box::pin(stall_guard("done", 5 * S, async { 1 }));
+    assert_eq!(guard.as_mut().await, 1);
+    sleep(10 * S).await;
+    assert!(events.with(Level::WARN, "").is_empty());
+    drop(guard);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scope_that_ends_just_past_its_limit_is_told_about_all_the_same() {
+    let (events, _heard) = Events::heard();
+    let (told, on_stall) = news();
+    let slow = sleep(5 * S + Duration::from_millis(1));
+    stall_guard("slow", 5 * S, slow).on_stall(on_stall).await;
+    let (_, stall) = told.await.unwrap();
+    assert_eq!(events.with(Level::WARN, "`slow` has taken 5.0 s").len(), 1, "{stall}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_panics_is_logged() {
+    let (events, _heard) = Events::heard();
+    let guard = stall_guard("slow", S, pending::<()>()).on_stall(|_| panic!("nobody there"));
+    assert!(timeout(60 * S, guard).await.is_err());
+    while events.with(Level::ERROR, "the callback of the stalled `slow` panicked: nobody there").is_empty() {
+        yield_now().await;
+    }
+}
+
+#[test]
+fn a_scope_that_never_yields_is_told_about_too() {
+    let (_events, _heard) = Events::heard();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    let (told, on_stall) = news();
+    let (release, released) = threads::channel::<()>();
+    let limit = Duration::from_millis(200);
+    let spins = runtime.spawn(stall_guard("spin", limit, async move { released.recv().is_ok() }).on_stall(on_stall));
+    let (_, stall) = runtime.block_on(told).unwrap();
+    assert!(matches!(stall.answer, Answer::Busy { at_least, .. } if at_least >= limit / 2), "{stall}");
+    assert!(stall.to_string().contains("inside one poll for at least"), "{stall}");
+    release.send(()).unwrap();
+    assert!(runtime.block_on(spins).unwrap());
+}
+
+/// `cargo test --release -p upbeat --test stall what_a_guard_costs -- --ignored --nocapture`
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn what_a_guard_costs() {
+    const TIMES: u32 = 1_000_000;
+    let begun = std::time::Instant::now();
+    for _ in 0..TIMES {
+        yield_now().await;
+    }
+    let bare = begun.elapsed() / TIMES;
+    let begun = std::time::Instant::now();
+    for _ in 0..TIMES {
+        stall_guard("checkout", 5 * S, yield_now()).await;
+    }
+    println!("a yield: {bare:?}, guarded: {:?}", begun.elapsed() / TIMES);
+}

@@ -1,0 +1,206 @@
+//! Heartbeats: what counts as a sign of life, and what follows when there is none.
+
+mod common;
+#[path = "common/events.rs"]
+mod events;
+
+use std::{future::Future, time::Duration};
+
+use common::{Log, MS, S, idle};
+use events::Events;
+use tokio::time::{Instant, sleep};
+use tracing::Level;
+use upbeat::{
+    Backoff, BoxError, Cause, Conductor, Context, OnSilence, Outcome, Part, Player, Report, Restart, exit_code, with,
+};
+
+const FOR_EVER: Duration = Duration::from_hours(9999);
+
+/// Beats for a second and then falls silent, in its first run; beats on in the next ones. Says when it is up and down.
+fn falls_silent(log: &Log, deaf: bool) -> impl Player {
+    with(log.clone(), move |log: Log, cx: Context| async move {
+        log.add(format!("up {}", cx.attempt()));
+        let _down = Down(log.clone(), cx.attempt());
+        loop {
+            cx.beat();
+            let silent = cx.attempt() == 0;
+            let pause = sleep(if silent { FOR_EVER } else { S });
+            if silent && deaf {
+                pause.await;
+            } else if cx.unless_stopping(pause).await.is_none() {
+                return Ok::<_, BoxError>(());
+            }
+        }
+    })
+}
+
+struct Down(Log, u32);
+
+impl Drop for Down {
+    fn drop(&mut self) {
+        self.0.add(format!("down {}", self.1));
+    }
+}
+
+async fn play(part: Part, for_so_long: Duration) -> Report {
+    Conductor::new("shop").part(part).player("other", idle).stop_within(10 * S).play_until(sleep(for_so_long)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_beats_is_left_alone() {
+    let (events, _heard) = Events::heard();
+    let beats = async |cx: Context| -> Result<(), BoxError> {
+        while cx.unless_stopping(sleep(4 * S)).await.is_some() {
+            if cx.stop_cause().is_none() {
+                cx.progress(3);
+            }
+        }
+        Ok(())
+    };
+    let report = play(Part::new("beats", beats).watchdog(5 * S, OnSilence::Fail), 3600 * S).await;
+    assert!(report.is_clean(), "{report}");
+    assert!(events.with(Level::ERROR, "").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_player_is_replaced_by_a_fresh_instance_when_the_old_one_is_gone() {
+    let (events, _heard) = Events::heard();
+    for deaf in [false, true] {
+        let log = Log::default();
+        let part = Part::new("silent", falls_silent(&log, deaf)).stop_within(2 * S).watchdog(5 * S, OnSilence::Restart);
+        let report = play(part, 60 * S).await;
+        assert!(report.is_clean() || deaf, "{report}");
+        assert_eq!(log.lines(), ["up 0", "down 0", "up 1", "down 1"], "one replaces the other");
+        let silent = report.player("shop/silent").unwrap();
+        assert_eq!((&silent.outcome, silent.runs), (&Outcome::Stopped, 2), "{report}");
+        let why = silent.failures[0].to_string();
+        assert!(why.contains("the watchdog saw no sign of life for 5.0 s") && why.contains("watchdog.rs:"), "{why}");
+        let events = events.with(Level::ERROR, "the watchdog saw no sign of life");
+        assert!(events.last().unwrap().contains("watchdog.rs:"), "{events:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_policy_a_restart_has_the_limits_of_one_who_asks_and_fail_is_final() {
+    let silent = async |_: Context| {
+        sleep(FOR_EVER).await;
+        Ok::<_, BoxError>(())
+    };
+    let part = |action| Part::new("silent", silent).stop_within(MS).watchdog(S, action);
+    for (action, runs) in [(OnSilence::Restart, 6), (OnSilence::Fail, 1)] {
+        let report = play(part(action), FOR_EVER).await;
+        let player = report.player("shop/silent").unwrap();
+        assert_eq!((&player.outcome, player.runs), (&Outcome::Unresponsive, runs), "{report}");
+        assert!(matches!(&report.cause, Cause::Failed { path } if &**path == "shop/silent"), "{report}");
+        assert_eq!(report.exit_code(), exit_code::OVERRAN, "it had to be aborted");
+    }
+    let policy = Restart::on_failure(Backoff::constant(S)).at_most(2);
+    let report = play(part(OnSilence::Fail).restart(policy), FOR_EVER).await;
+    assert_eq!(report.player("shop/silent").unwrap().runs, 3, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn not_ready_while_silent_and_ready_again_afterwards() {
+    let naps = async |cx: Context| -> Result<(), BoxError> {
+        sleep(10 * S).await;
+        cx.beat();
+        idle(cx).await
+    };
+    let conductor =
+        Conductor::new("shop").part(Part::new("naps", naps).watchdog(4 * S, OnSilence::NotReady)).player("other", idle);
+    let overview = conductor.handle().overview();
+    let report = conductor
+        .play_until(async {
+            overview.ready().await;
+            sleep(3 * S).await;
+            assert!(overview.is_ready());
+            sleep(2 * S).await;
+            assert!(!overview.is_ready());
+            assert_eq!(overview.snapshot().not_ready().as_deref(), Some("not ready: shop/naps is silent"));
+            // Looked at every two seconds, so at 12 s at the latest; silent again from 14 s on.
+            sleep(Duration::from_millis(7500)).await;
+            assert!(overview.is_ready(), "{}", overview.snapshot());
+            sleep(3 * S).await;
+            assert!(!overview.is_ready());
+        })
+        .await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.player("shop/naps").unwrap().runs, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_said_once_for_each_silence() {
+    let (events, _heard) = Events::heard();
+    let naps = async |cx: Context| -> Result<(), BoxError> {
+        for _ in 0..2 {
+            sleep(60 * S).await;
+            cx.beat();
+        }
+        cx.unless_stopping(sleep(FOR_EVER)).await;
+        Ok(())
+    };
+    let report = play(Part::new("naps", naps).watchdog(S * 45, OnSilence::Log), 150 * S).await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(events.with(Level::ERROR, "no sign of life").len(), 2);
+    assert_eq!(events.with(Level::INFO, "gives signs of life again").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_blocked_on_another_is_not_to_blame() {
+    let (events, _heard) = Events::heard();
+    let waits = async |cx: Context| -> Result<(), BoxError> {
+        cx.blocked_on("the queue", sleep(100 * S)).await;
+        // All of the time again.
+        sleep(4 * S).await;
+        cx.beat();
+        idle(cx).await
+    };
+    let report = play(Part::new("waits", waits).watchdog(5 * S, OnSilence::Log), 108 * S).await;
+    assert!(report.is_clean(), "{report}");
+    assert!(events.with(Level::ERROR, "").is_empty(), "{:?}", events.with(Level::ERROR, ""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_expected_before_it_is_ready_nor_while_it_stops() {
+    let (events, _heard) = Events::heard();
+    let slow = async |cx: Context| -> Result<(), BoxError> {
+        sleep(20 * S).await;
+        cx.ready();
+        cx.stopping().await;
+        sleep(8 * S).await;
+        Ok(())
+    };
+    let part = Part::new("slow", slow).signals_ready().watchdog(5 * S, OnSilence::Fail);
+    let report = play(part, 23 * S).await;
+    assert!(report.is_clean(), "{report}");
+    assert!(events.with(Level::ERROR, "").is_empty());
+}
+
+#[tokio::test]
+async fn a_watchdog_without_any_time_is_a_fault() {
+    let report = play(Part::new("dog", idle).watchdog(Duration::ZERO, OnSilence::Log), S).await;
+    assert!(report.to_string().contains("the watchdog of `dog` allows no time"), "{report}");
+}
+
+// On two real threads: the watchdog is a task of its own, so it notices a player that never yields.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_player_that_never_yields_is_noticed_and_cannot_be_replaced() {
+    let (release, blocked) = std::sync::mpsc::channel::<()>();
+    let blocks = upbeat::once(async move |_: Context| {
+        tokio::task::yield_now().await;
+        let _ = blocked.recv();
+        Ok::<_, BoxError>(())
+    });
+    let part = Part::new("blocks", blocks).watchdog(100 * MS, OnSilence::Fail).stop_within(50 * MS);
+    let begun = Instant::now();
+    let report = within(20 * S, play(part, FOR_EVER)).await;
+    assert!(begun.elapsed() >= 100 * MS);
+    let blocks = report.player("shop/blocks").unwrap();
+    assert_eq!(blocks.outcome, Outcome::Leaked, "{report}");
+    assert!(blocks.failures[0].to_string().contains("inside one poll"), "{report}");
+    drop(release);
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(limit, work).await.expect("it comes to an end")
+}
