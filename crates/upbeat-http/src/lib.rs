@@ -51,7 +51,7 @@ mod listen;
 mod tcp;
 mod text;
 
-pub use self::http::{CutRequest, DrainReport, HttpServer, LastDrain};
+pub use self::http::{ClientGone, CutRequest, DrainReport, HttpServer, LastDrain, RequestId};
 #[cfg(feature = "tls")]
 pub use self::http::{TlsConfig, TlsError};
 pub use diagnostics::Diagnostics;

@@ -132,6 +132,20 @@ impl Context {
         scope.cancel(&self.run, cause.into())
     }
 
+    /// Whether nobody else holds this context: there is no clone of it, and no child. Then nobody would learn of a
+    /// [`cancel`](Context::cancel), and whoever has to cancel very often can leave it.
+    ///
+    /// It may be false for a moment longer than it is true. A player's own context is never alone.
+    ///
+    /// ```
+    /// let cx = upbeat::Context::background().child();
+    /// let child = cx.child();
+    /// assert!(!cx.is_alone() && child.is_alone());
+    /// ```
+    pub fn is_alone(&self) -> bool {
+        self.scope.as_ref().is_some_and(|scope| Arc::strong_count(scope) == 1)
+    }
+
     /// Why this context is done; `None` while it is not.
     ///
     /// It is what came first: a [`cancel`](Context::cancel) of it or of a context above, one of their deadlines, or the stop of the run, however

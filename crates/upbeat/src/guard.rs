@@ -89,6 +89,7 @@ fn watch(news: &Receiver<News>, patience: Duration, overview: &Overview) {
             Ok(News::Stopping) if ends_at.is_none() => {
                 begun = Instant::now();
                 ends_at = begun.checked_add(patience);
+                overview.look();
             }
             Ok(News::Stopping) => {}
             Ok(News::Aborting { exit_code }) => {

@@ -115,6 +115,13 @@ impl Overview {
         snapshot
     }
 
+    /// Looks whether tasks are inside of a poll, so that the time is counted from here on.
+    pub(crate) fn look(&self) {
+        for probe in probes(&mut self.snapshot().players) {
+            probe.busy();
+        }
+    }
+
     /// Whether everything is ready, and nothing stops: [`Snapshot::ready`] at a fraction of its cost.
     pub fn is_ready(&self) -> bool {
         self.tree.root().is_some_and(|root| root.cause.get().is_none() && root.stage.lock().machine.all_ready())

@@ -1,6 +1,6 @@
-//! Asking probes, and looking up the names in their answers where that holds up nobody.
+//! Looking up the names in answers of probes where that holds up nobody.
 
-use std::{future::Future, pin::Pin, task::Poll, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use tokio::sync::oneshot;
 use upbeat_probe::{Answer, Probe};
@@ -9,24 +9,8 @@ use upbeat_probe::{Answer, Probe};
 pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Asks all probes at once, waits at most [`PATIENCE`], and looks up the names. The answers are in the order of the probes.
-pub(crate) async fn ask_all(probes: impl IntoIterator<Item = Probe>) -> Vec<Answer> {
-    type Asking = Pin<Box<dyn Future<Output = Answer> + Send>>;
-    let mut asking: Vec<(Asking, Option<Answer>)> =
-        probes.into_iter().map(|probe| (Box::pin(async move { probe.ask(PATIENCE).await }) as _, None)).collect();
-    std::future::poll_fn(|cx| {
-        let mut all = Poll::Ready(());
-        for (question, answer) in &mut asking {
-            if answer.is_none() {
-                match question.as_mut().poll(cx) {
-                    Poll::Ready(found) => *answer = Some(found),
-                    Poll::Pending => all = Poll::Pending,
-                }
-            }
-        }
-        all
-    })
-    .await;
-    let answers: Vec<Answer> = asking.into_iter().filter_map(|(_, answer)| answer).collect();
+pub(crate) async fn ask_all(probes: &[Probe]) -> Vec<Answer> {
+    let answers = Probe::ask_all(probes, PATIENCE).await;
     resolve(&answers).await;
     answers
 }

@@ -21,6 +21,8 @@ pin_project! {
         #[pin]
         body: Source<B>,
         ticket: Option<Held>,
+        // How much is still to come, if that is known: an engine that has it all need not ask for the end.
+        left: Option<u64>,
     }
 }
 
@@ -51,19 +53,22 @@ impl Held {
 }
 
 impl<B> Answer<B> {
-    /// A service's own body.
-    pub(super) fn new(body: B, ticket: Ticket, by_chunks: bool) -> Self {
-        Self { body: Source::Service { body }, ticket: Some(hold(ticket, by_chunks)) }
+    /// A service's own body, of which this much will be asked for, if that is known.
+    pub(super) fn new(body: B, ticket: Ticket, by_chunks: bool, left: Option<u64>) -> Self {
+        if left == Some(0) {
+            ticket.is_whole();
+        }
+        Self { body: Source::Service { body }, ticket: Some(hold(ticket, by_chunks)), left }
     }
 
     /// A text of ours in place of a service's body.
     pub(super) fn text(text: &'static str, ticket: Ticket, by_chunks: bool) -> Self {
-        Self { body: Source::Text { text: Some(text) }, ticket: Some(hold(ticket, by_chunks)) }
+        Self { body: Source::Text { text: Some(text) }, ticket: Some(hold(ticket, by_chunks)), left: None }
     }
 
     /// The body of an answer that turns the connection into something else.
     pub(super) fn untracked(body: B) -> Self {
-        Self { body: Source::Service { body }, ticket: None }
+        Self { body: Source::Service { body }, ticket: None, left: None }
     }
 }
 
@@ -91,13 +96,27 @@ where
         };
         let frame = match this.body.project() {
             SourceProj::Text { text } => {
+                held.inspect(|held| held.ticket().is_whole());
                 let text = text.take().map(|text| Data::Text(text.as_bytes()));
                 return Poll::Ready(text.map(|text| Ok(Frame::data(chunk(text)))));
             }
-            SourceProj::Service { body } => match catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx))) {
-                Ok(polled) => ready!(polled),
-                Err(panic) => return Poll::Ready(Some(Err(panicked(held, &*panic)))),
-            },
+            SourceProj::Service { mut body } => {
+                match catch_unwind(AssertUnwindSafe(|| {
+                    body.as_mut().poll_frame(cx).map(|frame| (frame, body.is_end_stream()))
+                })) {
+                    Ok(polled) => {
+                        let (frame, last) = ready!(polled);
+                        if let (Some(left), Some(Ok(frame))) = (this.left.as_mut(), &frame) {
+                            *left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.remaining() as u64));
+                        }
+                        if (last || *this.left == Some(0) || frame.is_none()) && !matches!(frame, Some(Err(_))) {
+                            held.inspect(|held| held.ticket().is_whole());
+                        }
+                        frame
+                    }
+                    Err(panic) => return Poll::Ready(Some(Err(panicked(held, &*panic)))),
+                }
+            }
         };
         let frame = frame.map(|frame| match frame {
             Ok(frame) => Ok(frame.map_data(|data| chunk(Data::Service(data)))),

@@ -7,6 +7,7 @@ pub(super) struct Config {
     pub(super) header_timeout: Duration,
     pub(super) first_byte_grace: Duration,
     pub(super) keep_alive: Duration,
+    pub(super) request_timeout: Option<Duration>,
     pub(super) max_connections: usize,
     /// Leaves a drain that cut nothing out of the report.
     pub(super) quiet: bool,
@@ -19,6 +20,7 @@ impl Default for Config {
             header_timeout: Duration::from_secs(5),
             first_byte_grace: Duration::from_millis(250),
             keep_alive: Duration::from_secs(75),
+            request_timeout: None,
             max_connections: 10_000,
             quiet: false,
         }

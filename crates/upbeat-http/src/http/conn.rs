@@ -10,11 +10,13 @@ use http::{Method, Request};
 use http_body::Body;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
+use upbeat::Context;
 
 use super::{
     activity::{Activity, Open},
     drain::CutRequest,
     registry::Shared,
+    request::{self, ClientGone, RequestEnded},
 };
 use crate::listen::Peer;
 
@@ -50,11 +52,13 @@ struct State {
     /// Who waits for an upgraded connection to become readable or writable: its driver is gone.
     reader: Option<Waker>,
     writer: Option<Waker>,
+    /// The context of the request that upgraded it, which goes on as long as the connection.
+    upgraded: Option<Context>,
 }
 
 impl Conn {
     pub(super) fn new(shared: Arc<Shared>, peer: Peer, now: Instant) -> Self {
-        let state = State { activity: Activity::new(now), driver: None, reader: None, writer: None };
+        let state = State { activity: Activity::new(now), driver: None, reader: None, writer: None, upgraded: None };
         Self { shared, peer, bits: AtomicU8::new(0), awaits_rest: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
@@ -108,7 +112,16 @@ impl Conn {
         let (key, finished) =
             self.activity(|activity| activity.begin(request.method().clone(), path, has_body, Instant::now));
         self.finished(finished);
-        Ticket { conn: self.clone(), key, kept: false }
+        let cx = request::context(&self.shared.requests, request, self.shared.config.request_timeout);
+        Ticket { conn: self.clone(), key, kept: false, cx, whole: AtomicBool::new(false) }
+    }
+
+    /// What an upgraded connection was for is over.
+    pub(super) fn upgraded_ended(&self) {
+        let upgraded = self.lock().upgraded.take();
+        if let Some(cx) = upgraded {
+            cx.cancel(RequestEnded);
+        }
     }
 
     fn finished(&self, finished: bool) {
@@ -188,9 +201,22 @@ pub(super) struct Ticket {
     conn: Arc<Conn>,
     key: usize,
     kept: bool,
+    cx: Context,
+    /// The answer was handed over whole.
+    whole: AtomicBool,
 }
 
 impl Ticket {
+    /// The request's own context.
+    pub(super) fn context(&self) -> &Context {
+        &self.cx
+    }
+
+    /// The answer was handed over whole: whatever happens to the client now, it has not gone before its end.
+    pub(super) fn is_whole(&self) {
+        self.whole.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn conn(&self) -> &Arc<Conn> {
         &self.conn
     }
@@ -205,6 +231,7 @@ impl Ticket {
     pub(super) fn upgrade(mut self, to: &str) {
         self.kept = true;
         self.conn.activity(|activity| activity.upgrade(self.key, to));
+        self.conn.lock().upgraded = Some(self.cx.clone());
         let websocket = if to.eq_ignore_ascii_case("websocket") { WEBSOCKET } else { 0 };
         self.conn.bits.fetch_or(UPGRADING | websocket, Ordering::AcqRel);
     }
@@ -213,6 +240,13 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.kept {
+            // Nearly always nobody is left to be told.
+            if self.cx.is_alone() {
+            } else if *self.whole.get_mut() {
+                self.cx.cancel(RequestEnded);
+            } else {
+                self.cx.cancel(ClientGone);
+            }
             let finished = self.conn.activity(|activity| activity.answered(self.key, Instant::now));
             self.conn.bits.fetch_or(UNFLUSHED, Ordering::AcqRel);
             self.conn.finished(finished);

@@ -4,7 +4,7 @@ use http::Method;
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use super::{activity::Open, registry::Shared};
+use super::{activity::Open, registry::Shared, request::ServerEnded};
 use crate::{
     deadline::{AFTERMATH, drain_deadline},
     listen::Peer,
@@ -106,7 +106,7 @@ pub(super) async fn drain(shared: &Shared, started: Instant) -> DrainReport {
     let deadline = drain_deadline(started, shared.config.drain, shared.context.deadline());
     let mut cut = Vec::new();
     if timeout_at(deadline, shared.all_left()).await.is_err() {
-        cut = shared.cut();
+        cut = shared.cut(ServerEnded::DrainDeadline);
         cut.sort_by_key(|cut| std::cmp::Reverse(cut.age));
         let _ = timeout_at(Instant::now() + AFTERMATH, shared.all_left()).await;
     }

@@ -10,6 +10,8 @@ mod driver;
 mod player;
 mod preface;
 mod registry;
+mod request;
+mod request_id;
 mod run;
 mod service;
 mod stage;
@@ -20,5 +22,7 @@ mod wire;
 
 pub use drain::{CutRequest, DrainReport, LastDrain};
 pub use player::HttpServer;
+pub use request::ClientGone;
+pub use request_id::RequestId;
 #[cfg(feature = "tls")]
 pub use tls::{TlsConfig, TlsError};

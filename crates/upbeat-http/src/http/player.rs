@@ -16,8 +16,8 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 /// It serves an `axum::Router`, or any tower service of `Request<hyper::body::Incoming>`. A service's error, and a
 /// handler's panic, is a 500 for that request alone and an error event; the server lives.
 ///
-/// Every request carries the server's [`Context`] as an extension, so that handlers, and above all streams without an end of their
-/// own such as server-sent events, can see the stop coming:
+/// Every request carries a [`Context`] of its own as an extension. Handlers, and above all streams without an end of their
+/// own such as server-sent events, can see the stop coming by it:
 ///
 /// ```
 /// use axum::{Extension, Router, routing::get};
@@ -34,6 +34,21 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 /// let server = HttpServer::bind("127.0.0.1:0", Router::new().route("/slow", get(slow)));
 /// # drop(server);
 /// ```
+///
+/// # The context of a request
+///
+/// What works for a request gets its context, and is told by it when nobody needs the answer any more. It is a child of the server's, but
+/// [goes on through a stop](Context::through_stop), as the request does. It is done
+///
+/// - when its client goes away before it has the whole answer: [`ClientGone`](crate::ClientGone) is the cause. HTTP/2 clients can give up one
+///   request; with HTTP/1 it shows by the end of the connection, which the server sees once it has read the request's body;
+/// - when its [timeout](Self::request_timeout) passes;
+/// - at the drain deadline of a stop;
+/// - at its end, so that nothing that was begun for it goes on by mistake. What is to go on is given the server's own context, or to a
+///   [`Tracker`](upbeat::Tracker).
+///
+/// It carries the [`RequestId`](crate::RequestId). The handler runs in a tracing span `request` with the fields `id`, `method` and `path`
+/// (without the query); its body, and what it spawns without the span, does not.
 ///
 /// # Guarantees
 ///
@@ -59,7 +74,8 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 /// # Without a stop
 ///
 /// A request head that takes longer than the header timeout, and a connection that is quiet for longer than
-/// [`keep_alive`](Self::keep_alive), is closed. Handlers and bodies have no bound of their own: that is the service's to decide.
+/// [`keep_alive`](Self::keep_alive), is closed. Handlers have the [request timeout](Self::request_timeout), if there is one; bodies have no
+/// bound of their own: that is the service's to decide.
 ///
 /// # Errors
 ///
@@ -146,6 +162,20 @@ impl<S> HttpServer<S> {
     /// How long a connection may be quiet: after its connect, and between two requests; 75 s if not set.
     pub fn keep_alive(mut self, keep_alive: Duration) -> Self {
         self.config.keep_alive = keep_alive;
+        self
+    }
+
+    /// How long a request may take from its head to the last byte of its answer; without a bound if not set.
+    ///
+    /// When it has passed the request's [`Context`] is done with [`DeadlineExceeded`](upbeat::ContextError::DeadlineExceeded). A handler that
+    /// looks at it can give an answer of its own. One that has begun no answer 100 ms later is dropped where it stands, and the server answers
+    /// 503 in its place. An answer that was begun is not broken off: its body sees the context.
+    ///
+    /// That is Go's `http.TimeoutHandler`, but for the handler, which there goes on unseen, and `tower_http`'s `TimeoutLayer`, but for the
+    /// status. Work that must not be dropped halfway belongs into a task ([`Context::spawn`], [`Tracker`](upbeat::Tracker)): it is told by the
+    /// context, and goes on.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.config.request_timeout = Some(timeout);
         self
     }
 

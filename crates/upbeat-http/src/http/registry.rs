@@ -14,14 +14,16 @@ use tokio::{
 };
 use upbeat::Context;
 
-use super::{config::Config, conn::Conn, drain::CutRequest};
+use super::{config::Config, conn::Conn, drain::CutRequest, request::ServerEnded};
 use crate::listen::Peer;
 
 /// What the connections of one run share.
 pub(super) struct Shared {
     pub(super) config: Config,
-    /// Given to every request, so that handlers can see the stop.
+    /// The server's own.
     pub(super) context: Context,
+    /// What the contexts of all requests are made from: a stop does not end them.
+    pub(super) requests: Context,
     /// When the drain began. Connections read it on every poll; set before they are woken to see it.
     draining: OnceLock<Instant>,
     conns: Mutex<Slab<Arc<Conn>>>,
@@ -34,6 +36,7 @@ impl Shared {
     pub(super) fn new(config: Config, context: Context) -> Arc<Self> {
         Arc::new(Self {
             config,
+            requests: context.through_stop(),
             context,
             draining: OnceLock::new(),
             conns: Mutex::new(Slab::new()),
@@ -75,8 +78,10 @@ impl Shared {
     }
 
     /// Ends every connection where it stands, and returns the requests that were in flight.
-    pub(super) fn cut(&self) -> Vec<CutRequest> {
+    pub(super) fn cut(&self, why: ServerEnded) -> Vec<CutRequest> {
         let now = Instant::now();
+        // Before their connections are: those that work for them shall see why.
+        self.requests.cancel(why);
         let mut cut = Vec::new();
         self.for_each(|conn| cut.extend(conn.cut(now)));
         cut
@@ -110,6 +115,7 @@ impl Shared {
             let count = if conn.is_upgraded() { &self.finished } else { &self.abandoned };
             count.fetch_add(open, Ordering::Relaxed);
         }
+        conn.upgraded_ended();
         let mut conns = self.conns.lock();
         conns.remove(key);
         if conns.is_empty() {
@@ -151,7 +157,7 @@ pub(super) struct CutOnDrop(pub(super) Arc<Shared>);
 impl Drop for CutOnDrop {
     fn drop(&mut self) {
         // Empty after a drain. Otherwise the run was aborted, and what it cuts is named all the same.
-        for request in self.0.cut() {
+        for request in self.0.cut(ServerEnded::Aborted) {
             self.0.context.cut(request);
         }
     }

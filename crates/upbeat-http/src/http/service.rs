@@ -1,21 +1,28 @@
 use std::{
+    any::Any,
     convert::Infallible,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{self, Entry},
+};
 use http_body::Body;
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower::{Service, ServiceExt, util::Oneshot};
+use tracing::Span;
 use upbeat::BoxError;
 
 use super::{
     answer::Answer,
     conn::{Conn, Ticket},
+    request::{Patience, span},
+    request_id::{RequestId, X_REQUEST_ID},
 };
 use crate::text::panic_message;
 
@@ -45,10 +52,17 @@ where
     fn call(&self, mut request: Request<Incoming>) -> Respond<S> {
         let ticket = self.conn.begin(&request);
         let version = request.version();
-        let connect = request.method() == Method::CONNECT;
-        request.extensions_mut().insert(self.conn.shared().context.clone());
+        let asked = match *request.method() {
+            Method::CONNECT => Asked::Connect,
+            Method::HEAD => Asked::Head,
+            _ => Asked::Other,
+        };
+        let span = span(ticket.context(), &request);
+        request.extensions_mut().insert(ticket.context().clone());
+        let patience = self.conn.shared().config.request_timeout.map(|_| Patience::default());
         // A clone for each request, as a service's readiness is for one call.
-        Respond { future: self.service.clone().oneshot(request), ticket: Some(ticket), version, connect }
+        let future = span.in_scope(|| self.service.clone().oneshot(request));
+        Respond { future, ticket: Some(ticket), version, asked, span, patience }
     }
 }
 
@@ -63,8 +77,19 @@ pin_project! {
         // `None` once answered.
         ticket: Option<Ticket>,
         version: Version,
-        connect: bool,
+        asked: Asked,
+        span: Span,
+        // `None` without a timeout.
+        patience: Option<Patience>,
     }
+}
+
+/// What of a request's method matters for its answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Connect,
+    Head,
+    Other,
 }
 
 impl<S, B> Future for Respond<S>
@@ -77,37 +102,56 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let entered = this.span.enter();
         let outcome = match catch_unwind(AssertUnwindSafe(|| this.future.poll(cx))) {
-            Ok(polled) => Ok(ready!(polled)),
-            Err(panic) => Err(panic),
+            Ok(Poll::Ready(answer)) => Outcome::Answered(answer),
+            Ok(Poll::Pending) => {
+                let (Some(patience), Some(ticket)) = (this.patience, &*this.ticket) else { return Poll::Pending };
+                if !patience.is_at_its_end(ticket.context(), cx) {
+                    return Poll::Pending;
+                }
+                Outcome::TimedOut
+            }
+            Err(panic) => Outcome::Panicked(panic),
         };
         let Some(ticket) = this.ticket.take() else {
             // An engine does not poll a future again that is done.
             return Poll::Pending;
         };
+        let id = ticket.context().value::<RequestId>();
         let http1 = *this.version < Version::HTTP_2;
         let last = http1 && ticket.conn().shared().is_draining();
         let mut response = match outcome {
-            Ok(Ok(response)) => {
-                if http1 && let Some(protocol) = upgraded(&response, *this.connect) {
+            Outcome::Answered(Ok(response)) => {
+                if http1 && let Some(protocol) = upgraded(&response, *this.asked == Asked::Connect) {
                     ticket.upgrade(&protocol);
-                    return Poll::Ready(Ok(response.map(Answer::untracked)));
+                    let mut response = response.map(Answer::untracked);
+                    name(&mut response, id.as_deref());
+                    return Poll::Ready(Ok(response));
                 }
-                response.map(|body| Answer::new(body, ticket, !http1))
+                let left = length(&response, *this.asked);
+                response.map(|body| Answer::new(body, ticket, !http1, left))
             }
-            Ok(Err(error)) => {
+            Outcome::Answered(Err(error)) => {
                 let error: BoxError = error.into();
                 let (method, path) = ticket.name();
                 tracing::error!(%method, %path, error = &*error, "a request failed: its service returned an error");
-                internal_server_error(ticket, !http1)
+                instead(StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n", ticket, !http1)
             }
-            Err(panic) => {
+            Outcome::TimedOut => {
+                let (method, path) = ticket.name();
+                tracing::warn!(%method, %path, "a request was not answered within its timeout");
+                instead(StatusCode::SERVICE_UNAVAILABLE, "timed out\n", ticket, !http1)
+            }
+            Outcome::Panicked(panic) => {
                 let panic = panic_message(&*panic);
                 let (method, path) = ticket.name();
                 tracing::error!(%method, %path, panic, "a request failed: its handler panicked");
-                internal_server_error(ticket, !http1)
+                instead(StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n", ticket, !http1)
             }
         };
+        drop(entered);
+        name(&mut response, id.as_deref());
         if last {
             // No other request shall come here; the engine closes the connection after the answer.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -116,11 +160,39 @@ where
     }
 }
 
-fn internal_server_error<B>(ticket: Ticket, by_chunks: bool) -> Response<Answer<B>> {
-    let mut response = Response::new(Answer::text("internal server error\n", ticket, by_chunks));
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+/// What became of a handler.
+enum Outcome<T> {
+    Answered(T),
+    TimedOut,
+    Panicked(Box<dyn Any + Send>),
+}
+
+/// An answer of ours in place of a handler's.
+fn instead<B>(status: StatusCode, text: &'static str, ticket: Ticket, by_chunks: bool) -> Response<Answer<B>> {
+    let mut response = Response::new(Answer::text(text, ticket, by_chunks));
+    *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
+}
+
+/// Says the request's id, unless the service does.
+fn name<B>(response: &mut Response<B>, id: Option<&RequestId>) {
+    if let Some(id) = id
+        && let Entry::Vacant(place) = response.headers_mut().entry(X_REQUEST_ID)
+        && let Some(id) = id.header()
+    {
+        place.insert(id);
+    }
+}
+
+/// How much of the body an engine will ask for, as far as is known.
+fn length<B: Body>(response: &Response<B>, asked: Asked) -> Option<u64> {
+    let status = response.status();
+    if asked == Asked::Head || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
+        return Some(0);
+    }
+    let announced = || response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+    response.body().size_hint().exact().or_else(announced)
 }
 
 /// What an HTTP/1 connection becomes by this answer.

@@ -11,7 +11,7 @@ use upbeat_probe::Answer;
 
 use super::{
     CallCounts,
-    state::{Inner, Look, Work},
+    state::{Inner, Look, Open, Work},
 };
 use crate::{panic::catch, report::human, resolve::ask_all};
 
@@ -106,11 +106,12 @@ impl fmt::Display for CallPlace {
 pub(super) async fn look(inner: &Inner) -> Vec<ActiveCall> {
     let open = inner.open();
     let now = Instant::now();
-    let answers = ask_all(open.iter().filter_map(|(open, _)| match &open.work {
+    let probe = |(open, _): &(Open, bool)| match &open.work {
         Work::Future(probe) => Some(probe.clone()),
         Work::Blocking(_) => None,
-    }));
-    let mut answers = answers.await.into_iter();
+    };
+    let probes: Vec<_> = open.iter().filter_map(probe).collect();
+    let mut answers = ask_all(&probes).await.into_iter();
     let calls = open.into_iter().map(|(open, stuck)| {
         let at = match open.work {
             // There is one for each.
