@@ -86,8 +86,9 @@ impl Fault {
 
     /// Fails when the fault does not fit the tree any more.
     pub(super) fn check(&self, tree: &Tree) -> io::Result<()> {
-        self.apply(tree)?;
-        self.revert(tree)
+        let applied = self.apply(tree);
+        self.revert(tree)?;
+        applied
     }
 
     pub(super) fn apply(&self, tree: &Tree) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use upbeat::{BoxError, Cause, Conductor, Context, Outcome, Part, StopCause, with};
+use upbeat::{BoxError, Cause, Conductor, Context, OnSilence, Outcome, Part, StopCause, with};
 
 use crate::{
     explore::{Time, explore, settle},
@@ -287,5 +287,36 @@ fn dropping_a_conductor_leaves_nobody_behind() {
         }
         settle().await;
         assert_eq!(Arc::strong_count(&here), 1);
+    });
+}
+
+#[test]
+fn a_silent_run_is_replaced_and_one_that_beats_is_not() {
+    explore(Time::WhenIdle, || async {
+        let alive = Alive::default();
+        let player = with(alive.clone(), |alive: Alive, cx: Context| async move {
+            let alive = alive.enter();
+            cx.ready();
+            if cx.attempt() > 0 {
+                // Always in time, for whole periods of the watchdog.
+                for _ in 0..6 {
+                    if cx.unless_stopping(tokio::time::sleep(MS * 50)).await.is_some() {
+                        cx.beat();
+                    }
+                }
+                cx.beat();
+            }
+            cx.stopping().await;
+            pause(2).await;
+            alive.leave();
+            Ok::<_, BoxError>(())
+        });
+        let part = Part::new("worker", player).signals_ready().watchdog(MS * 100, OnSilence::Restart).restart(soon());
+        let report = Conductor::new("shop").part(part).play_until(tokio::time::sleep(MS * 300)).await;
+        accounted(&report, &["shop/worker"]);
+        let worker = report.player("shop/worker").unwrap();
+        assert!(worker.runs == 2 && worker.outcome == Outcome::Stopped, "{report}");
+        assert!(failures(&report).len() == 1 && failures(&report)[0].contains("no sign of life"), "{report}");
+        assert_eq!(alive.0.load(Ordering::SeqCst), 0, "{report}");
     });
 }
