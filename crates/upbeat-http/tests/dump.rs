@@ -76,13 +76,13 @@ async fn a_handler_that_is_stuck_on_a_lock_is_named_with_its_age_and_line() {
     let open_now = until_there_are(2, &diagnostics_at, "shop/web").await;
     let by_name = |name: &str| open_now.iter().find(|work| work["name"] == name).expect("it is listed").clone();
     // Without the query, in which there are secrets.
-    let stuck = by_name("POST /order");
-    let age = stuck["age_secs"].as_f64().expect("an age");
-    assert!(age >= 0.05 && age <= asked.elapsed().as_secs_f64() + 1.0, "{stuck}");
-    assert_eq!(stuck["whereabouts"]["kind"], "waiting", "{stuck}");
-    let frames = stuck["whereabouts"]["traces"][0].as_array().expect("frames").clone();
+    let posted = by_name("POST /order");
+    let age = posted["age_secs"].as_f64().expect("an age");
+    assert!(age >= 0.05 && age <= asked.elapsed().as_secs_f64() + 1.0, "{posted}");
+    assert_eq!(posted["whereabouts"]["kind"], "waiting", "{posted}");
+    let frames = posted["whereabouts"]["traces"][0].as_array().expect("frames").clone();
     let here = |frame: &&Value| frame["file"].as_str().is_some_and(|file| file.ends_with("dump.rs"));
-    assert_eq!(frames.iter().rev().find(here).expect("a frame of this file")["line"], WAITS, "{stuck}");
+    assert_eq!(frames.iter().rev().find(here).expect("a frame of this file")["line"], WAITS, "{posted}");
     // Its handler has answered, and what is left is the body.
     assert!(by_name("GET /news")["whereabouts"].is_null(), "{open_now:?}");
     let calls = until_there_are(1, &diagnostics_at, "shop/echo").await;
