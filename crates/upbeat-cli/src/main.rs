@@ -4,6 +4,7 @@ mod args;
 mod builtin;
 mod check;
 mod console;
+mod door;
 mod log;
 mod orchestra;
 mod play;

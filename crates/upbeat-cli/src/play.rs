@@ -7,7 +7,9 @@ use upbeat::{Report, exit_code};
 
 use crate::{
     args::Arguments,
-    console, log, orchestra,
+    console,
+    door::Door,
+    log, orchestra,
     score::{LogStyle, Score},
 };
 
@@ -17,7 +19,7 @@ const AFTERMATH: Duration = Duration::from_millis(100);
 /// Plays a score until a signal, a failure, or the end of all players.
 pub(crate) fn play(score: Score, asked: &Arguments) -> ExitCode {
     let style = asked.log.unwrap_or(score.settings.log);
-    log::init(style, asked.quiet);
+    log::init(style, asked.quiet, shows_the_door(style, asked.quiet));
     for warning in &score.warnings {
         tracing::warn!("{}; {}", warning.message, warning.label);
     }
@@ -28,17 +30,25 @@ pub(crate) fn play(score: Score, asked: &Arguments) -> ExitCode {
             return ExitCode::from(exit_code::FAILED);
         }
     };
-    let report = runtime.block_on(conduct(score));
+    let report = runtime.block_on(conduct(score, shows_the_door(style, asked.quiet)));
     tell(&report, style, asked.quiet);
     // Whatever still blocks a thread is in the report; the process does not wait for it.
     runtime.shutdown_timeout(AFTERMATH);
     ExitCode::from(report.exit_code())
 }
 
-async fn conduct(score: Score) -> Report {
+/// Whether one line of the terminal says who is left while everything stops. Elsewhere log lines do.
+fn shows_the_door(style: LogStyle, quiet: bool) -> bool {
+    style == LogStyle::Auto && !quiet && console::is_lively()
+}
+
+async fn conduct(score: Score, shows_the_door: bool) -> Report {
     let (name, grace) = (score.settings.name.clone(), format_duration(score.settings.grace));
     tracing::info!(player = name, "playing {} servers; Ctrl-C stops them within {grace}", score.servers.len());
-    orchestra::gather(score).play_until_signal().await
+    let conductor = orchestra::gather(score);
+    // Without a thread for it the line is missing, and nothing else.
+    let _door = shows_the_door.then(|| Door::watch(conductor.handle().overview()));
+    conductor.play_until_signal().await
 }
 
 /// Writes the report; of a clean run only if somebody wants to hear of it.

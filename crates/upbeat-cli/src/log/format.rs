@@ -17,7 +17,7 @@ use crate::score::LogStyle;
 
 /// Writes events as lines.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Lines {
+pub(super) struct Format {
     pub(super) style: LogStyle,
     pub(super) colours: bool,
 }
@@ -31,7 +31,7 @@ struct Line {
     fields: Map<String, Value>,
 }
 
-impl<S, N> FormatEvent<S, N> for Lines
+impl<S, N> FormatEvent<S, N> for Format
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,

@@ -4,7 +4,7 @@ mod fields;
 mod format;
 mod player;
 
-use std::{env, io, time::SystemTime};
+use std::{env, time::SystemTime};
 
 use tracing_subscriber::{
     EnvFilter, Layer as _,
@@ -15,16 +15,21 @@ use tracing_subscriber::{
 };
 use upbeat::{Report, exit_code};
 
-use self::{fields::PLAYER, format::Lines, player::RememberPlayer};
-use crate::{console, score::LogStyle};
+use self::{fields::PLAYER, format::Format, player::RememberPlayer};
+use crate::{
+    console::{self, Lines},
+    score::LogStyle,
+};
 
-/// Begins to write log lines: in this style, errors only if `quiet`, otherwise as `RUST_LOG` says.
-pub(crate) fn init(style: LogStyle, quiet: bool) {
-    let lines = Lines { style, colours: console::colours() };
+/// Begins to write log lines: in this style, errors only if `quiet`, otherwise as `RUST_LOG` says; without those that say who is
+/// still there during a stop, if something else does.
+pub(crate) fn init(style: LogStyle, quiet: bool, without_the_door: bool) {
+    let format = Format { style, colours: console::colours() };
     // Whatever the level, a line says which player it is about, so the spans that name players are always entered.
     let names_a_player = filter_fn(|metadata| metadata.is_span() && metadata.fields().field(PLAYER).is_some());
     let wanted = filter(quiet).or(names_a_player.with_max_level_hint(LevelFilter::INFO));
-    let layer = RememberPlayer.and_then(fmt::layer().event_format(lines).with_writer(io::stderr));
+    let wanted = wanted.and(filter_fn(move |metadata| !(without_the_door && metadata.target() == "upbeat::door")));
+    let layer = RememberPlayer.and_then(fmt::layer().event_format(format).with_writer(|| Lines));
     // It fails only if lines are written already, and then there is nothing left to do.
     let _ = tracing_subscriber::registry().with(layer.with_filter(wanted)).try_init();
 }
