@@ -13,8 +13,10 @@ pub(crate) fn test() -> Vec<Step> {
         Step::cargo("lints", "clippy --workspace --all-targets --all-features -- -D warnings"),
         // The tests of documentation are included: an example that does not compile is a wrong promise.
         Step::cargo("tests", "test --workspace --all-features"),
-        // A workspace of its own, with a double of tokio. A second or two when it is built.
+        // Workspaces of their own, with doubles of tokio: a minute to build, once, and then seconds. A dependency that is missing
+        // there shows here.
         Step::cargo("schedules", &in_ladder("shuttle", "test")),
+        Step::cargo("a simulated network", &in_ladder("network", "test")),
         Step::cargo("docs", "doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-Dwarnings"),
         // With `--workspace` features are unified, so only a build of one crate shows a feature it forgot to ask for.
         Step::cargo("lean upbeat", "check -p upbeat --no-default-features"),
@@ -45,7 +47,7 @@ pub(crate) fn ladder() -> Vec<Step> {
         Step::cargo("many schedules", &in_ladder("shuttle", "test"))
             .env("UPBEAT_SHUTTLE_RUNS", from_outside("UPBEAT_SHUTTLE_RUNS", "5000")),
         Step::cargo("lints of the network", &in_ladder("network", LINTS)),
-        Step::cargo("a simulated network", &in_ladder("network", "test"))
+        Step::cargo("many simulated networks", &in_ladder("network", "test"))
             .env("UPBEAT_NETWORK_SEEDS", from_outside("UPBEAT_NETWORK_SEEDS", "200")),
         Step::cargo("seeded faults", "xtask faults"),
         Step::cargo("stop under load, many times", "test --release -p upbeat-cli --test program stop_under_load")
