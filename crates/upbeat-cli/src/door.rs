@@ -109,7 +109,7 @@ mod tests {
         };
         let shop = Conductor::new("shop").player("slow", slow).player("polite", polite);
         let overview = shop.handle().overview();
-        let playing = tokio::spawn(shop.play_until(std::future::ready(())));
+        let playing = tokio::spawn(shop.play_until(tokio::time::sleep(Duration::from_millis(1))));
         tokio::time::sleep(Duration::from_secs(3)).await;
         let line = line(&overview.snapshot(), Duration::from_millis(3200));
         assert_eq!(line, "stopping for 3s, 7s left: shop/slow (1 open, GET /slow for 3.0 s, at flushing for 3.0 s)");

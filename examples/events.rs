@@ -1,0 +1,73 @@
+//! Handlers that give work away and answer at once, and a stop that loses none of it without saying so.
+//!
+//! ```console
+//! $ cargo run --example events
+//! $ curl -X POST 'http://127.0.0.1:8080/events?count=10000'
+//! ```
+//!
+//! Each event takes a millisecond, sixteen at a time. Press Ctrl-C while they are being worked off: the server stops first, then the
+//! tracker finishes what was accepted. With too little time for that, `cargo run --example events -- 300` (milliseconds), the report
+//! says how many were lost, names them, and the exit code is 124.
+
+#![expect(clippy::print_stdout, reason = "a program talks to whoever runs it")]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{Query, State},
+    http::StatusCode,
+    routing::post,
+};
+use upbeat::{Conductor, Part, Report, Tracker};
+use upbeat_http::HttpServer;
+
+#[derive(Clone)]
+struct Shop {
+    tracker: Tracker,
+    done: Arc<AtomicU64>,
+}
+
+#[derive(serde::Deserialize)]
+struct Order {
+    count: u32,
+}
+
+async fn events(State(shop): State<Shop>, Query(order): Query<Order>) -> (StatusCode, String) {
+    for number in 0..order.count {
+        let done = shop.done.clone();
+        let event = async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            done.fetch_add(1, Relaxed);
+        };
+        if let Err(closed) = shop.tracker.track(format!("event {number}"), event) {
+            return (StatusCode::SERVICE_UNAVAILABLE, format!("{closed}; {number} before it were\n"));
+        }
+    }
+    (StatusCode::ACCEPTED, format!("accepted {} events\n", order.count))
+}
+
+#[tokio::main]
+async fn main() -> Report {
+    upbeat_examples::log();
+    let grace = std::env::args().nth(1).and_then(|grace| grace.parse().ok()).unwrap_or(10_000);
+    let shop = Shop { tracker: Tracker::at_most(16), done: Arc::default() };
+    let app = Router::new().route("/events", post(events)).with_state(shop.clone());
+    // Port 0, for tests, lets the system choose.
+    let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
+    println!("try: curl -X POST 'http://{address}/events?count=10000', and then Ctrl-C");
+    let report = Conductor::new("shop")
+        .player("tracker", shop.tracker)
+        .part(Part::new("web", HttpServer::bind(address, app)).after("tracker"))
+        .stop_within(Duration::from_millis(grace))
+        .play_until_signal()
+        .await;
+    println!("{} events were worked off", shop.done.load(Relaxed));
+    report
+}
