@@ -22,7 +22,7 @@ use tokio::{
     task::yield_now,
     time::{Instant, advance, sleep},
 };
-use upbeat::{CallError, CallPlace, Monitor};
+use upbeat::{CallError, CallPlace, Monitor, WorkList};
 
 #[tokio::test(start_paused = true)]
 async fn a_call_gives_its_result() {
@@ -64,8 +64,10 @@ async fn a_snapshot_says_where_each_call_waits() {
     assert!(text.starts_with("`bank`: 2 of 3 calls\n`charge`, 0 ms: waiting in\n"), "{text}");
     assert!(text.contains(&format!("calls.rs:{GATE}")), "{text}");
     assert!(text.ends_with("\n`forever`, 0 ms: waiting for nothing: nothing will wake it"), "{text}");
-    let open: Vec<_> = monitor.open().into_iter().map(|(name, _, probe)| (name, probe.is_some())).collect();
-    assert_eq!(open, [("charge".into(), true), ("forever".into(), true)]);
+    let mut work = WorkList::default();
+    monitor.list(&mut work);
+    let open: Vec<_> = work.oldest.iter().map(|call| &*call.name).collect();
+    assert_eq!(open, ["bank charge", "bank forever"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,7 +23,7 @@ use tokio::{
     time::{Instant, advance, sleep},
 };
 use tracing::Level;
-use upbeat::{Alert, CallError, CallPlace, Monitor};
+use upbeat::{Alert, CallError, CallPlace, Monitor, WorkList};
 
 /// A monitor of two places with alerts in a channel, and both places taken by calls that wait at the gate.
 async fn stuck_at(gate: &Arc<Notify>) -> (Monitor, mpsc::UnboundedReceiver<(Instant, Alert)>) {
@@ -148,7 +148,9 @@ async fn functions_time_out_are_named_in_the_alert_and_free_their_place() {
     assert!(matches!(alert.calls[0].at, CallPlace::Blocking(time) if time == 15 * S));
     let text = alert.to_string();
     assert!(text.ends_with("\n`read`, 15.0 s, stuck: on a blocking thread for 15.0 s"), "{text}");
-    assert!(monitor.open()[0].2.is_none());
+    let mut work = WorkList::default();
+    monitor.list(&mut work);
+    assert_eq!(work.oldest[0].to_string(), format!("{} read for 15.0 s", monitor.name()));
 
     release.send(()).unwrap();
     until(|| monitor.active() == 0).await;

@@ -2,15 +2,15 @@
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
 use tracing::Instrument as _;
-use upbeat_probe::{Probe, watch};
+use upbeat_probe::watch;
 
 use super::{
     Alert, CallCounts, CallError, MonitorSnapshot, alert,
     place::{self, Active, Blocking},
     state::{Inner, Settings, Work},
 };
+use crate::WorkList;
 
 /// Calls something that may hang, so that its hanging stays where it is. A cheap clone.
 ///
@@ -220,13 +220,22 @@ impl Monitor {
         }
     }
 
-    /// The active calls for whoever asks by himself: name, beginning, and the probe of those that are futures.
-    pub fn open(&self) -> Vec<(Arc<str>, Instant, Option<Probe>)> {
-        let open = self.inner.open().into_iter().map(|(open, _)| match open.work {
-            Work::Future(probe) => (open.name, open.since, Some(probe)),
-            Work::Blocking(_) => (open.name, open.since, None),
-        });
-        open.collect()
+    /// Lists the active calls, for the reports about the player that makes them:
+    ///
+    /// ```
+    /// # async fn player(cx: upbeat::Context, payments: upbeat::Monitor) {
+    /// let calls = payments.clone();
+    /// cx.open_work(move |work| calls.list(work));
+    /// # }
+    /// ```
+    pub fn list(&self, work: &mut WorkList) {
+        for (open, _) in self.inner.open() {
+            let probe = match &open.work {
+                Work::Future(probe) => Some(probe.clone()),
+                Work::Blocking(_) => None,
+            };
+            work.add(open.since, || format!("{} {}", self.name(), open.name), probe);
+        }
     }
 }
 
