@@ -39,6 +39,8 @@
 //!   one that happens while stopping: the [`Report`] has the root cause first, and every player by its full path.
 //! - Stopping goes in the reverse of the edges, in parallel where there are none, inside one budget that nested conductors share. What
 //!   does not stop in time is aborted; what does not even go then is reported as leaked, by name, and the others still stop.
+//! - Who holds the door is told while it does: by path, with what it is doing and the line of code on which it waits, also in the report.
+//!   [`Overview::dump`] tells it of everybody, at any time, without flags and without the co-operation of what is stuck.
 //! - A [`Context`] is Go's, too: children with deadlines, values and causes, which leave nothing behind when they are dropped.
 //!   A [`Group`] runs several tasks under one.
 //! - Panics are caught wherever a player's code runs, with message, place and backtrace, and are failures like others.
@@ -48,6 +50,7 @@
 //!
 //! - A future that never yields cannot be stopped, only left behind: it is reported as leaked. Where it could keep the process from ending,
 //!   [`Conductor::play_until_signal`] ends it from a thread of its own; [`Conductor::play_until`] does not.
+//! - Where a task waits is found by polling it once more; one that never yields says only that, and for how long. See [`probe`].
 //! - Unix only: signals are those of Unix.
 //!
 //! # Features
