@@ -35,6 +35,14 @@ impl Overview {
     ///
     /// Without any player before the start and after the end.
     pub fn snapshot(&self) -> Snapshot {
+        let mut snapshot = self.askable();
+        snapshot.players.iter_mut().for_each(PlayerSnapshot::forget_probes);
+        snapshot
+    }
+
+    /// A snapshot that has the probes of all that can be asked where it waits. They keep memory of the runs, so whoever gets the snapshot
+    /// for good must not have them.
+    fn askable(&self) -> Snapshot {
         let mut players = Vec::new();
         let mut stopping = None;
         if let Some(root) = self.tree.root() {
@@ -86,7 +94,7 @@ impl Overview {
     ///
     /// Dropping the future loses nothing.
     pub async fn dump(&self, timeout: Duration) -> Snapshot {
-        let mut snapshot = self.snapshot();
+        let mut snapshot = self.askable();
         look_up(ask(&mut snapshot.players, timeout).await).await;
         snapshot
     }
@@ -108,7 +116,7 @@ impl Overview {
     /// [`dump`](Overview::dump) for a plain thread, such as one that looks after a runtime whose workers are all blocked. Needs no
     /// runtime, and takes as long as the names take.
     pub fn dump_blocking(&self, timeout: Duration) -> Snapshot {
-        let mut snapshot = self.snapshot();
+        let mut snapshot = self.askable();
         let probes = probes(&mut snapshot.players);
         let places = answered(&mut snapshot.players, Probe::ask_all_blocking(&probes, timeout));
         places.iter().for_each(Whereabouts::look_up);
@@ -117,8 +125,11 @@ impl Overview {
 
     /// Looks whether tasks are inside of a poll, so that the time is counted from here on.
     pub(crate) fn look(&self) {
-        for probe in probes(&mut self.snapshot().players) {
-            probe.busy();
+        for conductor in self.tree.all() {
+            let stage = conductor.stage.lock();
+            for playing in stage.records.iter().filter_map(|record| record.playing.as_ref()).take(MOST_ASKED) {
+                playing.probe().busy();
+            }
         }
     }
 
@@ -203,7 +214,9 @@ fn probes(players: &mut [PlayerSnapshot]) -> Vec<Probe> {
 
 fn answered(players: &mut [PlayerSnapshot], answers: Vec<Answer>) -> Vec<Whereabouts> {
     let mut answers = answers.into_iter();
-    players.iter_mut().flat_map(|player| player.answered(&mut answers)).collect()
+    let places = players.iter_mut().flat_map(|player| player.answered(&mut answers)).collect();
+    players.iter_mut().for_each(PlayerSnapshot::forget_probes);
+    places
 }
 
 impl Stage {

@@ -221,6 +221,13 @@ impl PlayerSnapshot {
         self.questions().map(|(probe, _)| probe.clone())
     }
 
+    pub(crate) fn forget_probes(&mut self) {
+        self.probe = None;
+        for work in self.tasks.oldest.iter_mut().chain(&mut self.open.oldest) {
+            work.probe = None;
+        }
+    }
+
     /// Takes its answers, in the order of [`probes`](Self::probes), and returns what has names to look up.
     pub(crate) fn answered(&mut self, answers: &mut impl Iterator<Item = Answer>) -> Vec<Whereabouts> {
         let places =

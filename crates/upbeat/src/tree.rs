@@ -71,6 +71,11 @@ impl Tree {
         self.conductors.lock().get(path)?.upgrade()
     }
 
+    /// All conductors that play.
+    pub(crate) fn all(&self) -> Vec<Arc<Shared>> {
+        self.conductors.lock().values().filter_map(Weak::upgrade).collect()
+    }
+
     pub(crate) fn root(&self) -> Option<Arc<Shared>> {
         self.find(&self.root)
     }
