@@ -47,7 +47,7 @@ const PASSING: [&str; 7] = [
     "tokio::future",
     "tokio::util",
     "tokio::loom",
-    "upbeat::run",
+    "upbeat::task",
     "upbeat::panic",
 ];
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use upbeat_score::{End, Ended, OnFailure, PartId, State};
 
 use crate::{
+    account::{Account, Fault},
     player::{DynPlayer, RestartMe},
     report::{Failure, Outcome, PlayerReport, chain},
-    run::{Account, Fault, Run},
+    run::Run,
     shared::{History, Record, Stage},
 };
 

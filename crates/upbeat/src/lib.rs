@@ -57,6 +57,7 @@
 //!
 //! - `serde`: [`Report`] and [`Snapshot`] are `Serialize`.
 
+mod account;
 mod conductor;
 mod context;
 mod context_error;
@@ -90,6 +91,7 @@ mod signals;
 mod snapshot;
 mod stall;
 mod stop;
+mod task;
 mod tracker;
 mod tree;
 mod watchdog;
