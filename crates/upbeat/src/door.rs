@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{Overview, report::human};
 
 /// How often it is said. A stop that takes less says nothing.
-const EVERY: Duration = Duration::from_secs(2);
+pub(crate) const EVERY: Duration = Duration::from_secs(2);
 
 /// How long those who are still there have to answer where they wait.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -13,13 +13,14 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// How many are named each time.
 const MOST_NAMED: usize = 10;
 
-/// Says every now and then who is still there, for as long as it is polled.
+/// Says who is still there, now and then every so often, for as long as it is polled. The stop began [`EVERY`] ago.
 pub(crate) async fn watch(overview: Overview) {
-    let begun = tokio::time::Instant::now();
+    let now = tokio::time::Instant::now();
+    let mut pace = tokio::time::interval_at(now, EVERY);
     loop {
-        tokio::time::sleep(EVERY).await;
+        pace.tick().await;
         let dump = overview.dump(PATIENCE).await;
-        let after = human(begun.elapsed());
+        let after = human(EVERY + now.elapsed());
         let all = dump.holding_the_door().count();
         for player in dump.holding_the_door().take(MOST_NAMED) {
             tracing::info!(player = %player.path, "still there {after} after the stop began: {}", player.line());

@@ -69,7 +69,6 @@ pub(crate) async fn play(
         seen_stopping: false,
         said_ready: false,
         last_stop: None,
-        door: None,
     };
     // Nothing is started if a stop was asked for even before the start.
     let asked_early = shared.cause.get().is_some();
@@ -86,6 +85,9 @@ pub(crate) async fn play(
     };
     let mut asked = pin!(asked);
     let mut passed_on = false;
+    // Set by the stop of everything: one that takes less needs no explanation, and no task to give it.
+    let mut patience = pin!(sleep_until(Instant::now()));
+    let mut door = Door::Closed;
     while !finished {
         let wakeup = shared.stage.lock().machine.next_wakeup();
         if wakeup != armed_for {
@@ -93,6 +95,10 @@ pub(crate) async fn play(
             if let Some(at) = wakeup.and_then(|at| shared.epoch.checked_add(at)) {
                 alarm.as_mut().reset(at);
             }
+        }
+        if let (Door::Closed, Some(_), None) = (&door, driver.stopped_at, parent) {
+            patience.as_mut().reset(Instant::now() + door::EVERY);
+            door = Door::Patient;
         }
         // Once for all that came of one wake-up: whoever watches looks at everything anew each time.
         shared.link.tree.changed();
@@ -107,6 +113,11 @@ pub(crate) async fn play(
                 armed_for = None;
                 driver.event(Event::Tick, shared.now())
             }
+            () = &mut patience, if matches!(door, Door::Patient) => {
+                let watch = door::watch(Overview::new(shared.link.tree.clone()));
+                door = Door::Watched { _task: AbortOnDrop(tokio::spawn(watch).abort_handle()) };
+                false
+            }
         };
     }
     driver.played()
@@ -120,8 +131,17 @@ struct Driver<'a> {
     seen_stopping: bool,
     said_ready: bool,
     last_stop: Option<Arc<Stopping>>,
-    /// Says who is still there while everything stops.
-    door: Option<AbortOnDrop>,
+}
+
+/// Who says who is still there while everything stops.
+enum Door {
+    /// Nothing stops.
+    Closed,
+    /// Nobody yet.
+    Patient,
+    Watched {
+        _task: AbortOnDrop,
+    },
 }
 
 struct AbortOnDrop(AbortHandle);
@@ -208,8 +228,6 @@ impl Driver<'_> {
             let cause = self.shared.cause.get_or_init(|| cause);
             if self.parent.is_none() {
                 self.shared.link.tree.stopping();
-                let door = door::watch(Overview::new(self.shared.link.tree.clone()));
-                self.door = Some(AbortOnDrop(tokio::spawn(door).abort_handle()));
             }
             if !stage.machine.is_finished() {
                 tracing::info!(player = %self.shared.path, "stopping: {cause}");
