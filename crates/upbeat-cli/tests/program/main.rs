@@ -5,3 +5,4 @@ mod http;
 mod play;
 mod playing;
 mod stop_under_load;
+mod terminal;

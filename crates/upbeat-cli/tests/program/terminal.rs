@@ -1,0 +1,96 @@
+//! What only shows on a terminal: the line that says who holds the door.
+
+use std::{
+    fs::{self, File},
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    process::{Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::playing::upbeat;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A terminal, of which everything that is written to it is read.
+struct Terminal {
+    pieces: Receiver<String>,
+    seen: String,
+}
+
+impl Terminal {
+    /// Starts a program with its standard error on a new terminal. The command is dropped, because it has the other end too.
+    fn start(mut command: Command) -> (Self, std::process::Child) {
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("it is ours");
+        let name = ptsname(&ours, Vec::new()).expect("a name").into_string().expect("text");
+        let theirs = File::options().read(true).write(true).open(name).expect("its other end");
+        let child = command.stdout(Stdio::null()).stderr(Stdio::from(theirs)).spawn().expect("the program starts");
+        let (send, pieces) = channel();
+        let mut ours = File::from(ours);
+        thread::spawn(move || {
+            let mut piece = [0; 4096];
+            // Reading fails once nobody has the other end any more.
+            while let Ok(count @ 1..) = ours.read(&mut piece) {
+                if send.send(String::from_utf8_lossy(&piece[..count]).into_owned()).is_err() {
+                    return;
+                }
+            }
+        });
+        (Self { pieces, seen: String::new() }, child)
+    }
+
+    /// Waits until this was written, and returns what came before it.
+    fn until(&mut self, text: &str) -> String {
+        loop {
+            if let Some((before, after)) = self.seen.split_once(text) {
+                let before = before.to_owned();
+                self.seen = after.to_owned();
+                return before;
+            }
+            let Ok(piece) = self.pieces.recv_timeout(PATIENCE) else {
+                panic!("waited for {text:?} in vain; this was written: {:?}", self.seen);
+            };
+            self.seen += &piece;
+        }
+    }
+}
+
+#[test]
+fn one_line_says_who_holds_the_door_and_is_gone_at_the_end() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let score = folder.path().join("score.toml");
+    let text = "[score]\nname = \"shop\"\ngrace = \"20s\"\n[server.app]\nkind = \"app\"\nbind = \"127.0.0.1:0\"\n";
+    fs::write(&score, text).expect("the score is written");
+    let mut command = upbeat();
+    command.env("NO_COLOR", "1").env("TERM", "xterm").arg("play").arg(&score);
+    let (mut terminal, mut child) = Terminal::start(command);
+    terminal.until("listening on http://");
+    let address = terminal.until("\r\n");
+    terminal.until("all ready");
+
+    let mut client = TcpStream::connect(address).expect("it listens");
+    client.write_all(b"GET /slow?for=3s HTTP/1.1\r\nhost: test\r\n\r\n").expect("the request is sent");
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().expect("it is sent").success());
+    terminal.until("stopping: SIGTERM");
+    terminal.until("\r\u{1b}[Kstopping for 1s, ");
+    let first = terminal.until("\r\u{1b}[K");
+    assert!(first.contains(" left: shop/app (1 open, GET /slow for "), "{first:?}");
+    // Log lines take its place, and it comes back below them; at the end it is gone.
+    terminal.until("1 request in flight finished");
+    let report = terminal.until("\r\u{1b}[Kshop: stopped in ");
+    assert!(!report.ends_with('\n'), "{report:?}");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    while let Ok(piece) = terminal.pieces.recv_timeout(PATIENCE) {
+        terminal.seen += &piece;
+    }
+    assert!(!terminal.seen.contains("stopping for"), "{:?}", terminal.seen);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
