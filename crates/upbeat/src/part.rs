@@ -109,6 +109,9 @@ impl Part {
     /// A run that is stopped for its silence has the stop budget of the part, and is aborted after it; the next begins when it is gone.
     /// If it does not go at all, because it never yields, it is a leak and the part has failed.
     ///
+    /// Nobody beats for the player: a server that has nothing to do, and a nested conductor, give no signs of life and would be blamed.
+    /// It is for players that do something now and then.
+    ///
     /// ```
     /// use std::time::Duration;
     /// use upbeat::{Context, OnSilence, Part};
