@@ -54,6 +54,8 @@
 //!
 //! - `serde`: [`Report`] and [`Snapshot`] are `Serialize`.
 
+#[doc(hidden)]
+pub mod carrier;
 mod conductor;
 mod context;
 mod context_error;
@@ -78,7 +80,8 @@ mod player;
 mod progress;
 mod pulse;
 mod report;
-mod resolve;
+#[doc(hidden)]
+pub mod resolve;
 mod root;
 mod run;
 mod scope;
