@@ -4,8 +4,8 @@
 //! counts. Both are relaxed, for these reasons:
 //!
 //! - `asked` is set before the future's task is woken, and a poll that a wake leads to sees what was written before that wake: executors
-//!   have to promise that, or no future could work. A poll that began earlier may miss it; the one after it does not. If the waker
-//!   is not known yet, the future brings it under the lock, before it looks, and so sees what was set under the lock earlier.
+//!   have to promise that, or no future could work. A poll that began earlier may miss it; the one after it does not. The waker is not
+//!   known before the end of the first poll: then the future brings it under the lock, and if it sees there that it was asked, it wakes itself.
 //! - `polls` is only compared with its own earlier values. Nothing is read because of it.
 //!
 //! `tests/hand_over.rs` has loom try that.
@@ -94,10 +94,15 @@ impl Desk {
             // Polled after its end: that is for the future to refuse.
             Stage::Finished | Stage::Dropped => return,
         }
+        // Whoever has asked during the first poll found nobody to wake.
+        let again = (self.is_asked() && state.waker.is_none()).then(|| waker.clone());
         let old = state.waker.replace(waker);
         drop(state);
-        // Dropping a waker may run code that we do not know.
+        // Dropping a waker may run code that we do not know, and so may waking.
         drop(old);
+        if let Some(again) = again {
+            again.wake();
+        }
     }
 
     /// A traced poll is over, and the future is pending.
@@ -108,35 +113,37 @@ impl Desk {
             let traces = record.stacks.into_iter().map(Trace::new).collect();
             Answer::Waiting { traces, omitted: record.omitted }
         };
-        self.tell(|_| answer);
+        self.tell(&answer);
     }
 
     pub(crate) fn finished(&self) {
-        self.ended(Stage::Finished, Answer::Finished);
+        self.ended(Stage::Finished, &Answer::Finished);
     }
 
     /// Does nothing if it had finished.
     pub(crate) fn dropped(&self) {
         if !matches!(self.state.lock().stage, Stage::Finished) {
-            self.ended(Stage::Dropped, Answer::Dropped);
+            self.ended(Stage::Dropped, &Answer::Dropped);
         }
     }
 
-    fn ended(&self, stage: Stage, answer: Answer) {
-        let mut waker = None;
-        self.tell(|state| {
-            state.stage = stage;
-            waker = state.waker.take();
-            answer
-        });
+    fn ended(&self, end: Stage, answer: &Answer) {
+        let mut state = self.state.lock();
+        state.stage = end;
+        let waker = state.waker.take();
+        let was_ever_asked = state.inquiry.is_some();
+        drop(state);
         drop(waker);
+        // Whoever asks from now on sees the end for himself.
+        if was_ever_asked {
+            self.tell(answer);
+        }
     }
 
     /// Tells all who ask.
-    fn tell(&self, answer: impl FnOnce(&mut State) -> Answer) {
+    fn tell(&self, answer: &Answer) {
         let mut wakers = Vec::new();
         let mut state = self.state.lock();
-        let answer = answer(&mut state);
         for asker in state.inquiry.iter_mut().flat_map(|inquiry| &mut inquiry.askers) {
             asker.answer.get_or_insert_with(|| answer.clone());
             wakers.extend(asker.waker.take());
@@ -226,8 +233,8 @@ impl<'a> Question<'a> {
             return answer;
         }
         match (state.stage, self.desk.look(&mut state)) {
-            (Stage::New, _) => Answer::NotPolledYet,
             (_, Some(at_least)) => Answer::Busy { at_least },
+            (Stage::New, None) => Answer::NotPolledYet,
             (_, None) => Answer::Silent,
         }
     }

@@ -55,8 +55,8 @@ use crate::{desk::Desk, sync::AtomicUsize, tracer};
 /// # Not guaranteed
 ///
 /// It is for one future, from the first poll to the end. When the future is dropped before that,
-/// [`dropped`](Watchpoint::dropped) is to be called; otherwise nobody hears of it. Between the first poll and the end a
-/// clone of the task's waker is kept.
+/// [`dropped`](Watchpoint::dropped) is to be called; otherwise nobody hears of it. From the end of the first poll until its own end
+/// a clone of the task's waker is kept.
 pub struct Watchpoint {
     pub(crate) desk: Desk,
     /// Where the waker that the desk knows points to: compared at each poll, without a lock. Another waker cannot come to the same
@@ -77,12 +77,18 @@ impl Watchpoint {
     /// When the future does.
     #[inline]
     pub fn poll<F: Future>(&self, future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.meet(cx.waker());
+        // The first poll is the only one of many futures, and those need not be woken to be asked.
+        let first = self.knows_none();
+        if !first {
+            self.meet(cx.waker());
+        }
         let polling = self.desk.poll_begins();
         let outcome = if self.desk.is_asked() { self.traced_poll(future, cx.waker()) } else { future.poll(cx) };
         drop(polling);
         if outcome.is_ready() {
             self.finished();
+        } else if first {
+            self.meet_new(cx.waker());
         }
         outcome
     }
@@ -120,6 +126,11 @@ impl Watchpoint {
         if !self.knows(waker) {
             self.meet_new(waker);
         }
+    }
+
+    #[inline]
+    fn knows_none(&self) -> bool {
+        self.known[1].load(Relaxed) == 0
     }
 
     #[inline]

@@ -227,7 +227,7 @@ impl Conductor {
         for warning in machine.warnings() {
             tracing::warn!(player = %path, "{warning}");
         }
-        let tree = parent.map_or_else(|| self.control.tree().clone(), |parent| parent.run.tree().clone());
+        let tree = parent.map_or_else(|| self.control.tree().clone(), |parent| parent.run().tree().clone());
         let (link, notices) = Link::new(tree);
         let parts = self.score.parts.iter().zip(&self.players);
         let mut part_path = format!("{path}/");
@@ -297,7 +297,7 @@ impl Player for Conductor {
             Cause::BadScore(error) => Err(ConductorError { path: cx.path().into(), why: error.to_string() }),
             Cause::AllDone | Cause::Stopped(_) | Cause::NoSignals(_) => Ok(()),
         };
-        cx.run.attach(played.players);
+        cx.run().attach(played.players);
         failed
     }
 

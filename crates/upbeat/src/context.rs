@@ -52,10 +52,15 @@ use crate::{WorkList, overview::Overview, report::StopCause, run::Run, scope::Sc
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Context {
-    pub(crate) run: Arc<Run>,
-    /// `None` for the run's own context, which must not need memory of its own.
-    pub(crate) scope: Option<Arc<Scope>>,
+pub struct Context(pub(crate) Place);
+
+/// A scope knows its run, so that a context takes two words and its clone counts once: a player keeps one, and a server makes one for
+/// every request.
+#[derive(Clone)]
+pub(crate) enum Place {
+    /// The run's own context, which must not need memory of its own.
+    Run(Arc<Run>),
+    Scope(Arc<Scope>),
 }
 
 impl Context {
@@ -78,12 +83,26 @@ impl Context {
     /// assert!(!cx.is_stopping() && cx.error().is_none());
     /// ```
     pub fn background() -> Self {
-        Self { run: Run::background(), scope: None }
+        Self(Place::Run(Run::background()))
+    }
+
+    pub(crate) fn run(&self) -> &Arc<Run> {
+        match &self.0 {
+            Place::Run(run) => run,
+            Place::Scope(scope) => scope.run(),
+        }
+    }
+
+    pub(crate) fn scope(&self) -> Option<&Arc<Scope>> {
+        match &self.0 {
+            Place::Run(_) => None,
+            Place::Scope(scope) => Some(scope),
+        }
     }
 
     /// The player's full path, such as `shop/api/http`.
     pub fn path(&self) -> &str {
-        self.run.path()
+        self.run().path()
     }
 
     /// The player's own name: the last segment of its [path](Context::path).
@@ -93,7 +112,7 @@ impl Context {
 
     /// Which run this is: 0 for the first, then 1, 2, … for each restart.
     pub fn attempt(&self) -> u32 {
-        self.run.attempt()
+        self.run().attempt()
     }
 
     /// Says that this run is ready, so that what depends on it may start. Later calls change nothing.
@@ -101,12 +120,12 @@ impl Context {
     /// For parts whose readiness is [`Signalled`](crate::Readiness::Signalled). For others a call is ignored and warned
     /// about once, because it shows a misunderstanding: they were ready after their first poll.
     pub fn ready(&self) {
-        self.run.say_ready();
+        self.run().say_ready();
     }
 
     /// Whether this run was asked to stop.
     pub fn is_stopping(&self) -> bool {
-        self.run.stop.is_asked()
+        self.run().stop.is_asked()
     }
 
     /// Completes when this run is asked to stop; at once if it was already.
@@ -115,7 +134,7 @@ impl Context {
     ///
     /// Dropping the future loses nothing, and it can be asked for again.
     pub fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
-        Wait::new(self.run.clone())
+        Wait::new(self.run().clone())
     }
 
     /// Runs `work` until it is done (`Some`) or this run is asked to stop (`None`).
@@ -135,7 +154,7 @@ impl Context {
 
     /// Why this run was asked to stop; `None` until it was.
     pub fn stop_cause(&self) -> Option<StopCause> {
-        Some(self.run.stop.stopping()?.cause.clone())
+        Some(self.run().stop.stopping()?.cause.clone())
     }
 
     /// When this context is done at the latest, as far as is known: the earliest of its own deadline, those of the contexts above it, and,
@@ -143,8 +162,8 @@ impl Context {
     ///
     /// Work that has a bound of its own should keep some distance to it, so that it can still say what it cut.
     pub fn deadline(&self) -> Option<Instant> {
-        let run = self.run.stop.stopping().map(|stopping| stopping.deadline);
-        let scope = self.scope.as_ref().and_then(|scope| scope.deadline());
+        let run = self.run().stop.stopping().map(|stopping| stopping.deadline);
+        let scope = self.scope().and_then(|scope| scope.deadline());
         run.into_iter().chain(scope).min()
     }
 
@@ -170,20 +189,20 @@ impl Context {
         name: impl Into<Arc<str>>,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        Run::spawn(&self.run, name.into(), work)
+        Run::spawn(self.run(), name.into(), work)
     }
 
     /// Publishes a fact about this run, such as `("listening", "127.0.0.1:8080")`, to the [`Overview`]. A
     /// later value under the same key replaces the earlier one.
     pub fn detail(&self, key: &'static str, value: impl fmt::Display) {
-        self.run.detail(key, value.to_string());
+        self.run().detail(key, value.to_string());
     }
 
     /// Adds a line to this player's entry in the [`Report`](crate::Report).
     ///
     /// The report keeps the last 64 lines of a player.
     pub fn remark(&self, line: impl fmt::Display) {
-        self.run.remark(line.to_string());
+        self.run().remark(line.to_string());
     }
 
     /// Says that accepted work was cut off because its deadline had passed: a line in the [`Report`](crate::Report), whose exit code
@@ -191,22 +210,22 @@ impl Context {
     ///
     /// The report keeps the first 1,024 lines of a player and counts the others.
     pub fn cut(&self, line: impl fmt::Display) {
-        self.run.cut(line.to_string());
+        self.run().cut(line.to_string());
     }
 
     /// Gives a sign of life, for the part's [watchdog](crate::Part::watchdog) and for reports. Costs some tens of nanoseconds.
     pub fn beat(&self) {
-        self.run.pulse().add(0);
+        self.run().pulse().add(0);
     }
 
     /// Counts steps of work, which is a sign of life too. Reports and [`Overview`] show how many there were.
     pub fn progress(&self, steps: u64) {
-        self.run.pulse().add(steps);
+        self.run().pulse().add(steps);
     }
 
     /// Leaves a breadcrumb: what this run is doing now, such as `flushing`. Reports show the last one, and how old it is.
     pub fn at(&self, what: impl Into<Cow<'static, str>>) {
-        self.run.pulse().at(what.into());
+        self.run().pulse().at(what.into());
     }
 
     /// Runs `work` that waits for somebody else, such as a queue that is full because its consumer is slow: meanwhile the
@@ -224,7 +243,7 @@ impl Context {
     ///
     /// That of `work`.
     pub async fn blocked_on<T>(&self, whom: impl Into<Cow<'static, str>>, work: impl Future<Output = T>) -> T {
-        let _blocked = self.run.pulse().blocked_on(whom.into());
+        let _blocked = self.run().pulse().blocked_on(whom.into());
         work.await
     }
 
@@ -252,17 +271,17 @@ impl Context {
     /// # drop(upbeat::Part::new("courier", courier));
     /// ```
     pub fn open_work(&self, list: impl Fn(&mut WorkList) + Send + Sync + 'static) {
-        self.run.add_source(Arc::new(list));
+        self.run().add_source(Arc::new(list));
     }
 
     /// Requests to reload the configuration (SIGHUP, or [`Handle::reload`](crate::Handle::reload)) that arrive from now on.
     pub fn reloads(&self) -> Reloads {
-        Reloads { requests: self.run.tree().reloads() }
+        Reloads { requests: self.run().tree().reloads() }
     }
 
     /// The states of all players in the whole tree that this player is a part of.
     pub fn overview(&self) -> Overview {
-        Overview::new(self.run.tree().clone())
+        Overview::new(self.run().tree().clone())
     }
 }
 

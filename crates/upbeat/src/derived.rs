@@ -6,6 +6,8 @@ use tokio::time::Instant;
 
 use crate::{
     BoxError, Context,
+    carrier::{Carried, One},
+    context::Place,
     context_error::ContextError,
     scope::{Own, Scope, after},
     stop::Wait,
@@ -14,8 +16,11 @@ use crate::{
 /// Scopes: contexts derived from others, as Go has them.
 impl Context {
     fn derive(&self, own: Own) -> Self {
-        let scope = Scope::new(&self.run, self.scope.as_ref(), own);
-        Self { run: self.run.clone(), scope: Some(scope) }
+        self.derive_with(own, ())
+    }
+
+    fn derive_with(&self, own: Own, carried: impl Carried) -> Self {
+        Self(Place::Scope(Scope::new(self, own, carried)))
     }
 
     /// A context that is done with this one, and can be [cancelled](Context::cancel) before that.
@@ -72,7 +77,7 @@ impl Context {
     /// assert_eq!(cx.value::<RequestId>().expect("it was given").0, 7);
     /// ```
     pub fn with_value<T: Any + Send + Sync>(&self, value: T) -> Self {
-        self.derive(Own { value: Some(Arc::new(value)), ..Own::default() })
+        self.derive_with(Own::default(), One(Arc::new(value)))
     }
 
     /// The value of this type: this context's own, or that of the nearest one above.
@@ -81,7 +86,7 @@ impl Context {
     /// assert!(upbeat::Context::background().value::<String>().is_none());
     /// ```
     pub fn value<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        self.scope.as_ref()?.value()
+        self.scope()?.value()
     }
 
     /// A child that keeps the values, but is not done when the run is asked to stop, nor with the contexts above it: for cleaning
@@ -122,14 +127,14 @@ impl Context {
     /// assert!(!cx.cancel(std::io::Error::other("too late")));
     /// ```
     pub fn cancel(&self, cause: impl Into<BoxError>) -> bool {
-        let Some(scope) = &self.scope else {
+        let Some(scope) = self.scope() else {
             tracing::warn!(
                 player = %self.path(),
                 "`cancel()` has no effect: only the conductor ends a player's own context; cancel a `child()` of it"
             );
             return false;
         };
-        scope.cancel(&self.run, cause.into())
+        scope.cancel(cause.into())
     }
 
     /// Whether nobody else holds this context: there is no clone of it, and no child. Then nobody would learn of a
@@ -143,7 +148,7 @@ impl Context {
     /// assert!(!cx.is_alone() && child.is_alone());
     /// ```
     pub fn is_alone(&self) -> bool {
-        self.scope.as_ref().is_some_and(|scope| Arc::strong_count(scope) == 1)
+        self.scope().is_some_and(|scope| Arc::strong_count(scope) == 1)
     }
 
     /// Why this context is done; `None` while it is not.
@@ -158,9 +163,9 @@ impl Context {
     /// assert_eq!(cx.error().expect("it is done").to_string(), "canceled");
     /// ```
     pub fn error(&self) -> Option<ContextError> {
-        match &self.scope {
-            None => self.run.stop.error(),
-            Some(scope) => scope.error(&self.run),
+        match self.scope() {
+            None => self.run().stop.error(),
+            Some(scope) => scope.error(),
         }
     }
 
@@ -191,11 +196,11 @@ impl Context {
     pub fn done(&self) -> impl Future<Output = ContextError> + Send + use<> {
         let cx = self.clone();
         async move {
-            match &cx.scope {
-                Some(scope) => scope.done(&cx.run).await,
+            match cx.scope() {
+                Some(scope) => scope.done().await,
                 None => loop {
                     // It says why as soon as it is asked to stop: the loop is for the compiler.
-                    Wait::new(cx.run.clone()).await;
+                    Wait::new(cx.run().clone()).await;
                     if let Some(error) = cx.error() {
                         return error;
                     }

@@ -58,6 +58,8 @@
 //! - `serde`: [`Report`] and [`Snapshot`] are `Serialize`.
 
 mod account;
+#[doc(hidden)]
+pub mod carrier;
 mod conductor;
 mod context;
 mod context_error;
@@ -82,7 +84,8 @@ mod player;
 mod progress;
 mod pulse;
 mod report;
-mod resolve;
+#[doc(hidden)]
+pub mod resolve;
 mod root;
 mod run;
 mod scope;

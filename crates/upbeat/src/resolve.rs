@@ -8,8 +8,8 @@ use upbeat_probe::{Answer, Probe};
 /// How long a future has to be polled for the question. One whose worker is free needs microseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Asks all probes at once, waits at most [`PATIENCE`], and looks up the names. The answers are in the order of the probes.
-pub(crate) async fn ask_all(probes: &[Probe]) -> Vec<Answer> {
+/// Asks all probes at once, waits at most a quarter of a second, and looks up the names. The answers are in the order of the probes.
+pub async fn ask_all(probes: &[Probe]) -> Vec<Answer> {
     let answers = Probe::ask_all(probes, PATIENCE).await;
     resolve(&answers).await;
     answers

@@ -1,14 +1,18 @@
 //! The tree of contexts below a run's own: what ends each of them, and the values they carry.
 
-use std::{any::Any, fmt, sync::Arc, time::Duration};
+use std::{
+    any::{Any, TypeId},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use upbeat_probe::Watchpoint;
 
-use crate::{BoxError, context_error::ContextError, root::Root, run::Run};
-
-type Value = Arc<dyn Any + Send + Sync>;
+use crate::{BoxError, Context, carrier::Carried, context_error::ContextError, root::Root, run::Run};
 
 /// What a context ended with, and when.
 #[derive(Clone, Debug)]
@@ -37,14 +41,16 @@ impl Ended {
 ///
 /// It points at what is above it and never the other way round, so a scope that is dropped leaves nothing behind. What wakes
 /// those who wait is a token, which is made only when somebody waits; what is true is in the scopes themselves.
-pub(crate) struct Scope {
+pub(crate) struct Scope<C: ?Sized = dyn Carried> {
+    run: Arc<Run>,
     /// The context that it was made from; `None` where that is the run's own. Values are looked up along it.
     outer: Option<Arc<Scope>>,
     bound: Bound,
     /// Its own deadline or that of a scope above, whichever is earlier.
     deadline: Option<Instant>,
-    value: Option<Value>,
     state: Mutex<State>,
+    /// Last, because it may be of any size.
+    carried: C,
 }
 
 /// What ends a scope besides itself.
@@ -65,16 +71,16 @@ struct State {
 }
 
 /// What a new scope has of its own.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Own {
     pub(crate) deadline: Option<Instant>,
-    pub(crate) value: Option<Value>,
     pub(crate) through_stop: bool,
 }
 
-impl Scope {
-    pub(crate) fn new(run: &Run, outer: Option<&Arc<Scope>>, own: Own) -> Arc<Self> {
-        let Own { mut deadline, value, through_stop } = own;
+impl<C> Scope<C> {
+    pub(crate) fn new(above: &Context, own: Own, carried: C) -> Arc<Self> {
+        let (run, outer) = (above.run(), above.scope());
+        let Own { mut deadline, through_stop } = own;
         let in_the_past = deadline.is_some_and(|deadline| deadline <= Instant::now());
         let bound = match outer {
             _ if through_stop => Bound::Gone(run.root()),
@@ -87,16 +93,27 @@ impl Scope {
         // What is above may be done already, and that came before a deadline given now. It shows by the times later, unless that
         // deadline lies in the past: only then is it worth the way up.
         let ended = match (&bound, outer) {
-            (Bound::Outer, Some(outer)) => {
+            // Without a deadline nothing could have come before it, and the lock, which many may share, is not worth it.
+            (Bound::Outer, Some(outer)) if deadline.is_some() => {
                 let mut state = outer.state.lock();
-                if in_the_past { outer.look(&mut state, run, None).cloned() } else { state.ended.clone() }
+                if in_the_past { outer.look(&mut state, None).cloned() } else { state.ended.clone() }
             }
             (Bound::Stop(root), _) if in_the_past => root.stopped(run),
             (Bound::Gone(root), _) if in_the_past => root.gone(run),
             _ => None,
         };
         let state = Mutex::new(State { ended, token: None });
-        Arc::new(Self { outer: outer.cloned(), bound, deadline, value, state })
+        Arc::new(Self { run: run.clone(), outer: outer.cloned(), bound, deadline, state, carried })
+    }
+
+    pub(crate) fn carried(&self) -> &C {
+        &self.carried
+    }
+}
+
+impl Scope {
+    pub(crate) fn run(&self) -> &Arc<Run> {
+        &self.run
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -106,21 +123,19 @@ impl Scope {
     pub(crate) fn value<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         let mut scope = self;
         loop {
-            if let Some(value) = &scope.value
-                && (**value).is::<T>()
-            {
-                return value.clone().downcast().ok();
+            if let Some(value) = scope.carried.value(TypeId::of::<T>()) {
+                return value.downcast().ok();
             }
             scope = scope.outer.as_deref()?;
         }
     }
 
     /// Ends it, unless it is done already; says whether it did.
-    pub(crate) fn cancel(&self, run: &Run, cause: BoxError) -> bool {
+    pub(crate) fn cancel(&self, cause: BoxError) -> bool {
         let mut state = self.state.lock();
         // Looked at and ended under one lock: whatever `error` has said holds.
         let at = Instant::now();
-        if self.look(&mut state, run, Some(at)).is_some() {
+        if self.look(&mut state, Some(at)).is_some() {
             return false;
         }
         state.ended = Some(Ended { at, error: ContextError::canceled(cause) });
@@ -132,14 +147,14 @@ impl Scope {
         true
     }
 
-    pub(crate) fn error(&self, run: &Run) -> Option<ContextError> {
-        Some(self.look(&mut self.state.lock(), run, None)?.error.clone())
+    pub(crate) fn error(&self) -> Option<ContextError> {
+        Some(self.look(&mut self.state.lock(), None)?.error.clone())
     }
 
     /// What it has ended with. Once said, this never changes.
-    fn look<'a>(&self, state: &'a mut State, run: &Run, now: Option<Instant>) -> Option<&'a Ended> {
+    fn look<'a>(&self, state: &'a mut State, now: Option<Instant>) -> Option<&'a Ended> {
         if state.ended.is_none() {
-            state.ended = Ended::or_deadline(self.above(run), self.deadline, now);
+            state.ended = Ended::or_deadline(self.above(), self.deadline, now);
         }
         state.ended.as_ref()
     }
@@ -147,12 +162,12 @@ impl Scope {
     /// What has ended a scope above, or the run. Deadlines above count through `deadline`.
     ///
     /// A loop, because a chain may be long. Locks go upwards only.
-    fn above(&self, run: &Run) -> Option<Ended> {
+    fn above(&self) -> Option<Ended> {
         let mut scope = self;
         loop {
             scope = match (&scope.bound, &scope.outer) {
-                (Bound::Stop(root), _) => return root.stopped(run),
-                (Bound::Gone(root), _) => return root.gone(run),
+                (Bound::Stop(root), _) => return root.stopped(&self.run),
+                (Bound::Gone(root), _) => return root.gone(&self.run),
                 (Bound::Outer, Some(outer)) => outer,
                 (Bound::Outer, None) => unreachable!("a scope below a run's own context is bound to the run"),
             };
@@ -203,16 +218,16 @@ impl Scope {
     }
 
     /// Completes when it is done.
-    pub(crate) async fn done(&self, run: &Run) -> ContextError {
+    pub(crate) async fn done(&self) -> ContextError {
         loop {
-            if let Some(error) = self.error(run) {
+            if let Some(error) = self.error() {
                 return error;
             }
             let token = self.token();
             let run_deadline = async {
                 let Some(root) = self.through_stop() else { return std::future::pending().await };
                 root.bounded.cancelled().await;
-                until(run.stop.stopping().map(|stopping| stopping.deadline)).await;
+                until(self.run.stop.stopping().map(|stopping| stopping.deadline)).await;
             };
             tokio::select! {
                 biased;
@@ -237,17 +252,24 @@ pub(crate) fn after(time: Duration) -> Option<Instant> {
     Instant::now().checked_add(time)
 }
 
-impl Drop for Scope {
+impl<C: ?Sized> Drop for Scope<C> {
     /// A loop, because dropping a long chain by recursion would overflow the stack.
     fn drop(&mut self) {
         let mut outer = self.outer.take();
-        while let Some(mut scope) = outer.and_then(Arc::into_inner) {
-            outer = scope.outer.take();
+        while let Some(mut scope) = outer {
+            // One that somebody else holds, or is just letting go, too: whoever is last has a loop of his own.
+            outer = Arc::get_mut(&mut scope).and_then(|scope| scope.outer.take());
         }
     }
 }
 
-impl fmt::Debug for Scope {
+impl<C: AsRef<Watchpoint>> AsRef<Watchpoint> for Scope<C> {
+    fn as_ref(&self) -> &Watchpoint {
+        self.carried.as_ref()
+    }
+}
+
+impl<C: ?Sized> fmt::Debug for Scope<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope").field("deadline", &self.deadline).finish_non_exhaustive()
     }

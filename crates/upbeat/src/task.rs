@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use crate::{
     Context,
     account::Fault,
+    context::Place,
     panic::{Panic, catch},
     player::Player,
     root::RunOver,
@@ -85,8 +86,8 @@ pub(crate) fn perform<P: Player>(player: Arc<P>, lease: Lease) -> impl Future<Ou
         // The future is made where it stays: on the way through a variable the task would hold it twice.
         let call = || {
             let mut playing = playing.as_mut().project();
-            let cx = Context { run: playing.lease.run.clone(), scope: None };
-            let run = cx.run.clone();
+            let cx = Context(Place::Run(playing.lease.run.clone()));
+            let run = cx.run().clone();
             run.watchpoint.run(|| playing.work.set(Some(player.play(cx))));
         };
         if let Err(panic) = catch(call) {

@@ -1,12 +1,11 @@
-use std::{
-    fmt, mem,
-    sync::{Arc, Weak},
-};
+use std::{fmt, mem};
 
 use http::Method;
 use slab::Slab;
 use tokio::time::Instant;
-use upbeat::probe::{Probe, Watchpoint};
+use upbeat::{carrier::WeakCarrier, probe::Probe};
+
+use super::{request::Known, request_id::RequestId};
 
 /// What one connection is doing. Pure: it is told what happened and knows no clock.
 #[derive(Debug)]
@@ -15,8 +14,6 @@ pub(super) struct Activity {
     since: Instant,
     open: Slab<Open>,
     protocol: Protocol,
-    /// The HTTP/1 request that is answered, while its answer is not yet with the kernel. A reader that never reads stays here.
-    unflushed: Option<usize>,
     /// Bytes beyond the request in flight have arrived: the next one has begun.
     ahead: bool,
     /// The last HTTP/1 request had a body, some of which may still be on its way.
@@ -53,14 +50,20 @@ pub(super) struct Open {
     pub(super) started: Instant,
     /// What the connection became by this request, such as `websocket`.
     pub(super) upgraded: Option<Box<str>>,
-    /// From where its handler is watched, until that has answered.
-    point: Weak<Watchpoint>,
+    /// Somebody was told that it takes too long.
+    pub(super) told: bool,
+    known: WeakCarrier<Known>,
 }
 
 impl Open {
     /// By what the handler is asked where it waits; `None` when it has answered.
     pub(super) fn probe(&self) -> Option<Probe> {
-        self.point.upgrade().map(Probe::of)
+        if self.known.look(Known::has_answered)? { None } else { self.known.probe() }
+    }
+
+    /// Its id, while its context is there.
+    pub(super) fn id(&self) -> Option<RequestId> {
+        self.known.look(|known| known.id.clone())
     }
 }
 
@@ -82,7 +85,6 @@ impl Activity {
             // HTTP/1 never needs a second place, and a slab's own first growth makes four.
             open: Slab::with_capacity(1),
             protocol: Protocol::Http1,
-            unflushed: None,
             ahead: false,
             had_body: false,
             peer_closed: false,
@@ -106,6 +108,10 @@ impl Activity {
 
     pub(super) fn open(&self) -> impl Iterator<Item = &Open> {
         self.open.iter().map(|(_, open)| open)
+    }
+
+    pub(super) fn open_mut(&mut self) -> impl Iterator<Item = &mut Open> {
+        self.open.iter_mut().map(|(_, open)| open)
     }
 
     pub(super) fn open_count(&self) -> usize {
@@ -153,17 +159,19 @@ impl Activity {
         self.peer_closed = true;
     }
 
-    /// A request head is complete. Returns the request's key, and whether another request was finished by that.
+    /// A request head is complete. `unflushed` is the HTTP/1 request whose answer was handed over and not yet flushed. Returns the request's
+    /// key, and whether another request was finished by that.
     pub(super) fn begin(
         &mut self,
         method: Method,
         path: &str,
         has_body: bool,
-        point: &Arc<Watchpoint>,
+        known: WeakCarrier<Known>,
+        unflushed: Option<usize>,
         now: impl FnOnce() -> Instant,
     ) -> (usize, bool) {
         // A pipelined request may come before the last answer is flushed; the flush then counts for both.
-        let finished = self.unflushed.take().is_some_and(|key| self.remove(key));
+        let finished = unflushed.is_some_and(|key| self.remove(key));
         // With HTTP/1 the request began with its head's first byte.
         let one_head = self.phase == Phase::Head && self.protocol == Protocol::Http1;
         let started = if one_head { self.since } else { now() };
@@ -171,27 +179,18 @@ impl Activity {
         self.ahead = false;
         self.phase = Phase::Busy;
         let path = excerpt(path, mem::take(&mut self.spare));
-        let key = self.open.insert(Open { method, path, started, upgraded: None, point: Arc::downgrade(point) });
+        let key = self.open.insert(Open { method, path, started, upgraded: None, told: false, known });
         (key, finished)
     }
 
-    /// The answer was handed over whole (or given up). Returns whether the request is finished by that.
-    pub(super) fn answered(&mut self, key: usize, now: impl FnOnce() -> Instant) -> bool {
-        match self.protocol {
-            Protocol::Http1 => {
-                self.unflushed = Some(key);
-                false
-            }
-            Protocol::Http2 => self.finish(key, now),
+    /// The answer was handed over (or given up), and with HTTP/1 all that was written is with the kernel. Returns whether the request is
+    /// finished by that.
+    pub(super) fn finish(&mut self, key: usize, now: impl FnOnce() -> Instant) -> bool {
+        let finished = self.remove(key);
+        if self.open.is_empty() {
+            self.enter(if self.ahead { Phase::Head } else { Phase::Quiet }, now());
         }
-    }
-
-    /// Everything that was written is with the kernel. Returns whether a request is finished by that.
-    pub(super) fn flushed(&mut self, now: Instant) -> bool {
-        match self.unflushed.take() {
-            Some(key) => self.finish(key, || now),
-            None => false,
-        }
+        finished
     }
 
     pub(super) fn upgrade(&mut self, key: usize, to: &str) {
@@ -218,14 +217,6 @@ impl Activity {
     /// Whether an HTTP/1 connection could be taken from its engine between two requests and given to a new one.
     pub(super) fn is_between_requests(&self) -> bool {
         self.phase == Phase::Quiet && !self.had_body && !self.peer_closed && self.protocol == Protocol::Http1
-    }
-
-    fn finish(&mut self, key: usize, now: impl FnOnce() -> Instant) -> bool {
-        let finished = self.remove(key);
-        if self.open.is_empty() {
-            self.enter(if self.ahead { Phase::Head } else { Phase::Quiet }, now());
-        }
-        finished
     }
 
     fn remove(&mut self, key: usize) -> bool {

@@ -8,6 +8,7 @@ pub(super) struct Config {
     pub(super) first_byte_grace: Duration,
     pub(super) keep_alive: Duration,
     pub(super) request_timeout: Option<Duration>,
+    pub(super) stall_limit: Option<Duration>,
     pub(super) max_connections: usize,
     /// Leaves a drain that cut nothing out of the report.
     pub(super) quiet: bool,
@@ -21,6 +22,7 @@ impl Default for Config {
             first_byte_grace: Duration::from_millis(250),
             keep_alive: Duration::from_secs(75),
             request_timeout: None,
+            stall_limit: None,
             max_connections: 10_000,
             quiet: false,
         }

@@ -1,22 +1,24 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
     },
     task::Waker,
+    time::Duration,
 };
 
-use http::{Method, Request};
+use http::{Method, Request, Version};
 use http_body::Body;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
-use upbeat::{Context, WorkList, probe::Watchpoint};
+use upbeat::{Context, WorkList, carrier::Carrier};
 
 use super::{
     activity::{Activity, Open},
     drain::CutRequest,
     registry::Shared,
-    request::{self, ClientGone, RequestEnded},
+    request::{self, ClientGone, Known, RequestEnded},
+    stall::Stalled,
 };
 use crate::listen::Peer;
 
@@ -28,8 +30,9 @@ const UPGRADED: u8 = 2;
 const WEBSOCKET: u8 = 4;
 /// The drain deadline has passed for this connection: it may neither read nor write.
 const CUT: u8 = 8;
-/// An answer was handed over, and may not be with the kernel.
-const UNFLUSHED: u8 = 16;
+
+/// No request.
+const NONE: usize = usize::MAX;
 
 /// One connection, as all who have a hand in it see it: its driver, its wire, its requests, and the server that drains it.
 ///
@@ -42,6 +45,9 @@ pub(super) struct Conn {
     /// through it, but the wakers: those are stored before the bits are read, and taken after a bit is set, both under the lock.
     bits: AtomicU8,
     awaits_rest: AtomicBool,
+    /// The HTTP/1 request whose answer was handed over and is not yet with the kernel, or [`NONE`]. A reader that never reads stays here.
+    /// Only the connection's own task uses it.
+    unflushed: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -59,7 +65,14 @@ struct State {
 impl Conn {
     pub(super) fn new(shared: Arc<Shared>, peer: Peer, now: Instant) -> Self {
         let state = State { activity: Activity::new(now), driver: None, reader: None, writer: None, upgraded: None };
-        Self { shared, peer, bits: AtomicU8::new(0), awaits_rest: AtomicBool::new(false), state: Mutex::new(state) }
+        Self {
+            shared,
+            peer,
+            bits: AtomicU8::new(0),
+            awaits_rest: AtomicBool::new(false),
+            unflushed: AtomicUsize::new(NONE),
+            state: Mutex::new(state),
+        }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -93,27 +106,33 @@ impl Conn {
     /// All that was written is with the kernel.
     pub(super) fn flushed(&self) {
         // Engines flush more often than they answer.
-        let bits = self.bits.load(Ordering::Acquire);
-        if bits & UNFLUSHED != 0 {
-            self.bits.fetch_and(!UNFLUSHED, Ordering::AcqRel);
-            let finished = self.activity(|activity| activity.flushed(Instant::now()));
+        if let Some(key) = self.take_unflushed() {
+            let finished = self.activity(|activity| activity.finish(key, Instant::now));
             self.finished(finished);
         }
-        if bits & UPGRADING != 0 {
+        if self.is_upgrading() {
             self.bits.fetch_or(UPGRADED, Ordering::AcqRel);
         }
     }
 
     /// A request head is complete: counts it as in flight until the ticket is dropped.
-    pub(super) fn begin<B: Body>(self: &Arc<Self>, request: &Request<B>, point: &Arc<Watchpoint>) -> Ticket {
+    pub(super) fn begin<B: Body>(self: &Arc<Self>, request: &Request<B>) -> Ticket {
+        let cx = request::context(&self.shared.requests, request, self.shared.config.request_timeout);
         // Without the query, which may hold what must not stand in a log.
         let path = request.uri().path();
         let has_body = !request.body().is_end_stream();
-        let (key, finished) =
-            self.activity(|activity| activity.begin(request.method().clone(), path, has_body, point, Instant::now));
+        let (key, finished) = self.activity(|activity| {
+            activity.begin(request.method().clone(), path, has_body, cx.weak(), self.take_unflushed(), Instant::now)
+        });
         self.finished(finished);
-        let cx = request::context(&self.shared.requests, request, self.shared.config.request_timeout);
-        Ticket { conn: self.clone(), key, kept: false, cx, whole: AtomicBool::new(false) }
+        Ticket {
+            conn: self.clone(),
+            key,
+            http1: request.version() < Version::HTTP_2,
+            kept: false,
+            cx,
+            whole: AtomicBool::new(false),
+        }
     }
 
     /// What an upgraded connection was for is over.
@@ -122,6 +141,15 @@ impl Conn {
         if let Some(cx) = upgraded {
             cx.cancel(RequestEnded);
         }
+    }
+
+    fn take_unflushed(&self) -> Option<usize> {
+        let key = self.unflushed.load(Ordering::Relaxed);
+        if key == NONE {
+            return None;
+        }
+        self.unflushed.store(NONE, Ordering::Relaxed);
+        Some(key)
     }
 
     fn finished(&self, finished: bool) {
@@ -180,6 +208,23 @@ impl Conn {
         }
     }
 
+    /// Adds the requests that have taken longer than the limit and were not told about, but for those that have become something else.
+    pub(super) fn stalled(&self, now: Instant, limit: Duration, most: usize, stalled: &mut Vec<Stalled>) {
+        for open in self.lock().activity.open_mut().filter(|open| !open.told && open.upgraded.is_none()) {
+            let taken = now.saturating_duration_since(open.started);
+            if taken >= limit && stalled.len() < most {
+                open.told = true;
+                let (method, path, id) = (open.method.clone(), open.path.clone(), open.id());
+                stalled.push(Stalled { method, path, taken, id, probe: open.probe() });
+            } else if taken >= limit / 2
+                && let Some(probe) = open.probe()
+            {
+                // How long a poll has been running is known from the first look on: this one makes the answer true to half of the limit.
+                probe.busy();
+            }
+        }
+    }
+
     /// Ends the connection where it stands. Returns the requests that were in flight: from now on none of them can finish.
     pub(super) fn cut(&self, now: Instant) -> Vec<CutRequest> {
         let requests = {
@@ -207,15 +252,16 @@ fn keep(place: &mut Option<Waker>, waker: &Waker) {
 pub(super) struct Ticket {
     conn: Arc<Conn>,
     key: usize,
+    http1: bool,
     kept: bool,
-    cx: Context,
+    cx: Carrier<Known>,
     /// The answer was handed over whole.
     whole: AtomicBool,
 }
 
 impl Ticket {
-    /// The request's own context.
-    pub(super) fn context(&self) -> &Context {
+    /// The request's own context, and what it carries.
+    pub(super) fn context(&self) -> &Carrier<Known> {
         &self.cx
     }
 
@@ -238,7 +284,7 @@ impl Ticket {
     pub(super) fn upgrade(mut self, to: &str) {
         self.kept = true;
         self.conn.activity(|activity| activity.upgrade(self.key, to));
-        self.conn.lock().upgraded = Some(self.cx.clone());
+        self.conn.lock().upgraded = Some(self.cx.context());
         let websocket = if to.eq_ignore_ascii_case("websocket") { WEBSOCKET } else { 0 };
         self.conn.bits.fetch_or(UPGRADING | websocket, Ordering::AcqRel);
     }
@@ -246,17 +292,21 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
+        self.cx.is_answered();
         if !self.kept {
             // Nearly always nobody is left to be told.
             if self.cx.is_alone() {
             } else if *self.whole.get_mut() {
-                self.cx.cancel(RequestEnded);
+                self.cx.context().cancel(RequestEnded);
             } else {
-                self.cx.cancel(ClientGone);
+                self.cx.context().cancel(ClientGone);
             }
-            let finished = self.conn.activity(|activity| activity.answered(self.key, Instant::now));
-            self.conn.bits.fetch_or(UNFLUSHED, Ordering::AcqRel);
-            self.conn.finished(finished);
+            if self.http1 {
+                self.conn.unflushed.store(self.key, Ordering::Relaxed);
+            } else {
+                let finished = self.conn.activity(|activity| activity.finish(self.key, Instant::now));
+                self.conn.finished(finished);
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ mod request_id;
 mod run;
 mod service;
 mod stage;
+mod stall;
 #[cfg(feature = "tls")]
 mod tls;
 mod websocket;

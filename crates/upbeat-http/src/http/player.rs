@@ -179,6 +179,47 @@ impl<S> HttpServer<S> {
         self
     }
 
+    /// How long a request may take, from its head to the last byte of its answer, before it is told about; never if not set.
+    ///
+    /// The news is a `tracing` event of level warn with the fields `id`, `method` and `path`. It says where the handler waits:
+    ///
+    /// ```text
+    /// GET /slow has taken 5.0 s: waiting in
+    /// └─ shop::checkout at checkout.rs:12
+    ///    └─ shop::charge at charge.rs:40
+    /// ```
+    ///
+    /// or, when the handler has answered and what is left is the body, `GET /slow has taken 5.0 s: sending its answer`. It is told once for
+    /// each request, which is not touched otherwise and goes on: to end it is for [`request_timeout`](Self::request_timeout).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use axum::{Router, routing::get};
+    /// use upbeat_http::HttpServer;
+    ///
+    /// let app = Router::new().route("/hello", get(async || "Hello world."));
+    /// let web = HttpServer::bind("127.0.0.1:0", app).stall_limit(Duration::from_secs(5));
+    /// # drop(web);
+    /// ```
+    ///
+    /// # Guarantees
+    ///
+    /// - A request that ends before the limit is not told about, and none twice.
+    /// - Requests pay nothing for it: the server looks through those that are open, four times within the limit.
+    ///
+    /// # Not guaranteed
+    ///
+    /// - It may be told a quarter of the limit late, and a quarter of a second later where handlers block their threads; one that ends
+    ///   in that time may then be told about, or not.
+    /// - A connection that became something else, such as a web socket, is not told about.
+    /// - An event of a request of which only the last bytes are on their way may lack the `id`.
+    /// - The server needs a worker of the runtime to look: where handlers block all of them, nothing is told before one is free.
+    pub fn stall_limit(mut self, limit: Duration) -> Self {
+        self.config.stall_limit = Some(limit);
+        self
+    }
+
     /// How many connections may be open at the same time; 10,000 if not set, and at least 1.
     ///
     /// At the limit the server stops accepting until one is closed. Nobody is refused: the kernel keeps up to 4,096 more waiting.

@@ -4,8 +4,10 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
+use http::Extensions;
 use parking_lot::Mutex;
 use slab::Slab;
 use tokio::{
@@ -14,7 +16,7 @@ use tokio::{
 };
 use upbeat::{Context, WorkList};
 
-use super::{config::Config, conn::Conn, drain::CutRequest, request::ServerEnded};
+use super::{config::Config, conn::Conn, drain::CutRequest, request::ServerEnded, stall::Stalled};
 use crate::listen::Peer;
 
 /// What the connections of one run share.
@@ -24,6 +26,8 @@ pub(super) struct Shared {
     pub(super) context: Context,
     /// What the contexts of all requests are made from: a stop does not end them.
     pub(super) requests: Context,
+    /// What the extensions of all requests are made from: nothing, with room for some.
+    pub(super) extensions: Extensions,
     /// When the drain began. Connections read it on every poll; set before they are woken to see it.
     draining: OnceLock<Instant>,
     conns: Mutex<Slab<Arc<Conn>>>,
@@ -38,6 +42,7 @@ impl Shared {
             config,
             requests: context.through_stop(),
             context,
+            extensions: with_room(),
             draining: OnceLock::new(),
             conns: Mutex::new(Slab::new()),
             left: Notify::new(),
@@ -92,6 +97,13 @@ impl Shared {
         self.for_each(|conn| conn.list(work));
     }
 
+    /// Some of the requests that have taken longer than the limit and were not told about. They count as told now.
+    pub(super) fn stalled(&self, now: Instant, limit: Duration, most: usize) -> Vec<Stalled> {
+        let mut stalled = Vec::new();
+        self.for_each(|conn| conn.stalled(now, limit, most, &mut stalled));
+        stalled
+    }
+
     /// Counts a request that was answered during the drain.
     pub(super) fn count_finished(&self) {
         if self.is_draining() {
@@ -134,6 +146,18 @@ impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("config", &self.config).finish_non_exhaustive()
     }
+}
+
+/// No extensions, but room for a handful. A clone of it has that room, too; extensions that grow on their own take it in two steps, and the
+/// second comes with axum's third.
+fn with_room() -> Extensions {
+    let mut extensions = Extensions::new();
+    extensions.insert([(); 1]);
+    extensions.insert([(); 2]);
+    extensions.insert([(); 3]);
+    extensions.insert([(); 4]);
+    extensions.clear();
+    extensions
 }
 
 /// A connection's place among the others; it leaves when this is dropped.

@@ -1,13 +1,23 @@
 use std::{
+    any::TypeId,
     future::Future,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context as TaskContext, Poll},
     time::Duration,
 };
 
 use http::Request;
 use tokio::time::Sleep;
-use upbeat::Context;
+use tracing::{Span, level_filters::LevelFilter};
+use upbeat::{
+    Context,
+    carrier::{Carried, Carrier, Value},
+    probe::Watchpoint,
+};
 
 use super::request_id::RequestId;
 
@@ -46,24 +56,59 @@ pub(super) enum ServerEnded {
     Aborted,
 }
 
-/// The context of a request.
-pub(super) fn context<B>(requests: &Context, request: &Request<B>, timeout: Option<Duration>) -> Context {
-    let cx = requests.with_value(RequestId::of(request.headers()));
-    match timeout {
-        Some(timeout) => cx.with_timeout(timeout),
-        None => cx,
+/// What is known of a request from its head to its end. Its context carries it, so that both are one piece of memory.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) id: RequestId,
+    /// From where its handler is watched.
+    pub(super) point: Watchpoint,
+    /// The handler is gone. Only a hint for those who would ask it.
+    answered: AtomicBool,
+}
+
+impl Known {
+    /// The handler has answered, or was dropped.
+    pub(super) fn is_answered(&self) {
+        self.answered.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
     }
 }
 
-/// The span that a handler runs in.
-pub(super) fn span<B>(cx: &Context, request: &Request<B>) -> tracing::Span {
-    tracing::info_span!(
+impl AsRef<Watchpoint> for Known {
+    fn as_ref(&self) -> &Watchpoint {
+        &self.point
+    }
+}
+
+impl Carried for Known {
+    /// The id. A copy for each who asks costs less than a place of its own for every request.
+    fn value(&self, wanted: TypeId) -> Option<Value> {
+        (wanted == TypeId::of::<RequestId>()).then(|| Arc::new(self.id.clone()) as Value)
+    }
+}
+
+/// The context of a request.
+pub(super) fn context<B>(requests: &Context, request: &Request<B>, timeout: Option<Duration>) -> Carrier<Known> {
+    let id = RequestId::of(request.headers());
+    Carrier::new(requests, timeout, Known { id, point: Watchpoint::new(), answered: AtomicBool::new(false) })
+}
+
+/// The span that a handler runs in, if anybody looks at such spans.
+pub(super) fn span<B>(id: &RequestId, request: &Request<B>) -> Option<Span> {
+    if LevelFilter::current() < LevelFilter::INFO {
+        return None;
+    }
+    let span = tracing::info_span!(
         "request",
-        id = cx.value::<RequestId>().map(tracing::field::display),
+        %id,
         method = %request.method(),
         // Without the query, which may hold what must not stand in a log.
         path = request.uri().path(),
-    )
+    );
+    (!span.is_disabled()).then_some(span)
 }
 
 /// When the server answers in place of a handler. Made by the first poll that finds it waiting.
@@ -72,9 +117,9 @@ pub(super) struct Patience(Option<Pin<Box<Sleep>>>);
 
 impl Patience {
     /// Whether the timeout has passed, and the grace after it.
-    pub(super) fn is_at_its_end(&mut self, request: &Context, task: &mut TaskContext<'_>) -> bool {
+    pub(super) fn is_at_its_end(&mut self, request: impl FnOnce() -> Context, task: &mut TaskContext<'_>) -> bool {
         let sleep = self.0.get_or_insert_with(|| {
-            let left = request.remaining().unwrap_or(Duration::MAX).saturating_add(TIMEOUT_GRACE);
+            let left = request().remaining().unwrap_or(Duration::MAX).saturating_add(TIMEOUT_GRACE);
             Box::pin(tokio::time::sleep(left))
         });
         sleep.as_mut().poll(task) == Poll::Ready(())

@@ -3,7 +3,7 @@ use std::fmt;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Where a request's id comes from, and goes back to.
-pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longer ones are not taken: they go into every log line.
 const LONGEST: usize = 128;
@@ -40,13 +40,21 @@ enum Kind {
 
 impl RequestId {
     pub(super) fn of(headers: &HeaderMap) -> Self {
+        // Looking through the names of a request costs less than the hash of one that is mostly not there.
+        if !headers.keys().any(|name| *name == X_REQUEST_ID) {
+            return Self::made();
+        }
         let mut all = headers.get_all(&X_REQUEST_ID).into_iter();
         match (all.next().and_then(well_formed), all.next()) {
             // A copy, because the original would pin the engine's read buffer.
             (Some(given), None) => Self(Kind::Given(given.into())),
-            // Written only when somebody wants to see it.
-            _ => Self(Kind::Made(fastrand::u128(..))),
+            _ => Self::made(),
         }
+    }
+
+    /// Written only when somebody wants to see it.
+    fn made() -> Self {
+        Self(Kind::Made(fastrand::u128(..)))
     }
 
     pub(super) fn header(&self) -> Option<HeaderValue> {
@@ -88,7 +96,7 @@ mod tests {
     use super::*;
 
     fn of(values: &[&str]) -> RequestId {
-        let values = values.iter().map(|value| (X_REQUEST_ID, HeaderValue::from_str(value).unwrap()));
+        let values = values.iter().map(|value| (X_REQUEST_ID.clone(), HeaderValue::from_str(value).unwrap()));
         let mut headers = HeaderMap::new();
         values.for_each(|(name, value)| _ = headers.append(name, value));
         RequestId::of(&headers)

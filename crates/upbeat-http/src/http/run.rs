@@ -1,4 +1,4 @@
-use std::{io, sync::Arc};
+use std::{any::Any, io, mem, sync::Arc};
 
 use tokio::{sync::Semaphore, time::Instant};
 use upbeat::Context;
@@ -11,6 +11,7 @@ use super::{
     registry::{CutOnDrop, Shared},
     service::Calls,
     stage::Stage,
+    stall::watch,
     wire::{Transport, Wire},
 };
 use crate::listen::{Accepted, ListenError, Listener, accept, sweep};
@@ -42,9 +43,19 @@ pub(super) async fn run<S: App>(server: &HttpServer<S>, cx: Context) -> Result<(
             open.list(work);
         }
     });
-    serve_until_stop(server, listener, &shared).await.map_err(|error| ListenError::new(name, error))?;
-
-    let report = drain(&shared, shared.draining_since().unwrap_or_else(Instant::now)).await;
+    let serving = async {
+        serve_until_stop(server, listener, &shared).await?;
+        Ok(drain(&shared, shared.draining_since().unwrap_or_else(Instant::now)).await)
+    };
+    let report = match server.config.stall_limit {
+        None => serving.await,
+        // Not a task of its own: so it is over when this is, however that comes.
+        Some(limit) => tokio::select! {
+            report = serving => report,
+            never = watch(&shared, limit) => never,
+        },
+    };
+    let report = report.map_err(|error| ListenError::new(name, error))?;
     if !server.config.quiet || !report.cut.is_empty() {
         tell(&cx, &report);
     }
@@ -54,7 +65,7 @@ pub(super) async fn run<S: App>(server: &HttpServer<S>, cx: Context) -> Result<(
 
 /// Serves connections until the stop; when it returns, the drain has begun and the listener is closed.
 async fn serve_until_stop<S: App>(server: &HttpServer<S>, listener: Listener, shared: &Arc<Shared>) -> io::Result<()> {
-    let service = server.service.lock().clone();
+    let service = eager(server.service.lock().clone());
     #[cfg(feature = "tls")]
     let acceptor = server.tls.as_ref().map(super::tls::TlsConfig::acceptor);
     let mut serve = move |Accepted { socket, peer, place }: Accepted| {
@@ -76,6 +87,15 @@ async fn serve_until_stop<S: App>(server: &HttpServer<S>, listener: Listener, sh
     shared.begin_drain(Instant::now());
     sweep(listener, serve).await;
     Ok(())
+}
+
+/// A router whose state is not yet told makes a service of each handler anew for every request. That is told here, as `axum::serve` does.
+fn eager<S: App>(mut service: S) -> S {
+    let any: &mut dyn Any = &mut service;
+    if let Some(router) = any.downcast_mut::<axum::Router>() {
+        *router = mem::take(router).with_state(());
+    }
+    service
 }
 
 fn tell(cx: &Context, report: &DrainReport) {

@@ -16,13 +16,13 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower::{Service, ServiceExt, util::Oneshot};
 use tracing::Span;
-use upbeat::{BoxError, probe::Watchpoint};
+use upbeat::BoxError;
 
 use super::{
     answer::Answer,
     conn::{Conn, Ticket},
     request::{Patience, span},
-    request_id::{RequestId, X_REQUEST_ID},
+    request_id::X_REQUEST_ID,
 };
 use crate::text::panic_message;
 
@@ -50,20 +50,27 @@ where
     type Future = Respond<S>;
 
     fn call(&self, mut request: Request<Incoming>) -> Respond<S> {
-        let point = Arc::new(Watchpoint::new());
-        let ticket = self.conn.begin(&request, &point);
+        let ticket = self.conn.begin(&request);
         let version = request.version();
         let asked = match *request.method() {
             Method::CONNECT => Asked::Connect,
             Method::HEAD => Asked::Head,
             _ => Asked::Other,
         };
-        let span = span(ticket.context(), &request);
-        request.extensions_mut().insert(ticket.context().clone());
+        let span = span(&ticket.context().id, &request);
+        let extensions = request.extensions_mut();
+        if extensions.is_empty() {
+            // A place for a few more, or those that a router adds would make it grow.
+            extensions.clone_from(&self.conn.shared().extensions);
+        }
+        extensions.insert(ticket.context().context());
         let patience = self.conn.shared().config.request_timeout.map(|_| Patience::default());
         // A clone for each request, as a service's readiness is for one call.
-        let future = span.in_scope(|| self.service.clone().oneshot(request));
-        Respond { future, point, ticket: Some(ticket), version, asked, span, patience }
+        let future = {
+            let _entered = span.as_ref().map(Span::enter);
+            self.service.clone().oneshot(request)
+        };
+        Respond { future, ticket: Some(ticket), version, asked, span, patience }
     }
 }
 
@@ -75,13 +82,12 @@ pin_project! {
     {
         #[pin]
         future: Oneshot<S, Request<Incoming>>,
-        // From where the handler is watched. Engines drop this future when it is done, so whoever finds the point gone knows that.
-        point: Arc<Watchpoint>,
         // `None` once answered.
         ticket: Option<Ticket>,
         version: Version,
         asked: Asked,
-        span: Span,
+        // `None` where nobody looks at it: what tracing does for a span that is disabled is not nothing.
+        span: Option<Span>,
         // `None` without a timeout.
         patience: Option<Patience>,
     }
@@ -105,23 +111,25 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let entered = this.span.enter();
-        let outcome = match catch_unwind(AssertUnwindSafe(|| this.point.poll(this.future, cx))) {
+        let Some(ticket) = &*this.ticket else {
+            // An engine does not poll a future again that is done.
+            return Poll::Pending;
+        };
+        let entered = this.span.as_ref().map(Span::enter);
+        let outcome = match catch_unwind(AssertUnwindSafe(|| ticket.context().point.poll(this.future, cx))) {
             Ok(Poll::Ready(answer)) => Outcome::Answered(answer),
             Ok(Poll::Pending) => {
-                let (Some(patience), Some(ticket)) = (this.patience, &*this.ticket) else { return Poll::Pending };
-                if !patience.is_at_its_end(ticket.context(), cx) {
+                let Some(patience) = this.patience else { return Poll::Pending };
+                if !patience.is_at_its_end(|| ticket.context().context(), cx) {
                     return Poll::Pending;
                 }
                 Outcome::TimedOut
             }
             Err(panic) => Outcome::Panicked(panic),
         };
-        let Some(ticket) = this.ticket.take() else {
-            // An engine does not poll a future again that is done.
-            return Poll::Pending;
-        };
-        let id = ticket.context().value::<RequestId>();
+        ticket.context().is_answered();
+        let id = ticket.context().id.header();
+        let Some(ticket) = this.ticket.take() else { return Poll::Pending };
         let http1 = *this.version < Version::HTTP_2;
         let last = http1 && ticket.conn().shared().is_draining();
         let mut response = match outcome {
@@ -129,7 +137,7 @@ where
                 if http1 && let Some(protocol) = upgraded(&response, *this.asked == Asked::Connect) {
                     ticket.upgrade(&protocol);
                     let mut response = response.map(Answer::untracked);
-                    name(&mut response, id.as_deref());
+                    name(&mut response, id);
                     return Poll::Ready(Ok(response));
                 }
                 let left = length(&response, *this.asked);
@@ -154,7 +162,7 @@ where
             }
         };
         drop(entered);
-        name(&mut response, id.as_deref());
+        name(&mut response, id);
         if last {
             // No other request shall come here; the engine closes the connection after the answer.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -179,10 +187,9 @@ fn instead<B>(status: StatusCode, text: &'static str, ticket: Ticket, by_chunks:
 }
 
 /// Says the request's id, unless the service does.
-fn name<B>(response: &mut Response<B>, id: Option<&RequestId>) {
+fn name<B>(response: &mut Response<B>, id: Option<HeaderValue>) {
     if let Some(id) = id
-        && let Entry::Vacant(place) = response.headers_mut().entry(X_REQUEST_ID)
-        && let Some(id) = id.header()
+        && let Entry::Vacant(place) = response.headers_mut().entry(&X_REQUEST_ID)
     {
         place.insert(id);
     }

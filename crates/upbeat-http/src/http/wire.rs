@@ -193,8 +193,11 @@ impl Wire {
 /// a microsecond per answer.
 const SMALL: usize = 2048;
 
+/// Most answers are far smaller, and clearing the place for them costs, too.
+const TINY: usize = 512;
+
 /// The buffers as one, if they fit.
-fn flattened<'a>(bufs: &[IoSlice<'_>], small: &'a mut [u8; SMALL]) -> Option<&'a [u8]> {
+fn flattened<'a>(bufs: &[IoSlice<'_>], small: &'a mut [u8]) -> Option<&'a [u8]> {
     let mut length = 0;
     for buf in bufs {
         small.get_mut(length..length + buf.len())?.copy_from_slice(buf);
@@ -267,8 +270,18 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if !this.conn().is_upgraded() {
-            let mut small = [0; SMALL];
-            if let Some(flat) = flattened(bufs, &mut small) {
+            let length: usize = bufs.iter().map(|buf| buf.len()).sum();
+            let (mut tiny, mut small);
+            let room: &mut [u8] = if length <= TINY {
+                tiny = [0; TINY];
+                &mut tiny
+            } else if length <= SMALL {
+                small = [0; SMALL];
+                &mut small
+            } else {
+                &mut []
+            };
+            if let Some(flat) = flattened(bufs, room) {
                 return Pin::new(&mut this.transport).poll_write(cx, flat);
             }
             return Pin::new(&mut this.transport).poll_write_vectored(cx, bufs);

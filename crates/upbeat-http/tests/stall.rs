@@ -1,0 +1,190 @@
+//! Requests that exceed the server's limit are told about, once.
+//!
+//! Every test listens: `tracing` remembers whether anybody is interested in an event when it first happens.
+
+mod common;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{Router, body::Body, extract::ws::WebSocketUpgrade, routing::get};
+use common::{SOON, raw::Raw, serve};
+use futures_util::StreamExt;
+use tokio::{
+    runtime::Handle,
+    sync::Notify,
+    time::{Instant, sleep},
+};
+use tracing::subscriber::DefaultGuard;
+use upbeat_http::HttpServer;
+
+const LIMIT: Duration = Duration::from_millis(200);
+
+/// What was said on this thread, which is the only one of a test's runtime.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Said {
+    fn heard() -> (Self, DefaultGuard) {
+        let said = Self::default();
+        let writer = said.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+        (said, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("no panic").clone()).expect("text")
+    }
+
+    /// How many requests were told about.
+    fn count(&self) -> usize {
+        self.text().matches(" has taken ").count()
+    }
+
+    async fn until(&self, count: usize) {
+        let begun = Instant::now();
+        while self.count() < count {
+            assert!(begun.elapsed() < SOON, "{}", self.text());
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// The line of the `await` of [`slow`].
+const WAITS: u32 = line!() + 3;
+
+async fn slow(gate: Arc<Notify>) -> &'static str {
+    gate.notified().await;
+    "done"
+}
+
+#[tokio::test]
+async fn a_request_past_the_limit_is_told_once_with_its_place_and_goes_on() {
+    let (said, _heard) = Said::heard();
+    let gate = Arc::new(Notify::new());
+    let app = Router::new().route(
+        "/slow",
+        get({
+            let gate = gate.clone();
+            async move || slow(gate).await
+        }),
+    );
+    let server = HttpServer::bind("127.0.0.1:0", app).stall_limit(LIMIT);
+    let address = server.address();
+    let (playing, address) = serve(server, address).await;
+    let mut client = Raw::connect(address).await;
+    let begun = Instant::now();
+    client.send("GET /slow?secret HTTP/1.1\r\nhost: test\r\nx-request-id: order-7\r\n\r\n").await;
+    said.until(1).await;
+    assert!(begun.elapsed() >= LIMIT);
+    sleep(3 * LIMIT).await;
+
+    let text = said.text();
+    assert_eq!(said.count(), 1, "{text}");
+    assert!(text.contains("WARN") && text.contains("GET /slow has taken 2"), "{text}");
+    assert!(text.contains(" ms: waiting in\n") && text.contains(&format!("stall.rs:{WAITS}")), "{text}");
+    assert!(text.contains("id=order-7 method=GET path=/slow"), "{text}");
+    assert!(!text.contains("secret"), "{text}");
+
+    gate.notify_one();
+    assert!(client.answer().await.ends_with("done"));
+    let ended = playing.stopped().await;
+    assert!(ended.report.is_clean(), "{}", ended.report);
+}
+
+#[tokio::test]
+async fn each_of_many_is_told_once() {
+    const MANY: usize = 150;
+    let (said, _heard) = Said::heard();
+    let gate = Arc::new(Notify::new());
+    let app = Router::new().route(
+        "/slow",
+        get({
+            let gate = gate.clone();
+            async move || slow(gate).await
+        }),
+    );
+    let server = HttpServer::bind("127.0.0.1:0", app).stall_limit(LIMIT);
+    let address = server.address();
+    let (playing, address) = serve(server, address).await;
+    let mut clients = Vec::new();
+    for i in 0..MANY {
+        let mut client = Raw::connect(address).await;
+        client.send(format!("GET /slow HTTP/1.1\r\nhost: test\r\nx-request-id: number-{i}\r\n\r\n")).await;
+        clients.push(client);
+    }
+    said.until(MANY).await;
+    sleep(2 * LIMIT).await;
+    assert_eq!(said.count(), MANY);
+    for i in 0..MANY {
+        assert_eq!(said.text().matches(&format!("id=number-{i} ")).count(), 1, "{i}");
+    }
+    gate.notify_waiters();
+    playing.stopped().await;
+}
+
+#[tokio::test]
+async fn a_quick_one_is_never_told_about_and_nothing_is_left_when_the_server_stops() {
+    let (said, _heard) = Said::heard();
+    let app = Router::new().route("/quick", get(async || "done")).route(
+        "/news",
+        get(async |news: WebSocketUpgrade| news.on_upgrade(async |mut socket| _ = socket.recv().await)),
+    );
+    let before = Handle::current().metrics().num_alive_tasks();
+    let server = HttpServer::bind("127.0.0.1:0", app).stall_limit(LIMIT);
+    let address = server.address();
+    let (playing, address) = serve(server, address).await;
+    let mut client = Raw::connect(address).await;
+    // A web socket is open for longer, as it may be.
+    let mut reader = Raw::connect(address).await;
+    reader
+        .send(
+            "GET /news HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        )
+        .await;
+    reader.until("\r\n\r\n").await;
+    let begun = Instant::now();
+    while begun.elapsed() < 3 * LIMIT {
+        assert!(client.get("/quick").await.ends_with("done"));
+        sleep(LIMIT / 8).await;
+    }
+    drop((client, reader));
+    playing.stopped().await;
+    sleep(LIMIT).await;
+    assert_eq!(said.count(), 0, "{}", said.text());
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), before);
+}
+
+#[tokio::test]
+async fn a_body_that_goes_on_is_told_about_without_a_place() {
+    let (said, _heard) = Said::heard();
+    let body = get(async || {
+        let begun = futures_util::stream::once(async { Ok::<_, std::io::Error>("begun") });
+        axum::response::Response::new(Body::from_stream(begun.chain(futures_util::stream::pending())))
+    });
+    let server = HttpServer::bind("127.0.0.1:0", Router::new().route("/body", body)).stall_limit(LIMIT);
+    let address = server.address();
+    let (playing, address) = serve(server, address).await;
+    let mut client = Raw::connect(address).await;
+    client.send("GET /body HTTP/1.1\r\nhost: test\r\nx-request-id: order-7\r\n\r\n").await;
+    client.until("begun").await;
+    said.until(1).await;
+    let text = said.text();
+    assert!(text.contains(" ms: sending its answer id=order-7 method=GET path=/body"), "{text}");
+    drop(client);
+    playing.stopped().await;
+    assert_eq!(said.count(), 1, "{}", said.text());
+}
