@@ -15,12 +15,10 @@ const MOST_NAMED: usize = 10;
 
 /// Says who is still there, now and then every so often, for as long as it is polled. The stop began [`EVERY`] ago.
 pub(crate) async fn watch(overview: Overview) {
-    let now = tokio::time::Instant::now();
-    let mut pace = tokio::time::interval_at(now, EVERY);
+    let begun = tokio::time::Instant::now();
     loop {
-        pace.tick().await;
         let dump = overview.dump(PATIENCE).await;
-        let after = human(EVERY + now.elapsed());
+        let after = human(EVERY + begun.elapsed());
         let all = dump.holding_the_door().count();
         for player in dump.holding_the_door().take(MOST_NAMED) {
             tracing::info!(player = %player.path, "still there {after} after the stop began: {}", player.line());
@@ -28,5 +26,6 @@ pub(crate) async fn watch(overview: Overview) {
         if all > MOST_NAMED {
             tracing::info!(player = %dump.name, "and {} more", all - MOST_NAMED);
         }
+        tokio::time::sleep(EVERY).await;
     }
 }
