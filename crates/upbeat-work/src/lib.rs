@@ -1,4 +1,6 @@
-//! Pipelines that are faster than a plain loop, and that a person can reason about.
+//! Pipelines that are faster than a plain loop, and that a person can reason about; and pools of workers.
+//!
+//! A [`Pool`] runs jobs with replies on workers that each have a state of their own. This page is about the other one.
 //!
 //! A [`Pipeline`] takes items from a source through stages to a sink, on as many threads as you like, in order.
 //!
@@ -58,6 +60,7 @@ mod engine;
 mod failure;
 mod fused;
 mod pipeline;
+pub mod pool;
 mod report;
 mod run_in;
 mod runnable;
@@ -68,6 +71,7 @@ mod stop;
 
 pub use failure::{Failure, OnFailure};
 pub use pipeline::Pipeline;
+pub use pool::Pool;
 pub use report::{Cause, PipelineError, Report};
 pub use runnable::Runnable;
 pub use stop::{OnStop, StopHandle};
