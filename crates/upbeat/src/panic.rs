@@ -22,6 +22,27 @@ pub struct Panic {
 }
 
 impl Panic {
+    /// Runs user code, and turns a panic into a value, as the conductor does with players: for whoever runs code of others too.
+    ///
+    /// The panic hook is called as ever, so the panic is also printed, unless the process says otherwise. Whatever the code was working on may be in an
+    /// inconsistent state afterwards: drop it, or be sure that it is not.
+    ///
+    /// # Errors
+    ///
+    /// The panic, if there was one.
+    ///
+    /// # Not guaranteed
+    ///
+    /// Where panics abort (`panic = "abort"`) they are not caught, and nobody can catch them.
+    ///
+    /// ```
+    /// let panic = upbeat::Panic::catch(|| -> u32 { panic!("no luck") }).expect_err("it panics");
+    /// assert_eq!(panic.message(), "no luck");
+    /// ```
+    pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Self> {
+        catch(work)
+    }
+
     /// What the panic said.
     pub fn message(&self) -> &str {
         &self.message

@@ -1,0 +1,110 @@
+//! What the engine drives: the stages and the sink of a pipeline, with their types.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use upbeat::{BoxError, Context, Progress};
+
+use crate::{
+    Cause,
+    engine::Plan,
+    sink::{Failures, Pack, Sink},
+    source::{Filled, Source},
+    stage::{Account, Bottom, Line, Tray},
+};
+
+pub(crate) struct Fused<S, L, P, K, H> {
+    pub(crate) line: L,
+    pub(crate) pack: P,
+    pub(crate) stages: Arc<[Arc<str>]>,
+    pub(crate) meters: Meters,
+    pub(crate) of: PhantomData<Of<S, K, H>>,
+}
+
+/// It owns none of them.
+type Of<S, K, H> = fn() -> (S, K, H);
+
+/// Who wants to know how far it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Meters {
+    pub(crate) progress: Option<Arc<Progress>>,
+    pub(crate) context: Option<Context>,
+}
+
+impl Meters {
+    fn add(&self, items: u64) {
+        if let Some(progress) = &self.progress {
+            progress.add(items);
+        }
+        if let Some(context) = &self.context {
+            context.progress(items);
+        }
+    }
+}
+
+pub(crate) struct Batch<R, U> {
+    raw: R,
+    first: u64,
+    items: u64,
+    tray: Tray<U>,
+}
+
+impl<R: Default, U> Default for Batch<R, U> {
+    fn default() -> Self {
+        Self { raw: R::default(), first: 0, items: 0, tray: Tray::default() }
+    }
+}
+
+/// The sink's side: with the sink goes what must be in the same order.
+pub(crate) struct Outlet<K, H> {
+    pub(crate) sink: K,
+    pub(crate) failures: H,
+    pub(crate) passed: u64,
+}
+
+impl<S, L, P, K, H> Plan for Fused<S, L, P, K, H>
+where
+    S: Source,
+    L: for<'b> Line<'b, S::Batch>,
+    P: for<'b> Pack<<L as Line<'b, S::Batch>>::Out, K::Unit>,
+    K: Sink,
+    H: Failures,
+{
+    type Source = S;
+    type Sink = Outlet<K, H>;
+    type Batch = Batch<S::Batch, K::Unit>;
+
+    fn fill(&self, source: &mut S, batch: &mut Self::Batch, want: usize) -> Result<Filled, BoxError> {
+        let filled = source.fill(&mut batch.raw, want)?;
+        batch.first = filled.first;
+        batch.items = filled.items;
+        Ok(filled)
+    }
+
+    fn work(&self, batch: &mut Self::Batch) {
+        let mut bottom = Bottom {
+            account: Account::new(self.stages.clone(), batch.first),
+            pack: &self.pack,
+            at: self.stages.len() - 1,
+            tray: &mut batch.tray,
+            whole: 0,
+        };
+        self.line.run(&mut batch.raw, &mut bottom);
+        let passed = bottom.account.passed();
+        batch.tray.passed = passed;
+    }
+
+    fn emit(&self, outlet: &mut Outlet<K, H>, batch: &mut Self::Batch) -> Result<(), Cause> {
+        let Outlet { sink, failures, passed } = outlet;
+        let emitted = sink.emit(&mut batch.tray, failures);
+        *passed += batch.tray.passed;
+        self.meters.add(batch.items);
+        self.discard(batch);
+        emitted
+    }
+
+    fn discard(&self, batch: &mut Self::Batch) -> u64 {
+        S::clear(&mut batch.raw);
+        batch.tray.clear();
+        std::mem::take(&mut batch.items)
+    }
+}

@@ -1,0 +1,77 @@
+//! Pipelines that are faster than a plain loop, and that a person can reason about; and pools of workers.
+//!
+//! A [`Pool`] runs jobs with replies on workers that each have a state of their own. This page is about the other one.
+//!
+//! A [`Pipeline`] takes items from a source through stages to a sink, on as many threads as you like, in order.
+//!
+//! ```
+//! use std::io::Write as _;
+//! use upbeat_work::Pipeline;
+//!
+//! let csv = "row,height,weight\n1,70,150\n2,sixty,120\n3,65,130\n";
+//! let report = Pipeline::lines(csv.as_bytes())
+//!     .skip_lines(1)
+//!     .try_map(|line: &[u8]| std::str::from_utf8(line).map(str::to_owned))
+//!     .try_map(|line| {
+//!         let height = line.split(',').nth(1).ok_or("no height")?;
+//!         Ok::<f64, upbeat::BoxError>(height.parse()?)
+//!     })
+//!     .name("parse")
+//!     .map(|inches| inches * 2.54)
+//!     .write(Vec::new(), |cm, out| writeln!(out, "{cm:.1}"))
+//!     .workers(2)
+//!     .run()?;
+//! assert_eq!(report.output, b"177.8\n165.1\n");
+//! assert_eq!(report.failures[0].to_string(), "item 2 failed in parse");
+//! # Ok::<_, upbeat_work::PipelineError<Vec<u8>>>(())
+//! ```
+//!
+//! # How it works
+//!
+//! Hops between stages cost more than most work, so there are none: stages are *fused*. Each worker takes a batch from the source, runs all stages on it, and puts
+//! it into a bounded window; whoever finds the sink free emits what is next in order. The memory of batches is used again. How large a batch is
+//! depends on the work, about 50 µs of it: one item if it is dear, thousands if it is cheap.
+//!
+//! The idea is that of run to completion, as in the morsels of the data base `HyPer` and in packet processing; what is new is only
+//! that nobody is in charge of the sink.
+//!
+//! # What holds
+//!
+//! - Each item comes out once, in the order of the source (unless the pipeline is [unordered](Runnable::unordered)), or is accounted for in the [`Report`].
+//! - An error or panic in a stage concerns that item alone. It is [recorded](OnFailure::Record), [stops](OnFailure::Stop) the pipeline, or is [passed
+//!   along](Pipeline::pass_along), and says which stage and item it was.
+//! - No more is in memory than the [window](Runnable::window) times the [batch](Runnable::batch_at_most), however slow the sink is.
+//! - Items of a source that is slow go on at once; they do not wait for a batch to fill.
+//! - A [stop](Runnable::run_in) finishes what was taken, or drops it, as you choose, within the deadline.
+//!
+//! # What does not
+//!
+//! - Nothing is interrupted: a source, stage or sink that blocks is waited for.
+//! - Stages of one item run on the same thread, one after the other; a stage that waits (for a disk, for another service) holds its worker.
+//! - While the source is slow *and* items are cheap, one worker does all; should one item then be dear, those behind it wait for it.
+//!
+//! # When not to use it
+//!
+//! - For a slice in memory and a result in memory, `rayon` is simpler.
+//! - For a handful of requests, [`buffered`](https://docs.rs/futures/latest/futures/stream/trait.StreamExt.html#method.buffered) is.
+//! - For so few items that a thread costs more than they do (some 10 µs in all), a loop is; or one [worker](Runnable::workers), which starts no thread.
+
+mod engine;
+mod failure;
+mod fused;
+mod pipeline;
+pub mod pool;
+mod report;
+mod run_in;
+mod runnable;
+pub mod sink;
+pub mod source;
+pub mod stage;
+mod stop;
+
+pub use failure::{Failure, OnFailure};
+pub use pipeline::Pipeline;
+pub use pool::Pool;
+pub use report::{Cause, PipelineError, Report};
+pub use runnable::Runnable;
+pub use stop::{OnStop, StopHandle};

@@ -1,0 +1,281 @@
+//! The queue: jobs, places, who waits for either, and the workers. What the pool's one lock is around.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Waker,
+};
+
+use tokio::time::Instant;
+use upbeat::BoxError;
+
+use super::{
+    entry::Entry,
+    hand::{Hand, HandState, Tally},
+    report::Lost,
+    room::Waiter,
+};
+
+/// How many cancelled jobs may lie in the queue beside those that are alive, before they are swept out.
+const HUSKS: usize = 64;
+
+pub(super) struct Queue<J, R> {
+    pub(super) entries: VecDeque<Entry<J, R>>,
+    /// How many jobs there are in the entries, cancelled ones included.
+    pub(super) queued: usize,
+    places: usize,
+    /// Places that nobody has, as far as workers have told.
+    pub(super) free: usize,
+    waiters: VecDeque<Arc<Waiter>>,
+    idle: Vec<(usize, Waker)>,
+    /// An idle worker was woken and has not looked yet: it wakes the next one if there is more than it takes.
+    pub(super) waking: bool,
+    pub(super) phase: Phase,
+    pub(super) workers: Vec<Arc<Hand<J, R>>>,
+    pub(super) next_worker: usize,
+    /// How many workers have a state, of those that a start waits for.
+    pub(super) built: usize,
+    pub(super) accepted: u64,
+    pub(super) cancelled: u64,
+    pub(super) lost: Vec<Lost>,
+    /// Of workers that are gone.
+    pub(super) tally: Tally,
+    /// Since when there have been jobs and no idle worker.
+    pub(super) waiting_since: Option<Instant>,
+    pub(super) failure: Option<Arc<BoxError>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Jobs are accepted; there are no workers yet.
+    Waiting,
+    Playing,
+    /// No job is accepted; workers leave when nothing is queued.
+    Ending,
+    Over,
+}
+
+/// Who is to be woken, once the lock is released.
+#[derive(Default)]
+#[must_use]
+pub(super) struct Wakes {
+    pub(super) worker: Option<Waker>,
+    pub(super) others: Vec<Waker>,
+    /// Jobs have begun to wait for a worker.
+    pub(super) pressed: bool,
+}
+
+impl Wakes {
+    pub(super) fn wake(self) {
+        self.worker.into_iter().chain(self.others).for_each(Waker::wake);
+    }
+}
+
+impl<J, R> Queue<J, R> {
+    pub(super) fn new(places: usize) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            queued: 0,
+            places,
+            free: places,
+            waiters: VecDeque::new(),
+            idle: Vec::new(),
+            waking: false,
+            phase: Phase::Waiting,
+            workers: Vec::new(),
+            next_worker: 0,
+            built: 0,
+            accepted: 0,
+            cancelled: 0,
+            lost: Vec::new(),
+            tally: Tally::default(),
+            waiting_since: None,
+            failure: None,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Waiting | Phase::Playing)
+    }
+
+    /// Up to `most` places, at least one unless there is none.
+    pub(super) fn reserve(&mut self, most: usize, watched: &AtomicBool, wakes: &mut Wakes) -> usize {
+        if self.free == 0 {
+            self.settle(watched, wakes);
+        }
+        let places = self.free.min(most);
+        self.free -= places;
+        places
+    }
+
+    /// Appends jobs that have places.
+    pub(super) fn push(&mut self, entry: Entry<J, R>, wakes: &mut Wakes) {
+        let jobs = entry.len();
+        self.accepted += jobs as u64;
+        self.entries.push_back(entry);
+        self.queued += jobs;
+        if self.entries.len() > 2 * self.places + HUSKS {
+            self.sweep();
+        }
+        self.call(wakes);
+    }
+
+    /// Wakes an idle worker if there is work for it, and nobody else was woken for that already.
+    fn call(&mut self, wakes: &mut Wakes) {
+        if self.queued == 0 {
+            self.waiting_since = None;
+        } else if self.idle.is_empty() {
+            if self.waiting_since.is_none() && !self.waking {
+                self.waiting_since = Some(Instant::now());
+                wakes.pressed = true;
+            }
+        } else if !self.waking {
+            self.waking = true;
+            // The one that went idle last: its memory is warm, and the others may get their idle time full.
+            wakes.worker = self.idle.pop().map(|(_, waker)| waker);
+        }
+    }
+
+    /// Removes the entries that are cancelled entirely.
+    pub(super) fn sweep(&mut self) {
+        self.entries.retain(Entry::is_alive);
+        self.queued = self.entries.iter().map(Entry::len).sum();
+    }
+
+    /// Moves up to `most` jobs into a worker's hand, no more than its share; from other hands if the queue is empty.
+    pub(super) fn take(&mut self, hand: &Hand<J, R>, most: usize, watched: &AtomicBool, wakes: &mut Wakes) -> usize {
+        self.waking = false;
+        self.set_idle(hand.number, None);
+        let mut mine = hand.state.lock();
+        self.release(std::mem::take(&mut mine.begun), watched, wakes);
+        let share = self.queued.div_ceil(self.idle.len() + 1).min(most);
+        let mut left = share;
+        while left > 0 {
+            let Some(front) = self.entries.front_mut() else { break };
+            let jobs = front.len();
+            if jobs <= left {
+                mine.jobs.extend(self.entries.pop_front());
+                left -= jobs;
+            } else {
+                mine.jobs.extend(front.split(left));
+                left = 0;
+            }
+        }
+        let taken = share - left;
+        self.queued -= taken;
+        self.call(wakes);
+        if taken > 0 {
+            return taken;
+        }
+        drop(mine);
+        let Some(stolen) = self.steal(hand) else { return 0 };
+        let jobs = stolen.len();
+        hand.state.lock().jobs.push_back(stolen);
+        jobs
+    }
+
+    /// The last job that another worker has in hand and has not begun.
+    fn steal(&self, thief: &Hand<J, R>) -> Option<Entry<J, R>> {
+        self.workers.iter().filter(|other| other.number != thief.number).find_map(|other| {
+            let mut theirs = other.state.lock();
+            let mut last = theirs.jobs.pop_back()?;
+            let half = last.len() / 2;
+            if half > 0 {
+                theirs.jobs.extend(last.split(half));
+            }
+            Some(last)
+        })
+    }
+
+    /// Takes back what a worker has in hand and has not begun: it has to wait, and others might not.
+    pub(super) fn give_back(&mut self, hand: &mut HandState<J, R>, wakes: &mut Wakes) {
+        while let Some(entry) = hand.jobs.pop_back() {
+            self.queued += entry.len();
+            self.entries.push_front(entry);
+        }
+        self.call(wakes);
+    }
+
+    /// Sets by whom an idle worker is woken; `None` if it is not idle.
+    pub(super) fn set_idle(&mut self, worker: usize, waker: Option<&Waker>) {
+        let known = self.idle.iter().position(|(number, _)| *number == worker);
+        match (known, waker) {
+            (Some(at), Some(waker)) => self.idle[at].1.clone_from(waker),
+            (Some(at), None) => drop(self.idle.remove(at)),
+            (None, Some(waker)) => self.idle.push((worker, waker.clone())),
+            (None, None) => {}
+        }
+    }
+
+    /// Gives the places of begun jobs back, as of now, and has every later one told if somebody waits.
+    pub(super) fn settle(&mut self, watched: &AtomicBool, wakes: &mut Wakes) {
+        // Before the looks: what begins after one is told by its worker.
+        watched.store(true, Ordering::Relaxed);
+        let mut begun = 0;
+        for worker in &self.workers {
+            begun += std::mem::take(&mut worker.state.lock().begun);
+        }
+        self.release(begun, watched, wakes);
+    }
+
+    /// Gives places back: to those who wait, in their order, and then to all.
+    pub(super) fn release(&mut self, mut places: usize, watched: &AtomicBool, wakes: &mut Wakes) {
+        while places > 0 {
+            let Some(first) = self.waiters.pop_front() else { break };
+            if first.grant(&mut wakes.others) {
+                places -= 1;
+            }
+        }
+        self.free += places;
+        if self.waiters.is_empty() {
+            watched.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Puts somebody into the queue for a place. What began since the last look is settled after that, so no place is missed.
+    pub(super) fn wait(&mut self, waiter: Arc<Waiter>, watched: &AtomicBool, wakes: &mut Wakes) {
+        self.waiters.push_back(waiter);
+        self.settle(watched, wakes);
+    }
+
+    pub(super) fn forget(&mut self, waiter: &Arc<Waiter>) {
+        self.waiters.retain(|other| !Arc::ptr_eq(other, waiter));
+    }
+
+    /// Accepts nothing more, refuses who waits, and calls all workers.
+    pub(super) fn close(&mut self, wakes: &mut Wakes) {
+        if matches!(self.phase, Phase::Waiting | Phase::Playing) {
+            self.phase = if self.workers.is_empty() { Phase::Over } else { Phase::Ending };
+        }
+        for waiter in self.waiters.drain(..) {
+            waiter.refuse(&mut wakes.others);
+        }
+        wakes.others.extend(self.idle.drain(..).map(|(_, waker)| waker));
+        self.sweep();
+    }
+
+    pub(super) fn add_worker(&mut self) -> Arc<Hand<J, R>> {
+        let hand = Arc::new(Hand::new(self.next_worker));
+        self.next_worker += 1;
+        self.workers.push(hand.clone());
+        hand
+    }
+
+    /// What became of jobs so far, those of the workers that are there included.
+    pub(super) fn tallied(&self) -> Tally {
+        let mut tally = self.tally;
+        for worker in &self.workers {
+            tally.add(worker.state.lock().tally);
+        }
+        tally
+    }
+
+    /// How many jobs are accepted and have not begun, reserved places included.
+    pub(super) fn occupied(&self) -> usize {
+        let begun: usize = self.workers.iter().map(|worker| worker.state.lock().begun).sum();
+        self.places - self.free - begun
+    }
+}

@@ -1,0 +1,343 @@
+//! What handles, tickets and workers of a pool share.
+
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    task::{Context as TaskContext, Poll, Waker},
+};
+
+use parking_lot::Mutex;
+use tokio::{sync::Notify, time::Instant};
+use upbeat::{BoxError, Panic};
+
+use super::{
+    batch::Batch,
+    cell::Cell,
+    entry::{Begun, Entry},
+    hand::Hand,
+    outcome::{Outcome, discard},
+    queue::{Phase, Queue, Wakes},
+    report::Lost,
+    room::{Room, Waiter},
+    settings::Settings,
+};
+
+pub(super) struct Shared<J, R> {
+    pub(super) name: Arc<str>,
+    pub(super) settings: Settings<J>,
+    pub(super) queue: Mutex<Queue<J, R>>,
+    /// Workers tell at once of every job that begins, since somebody waits for its place.
+    pub(super) watched: AtomicBool,
+    /// A worker has its state, or is gone, or nothing is queued any more: whoever waits for one of these looks.
+    pub(super) changed: Notify,
+    /// Jobs have begun to wait for a worker.
+    pub(super) pressed: Notify,
+}
+
+/// Why a job was not taken.
+pub(super) enum Refusal<J, R> {
+    Closed,
+    Full(Option<Room<J, R>>),
+}
+
+/// What a worker that looks for jobs is to do.
+pub(super) enum Look {
+    /// So many jobs are in its hand.
+    Run(usize),
+    Leave,
+}
+
+impl<J, R> Shared<J, R> {
+    pub(super) fn new(name: Arc<str>, settings: Settings<J>) -> Self {
+        let queue = Mutex::new(Queue::new(settings.queue));
+        let (changed, pressed) = (Notify::new(), Notify::new());
+        Self { name, settings, queue, watched: AtomicBool::new(false), changed, pressed }
+    }
+
+    /// Does something under the lock, and wakes whom it concerns without it.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Queue<J, R>, &mut Wakes) -> T) -> T {
+        let mut wakes = Wakes::default();
+        let mut queue = self.queue.lock();
+        let done = work(&mut queue, &mut wakes);
+        drop(queue);
+        if wakes.pressed && self.settings.is_elastic() {
+            self.pressed.notify_one();
+        }
+        wakes.wake();
+        done
+    }
+
+    /// Appends a job if there is room. Whoever is ready to wait gets a place in the queue for that.
+    pub(super) fn push(self: &Arc<Self>, cell: &Arc<Cell<J, R>>, waits: bool) -> Result<(), Refusal<J, R>> {
+        self.with(|queue, wakes| {
+            if !queue.is_open() {
+                return Err(Refusal::Closed);
+            }
+            if queue.reserve(1, &self.watched, wakes) == 0 {
+                return Err(Refusal::Full(waits.then(|| self.line_up(queue, wakes))));
+            }
+            queue.push(Entry::One { cell: cell.clone(), number: queue.accepted }, wakes);
+            Ok(())
+        })
+    }
+
+    /// Appends a job that has a place, unless the pool has closed meanwhile.
+    pub(super) fn push_placed(&self, cell: &Arc<Cell<J, R>>) -> bool {
+        self.with(|queue, wakes| {
+            let open = queue.is_open();
+            if open {
+                queue.push(Entry::One { cell: cell.clone(), number: queue.accepted }, wakes);
+            } else {
+                queue.release(1, &self.watched, wakes);
+            }
+            open
+        })
+    }
+
+    fn line_up(self: &Arc<Self>, queue: &mut Queue<J, R>, wakes: &mut Wakes) -> Room<J, R> {
+        let room = Room::new(self);
+        queue.wait(room.waiter().clone(), &self.watched, wakes);
+        room
+    }
+
+    /// Up to `most` places, or a place in the queue for one.
+    pub(super) fn reserve(self: &Arc<Self>, most: usize, waits: bool) -> Result<usize, Refusal<J, R>> {
+        self.with(|queue, wakes| {
+            if !queue.is_open() {
+                return Err(Refusal::Closed);
+            }
+            match queue.reserve(most, &self.watched, wakes) {
+                0 => Err(Refusal::Full(waits.then(|| self.line_up(queue, wakes)))),
+                places => Ok(places),
+            }
+        })
+    }
+
+    /// Appends jobs that have places, and gives back those that are left over. Whether the pool was open.
+    pub(super) fn push_batch(&self, batch: &Arc<Batch<J, R>>, places: usize) -> bool {
+        let jobs = batch.len();
+        self.with(|queue, wakes| {
+            let open = queue.is_open();
+            if open && jobs > 0 {
+                queue.push(Entry::Run { batch: batch.clone(), from: 0, to: jobs, number: queue.accepted }, wakes);
+            }
+            queue.release(places - if open { jobs } else { 0 }, &self.watched, wakes);
+            open
+        })
+    }
+
+    pub(super) fn give_up_places(&self, places: usize) {
+        self.with(|queue, wakes| queue.release(places, &self.watched, wakes));
+    }
+
+    pub(super) fn forget(&self, waiter: &Arc<Waiter>) {
+        self.with(|queue, _| queue.forget(waiter));
+    }
+
+    /// A worker looks for jobs: what it takes is in its hand.
+    pub(super) fn look(&self, hand: &Hand<J, R>, most: usize, now: Instant, cx: &mut TaskContext<'_>) -> Poll<Look> {
+        let (look, ended) = self.with(|queue, wakes| {
+            if hand.state.lock().cut {
+                return (Poll::Ready(Look::Leave), false);
+            }
+            let taken = queue.take(hand, most, &self.watched, wakes);
+            if taken > 0 {
+                hand.state.lock().since = now;
+                return (Poll::Ready(Look::Run(taken)), queue.phase == Phase::Ending && queue.queued == 0);
+            }
+            if queue.phase == Phase::Ending {
+                return (Poll::Ready(Look::Leave), false);
+            }
+            queue.set_idle(hand.number, Some(cx.waker()));
+            (Poll::Pending, false)
+        });
+        if ended {
+            self.changed.notify_waiters();
+        }
+        look
+    }
+
+    /// The running job has to wait: what is behind it goes back into the queue.
+    pub(super) fn wait_in(&self, hand: &Hand<J, R>) {
+        let now = Instant::now();
+        self.with(|queue, wakes| {
+            let mut state = hand.state.lock();
+            state.since = now;
+            if !state.jobs.is_empty() {
+                queue.give_back(&mut state, wakes);
+            }
+        });
+    }
+
+    /// Gives the places of begun jobs to those who wait for them.
+    pub(super) fn settle(&self) {
+        self.with(|queue, wakes| queue.settle(&self.watched, wakes));
+    }
+
+    /// A worker has been idle for long. Whether it is one too many, and is removed.
+    pub(super) fn retire(&self, hand: &Hand<J, R>) -> bool {
+        let retired = self.with(|queue, _| {
+            let too_many = queue.workers.len() > *self.settings.workers.start() && queue.queued == 0;
+            if too_many {
+                Self::remove(queue, hand);
+            }
+            too_many
+        });
+        if retired {
+            self.changed.notify_waiters();
+        }
+        retired
+    }
+
+    fn remove(queue: &mut Queue<J, R>, hand: &Hand<J, R>) -> bool {
+        let there = queue.workers.len();
+        // It may be the one that was woken; then nobody else is.
+        queue.waking = false;
+        queue.set_idle(hand.number, None);
+        queue.workers.retain(|other| other.number != hand.number);
+        let removed = queue.workers.len() < there;
+        if removed {
+            queue.tally.add(hand.state.lock().tally);
+        }
+        removed
+    }
+
+    /// A worker is gone, whatever ended it. When it was the last one, nobody is left to do what is queued.
+    pub(super) fn leave(&self, hand: &Hand<J, R>) {
+        let (running, last) = self.with(|queue, wakes| {
+            if !Self::remove(queue, hand) {
+                return (None, false);
+            }
+            let mut state = hand.state.lock();
+            queue.give_back(&mut state, wakes);
+            queue.release(std::mem::take(&mut state.begun), &self.watched, wakes);
+            let running = state.running.take();
+            if let Some(running) = &running {
+                queue.lost.push(running.lost(state.since.elapsed(), hand.number));
+            }
+            drop(state);
+            (running, queue.workers.is_empty())
+        });
+        if let Some(running) = running {
+            Self::lose(running.job);
+        }
+        if last {
+            self.cut();
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Ends everything now, and keeps what was lost.
+    pub(super) fn cut(&self) {
+        let mut aborts = Vec::new();
+        let (running, entries) = self.with(|queue, wakes| {
+            queue.close(wakes);
+            queue.phase = Phase::Over;
+            let (mut running, mut behind) = (Vec::new(), Vec::new());
+            for hand in std::mem::take(&mut queue.workers) {
+                let mut state = hand.state.lock();
+                state.cut = true;
+                queue.release(std::mem::take(&mut state.begun), &self.watched, wakes);
+                queue.tally.add(state.tally);
+                let since = state.since;
+                running.extend(state.running.take().map(|running| (running, since, hand.number)));
+                behind.extend(state.jobs.drain(..));
+                aborts.extend(state.abort.take());
+            }
+            behind.extend(queue.entries.drain(..));
+            queue.queued = 0;
+            queue.waiting_since = None;
+            (running, behind)
+        });
+        let mut lost = Vec::new();
+        for (running, since, worker) in running {
+            lost.push(running.lost(since.elapsed(), worker));
+            Self::lose(running.job);
+        }
+        for abort in aborts {
+            abort.abort();
+        }
+        let begun = lost.len();
+        for entry in entries {
+            let mut rest = Some(entry);
+            while let Some(entry) = rest.take() {
+                let beginning = entry.begin();
+                rest = beginning.rest;
+                if let Some((job, begun)) = beginning.job {
+                    let name = self.settings.describe.as_ref().and_then(|name| Panic::catch(|| name(&job)).ok());
+                    lost.push(Lost { number: begun.number, name, begun: None });
+                    discard(job);
+                    begun.finish(Outcome::Lost { begun: false }).into_iter().for_each(Waker::wake);
+                }
+            }
+        }
+        let queued = lost.len() - begun;
+        self.with(|queue, wakes| {
+            queue.lost.extend(lost);
+            queue.release(queued, &self.watched, wakes);
+        });
+        self.changed.notify_waiters();
+    }
+
+    fn lose(job: Begun<J, R>) {
+        job.finish(Outcome::Lost { begun: true }).into_iter().for_each(Waker::wake);
+    }
+
+    /// Accepts nothing more. Workers finish what is queued, and leave.
+    pub(super) fn close(&self) {
+        let over = self.with(|queue, wakes| {
+            queue.close(wakes);
+            queue.phase == Phase::Over
+        });
+        if over {
+            self.cut();
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// A worker cannot build its state. The first such error is kept.
+    pub(super) fn fail(&self, error: BoxError) {
+        self.with(|queue, _| _ = queue.failure.get_or_insert(Arc::new(error)));
+        self.close();
+    }
+
+    /// Completes when `is_so` returns something, which it is asked whenever something has changed.
+    pub(super) async fn until<T>(&self, mut is_so: impl FnMut(&mut Queue<J, R>) -> Option<T>) -> T {
+        loop {
+            // Made before the look, so that a change in between wakes it.
+            let changed = self.changed.notified();
+            if let Some(so) = is_so(&mut self.queue.lock()) {
+                return so;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// Where cancelled jobs leave their places.
+pub(super) trait Places: Send + Sync {
+    /// So many jobs were cancelled before they began.
+    fn cancelled(&self, jobs: usize);
+}
+
+impl<J: Send, R: Send> Places for Shared<J, R> {
+    fn cancelled(&self, jobs: usize) {
+        self.cancel(jobs);
+    }
+}
+
+impl<J, R> Shared<J, R> {
+    pub(super) fn cancel(&self, jobs: usize) {
+        let ending = self.with(|queue, wakes| {
+            queue.cancelled += jobs as u64;
+            queue.release(jobs, &self.watched, wakes);
+            let ending = queue.phase == Phase::Ending;
+            if ending {
+                queue.sweep();
+            }
+            ending
+        });
+        if ending {
+            self.changed.notify_waiters();
+        }
+    }
+}

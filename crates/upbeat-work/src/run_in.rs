@@ -1,0 +1,130 @@
+//! A pipeline as the body of a player.
+
+use std::{pin::pin, sync::Arc, time::Instant};
+
+use tokio::time::{Instant as Deadline, sleep_until};
+use upbeat::Context;
+
+use crate::{
+    Cause, OnStop, PipelineError, Report, Runnable, StopHandle,
+    runnable::{Running, finish},
+    sink::{Failures, Pack, Sink},
+    source::Source,
+    stage::Line,
+};
+
+/// The share of the time left that is kept for dropping what could not be finished, and that again for saying so.
+const RESERVE: u32 = 10;
+
+impl<S, L, P, K, H> Runnable<S, L, P, K, H>
+where
+    S: Source + 'static,
+    L: for<'b> Line<'b, S::Batch> + 'static,
+    P: for<'b> Pack<<L as Line<'b, S::Batch>>::Out, K::Unit> + 'static,
+    K: Sink<Output: Send> + 'static,
+    H: Failures + 'static,
+{
+    /// Runs it on tokio's blocking threads, until it has ended or `cx` is done. Each batch is a sign of life of the player, and
+    /// counts as its [progress](Context::progress).
+    ///
+    /// When `cx` is done nothing more is taken from the source. What was taken is finished or dropped, as [`on_stop`](Runnable::on_stop) says; a stop is no
+    /// error. If `cx` has a [deadline](Context::deadline) (a stop does), what is not finished shortly before it is dropped, and the report of the run
+    /// [says](Context::cut) how much that was.
+    ///
+    /// ```
+    /// use upbeat::{BoxError, Context};
+    /// use upbeat_work::Pipeline;
+    ///
+    /// async fn sensors(cx: Context) -> Result<(), BoxError> {
+    ///     let readings = Pipeline::generate(|| Some(21.5_f64)).map(|celsius| celsius * 1.8 + 32.0);
+    ///     let report = readings.for_each(|fahrenheit| println!("{fahrenheit}")).run_in(&cx).await?;
+    ///     cx.remark(report);
+    ///     Ok(())
+    /// }
+    /// # drop(upbeat::Part::new("sensors", sensors));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Runnable::run); and [`Cause::Overran`] when a stage, the source or the sink has not returned shortly before the deadline. No thread can
+    /// be ended from outside: it is left behind, and ends when the call returns.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, what is inside is dropped, as if by [`OnStop::Drop`]. The threads end when what they are in returns.
+    ///
+    /// # Panics
+    ///
+    /// When polled outside a tokio runtime with time.
+    pub async fn run_in(mut self, cx: &Context) -> Result<Report<K::Output>, PipelineError<K::Output>> {
+        let begun = Instant::now();
+        let (workers, on_stop) = (self.count(), self.stop_policy());
+        let stop = DropOnDrop(self.stop_handle());
+        self.meters().context = Some(cx.clone());
+        let engine = Arc::new(self.into_engine());
+        let workers: Vec<_> = (0..workers)
+            .map(|_| {
+                let engine = engine.clone();
+                tokio::task::spawn_blocking(move || engine.work())
+            })
+            .collect();
+        let mut ended = pin!(async {
+            for worker in workers {
+                // It catches its own panics, and nobody aborts it.
+                let _ = worker.await;
+            }
+        });
+        tokio::select! {
+            biased;
+            () = &mut ended => return end(engine, begun),
+            _ = cx.done() => stop.0.stop(on_stop),
+        }
+        let Some(deadline) = cx.deadline() else {
+            ended.await;
+            return end(engine, begun);
+        };
+        let reserve = deadline.saturating_duration_since(Deadline::now()) / RESERVE;
+        tokio::select! {
+            biased;
+            () = &mut ended => return end(engine, begun),
+            () = sleep_until(deadline - 2 * reserve) => stop.0.stop(OnStop::Drop),
+        }
+        tokio::select! {
+            biased;
+            () = &mut ended => {}
+            () = sleep_until(deadline - reserve) => return Err(PipelineError::new(Cause::Overran, None)),
+        }
+        let report = end(engine, begun)?;
+        if on_stop == OnStop::Finish && report.dropped > 0 {
+            cx.cut(format_args!("{} items in a pipeline", report.dropped));
+        }
+        Ok(report)
+    }
+}
+
+fn end<S, L, P, K, H>(
+    engine: Arc<Running<S, L, P, K, H>>,
+    begun: Instant,
+) -> Result<Report<K::Output>, PipelineError<K::Output>>
+where
+    S: Source,
+    L: for<'b> Line<'b, S::Batch>,
+    P: for<'b> Pack<<L as Line<'b, S::Batch>>::Out, K::Unit>,
+    K: Sink,
+    H: Failures,
+{
+    match Arc::into_inner(engine) {
+        Some(engine) => finish(engine, begun),
+        // Each worker has dropped its own before its task counted as ended.
+        None => Err(PipelineError::new(Cause::Overran, None)),
+    }
+}
+
+/// Nobody is left to get what comes out.
+struct DropOnDrop(StopHandle);
+
+impl Drop for DropOnDrop {
+    fn drop(&mut self) {
+        self.0.stop(OnStop::Drop);
+    }
+}

@@ -1,0 +1,56 @@
+//! Where items go.
+
+mod bytes;
+mod each;
+mod failures;
+
+pub use bytes::{Format, Written};
+pub use each::{Collect, Each, Fold, ForEach, TryForEach, Whole};
+pub use failures::{Failures, Keep, SendTo};
+use upbeat::BoxError;
+
+use crate::{Cause, stage::Tray};
+
+/// The workers' half of a sink: puts an item into the tray of its batch. Sealed, as [`Sink`] is.
+pub trait Pack<T, U>: Send + Sync + private::Sealed {
+    /// # Errors
+    ///
+    /// When the item cannot be written; then it has failed.
+    #[doc(hidden)]
+    fn pack(&self, item: T, tray: &mut Vec<U>) -> Result<(), BoxError>;
+}
+
+/// The other half: takes the trays one after the other. Sealed: made by the last methods of [`Pipeline`](crate::Pipeline).
+pub trait Sink: Send + private::Sealed {
+    /// What trays consist of.
+    #[doc(hidden)]
+    type Unit: Send;
+
+    /// What it has made in the end.
+    type Output;
+
+    /// Takes what is in a tray, failures in their places, and leaves it empty.
+    ///
+    /// # Errors
+    ///
+    /// When nothing more is to be emitted.
+    #[doc(hidden)]
+    fn emit(&mut self, tray: &mut Tray<Self::Unit>, failures: &mut impl Failures) -> Result<(), Cause>;
+
+    /// # Errors
+    ///
+    /// When what it was given did not all arrive.
+    #[doc(hidden)]
+    fn finish(&mut self) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    #[doc(hidden)]
+    fn into_output(self) -> Self::Output;
+}
+
+pub(crate) mod private {
+    /// Nobody else implements a sink: what it is given will change when asynchronous ones come.
+    #[expect(unnameable_types, reason = "that is what seals")]
+    pub trait Sealed {}
+}

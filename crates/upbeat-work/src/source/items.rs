@@ -1,0 +1,108 @@
+//! An iterator as a source.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use upbeat::{BoxError, Panic};
+
+use super::{Filled, Source, private::Sealed};
+
+/// Slower than this for one item, and the source is a trickle.
+const TRICKLE: Duration = Duration::from_micros(10);
+/// How long a batch is filled, if the source is no trickle but not fast either.
+const PATIENCE: Duration = Duration::from_micros(50);
+/// How many items are taken between two looks at the clock: a look costs as much as ten cheap items.
+const STRIDE: usize = 64;
+
+/// The items of an iterator.
+pub struct Items<I> {
+    iter: I,
+    next: u64,
+    /// How large a batch may be, judged by the source alone: it doubles while the source is fast, and begins again at one when it was slow. So a source
+    /// that comes in bursts has its first items emitted at once.
+    allowance: usize,
+    /// What `next` panicked with; told once the items before it are.
+    panic: Option<Panic>,
+}
+
+impl<I> Items<I> {
+    pub(crate) fn new(iter: I) -> Self {
+        Self { iter, next: 0, allowance: 1, panic: None }
+    }
+
+    pub(crate) fn into_iter(self) -> I {
+        self.iter
+    }
+}
+
+struct Taken {
+    more: bool,
+    slow: bool,
+}
+
+impl<I: Iterator> Items<I> {
+    fn take(&mut self, batch: &mut Vec<I::Item>, most: usize) -> Taken {
+        let begun = Instant::now();
+        let mut looked = begun;
+        let mut stride = 1;
+        loop {
+            let step = stride.min(most - batch.len());
+            let wanted = batch.len() + step;
+            batch.extend(self.iter.by_ref().take(step));
+            if batch.len() < wanted {
+                return Taken { more: false, slow: false };
+            }
+            let now = Instant::now();
+            let slow = (now - looked).as_nanos() > TRICKLE.as_nanos() * step as u128;
+            if slow || batch.len() >= most || now - begun > PATIENCE {
+                return Taken { more: true, slow };
+            }
+            looked = now;
+            stride = (stride * 2).min(STRIDE);
+        }
+    }
+}
+
+impl<I: Iterator<Item: Send> + Send> Source for Items<I> {
+    type Batch = Vec<I::Item>;
+
+    const SIZE: (usize, usize) = (1, 4096);
+
+    fn fill(&mut self, batch: &mut Self::Batch, want: usize) -> Result<Filled, BoxError> {
+        if let Some(panic) = self.panic.take() {
+            return Err(panic.into());
+        }
+        let most = want.min(self.allowance).max(1);
+        let taken = match Panic::catch(|| self.take(batch, most)) {
+            Ok(taken) => taken,
+            Err(panic) if batch.is_empty() => return Err(panic.into()),
+            Err(panic) => {
+                self.panic = Some(panic);
+                Taken { more: true, slow: false }
+            }
+        };
+        if taken.slow {
+            self.allowance = 1;
+        } else if batch.len() >= self.allowance {
+            self.allowance = self.allowance.saturating_mul(2);
+        }
+        let first = self.next;
+        let items = batch.len() as u64;
+        self.next += items;
+        Ok(Filled { first, items, size: batch.len(), more: taken.more, slow: taken.slow })
+    }
+
+    fn clear(batch: &mut Self::Batch) {
+        batch.clear();
+    }
+}
+
+impl<I> Sealed for Items<I> {}
+
+impl<I> fmt::Debug for Items<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Items").field("taken", &self.next).finish_non_exhaustive()
+    }
+}

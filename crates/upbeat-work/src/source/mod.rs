@@ -1,0 +1,55 @@
+//! Where items come from.
+
+mod groups;
+mod items;
+mod reader;
+
+pub use groups::Groups;
+pub use items::Items;
+pub use reader::{Block, Blocks, Lines};
+use upbeat::BoxError;
+
+/// Where the items of a pipeline come from. Sealed: made by the constructors of [`Pipeline`](crate::Pipeline).
+pub trait Source: Send + private::Sealed {
+    /// The memory of a batch, which is filled again and again.
+    #[doc(hidden)]
+    type Batch: Default + Send;
+
+    /// How large a batch is at first, and how large it may become, in items or bytes.
+    #[doc(hidden)]
+    const SIZE: (usize, usize);
+
+    /// Fills an empty batch with about `want` items or bytes; less when there is no more at hand.
+    ///
+    /// # Errors
+    ///
+    /// When there will be nothing more because of it. Then the batch is empty: what came before an error was returned before it.
+    #[doc(hidden)]
+    fn fill(&mut self, batch: &mut Self::Batch, want: usize) -> Result<Filled, BoxError>;
+
+    /// Empties a batch, and keeps its memory.
+    #[doc(hidden)]
+    fn clear(batch: &mut Self::Batch);
+}
+
+/// What a call of [`Source::fill`] brought.
+#[derive(Clone, Copy, Debug)]
+#[doc(hidden)]
+pub struct Filled {
+    /// The number of the first item.
+    pub first: u64,
+    /// How many items there are.
+    pub items: u64,
+    /// How much of what was wanted, in the same unit.
+    pub size: usize,
+    /// Whether there may be more.
+    pub more: bool,
+    /// Whether the source had to be waited for.
+    pub slow: bool,
+}
+
+pub(crate) mod private {
+    /// Nobody else implements a source: how it is asked will change when asynchronous ones come.
+    #[expect(unnameable_types, reason = "that is what seals")]
+    pub trait Sealed {}
+}

@@ -1,0 +1,75 @@
+//! Who is at what, so that a failure can say so.
+
+use std::{any::Any, fmt, sync::Arc};
+
+use upbeat::BoxError;
+
+use crate::failure::{Failure, ItemContext};
+
+/// Where a worker is in its batch: at which item, in which stage. It lives outside of the loop that may panic.
+pub struct Account {
+    stages: Arc<[Arc<str>]>,
+    first: u64,
+    begun: u64,
+    stage: usize,
+    context: Option<Box<dyn ItemContext>>,
+    /// Whether the context is that of the item at hand.
+    is_current: bool,
+    passed: u64,
+}
+
+impl Account {
+    /// For a batch whose first item has this number.
+    pub(crate) fn new(stages: Arc<[Arc<str>]>, first: u64) -> Self {
+        Self { stages, first, begun: 0, stage: 0, context: None, is_current: false, passed: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        self.begun += 1;
+        self.is_current = false;
+    }
+
+    /// A store for each stage of each item. It is all that is paid for knowing where a panic comes from.
+    #[inline]
+    pub(crate) fn enter(&mut self, stage: usize) {
+        self.stage = stage;
+    }
+
+    pub(crate) fn stage(&self) -> usize {
+        self.stage
+    }
+
+    /// Keeps what the item says of itself; in the memory of the item before, if nobody has taken it.
+    pub(crate) fn say<C: fmt::Display + Send + Sync + 'static>(&mut self, context: C) {
+        self.is_current = true;
+        let kept = self.context.as_deref_mut().map(|kept| kept as &mut dyn Any);
+        match kept.and_then(|kept| kept.downcast_mut::<C>()) {
+            Some(kept) => *kept = context,
+            None => self.context = Some(Box::new(context)),
+        }
+    }
+
+    /// The failure of the item at hand.
+    #[cold]
+    pub(crate) fn failure(&mut self, error: BoxError) -> Failure {
+        let item = self.first + self.begun.saturating_sub(1);
+        let context = if self.is_current { self.context.take() } else { None };
+        let stage = self.stages.get(self.stage).cloned().unwrap_or_else(|| "source".into());
+        Failure::new(stage, item, context, error)
+    }
+
+    pub(crate) fn pass(&mut self) {
+        self.passed += 1;
+    }
+
+    pub(crate) fn passed(&self) -> u64 {
+        self.passed
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("begun", &self.begun).field("stage", &self.stage).finish_non_exhaustive()
+    }
+}
