@@ -7,6 +7,7 @@ mod args;
 mod child;
 mod http;
 mod measure;
+mod pipeline;
 mod players;
 mod stats;
 mod stop;
@@ -25,6 +26,7 @@ usage: upbeat-bench <command> [options]
   players [--rounds N]                            start, be ready, stop: 1k, 10k and 100k idle players
   stop [--runs N]                                 how long a stop of 10 players takes
   http [--seconds S] [--rounds N] [--workers W]   requests, CPU and memory of HTTP servers
+  pipeline [--rounds N] [--rows N] [--samples N]  pipelines beside loops, rayon and channels
   all                                             everything, as in BENCHMARKS.md
 ";
 
@@ -37,13 +39,16 @@ fn main() -> anyhow::Result<ExitCode> {
         "players" => players::bench(&args, &mut out)?,
         "stop" => stop::bench(&args, &mut out)?,
         "http" => http::bench(&args, &mut out)?,
+        "pipeline" => pipeline::bench(&args, &mut out)?,
         "all" => {
             players::bench(&args, &mut out)?;
             stop::bench(&args, &mut out)?;
             http::bench(&args, &mut out)?;
+            pipeline::bench(&args, &mut out)?;
         }
         "child-players" => players::child(&args, &mut out)?,
         "child-stop" => stop::child(&args, &mut out)?,
+        "child-pipeline" => pipeline::child(&args, &mut out)?,
         "child-server" => http::server(&args, &mut out)?,
         "child-load" => http::load(&args, &mut out)?,
         "child-idle" => http::idle(&args, &mut out)?,

@@ -26,7 +26,7 @@ pub(crate) fn cpu(process: &str) -> Result<Duration> {
 }
 
 /// The same for this process, exact to the instant: the files under `/proc` leave out what a running thread did since its last tick.
-fn own_cpu() -> Duration {
+pub(crate) fn own_cpu() -> Duration {
     let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     // No process runs for less than no time.
     spent.try_into().unwrap_or_default()

@@ -1,13 +1,18 @@
 //! The builder: from the source to the sink.
 
-use std::{fmt, io::Read, io::Write, panic::Location, sync::Arc};
+use std::{
+    fmt,
+    io::{Read, Write},
+    panic::Location,
+    sync::{Arc, mpsc},
+};
 
 use upbeat::BoxError;
 
 use crate::{
     Runnable,
     sink::{Collect, Each, Fold, ForEach, Format, TryForEach, Whole, Written},
-    source::{Blocks, Groups, Items, Lines, Source},
+    source::{Blocks, Groups, Items, Lines, Received, Source},
     stage::{BlockHead, Filter, FlatMap, Head, Inspect, Label, Line, LineHead, Map, PassAlong, Staged, TryMap},
 };
 
@@ -36,9 +41,9 @@ pub struct Pipeline<S, L> {
 impl<I: Iterator<Item: Send> + Send> Pipeline<Items<I>, Head> {
     /// The items of an iterator. It is asked by one worker at a time, each time maybe by another.
     ///
-    /// The iterator may block, for items that come from elsewhere. While it is slow (more than some 10 µs an item) each item goes on its way
-    /// at once. An iterator cannot be asked whether it would block, so when one that was fast stops in the middle of a batch, what it gave of that
-    /// batch waits for its next item; a batch begins small after each pause.
+    /// The iterator may be slow: as long as it takes more than some 10 µs an item, each item goes on its way at once. But an iterator cannot be asked
+    /// whether its next item is there. When one that was fast (64 items in a row, or more) suddenly blocks, what it gave of a batch
+    /// waits for its next item. For items that come from elsewhere, in bursts, there is [`from_receiver`](Pipeline::from_receiver).
     ///
     /// A panic of the iterator is a failure of the [source](crate::Cause::Source).
     #[expect(clippy::should_implement_trait, reason = "a pipeline is not a collection")]
@@ -74,6 +79,23 @@ impl<T: Send, F: FnMut() -> Option<T> + Send> Pipeline<Items<std::iter::FromFn<F
     /// ```
     pub fn generate(next: F) -> Self {
         Self::from_iter(std::iter::from_fn(next))
+    }
+}
+
+impl<T: Send> Pipeline<Received<T>, Head> {
+    /// What comes out of a channel, until its senders are gone. An item never waits for another one: a batch is what is there.
+    ///
+    /// ```
+    /// # use upbeat_work::Pipeline;
+    /// let (orders, incoming) = std::sync::mpsc::sync_channel(100);
+    /// let shop = std::thread::spawn(|| Pipeline::from_receiver(incoming).map(|order: u32| order * 2).collect().run());
+    /// orders.send(21)?;
+    /// drop(orders);
+    /// assert_eq!(shop.join().expect("it does not panic")?.output, [42]);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_receiver(from: mpsc::Receiver<T>) -> Self {
+        Self { source: Received::new(from), line: Head, stages: Vec::new() }
     }
 }
 

@@ -15,21 +15,25 @@ const TRICKLE: Duration = Duration::from_micros(10);
 const PATIENCE: Duration = Duration::from_micros(50);
 /// How many items are taken between two looks at the clock: a look costs as much as ten cheap items.
 const STRIDE: usize = 64;
+/// How many fast items it takes for a source not to be a trickle.
+const CALM: usize = 64;
 
 /// The items of an iterator.
 pub struct Items<I> {
     iter: I,
     next: u64,
-    /// How large a batch may be, judged by the source alone: it doubles while the source is fast, and begins again at one when it was slow. So a source
-    /// that comes in bursts has its first items emitted at once.
+    /// How large a batch may be, judged by the source alone: it doubles while the source is fast, and begins again at one when it was slow.
     allowance: usize,
+    /// How many items were fast one after the other since one was slow. Only after some does the allowance grow: an item that is fast once, because it
+    /// had come before it was asked for, says nothing about the next one.
+    fast: usize,
     /// What `next` panicked with; told once the items before it are.
     panic: Option<Panic>,
 }
 
 impl<I> Items<I> {
     pub(crate) fn new(iter: I) -> Self {
-        Self { iter, next: 0, allowance: 1, panic: None }
+        Self { iter, next: 0, allowance: 1, fast: 0, panic: None }
     }
 
     pub(crate) fn into_iter(self) -> I {
@@ -84,9 +88,12 @@ impl<I: Iterator<Item: Send> + Send> Source for Items<I> {
             }
         };
         if taken.slow {
-            self.allowance = 1;
-        } else if batch.len() >= self.allowance {
-            self.allowance = self.allowance.saturating_mul(2);
+            (self.allowance, self.fast) = (1, 0);
+        } else {
+            self.fast = self.fast.saturating_add(batch.len());
+            if self.fast >= CALM && batch.len() >= self.allowance {
+                self.allowance = self.allowance.saturating_mul(2);
+            }
         }
         let first = self.next;
         let items = batch.len() as u64;

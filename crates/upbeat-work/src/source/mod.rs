@@ -1,9 +1,11 @@
 //! Where items come from.
 
+mod channel;
 mod groups;
 mod items;
 mod reader;
 
+pub use channel::Received;
 pub use groups::Groups;
 pub use items::Items;
 pub use reader::{Block, Blocks, Lines};

@@ -68,11 +68,11 @@ impl<'b> Iterator for LinesOf<'b> {
         if self.0.is_empty() {
             return None;
         }
-        let (line, rest) = match memchr(b'\n', self.0) {
-            Some(at) => (&self.0[..at], &self.0[at + 1..]),
-            None => (self.0, &self.0[self.0.len()..]),
+        let Some(at) = memchr(b'\n', self.0) else {
+            return Some(std::mem::take(&mut self.0));
         };
-        self.0 = rest;
+        let line = &self.0[..at];
+        self.0 = &self.0[at + 1..];
         Some(line.strip_suffix(b"\r").unwrap_or(line))
     }
 }

@@ -1,0 +1,152 @@
+//! Pipelines beside loops, rayon and channels: the same work, ordered.
+
+mod average;
+mod csv;
+mod rows;
+
+use std::{fs, io::Write, time::Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    args::Args,
+    child::Child,
+    measure::own_cpu,
+    stats::{median, ratio},
+    table::{Table, at_least, bound},
+};
+
+const ROWS: [&str; 7] = ["loop", "upbeat-1", "upbeat-2", "upbeat-owned-2", "rayon", "rayon-blocks", "mpsc"];
+const BLOCKS: [&str; 4] = ["tuned-loop", "tuned-upbeat-1", "tuned-upbeat-2", "tuned-rayon-blocks"];
+const SAMPLES: [&str; 4] = ["loop", "upbeat-1", "upbeat-2", "mpsc"];
+/// Rows on which it is checked that all contenders write the same.
+const CHECKED: u64 = 20_000;
+
+/// Runs all contenders and prints the tables.
+pub(crate) fn bench(args: &Args, out: &mut impl Write) -> Result<()> {
+    let rounds: usize = args.option("--rounds", 9)?;
+    let rows: u64 = args.option("--rows", 2_000_000)?;
+    let samples: u64 = args.option("--samples", 5_000_000)?;
+    writeln!(
+        out,
+        "## Pipelines\n\nMedians of {rounds} rounds. Each ratio is to the time of the loop in the same round.\n"
+    )?;
+
+    writeln!(out, "### CSV → JSON, ordered, {rows} rows\n")?;
+    let csv = run("csv", &ROWS, rows, rounds)?;
+    table(out, &ROWS, &csv, rows)?;
+    let [plain, one, two, owned, rayon, _, mpsc] = &csv;
+    at_least(out, "2 workers, the plain loop's time", faster(plain, two), 1.5, " ×")?;
+    at_least(out, "1 worker, the plain loop's time", faster(plain, one), 0.9, " ×")?;
+    at_least(out, "2 workers, the time of rayon's chunks of rows", faster(rayon, two), 2.3, " ×")?;
+    at_least(out, "2 workers and owned lines, the time of rayon's chunks of rows", faster(rayon, owned), 2.3, " ×")?;
+    at_least(out, "2 workers, the time of channels between stages", faster(mpsc, two), 5.0, " ×")?;
+    bound(out, "2 workers, peak memory beside the input", median(two.mib.iter().copied()), 16.0, " MiB")?;
+
+    writeln!(out, "\n### The same by blocks, tuned, {rows} rows\n")?;
+    let blocks = run("csv", &BLOCKS, rows, rounds)?;
+    table(out, &BLOCKS, &blocks, rows)?;
+    at_least(out, "2 workers, the tuned loop's time", faster(&blocks[0], &blocks[2]), 1.9, " ×")?;
+
+    writeln!(out, "\n### Filter and moving average, {samples} items of 16 bytes\n")?;
+    let average = run("average", &SAMPLES, samples, rounds)?;
+    table(out, &SAMPLES, &average, samples)?;
+    let [plain, one, two, mpsc] = &average;
+    for (workers, ours) in [("1 worker", one), ("2 workers", two)] {
+        at_least(out, &format!("{workers}, the time of channels between stages"), faster(mpsc, ours), 20.0, " ×")?;
+        bound(out, &format!("{workers}, time to the plain loop's"), ratio(&ours.millis, &plain.millis), 2.0, " ×")?;
+    }
+    writeln!(out)?;
+    Ok(())
+}
+
+/// How many times the contender's time the other one takes.
+fn faster(other: &Samples, contender: &Samples) -> f64 {
+    ratio(&other.millis, &contender.millis)
+}
+
+/// What the rounds of one contender gave.
+#[derive(Default)]
+struct Samples {
+    millis: Vec<f64>,
+    cpu: Vec<f64>,
+    mib: Vec<f64>,
+}
+
+fn run<const N: usize>(what: &str, contenders: &[&str; N], count: u64, rounds: usize) -> Result<[Samples; N]> {
+    let mut samples: [Samples; N] = std::array::from_fn(|_| Samples::default());
+    let mut same = None;
+    for round in 0..=rounds {
+        for (name, sample) in contenders.iter().zip(&mut samples) {
+            let mut child = Child::spawn(&["child-pipeline", what, name, &count.to_string()])?;
+            let [millis, cpu, mib, check, size] = child.numbers::<f64, 5>()?;
+            child.finish()?;
+            let result = (check.to_bits(), size.to_bits());
+            ensure!(*same.get_or_insert(result) == result, "{name} gave another result");
+            // The first round brings the program into the page cache.
+            if round > 0 {
+                sample.millis.push(millis);
+                sample.cpu.push(cpu);
+                sample.mib.push(mib);
+            }
+        }
+    }
+    Ok(samples)
+}
+
+fn table(out: &mut impl Write, names: &[&str], samples: &[Samples], count: u64) -> Result<()> {
+    let mut table =
+        Table::new(["contender", "time, ms", "ns per item", "ratio", "CPU, ms", "ratio", "peak memory, MiB"]);
+    for (name, sample) in names.iter().zip(samples) {
+        let millis = median(sample.millis.iter().copied());
+        table.row([
+            (*name).to_owned(),
+            format!("{millis:.1}"),
+            format!("{:.1}", millis * 1e6 / count as f64),
+            format!("{:.2}", ratio(&sample.millis, &samples[0].millis)),
+            format!("{:.1}", median(sample.cpu.iter().copied())),
+            format!("{:.2}", ratio(&sample.cpu, &samples[0].cpu)),
+            format!("{:.1}", median(sample.mib.iter().copied())),
+        ]);
+    }
+    table.print(out)?;
+    Ok(())
+}
+
+/// One run of one contender.
+pub(crate) fn child(args: &Args, out: &mut impl Write) -> Result<()> {
+    let (what, name, count) = (args.word::<String>(0)?, args.word::<String>(1)?, args.word::<u64>(2)?);
+    let (began, cpu, before, check, size);
+    if what == "csv" {
+        let checked = csv::run(&name, &rows::input(CHECKED), rows::Out { bytes: 0, hash: Some(0) })?;
+        // A number that a float holds exactly.
+        check = (checked.hash.unwrap_or_default() >> 12) as f64;
+        let input = rows::input(count);
+        before = peak_from_here()?;
+        (began, cpu) = (Instant::now(), own_cpu());
+        size = csv::run(&name, &input, rows::Out::default())?.bytes as f64;
+    } else {
+        size = count as f64;
+        average::run(&name, CHECKED)?;
+        before = peak_from_here()?;
+        (began, cpu) = (Instant::now(), own_cpu());
+        check = average::run(&name, count)?;
+    }
+    let (time, cpu) = (began.elapsed(), own_cpu().saturating_sub(cpu));
+    let (millis, cpu) = (time.as_secs_f64() * 1e3, cpu.as_secs_f64() * 1e3);
+    writeln!(out, "{millis} {cpu} {} {check} {size}", peak()? - before)?;
+    Ok(())
+}
+
+/// Forgets the peak of the resident memory so far, and returns what it is now, in MiB.
+fn peak_from_here() -> Result<f64> {
+    fs::write("/proc/self/clear_refs", "5")?;
+    peak()
+}
+
+fn peak() -> Result<f64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("status has a line VmHWM")?;
+    let kib: f64 = line.split_whitespace().nth(1).context("VmHWM has a value")?.parse()?;
+    Ok(kib / 1024.0)
+}

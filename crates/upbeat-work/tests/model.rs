@@ -1,0 +1,282 @@
+//! Any pipeline against a sequential model of it.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use proptest::prelude::*;
+use upbeat::{Panic, Progress};
+use upbeat_work::{Cause, Failure, OnFailure, Pipeline, Report};
+
+/// What one of three stages does with an item, chosen by the item and the seed.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Add(u64),
+    KeepIf(u64),
+    FailIf(u64),
+    PanicIf(u64),
+    Repeat(u64),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        (0..9_u64).prop_map(Act::Add),
+        (1..7_u64).prop_map(Act::KeepIf),
+        (2..40_u64).prop_map(Act::FailIf),
+        (2..40_u64).prop_map(Act::PanicIf),
+        (0..4_u64).prop_map(Act::Repeat),
+    ]
+}
+
+#[derive(Clone, Debug)]
+struct How {
+    items: u64,
+    acts: [Act; 3],
+    workers: usize,
+    window: usize,
+    batch: usize,
+    ordered: bool,
+    /// Where each item takes a little while, so that workers overtake one another.
+    uneven: bool,
+}
+
+fn how() -> impl Strategy<Value = How> {
+    (0..3_000_u64, [act(), act(), act()], 1..5_usize, 1..9_usize, 1..300_usize, any::<bool>(), any::<bool>()).prop_map(
+        |(items, acts, workers, window, batch, ordered, uneven)| How {
+            items,
+            acts,
+            workers,
+            window,
+            batch,
+            ordered,
+            uneven,
+        },
+    )
+}
+
+/// What an item became at each step: values, and failures by stage.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Came {
+    Out(u64),
+    Failed { stage: usize, item: u64, panicked: bool },
+}
+
+/// What the act makes of a value; a failure as `Err(panicked)`.
+fn apply(act: Act, value: u64) -> Result<Vec<u64>, bool> {
+    match act {
+        Act::Add(n) => Ok(vec![value + n]),
+        Act::KeepIf(n) => Ok(if value.is_multiple_of(n) { vec![value] } else { vec![] }),
+        Act::FailIf(n) if value % n == 1 => Err(false),
+        Act::PanicIf(n) if value % n == 1 => Err(true),
+        Act::FailIf(_) | Act::PanicIf(_) => Ok(vec![value]),
+        Act::Repeat(n) => Ok((0..n).map(|more| value + more).collect()),
+    }
+}
+
+/// One after the other, depth first. An error concerns the value at hand, and so its siblings go on; a panic ends what was still to come of the source's item.
+fn model(how: &How) -> Vec<Came> {
+    fn go(acts: &[Act], stage: usize, item: u64, value: u64, came: &mut Vec<Came>) -> bool {
+        let Some(act) = acts.get(stage) else {
+            came.push(Came::Out(value));
+            return true;
+        };
+        match apply(*act, value) {
+            Ok(values) => values.into_iter().all(|value| go(acts, stage + 1, item, value, came)),
+            Err(panicked) => {
+                came.push(Came::Failed { stage, item, panicked });
+                !panicked
+            }
+        }
+    }
+    let mut came = Vec::new();
+    for item in 0..how.items {
+        go(&how.acts, 0, item, item, &mut came);
+    }
+    came
+}
+
+/// All acts as a `flat_map` behind a `try_map`: each of the three stages is both, so that every mix occurs.
+fn step(act: Act) -> impl Fn(u64) -> Result<Vec<u64>, String> + Send + Sync {
+    move |value| {
+        apply(act, value).map_err(|panicked| {
+            assert!(!panicked, "as told");
+            "as told".to_owned()
+        })
+    }
+}
+
+fn pipeline(
+    how: &How,
+) -> Pipeline<
+    impl upbeat_work::source::Source<Batch = Vec<u64>>,
+    impl for<'b> upbeat_work::stage::Line<'b, Vec<u64>, Out = u64>,
+> {
+    let [one, two, three] = how.acts;
+    let uneven = how.uneven;
+    Pipeline::from_iter(0..how.items)
+        .inspect(move |item| {
+            if uneven && item % 64 == 0 {
+                std::thread::yield_now();
+            }
+        })
+        .try_map(step(one))
+        .name("0")
+        .flat_map(|values| values)
+        .try_map(step(two))
+        .name("1")
+        .flat_map(|values| values)
+        .try_map(step(three))
+        .name("2")
+        .flat_map(|values| values)
+}
+
+fn failed(failure: &Failure) -> Came {
+    let stage = failure.stage().parse().expect("it is named by its number");
+    Came::Failed { stage, item: failure.item(), panicked: failure.panic().is_some() }
+}
+
+fn is_failed(came: &Came) -> bool {
+    matches!(came, Came::Failed { .. })
+}
+
+/// The hook would print each of thousands of panics.
+fn quietly() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        std::panic::set_hook(Box::new(|_| {}));
+        let _ = Panic::catch(|| ());
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn recorded_failures_and_items_are_those_of_the_model(how in how()) {
+        quietly();
+        // One list for both: where failures stand among the items is seen too.
+        let came = parking_lot::Mutex::new(Vec::new());
+        let progress = Arc::new(Progress::new());
+        let run = pipeline(&how)
+            .for_each(|value| came.lock().push(Came::Out(value)))
+            .failures_to(|failure| came.lock().push(failed(&failure)))
+            .progress(progress.clone())
+            .workers(how.workers).window(how.window).batch_at_most(how.batch);
+        let report = if how.ordered { run.run() } else { run.unordered().run() }.unwrap();
+        let (mut came, mut expected) = (came.into_inner(), model(&how));
+        let (panics, failures) = (
+            expected.iter().filter(|came| matches!(came, Came::Failed { panicked: true, .. })).count() as u64,
+            expected.iter().filter(|came| is_failed(came)).count() as u64,
+        );
+        prop_assert_eq!(report.taken, how.items);
+        prop_assert_eq!((report.failed, report.panicked, report.dropped), (failures, panics, 0));
+        prop_assert_eq!(report.emitted + failures, expected.len() as u64);
+        prop_assert_eq!(progress.read().count, how.items);
+        if !how.ordered {
+            came.sort();
+            expected.sort();
+        }
+        prop_assert_eq!(came, expected);
+    }
+
+    #[test]
+    fn failures_passed_along_stand_in_their_places(how in how()) {
+        quietly();
+        let report = pipeline(&how)
+            .pass_along()
+            .map(|passed| passed.map_or_else(|failure| failed(&failure), Came::Out))
+            .collect()
+            .workers(how.workers).window(how.window).batch_at_most(how.batch)
+            .run().unwrap();
+        let expected = model(&how);
+        prop_assert_eq!(report.passed, expected.iter().filter(|came| is_failed(came)).count() as u64);
+        prop_assert_eq!(report.failed, 0);
+        prop_assert_eq!(report.output, expected);
+    }
+
+    #[test]
+    fn the_first_failure_stops_it_there(how in how()) {
+        quietly();
+        let expected = model(&how);
+        let first = expected.iter().position(is_failed);
+        let ended = pipeline(&how)
+            .collect()
+            .on_failure(OnFailure::Stop)
+            .workers(how.workers).window(how.window).batch_at_most(how.batch)
+            .run();
+        let came: Vec<Came> = match ended {
+            Ok(Report { output, .. }) => output.into_iter().map(Came::Out).collect(),
+            Err(error) => {
+                let (cause, report) = error.into_parts();
+                let Cause::Failed(failure) = cause else { panic!("{cause:?}") };
+                let report = report.unwrap();
+                prop_assert_eq!(report.failed, 1);
+                prop_assert_eq!(report.emitted, report.output.len() as u64);
+                report.output.into_iter().map(Came::Out).chain([failed(&failure)]).collect()
+            }
+        };
+        prop_assert_eq!(came, &expected[..first.map_or(expected.len(), |at| at + 1)]);
+    }
+
+    /// Lines of any length, read in pieces of any length, and written as they were.
+    #[test]
+    fn lines_and_blocks_are_the_bytes_of_the_reader(
+        lines in prop::collection::vec("[a-z]{0,40}\r?", 0..200),
+        ended in any::<bool>(),
+        reads in prop::collection::vec(1..5_000_usize, 1..20),
+        (workers, batch, skipped) in (1..4_usize, 1..500_usize, 0..3_usize),
+    ) {
+        let mut text = lines.join("\n");
+        if ended && !lines.is_empty() {
+            text.push('\n');
+        }
+        let pieces = || Pieces { text: text.as_bytes(), reads: reads.iter().copied().collect() };
+        let expected: Vec<_> = text.lines().skip(skipped).map(str::to_owned).collect();
+        let run = Pipeline::lines(pieces())
+            .skip_lines(skipped as u64)
+            .try_map(|line: &[u8]| String::from_utf8(line.to_vec()))
+            .collect().workers(workers).batch_at_most(batch)
+            .run().unwrap();
+        prop_assert_eq!(&run.output, &expected);
+        prop_assert_eq!(run.taken, expected.len() as u64);
+        let run = Pipeline::blocks(pieces())
+            .write(Vec::new(), |block: &[u8], out: &mut Vec<u8>| { out.extend_from_slice(block); Ok::<_, String>(()) })
+            .workers(workers).batch_at_most(batch)
+            .run().unwrap();
+        prop_assert_eq!(run.output, text.as_bytes());
+    }
+
+    /// What an item had begun to write when it failed is taken back; the others are written whole.
+    #[test]
+    fn nothing_is_written_of_an_item_that_fails(items in 0..2_000_u64, bad in 1..9_u64, workers in 1..4_usize) {
+        quietly();
+        let report = Pipeline::from_iter(0..items)
+            .write(Vec::new(), |item, out: &mut Vec<u8>| {
+                out.extend_from_slice(format!("{item}\n").as_bytes());
+                assert!(item % bad != 1, "as told");
+                if item % bad == 2 { Err("as told") } else { Ok(()) }
+            })
+            .name("write")
+            .workers(workers)
+            .run().unwrap();
+        let good: Vec<_> = (0..items).filter(|item| item % bad != 1 && item % bad != 2).collect();
+        let text = good.iter().fold(String::new(), |text, item| text + &item.to_string() + "\n");
+        prop_assert_eq!(String::from_utf8(report.output).unwrap(), text);
+        prop_assert_eq!(report.emitted, good.len() as u64);
+        prop_assert_eq!(report.failed, items - good.len() as u64);
+        prop_assert!(report.failures.iter().all(|failure| failure.stage() == "write"));
+    }
+}
+
+/// A reader that gives as little at a time as it is told.
+struct Pieces<'a> {
+    text: &'a [u8],
+    reads: VecDeque<usize>,
+}
+
+impl std::io::Read for Pieces<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let most = self.reads.pop_front().unwrap_or(1);
+        self.reads.push_back(most);
+        let most = most.min(into.len());
+        self.text.read(&mut into[..most])
+    }
+}
