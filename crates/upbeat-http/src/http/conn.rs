@@ -48,6 +48,8 @@ pub(super) struct Conn {
     /// The HTTP/1 request whose answer was handed over and is not yet with the kernel, or [`NONE`]. A reader that never reads stays here.
     /// Only the connection's own task uses it.
     unflushed: AtomicUsize,
+    /// An HTTP/1 request is in flight. Only the connection's own task uses it.
+    answering: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -71,6 +73,7 @@ impl Conn {
             bits: AtomicU8::new(0),
             awaits_rest: AtomicBool::new(false),
             unflushed: AtomicUsize::new(NONE),
+            answering: AtomicBool::new(false),
             state: Mutex::new(state),
         }
     }
@@ -107,6 +110,7 @@ impl Conn {
     pub(super) fn flushed(&self) {
         // Engines flush more often than they answer.
         if let Some(key) = self.take_unflushed() {
+            self.answering.store(false, Ordering::Relaxed);
             let finished = self.activity(|activity| activity.finish(key, Instant::now));
             self.finished(finished);
         }
@@ -125,14 +129,9 @@ impl Conn {
             activity.begin(request.method().clone(), path, has_body, cx.weak(), self.take_unflushed(), Instant::now)
         });
         self.finished(finished);
-        Ticket {
-            conn: self.clone(),
-            key,
-            http1: request.version() < Version::HTTP_2,
-            kept: false,
-            cx,
-            whole: AtomicBool::new(false),
-        }
+        let http1 = request.version() < Version::HTTP_2;
+        self.answering.store(http1, Ordering::Relaxed);
+        Ticket { conn: self.clone(), key, http1, kept: false, cx, whole: AtomicBool::new(false) }
     }
 
     /// What an upgraded connection was for is over.
@@ -156,6 +155,11 @@ impl Conn {
         if finished {
             self.shared.count_finished();
         }
+    }
+
+    /// Whether an HTTP/1 request is in flight, and its answer not yet with the kernel.
+    pub(super) fn is_answering(&self) -> bool {
+        self.answering.load(Ordering::Relaxed) && !self.is_upgrading()
     }
 
     pub(super) fn is_upgrading(&self) -> bool {

@@ -203,7 +203,10 @@ impl<S: App> Stage<S> {
     }
 
     fn http1(wire: Wire, calls: Calls<S>) -> Self {
-        let engine = http1::Builder::new().serve_connection(TokioIo::new(wire), calls).with_upgrades();
+        // An engine that looks for the end of the client itself does so before it asks the service, and takes a new buffer for that each time.
+        let looks = wire.looks_for_end();
+        let engine =
+            http1::Builder::new().half_close(looks).serve_connection(TokioIo::new(wire), calls).with_upgrades();
         Self::Http1(Box::new(engine))
     }
 

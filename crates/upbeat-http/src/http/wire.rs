@@ -107,6 +107,29 @@ impl Wire {
         self.transport.socket().has_unread()
     }
 
+    /// Whether it sees by itself that the peer closes its side during a request. Of an encrypted connection only its reader knows.
+    pub(super) fn looks_for_end(&self) -> bool {
+        matches!(self.transport, Transport::Plain(Socket::Tcp(_)))
+    }
+
+    /// Fails if the peer has closed its side before it has its answer; otherwise the task is woken when it does.
+    fn fail_at_end(&self, cx: &mut Context<'_>) -> io::Result<()> {
+        let conn = self.conn();
+        if self.looks_for_end() && conn.is_answering() && self.transport.socket().poll_end(cx).is_ready() {
+            conn.received(0);
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the client has gone"));
+        }
+        Ok(())
+    }
+
+    /// A write that has to wait waits for the peer's end, too.
+    fn or_end(&self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_pending() {
+            self.fail_at_end(cx)?;
+        }
+        written
+    }
+
     fn bytes_came(&mut self, bytes: &[u8]) {
         self.membership.conn().received(bytes.len());
         if self.opening.as_mut().is_some_and(|opening| opening.follow(bytes)) {
@@ -251,7 +274,8 @@ impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if !this.conn().is_upgraded() {
-            return Pin::new(&mut this.transport).poll_write(cx, buf);
+            let written = Pin::new(&mut this.transport).poll_write(cx, buf);
+            return this.or_end(cx, written);
         }
         let allowed = match this.before_write(cx, buf)? {
             Some(0) => return drop_bytes(cx, buf.len()),
@@ -281,10 +305,11 @@ impl AsyncWrite for Wire {
             } else {
                 &mut []
             };
-            if let Some(flat) = flattened(bufs, room) {
-                return Pin::new(&mut this.transport).poll_write(cx, flat);
-            }
-            return Pin::new(&mut this.transport).poll_write_vectored(cx, bufs);
+            let written = match flattened(bufs, room) {
+                Some(flat) => Pin::new(&mut this.transport).poll_write(cx, flat),
+                None => Pin::new(&mut this.transport).poll_write_vectored(cx, bufs),
+            };
+            return this.or_end(cx, written);
         }
         let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
         match this.before_write(cx, first)? {
@@ -330,6 +355,7 @@ impl AsyncWrite for Wire {
             if this.conn().is_websocket() {
                 this.websocket = Some(Box::default());
             }
+            this.fail_at_end(cx)?;
         }
         Poll::Ready(Ok(()))
     }

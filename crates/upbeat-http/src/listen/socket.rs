@@ -48,6 +48,18 @@ impl Socket {
         socket.peek(&mut [MaybeUninit::uninit()]).is_ok_and(|n| n > 0)
     }
 
+    /// Waits for the peer to close its side, while nobody is to read. Says nothing when there is something to read before the end, and on a
+    /// Unix socket.
+    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Tcp(stream) => match stream.poll_peek(cx, &mut ReadBuf::new(&mut [0])) {
+                Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(()),
+                Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
+            },
+            Self::Unix(_) => Poll::Pending,
+        }
+    }
+
     /// Waits until there is something to read, the end included, and leaves it there.
     ///
     /// Mere readiness would not do: the runtime takes an accepted socket for readable until it has tried. Nobody waits on a Unix

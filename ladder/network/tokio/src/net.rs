@@ -212,6 +212,15 @@ impl TcpStream {
         Ok(())
     }
 
+    /// As tokio's. For the task that reads, which is woken by it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the connection.
+    pub fn poll_peek(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
+        self.stream.lock().poll_peek(cx, buffer)
+    }
+
     /// How much there is to read now, as far as `buffer` has room.
     ///
     /// # Errors
