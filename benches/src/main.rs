@@ -8,6 +8,7 @@ mod child;
 mod http;
 mod measure;
 mod players;
+mod pool;
 mod stats;
 mod stop;
 mod table;
@@ -25,6 +26,7 @@ usage: upbeat-bench <command> [options]
   players [--rounds N]                            start, be ready, stop: 1k, 10k and 100k idle players
   stop [--runs N]                                 how long a stop of 10 players takes
   http [--seconds S] [--rounds N] [--workers W]   requests, CPU and memory of HTTP servers
+  pool [--rounds N] [--workers W]                 jobs with replies: a pool, tasks, channels
   all                                             everything, as in BENCHMARKS.md
 ";
 
@@ -37,12 +39,15 @@ fn main() -> anyhow::Result<ExitCode> {
         "players" => players::bench(&args, &mut out)?,
         "stop" => stop::bench(&args, &mut out)?,
         "http" => http::bench(&args, &mut out)?,
+        "pool" => pool::bench(&args, &mut out)?,
         "all" => {
             players::bench(&args, &mut out)?;
             stop::bench(&args, &mut out)?;
             http::bench(&args, &mut out)?;
+            pool::bench(&args, &mut out)?;
         }
         "child-players" => players::child(&args, &mut out)?,
+        "child-pool" => pool::child(&args, &mut out)?,
         "child-stop" => stop::child(&args, &mut out)?,
         "child-server" => http::server(&args, &mut out)?,
         "child-load" => http::load(&args, &mut out)?,
