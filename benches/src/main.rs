@@ -9,6 +9,7 @@ mod http;
 mod measure;
 mod pipeline;
 mod players;
+mod pool;
 mod stats;
 mod stop;
 mod table;
@@ -27,6 +28,7 @@ usage: upbeat-bench <command> [options]
   stop [--runs N]                                 how long a stop of 10 players takes
   http [--seconds S] [--rounds N] [--workers W]   requests, CPU and memory of HTTP servers
   pipeline [--rounds N] [--rows N] [--samples N]  pipelines beside loops, rayon and channels
+  pool [--rounds N] [--workers W]                 jobs with replies: a pool, tasks, channels
   all                                             everything, as in BENCHMARKS.md
 ";
 
@@ -40,13 +42,16 @@ fn main() -> anyhow::Result<ExitCode> {
         "stop" => stop::bench(&args, &mut out)?,
         "http" => http::bench(&args, &mut out)?,
         "pipeline" => pipeline::bench(&args, &mut out)?,
+        "pool" => pool::bench(&args, &mut out)?,
         "all" => {
             players::bench(&args, &mut out)?;
             stop::bench(&args, &mut out)?;
             http::bench(&args, &mut out)?;
             pipeline::bench(&args, &mut out)?;
+            pool::bench(&args, &mut out)?;
         }
         "child-players" => players::child(&args, &mut out)?,
+        "child-pool" => pool::child(&args, &mut out)?,
         "child-stop" => stop::child(&args, &mut out)?,
         "child-pipeline" => pipeline::child(&args, &mut out)?,
         "child-server" => http::server(&args, &mut out)?,

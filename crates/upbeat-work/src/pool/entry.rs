@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, task::Waker};
 
-use super::{batch::Batch, cell::Cell, outcome::Outcome};
+use super::{
+    batch::{Batch, PassedOn},
+    cell::Cell,
+    outcome::Outcome,
+};
 
 /// A job, or several of the same batch that follow each other.
 pub(super) enum Entry<J, R> {
@@ -59,6 +63,18 @@ impl<J, R> Entry<J, R> {
         }
     }
 
+    /// Leaves its first job out, which somebody else has begun. Whether there are more.
+    pub(super) fn advance(&mut self) -> bool {
+        match self {
+            Self::One { .. } => false,
+            Self::Run { from, to, number, .. } => {
+                *from += 1;
+                *number += 1;
+                from < to
+            }
+        }
+    }
+
     /// Begins its first job.
     pub(super) fn begin(self) -> Beginning<J, R> {
         match self {
@@ -77,6 +93,29 @@ impl<J, R> Entry<J, R> {
 }
 
 impl<J, R> Begun<J, R> {
+    /// Whether an entry begins with the job that follows this one in its batch.
+    pub(super) fn is_before(&self, entry: &Entry<J, R>) -> bool {
+        match (&self.reply, entry) {
+            (Place::Slot(batch, slot), Entry::Run { batch: next, from, .. }) => {
+                slot + 1 == *from && Arc::ptr_eq(batch, next)
+            }
+            _ => false,
+        }
+    }
+
+    /// Ends this job and begins the one that [follows](Begun::is_before) in its batch, in whose stead it is from then on.
+    pub(super) fn pass_on(&mut self, outcome: Outcome<R>) -> PassedOn<J, R> {
+        match &mut self.reply {
+            Place::Slot(batch, slot) => {
+                let passed = batch.pass_on(*slot, outcome);
+                *slot += 1;
+                self.number += 1;
+                passed
+            }
+            Place::One(_) => PassedOn { next: None, unwanted: Some(outcome), wake: None },
+        }
+    }
+
     /// Says what became of it, and returns who is to be woken. What came first stands.
     #[must_use]
     pub(super) fn finish(self, outcome: Outcome<R>) -> Option<Waker> {

@@ -3,14 +3,17 @@
 use std::{
     collections::VecDeque,
     sync::atomic::{AtomicBool, Ordering},
+    task::Waker,
     time::Duration,
 };
 
 use parking_lot::Mutex;
 use tokio::{task::AbortHandle, time::Instant};
+use upbeat::Panic;
 
 use super::{
     entry::{Begun, Entry},
+    outcome::{Outcome, discard},
     report::Lost,
 };
 
@@ -33,6 +36,8 @@ pub(super) struct HandState<J, R> {
     /// When it took from the queue, or when the running job first had to wait.
     pub(super) since: Instant,
     pub(super) abort: Option<AbortHandle>,
+    /// It goes through jobs without waiting.
+    pub(super) active: bool,
     /// A deadline has passed: it takes nothing more.
     pub(super) cut: bool,
 }
@@ -65,10 +70,12 @@ impl Tally {
 
 /// A step of a worker.
 pub(super) struct Step<J, R> {
-    /// The job that is over, unless a shutdown has declared it lost.
-    pub(super) over: Option<Begun<J, R>>,
     /// The job that has begun.
     pub(super) next: Option<J>,
+    /// Who waits for the reply of the one before.
+    pub(super) wake: Option<Waker>,
+    /// What nobody waits for.
+    unwanted: Option<Outcome<R>>,
     /// Somebody waits for the place that this one has left.
     pub(super) watched: bool,
 }
@@ -82,47 +89,83 @@ impl<J, R> Hand<J, R> {
             tally: Tally::default(),
             since: Instant::now(),
             abort: None,
+            active: false,
             cut: false,
         };
         Self { number, state: Mutex::new(state) }
     }
 
-    /// Ends the running job, if there is one, and begins the next.
-    pub(super) fn step(&self, panicked: bool, watched: &AtomicBool) -> Step<J, R> {
+    /// Ends the running job, if there is one, with its outcome, and begins the next.
+    pub(super) fn step(&self, outcome: Option<Outcome<R>>, watched: &AtomicBool) -> Step<J, R> {
+        let mut step = Step { next: None, wake: None, unwanted: None, watched: false };
         let mut state = self.state.lock();
-        let over = state.over(panicked);
-        let mut next = None;
-        while let Some(entry) = state.jobs.pop_front() {
-            let beginning = entry.begin();
-            if let Some(rest) = beginning.rest {
-                state.jobs.push_front(rest);
-            }
-            if let Some((job, begun)) = beginning.job {
-                state.begun += 1;
-                state.running = Some(Running { job: begun, name: None });
-                next = Some(job);
-                break;
-            }
+        let over = state.end_and_pass_on(outcome, &mut step);
+        if step.next.is_none() {
+            step.next = state.begin();
         }
         // Relaxed, because who sets it looks into this hand under its lock afterwards: it sees what has begun, or this sees it.
-        let watched = next.is_some() && watched.load(Ordering::Relaxed);
-        Step { over, next, watched }
+        step.watched = step.next.is_some() && watched.load(Ordering::Relaxed);
+        drop(state);
+        if let Some((job, outcome)) = over {
+            step.wake = job.finish(outcome);
+        }
+        if let Some(unwanted) = step.unwanted.take() {
+            discard(unwanted);
+        }
+        step
     }
 
-    /// Ends the running job, and begins none.
-    pub(super) fn end(&self, panicked: bool) -> Option<Begun<J, R>> {
-        self.state.lock().over(panicked)
+    /// Ends the running job, which has panicked, and begins none.
+    pub(super) fn fail(&self, panic: Panic) -> Option<Waker> {
+        let mut state = self.state.lock();
+        let job = state.running.take()?.job;
+        state.tally.panicked += 1;
+        drop(state);
+        job.finish(Outcome::Panicked(Box::new(panic)))
     }
 }
 
 impl<J, R> HandState<J, R> {
-    fn over(&mut self, panicked: bool) -> Option<Begun<J, R>> {
-        let over = self.running.take()?;
-        if panicked {
-            self.tally.panicked += 1;
-        } else {
-            self.tally.finished += 1;
+    /// Ends the running job. If the next one is its neighbour, that has begun; otherwise it remains to be finished, without this lock.
+    fn end_and_pass_on(
+        &mut self,
+        outcome: Option<Outcome<R>>,
+        step: &mut Step<J, R>,
+    ) -> Option<(Begun<J, R>, Outcome<R>)> {
+        let outcome = outcome?;
+        let Some(running) = &mut self.running else {
+            // It was declared lost, and the outcome comes too late.
+            step.unwanted = Some(outcome);
+            return None;
+        };
+        self.tally.finished += 1;
+        let front = self.jobs.front_mut().filter(|front| running.job.is_before(front));
+        let Some(front) = front else { return Some((self.running.take()?.job, outcome)) };
+        let passed = running.job.pass_on(outcome);
+        (step.next, step.wake, step.unwanted) = (passed.next, passed.wake, passed.unwanted);
+        if !front.advance() {
+            self.jobs.pop_front();
         }
-        Some(over.job)
+        if step.next.is_some() {
+            self.begun += 1;
+        } else {
+            self.running = None;
+        }
+        None
+    }
+
+    fn begin(&mut self) -> Option<J> {
+        while let Some(entry) = self.jobs.pop_front() {
+            let beginning = entry.begin();
+            if let Some(rest) = beginning.rest {
+                self.jobs.push_front(rest);
+            }
+            if let Some((job, begun)) = beginning.job {
+                self.begun += 1;
+                self.running = Some(Running { job: begun, name: None });
+                return Some(job);
+            }
+        }
+        None
     }
 }

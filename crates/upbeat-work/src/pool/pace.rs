@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// What a worker takes at once should keep it busy for about so long. What lies in its hand waits for it, so it is not much.
-const AIM: Duration = Duration::from_micros(20);
+const AIM: Duration = Duration::from_micros(25);
 /// The most that it takes, however cheap.
 const MOST: usize = 64;
 
@@ -25,17 +25,22 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// The jobs in hand are over; how many to take next.
-    pub(super) fn take(&mut self, now: Instant) -> usize {
-        if let Some((begun, jobs)) = self.begun.take() {
-            let cost = nanos(now.saturating_duration_since(begun)) / jobs.max(1) as u64;
-            self.cost = (3 * self.cost + cost) / 4;
-        }
+    /// How many to take next.
+    pub(super) fn most(&self) -> usize {
         usize::try_from(nanos(AIM) / self.cost.max(1)).unwrap_or(MOST).clamp(1, MOST)
     }
 
-    pub(super) fn begin(&mut self, now: Instant, jobs: usize) {
-        self.begun = Some((now, jobs));
+    /// It has taken so many. The time of that is also the end of what it took before, since it was not idle in between.
+    pub(super) fn took(&mut self, jobs: usize, now: Instant) {
+        if let Some((begun, jobs)) = self.begun.replace((now, jobs)) {
+            let cost = nanos(now.saturating_duration_since(begun)) / jobs.max(1) as u64;
+            self.cost = (3 * self.cost + cost) / 4;
+        }
+    }
+
+    /// It has nothing to do.
+    pub(super) fn idle(&mut self) {
+        self.begun = None;
     }
 
     /// A job has to wait for something: it costs others as much as it takes, whatever its processor time is.

@@ -31,8 +31,14 @@ pub(super) struct Queue<J, R> {
     pub(super) free: usize,
     waiters: VecDeque<Arc<Waiter>>,
     idle: Vec<(usize, Waker)>,
-    /// An idle worker was woken and has not looked yet: it wakes the next one if there is more than it takes.
+    /// How many workers go through jobs without waiting: they look again soon.
+    active: usize,
+    /// An idle worker was woken and has not looked yet.
     pub(super) waking: bool,
+    /// How many jobs a worker takes at once.
+    most: usize,
+    /// With how many jobs the next idle worker is woken, while others are at it.
+    due: usize,
     pub(super) phase: Phase,
     pub(super) workers: Vec<Arc<Hand<J, R>>>,
     pub(super) next_worker: usize,
@@ -56,6 +62,19 @@ pub(super) enum Phase {
     /// No job is accepted; workers leave when nothing is queued.
     Ending,
     Over,
+}
+
+/// What a worker that looks for jobs gets.
+#[derive(Clone, Copy)]
+pub(super) enum Take {
+    /// So many are in its hand as of now.
+    Jobs {
+        jobs: usize,
+        since: Instant,
+    },
+    Nothing,
+    /// It is not one of the pool's any more.
+    Cut,
 }
 
 /// Who is to be woken, once the lock is released.
@@ -83,7 +102,10 @@ impl<J, R> Queue<J, R> {
             free: places,
             waiters: VecDeque::new(),
             idle: Vec::new(),
+            active: 0,
             waking: false,
+            most: 1,
+            due: 1,
             phase: Phase::Waiting,
             workers: Vec::new(),
             next_worker: 0,
@@ -123,7 +145,10 @@ impl<J, R> Queue<J, R> {
         self.call(wakes);
     }
 
-    /// Wakes an idle worker if there is work for it, and nobody else was woken for that already.
+    /// Wakes an idle worker if there is work for it.
+    ///
+    /// While another one is at it that is when there is as much as a worker takes at once: to wake one for a few cheap jobs takes longer than these
+    /// do. When jobs are dear that is one job.
     fn call(&mut self, wakes: &mut Wakes) {
         if self.queued == 0 {
             self.waiting_since = None;
@@ -132,10 +157,22 @@ impl<J, R> Queue<J, R> {
                 self.waiting_since = Some(Instant::now());
                 wakes.pressed = true;
             }
-        } else if !self.waking {
+        } else if self.queued >= self.due || self.active == 0 && !self.waking {
             self.waking = true;
+            self.due = self.queued + self.most;
             // The one that went idle last: its memory is warm, and the others may get their idle time full.
             wakes.worker = self.idle.pop().map(|(_, waker)| waker);
+        }
+    }
+
+    /// Says whether a worker goes through jobs without waiting.
+    pub(super) fn set_active(&mut self, hand: &mut HandState<J, R>, active: bool) {
+        if std::mem::replace(&mut hand.active, active) != active {
+            if active {
+                self.active += 1;
+            } else {
+                self.active -= 1;
+            }
         }
     }
 
@@ -145,36 +182,43 @@ impl<J, R> Queue<J, R> {
         self.queued = self.entries.iter().map(Entry::len).sum();
     }
 
-    /// Moves up to `most` jobs into a worker's hand, no more than its share; from other hands if the queue is empty.
-    pub(super) fn take(&mut self, hand: &Hand<J, R>, most: usize, watched: &AtomicBool, wakes: &mut Wakes) -> usize {
-        self.waking = false;
-        self.set_idle(hand.number, None);
+    /// Moves about `most` jobs into a worker's hand; from other hands if the queue is empty.
+    pub(super) fn take(&mut self, hand: &Hand<J, R>, most: usize, watched: &AtomicBool, wakes: &mut Wakes) -> Take {
+        (self.waking, self.most, self.due) = (false, most, most);
         let mut mine = hand.state.lock();
+        if mine.cut {
+            return Take::Cut;
+        }
+        self.set_active(&mut mine, true);
         self.release(std::mem::take(&mut mine.begun), watched, wakes);
-        let share = self.queued.div_ceil(self.idle.len() + 1).min(most);
-        let mut left = share;
-        while left > 0 {
+        let mut taken = 0;
+        while taken < most {
             let Some(front) = self.entries.front_mut() else { break };
-            let jobs = front.len();
-            if jobs <= left {
+            let (jobs, room) = (front.len(), most - taken);
+            // The two parts of a batch that is cut are in each other's way, so a little more is better.
+            if jobs < 2 * room {
                 mine.jobs.extend(self.entries.pop_front());
-                left -= jobs;
+                taken += jobs;
             } else {
-                mine.jobs.extend(front.split(left));
-                left = 0;
+                mine.jobs.extend(front.split(room));
+                taken += room;
             }
         }
-        let taken = share - left;
         self.queued -= taken;
         self.call(wakes);
-        if taken > 0 {
-            return taken;
+        if taken == 0 {
+            drop(mine);
+            let stolen = self.steal(hand);
+            mine = hand.state.lock();
+            let Some(stolen) = stolen else {
+                self.set_active(&mut mine, false);
+                return Take::Nothing;
+            };
+            taken = stolen.len();
+            mine.jobs.push_back(stolen);
         }
-        drop(mine);
-        let Some(stolen) = self.steal(hand) else { return 0 };
-        let jobs = stolen.len();
-        hand.state.lock().jobs.push_back(stolen);
-        jobs
+        mine.since = Instant::now();
+        Take::Jobs { jobs: taken, since: mine.since }
     }
 
     /// The last job that another worker has in hand and has not begun.

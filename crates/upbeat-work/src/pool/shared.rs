@@ -15,7 +15,7 @@ use super::{
     entry::{Begun, Entry},
     hand::Hand,
     outcome::{Outcome, discard},
-    queue::{Phase, Queue, Wakes},
+    queue::{Phase, Queue, Take, Wakes},
     report::Lost,
     room::{Room, Waiter},
     settings::Settings,
@@ -41,8 +41,11 @@ pub(super) enum Refusal<J, R> {
 
 /// What a worker that looks for jobs is to do.
 pub(super) enum Look {
-    /// So many jobs are in its hand.
-    Run(usize),
+    /// So many jobs are in its hand as of now.
+    Run {
+        jobs: usize,
+        since: Instant,
+    },
     Leave,
 }
 
@@ -133,22 +136,22 @@ impl<J, R> Shared<J, R> {
         self.with(|queue, _| queue.forget(waiter));
     }
 
-    /// A worker looks for jobs: what it takes is in its hand.
-    pub(super) fn look(&self, hand: &Hand<J, R>, most: usize, now: Instant, cx: &mut TaskContext<'_>) -> Poll<Look> {
+    /// A worker looks for jobs: what it takes is in its hand. `idle` says whether it has looked in vain before.
+    pub(super) fn look(&self, hand: &Hand<J, R>, most: usize, idle: bool, cx: &mut TaskContext<'_>) -> Poll<Look> {
         let (look, ended) = self.with(|queue, wakes| {
-            if hand.state.lock().cut {
-                return (Poll::Ready(Look::Leave), false);
+            if idle {
+                queue.set_idle(hand.number, None);
             }
-            let taken = queue.take(hand, most, &self.watched, wakes);
-            if taken > 0 {
-                hand.state.lock().since = now;
-                return (Poll::Ready(Look::Run(taken)), queue.phase == Phase::Ending && queue.queued == 0);
+            let take = queue.take(hand, most, &self.watched, wakes);
+            let ending = queue.phase == Phase::Ending;
+            match take {
+                Take::Jobs { jobs, since } => (Poll::Ready(Look::Run { jobs, since }), ending && queue.queued == 0),
+                Take::Nothing if !ending => {
+                    queue.set_idle(hand.number, Some(cx.waker()));
+                    (Poll::Pending, false)
+                }
+                Take::Nothing | Take::Cut => (Poll::Ready(Look::Leave), false),
             }
-            if queue.phase == Phase::Ending {
-                return (Poll::Ready(Look::Leave), false);
-            }
-            queue.set_idle(hand.number, Some(cx.waker()));
-            (Poll::Pending, false)
         });
         if ended {
             self.changed.notify_waiters();
@@ -162,9 +165,8 @@ impl<J, R> Shared<J, R> {
         self.with(|queue, wakes| {
             let mut state = hand.state.lock();
             state.since = now;
-            if !state.jobs.is_empty() {
-                queue.give_back(&mut state, wakes);
-            }
+            queue.set_active(&mut state, false);
+            queue.give_back(&mut state, wakes);
         });
     }
 
@@ -176,6 +178,9 @@ impl<J, R> Shared<J, R> {
     /// A worker has been idle for long. Whether it is one too many, and is removed.
     pub(super) fn retire(&self, hand: &Hand<J, R>) -> bool {
         let retired = self.with(|queue, _| {
+            // It is not idle while it looks again, and it may be the one that was woken.
+            queue.set_idle(hand.number, None);
+            queue.waking = false;
             let too_many = queue.workers.len() > *self.settings.workers.start() && queue.queued == 0;
             if too_many {
                 Self::remove(queue, hand);
@@ -196,7 +201,9 @@ impl<J, R> Shared<J, R> {
         queue.workers.retain(|other| other.number != hand.number);
         let removed = queue.workers.len() < there;
         if removed {
-            queue.tally.add(hand.state.lock().tally);
+            let mut state = hand.state.lock();
+            queue.tally.add(state.tally);
+            queue.set_active(&mut state, false);
         }
         removed
     }
@@ -236,6 +243,7 @@ impl<J, R> Shared<J, R> {
             for hand in std::mem::take(&mut queue.workers) {
                 let mut state = hand.state.lock();
                 state.cut = true;
+                queue.set_active(&mut state, false);
                 queue.release(std::mem::take(&mut state.begun), &self.watched, wakes);
                 queue.tally.add(state.tally);
                 let since = state.since;

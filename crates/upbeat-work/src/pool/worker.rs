@@ -12,7 +12,7 @@ use tokio::{
         AbortHandle,
         coop::{consume_budget, has_budget_remaining},
     },
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 use upbeat::{BoxError, Context, Panic};
 
@@ -91,11 +91,10 @@ pub(super) async fn run<S, J, R, E, M, MFut, W>(
                 return;
             };
             match attend(shared, hand, &*work, &mut state, job, &mut pace, &mut wake).await {
-                Ok(reply) => over = Some(reply),
+                Ok(reply) => over = Some(Outcome::Done(reply)),
                 Err(panic) => {
                     tracing::error!(pool = &*shared.name, "a job {panic}");
-                    let job = hand.end(true);
-                    wake.extend(job.and_then(|job| job.finish(Outcome::Panicked(Box::new(panic)))));
+                    wake.extend(hand.fail(panic));
                     break;
                 }
             }
@@ -111,18 +110,13 @@ pub(super) async fn run<S, J, R, E, M, MFut, W>(
 async fn next<J, R>(
     shared: &Shared<J, R>,
     hand: &Hand<J, R>,
-    mut over: Option<R>,
+    mut over: Option<Outcome<R>>,
     pace: &mut Pace,
     wake: &mut Vec<Waker>,
 ) -> Option<J> {
     loop {
-        let step = hand.step(false, &shared.watched);
-        // Without a job it was declared lost, and the reply comes too late.
-        match (step.over, over.take()) {
-            (Some(job), Some(reply)) => wake.extend(job.finish(Outcome::Done(reply))),
-            (None, Some(late)) => discard(late),
-            (_, None) => {}
-        }
+        let step = hand.step(over.take(), &shared.watched);
+        wake.extend(step.wake);
         if step.watched {
             shared.settle();
         }
@@ -142,14 +136,11 @@ async fn next<J, R>(
         }
         wake.drain(..).for_each(Waker::wake);
         let mut idle = false;
-        let mut now = Instant::now();
-        let most = pace.take(now);
         let look = poll_fn(|cx| {
-            if idle {
-                now = Instant::now();
+            let look = shared.look(hand, pace.most(), idle, cx);
+            if look.is_pending() && !std::mem::replace(&mut idle, true) {
+                pace.idle();
             }
-            let look = shared.look(hand, most, now, cx);
-            idle |= look.is_pending();
             look
         });
         let look = if shared.settings.is_elastic() {
@@ -162,7 +153,7 @@ async fn next<J, R>(
             look.await
         };
         match look {
-            Look::Run(jobs) => pace.begin(now, jobs),
+            Look::Run { jobs, since } => pace.took(jobs, since),
             Look::Leave => return None,
         }
     }
@@ -181,29 +172,39 @@ async fn attend<'a, S, J, R, W>(
 where
     W: Work<'a, S, J, Reply = R>,
 {
-    let made = Panic::catch(|| work.call(state, job))?;
-    let mut made = pin!(Some(made));
-    let mut waits = false;
-    let reply = poll_fn(|cx| {
-        let polled = Panic::catch(|| made.as_mut().as_pin_mut().map_or(Poll::Pending, |made| made.poll(cx)));
-        match polled {
-            Ok(Poll::Pending) => {
-                if !std::mem::replace(&mut waits, true) {
+    let mut start = Some((state, job));
+    let mut running = pin!(None);
+    poll_fn(|cx| {
+        let waited = start.is_none();
+        let mut reply = None;
+        let polled = Panic::catch(|| {
+            if let Some((state, job)) = start.take() {
+                running.set(Some(work.call(state, job)));
+            }
+            if let Some(Poll::Ready(done)) = running.as_mut().as_pin_mut().map(|running| running.poll(cx)) {
+                reply = Some(done);
+                running.set(None);
+            }
+        });
+        match (polled, reply) {
+            (Ok(()), Some(reply)) => Poll::Ready(Ok(reply)),
+            (Ok(()), None) => {
+                if !waited {
                     pace.waited();
                     shared.wait_in(hand);
                     wake.drain(..).for_each(Waker::wake);
                 }
                 Poll::Pending
             }
-            Ok(Poll::Ready(reply)) => Poll::Ready(Ok(reply)),
-            Err(panic) => Poll::Ready(Err(panic)),
+            (Err(panic), reply) => {
+                discard(reply);
+                // The first panic is the one to be told; what is left of the job is out of here in any case.
+                let _ = Panic::catch(|| running.set(None));
+                Poll::Ready(Err(panic))
+            }
         }
     })
-    .await;
-    let dropped = Panic::catch(|| made.set(None));
-    let reply = reply?;
-    dropped?;
-    Ok(reply)
+    .await
 }
 
 /// Builds a worker's state, and tries again after a while if that fails. `None`: the worker is to leave.
