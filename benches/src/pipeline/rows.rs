@@ -28,7 +28,8 @@ pub(crate) fn input(rows: u64) -> Vec<u8> {
 
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Row {
-    pub(crate) row: u64,
+    #[serde(rename = "row")]
+    pub(crate) number: u64,
     pub(crate) height: f64,
     pub(crate) weight: f64,
 }
@@ -42,14 +43,14 @@ pub(crate) fn parse(line: &[u8]) -> Result<Row, NotARow> {
     let mut fields = text.split(',');
     let mut next = || fields.next().ok_or(NotARow);
     Ok(Row {
-        row: next()?.parse().map_err(|_| NotARow)?,
+        number: next()?.parse().map_err(|_| NotARow)?,
         height: next()?.parse().map_err(|_| NotARow)?,
         weight: next()?.parse().map_err(|_| NotARow)?,
     })
 }
 
 pub(crate) fn metric(row: Row) -> Row {
-    Row { row: row.row, height: row.height * 2.54, weight: row.weight * 0.454 }
+    Row { number: row.number, height: row.height * 2.54, weight: row.weight * 0.454 }
 }
 
 pub(crate) fn json(row: &Row, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {

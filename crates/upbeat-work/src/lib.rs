@@ -58,6 +58,7 @@
 mod engine;
 mod failure;
 mod fused;
+mod lend;
 mod pipeline;
 mod report;
 mod run_in;
