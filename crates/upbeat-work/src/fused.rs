@@ -89,6 +89,7 @@ where
             whole: 0,
         };
         self.line.run(&mut batch.raw, &mut bottom);
+        bottom.count();
         let passed = bottom.account.passed();
         batch.tray.passed = passed;
     }

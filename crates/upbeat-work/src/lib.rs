@@ -60,6 +60,7 @@
 mod engine;
 mod failure;
 mod fused;
+mod lend;
 mod pipeline;
 pub mod pool;
 mod report;

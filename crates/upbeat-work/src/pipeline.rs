@@ -320,7 +320,7 @@ where
         L: for<'b> Line<'b, S::Batch, Out = T>,
         F: FnMut(&mut A, T) + Send,
     {
-        Runnable::new(self, "fold", Location::caller(), Whole, Each::new(Fold { value, step }))
+        Runnable::new(self, "fold", Location::caller(), Whole, Each::new(Fold::new(value, step)))
     }
 
     /// Writes each item: the workers format it, and the sink writes what a batch became with one `write_all`.

@@ -4,11 +4,15 @@ use std::{fmt, io::Write};
 
 use upbeat::{BoxError, Panic};
 
-use super::{Failures, Pack, Sink, private::Sealed};
+use super::{Failures, Pack, Packs, Sink, private::Sealed};
 use crate::{Cause, stage::Tray};
 
 /// Has workers write items as bytes, one behind the other into the batch's own buffer, so that nothing is allocated per item.
 pub struct Format<F>(pub(crate) F);
+
+impl<F: Send + Sync> Packs for Format<F> {
+    const MAY_FAIL: bool = true;
+}
 
 impl<T, E: Into<BoxError>, F: Fn(T, &mut Vec<u8>) -> Result<(), E> + Send + Sync> Pack<T, u8> for Format<F> {
     #[inline]

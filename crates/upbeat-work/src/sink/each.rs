@@ -4,12 +4,16 @@ use std::fmt;
 
 use upbeat::{BoxError, Panic};
 
-use super::{Failures, Pack, Sink, private::Sealed};
-use crate::{Cause, stage::Tray};
+use super::{Failures, Pack, Packs, Sink, private::Sealed};
+use crate::{Cause, lend::on_stack, stage::Tray};
 
 /// Puts items into the tray as they are.
 #[derive(Debug)]
 pub struct Whole;
+
+impl Packs for Whole {
+    const MAY_FAIL: bool = false;
+}
 
 impl<T> Pack<T, T> for Whole {
     #[inline]
@@ -21,15 +25,17 @@ impl<T> Pack<T, T> for Whole {
 
 impl Sealed for Whole {}
 
-/// What is done with each item.
+/// What is done with items.
 #[doc(hidden)]
 pub trait Take<T>: Send {
     type Output;
 
+    /// Takes items until there are no more. It is called again behind an item that panicked.
+    ///
     /// # Errors
     ///
     /// When it wants no more.
-    fn take(&mut self, item: T) -> Result<(), BoxError>;
+    fn take(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError>;
 
     fn into_output(self) -> Self::Output;
 }
@@ -48,19 +54,14 @@ impl<T, K> Each<T, K> {
 }
 
 impl<T, K: Take<T>> Each<T, K> {
-    #[inline]
-    fn some(&mut self, mut items: impl Iterator<Item = T>, failures: &mut impl Failures) -> Result<(), Cause> {
-        let before = self.taken;
+    fn some(&mut self, items: impl ExactSizeIterator<Item = T>, failures: &mut impl Failures) -> Result<(), Cause> {
+        let (before, all) = (self.taken, items.len());
+        let mut items = Some(items);
         let ended = loop {
-            let run = Panic::catch(|| {
-                for item in items.by_ref() {
-                    self.taken += 1;
-                    self.take.take(item)?;
-                }
-                Ok(())
-            });
+            let run = Panic::catch(|| on_stack(&mut items, |items| self.take.take(items)));
+            self.taken = before + (all - items.as_ref().map_or(0, ExactSizeIterator::len)) as u64;
             match run {
-                Ok(run) => break run.map_err(Cause::Sink),
+                Ok(run) => break run.unwrap_or(Ok(())).map_err(Cause::Sink),
                 Err(panic) => {
                     let failure = failures.tally().of_sink(self.taken - 1, panic);
                     if let Err(cause) = failures.take(failure) {
@@ -109,8 +110,8 @@ impl<T, F: FnMut(T) + Send> Take<T> for ForEach<F> {
     type Output = ();
 
     #[inline]
-    fn take(&mut self, item: T) -> Result<(), BoxError> {
-        (self.0)(item);
+    fn take(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError> {
+        items.for_each(&mut self.0);
         Ok(())
     }
 
@@ -130,8 +131,8 @@ impl<T, E: Into<BoxError>, F: FnMut(T) -> Result<(), E> + Send> Take<T> for TryF
     type Output = ();
 
     #[inline]
-    fn take(&mut self, item: T) -> Result<(), BoxError> {
-        (self.0)(item).map_err(Into::into)
+    fn take(&mut self, mut items: impl Iterator<Item = T>) -> Result<(), BoxError> {
+        items.try_for_each(&mut self.0).map_err(Into::into)
     }
 
     fn into_output(self) {}
@@ -150,8 +151,8 @@ impl<T: Send> Take<T> for Collect<T> {
     type Output = Vec<T>;
 
     #[inline]
-    fn take(&mut self, item: T) -> Result<(), BoxError> {
-        self.0.push(item);
+    fn take(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError> {
+        self.0.extend(items);
         Ok(())
     }
 
@@ -168,21 +169,36 @@ impl<T> fmt::Debug for Collect<T> {
 
 /// The sink of [`Pipeline::fold`](crate::Pipeline::fold).
 pub struct Fold<A, F> {
-    pub(crate) value: A,
-    pub(crate) step: F,
+    value: Option<A>,
+    step: F,
 }
+
+impl<A, F> Fold<A, F> {
+    pub(crate) fn new(value: A, step: F) -> Self {
+        Self { value: Some(value), step }
+    }
+}
+
+/// What is larger than this stays at home: moving it would cost more than it saves.
+const SMALL: usize = 512;
 
 impl<T, A: Send, F: FnMut(&mut A, T) + Send> Take<T> for Fold<A, F> {
     type Output = A;
 
     #[inline]
-    fn take(&mut self, item: T) -> Result<(), BoxError> {
-        (self.step)(&mut self.value, item);
+    fn take(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError> {
+        let Self { value, step } = self;
+        if size_of::<A>() <= SMALL {
+            on_stack(value, |value| items.for_each(|item| step(value, item)));
+        } else if let Some(value) = value {
+            items.for_each(|item| step(value, item));
+        }
         Ok(())
     }
 
+    #[expect(clippy::expect_used, reason = "whoever takes it out brings it home")]
     fn into_output(self) -> A {
-        self.value
+        self.value.expect("the value is at home")
     }
 }
 

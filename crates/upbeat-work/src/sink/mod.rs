@@ -11,8 +11,15 @@ use upbeat::BoxError;
 
 use crate::{Cause, stage::Tray};
 
+/// What is true of a [`Pack`] whatever it packs.
+#[doc(hidden)]
+pub trait Packs: Send + Sync + private::Sealed {
+    /// Whether an item may fail or panic here. If not, each item is one unit.
+    const MAY_FAIL: bool;
+}
+
 /// The workers' half of a sink: puts an item into the tray of its batch. Sealed, as [`Sink`] is.
-pub trait Pack<T, U>: Send + Sync + private::Sealed {
+pub trait Pack<T, U>: Packs {
     /// # Errors
     ///
     /// When the item cannot be written; then it has failed.

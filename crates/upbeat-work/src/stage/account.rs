@@ -13,21 +13,25 @@ pub struct Account {
     begun: u64,
     stage: usize,
     context: Option<Box<dyn ItemContext>>,
-    /// Whether the context is that of the item at hand.
-    is_current: bool,
+    /// Which item of the batch the context is of.
+    context_of: u64,
     passed: u64,
 }
 
 impl Account {
     /// For a batch whose first item has this number.
     pub(crate) fn new(stages: Arc<[Arc<str>]>, first: u64) -> Self {
-        Self { stages, first, begun: 0, stage: 0, context: None, is_current: false, passed: 0 }
+        Self { stages, first, begun: 0, stage: 0, context: None, context_of: 0, passed: 0 }
+    }
+
+    /// How many items of the batch were begun.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun
     }
 
     #[inline]
-    pub(crate) fn begin(&mut self) {
-        self.begun += 1;
-        self.is_current = false;
+    pub(crate) fn begin(&mut self, begun: u64) {
+        self.begun = begun;
     }
 
     /// A store for each stage of each item. It is all that is paid for knowing where a panic comes from.
@@ -42,7 +46,7 @@ impl Account {
 
     /// Keeps what the item says of itself; in the memory of the item before, if nobody has taken it.
     pub(crate) fn say<C: fmt::Display + Send + Sync + 'static>(&mut self, context: C) {
-        self.is_current = true;
+        self.context_of = self.begun;
         let kept = self.context.as_deref_mut().map(|kept| kept as &mut dyn Any);
         match kept.and_then(|kept| kept.downcast_mut::<C>()) {
             Some(kept) => *kept = context,
@@ -54,7 +58,7 @@ impl Account {
     #[cold]
     pub(crate) fn failure(&mut self, error: BoxError) -> Failure {
         let item = self.first + self.begun.saturating_sub(1);
-        let context = if self.is_current { self.context.take() } else { None };
+        let context = if self.context_of == self.begun { self.context.take() } else { None };
         let stage = self.stages.get(self.stage).cloned().unwrap_or_else(|| "source".into());
         Failure::new(stage, item, context, error)
     }

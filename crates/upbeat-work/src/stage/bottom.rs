@@ -3,7 +3,10 @@
 use upbeat::BoxError;
 
 use super::{Account, Downstream, Flow};
-use crate::{Failure, sink::Pack};
+use crate::{
+    Failure,
+    sink::{Pack, Packs},
+};
 
 /// What a batch became: densely what came out, and on the side what failed, with its place among the others.
 #[derive(Debug)]
@@ -48,10 +51,24 @@ pub(crate) struct Bottom<'a, P, U> {
     pub(crate) whole: usize,
 }
 
-impl<P, U> Flow for Bottom<'_, P, U> {
+impl<P: Packs, U> Bottom<'_, P, U> {
+    /// Where each item is one unit nothing is counted while items come.
+    pub(crate) fn count(&mut self) {
+        if !P::MAY_FAIL {
+            self.whole = self.tray.units.len();
+            self.tray.items = self.whole as u64;
+        }
+    }
+}
+
+impl<P: Packs, U> Flow for Bottom<'_, P, U> {
     #[cold]
     fn fail(&mut self, error: BoxError) {
-        self.tray.units.truncate(self.whole);
+        if P::MAY_FAIL {
+            self.tray.units.truncate(self.whole);
+        } else {
+            self.count();
+        }
         let failure = self.account.failure(error);
         self.tray.failures.push(Misfit { units: self.whole, items: self.tray.items, failure });
     }
@@ -65,11 +82,15 @@ impl<P, U> Flow for Bottom<'_, P, U> {
 impl<T, U, P: Pack<T, U>> Downstream<T> for Bottom<'_, P, U> {
     #[inline]
     fn give(&mut self, item: T) {
-        self.account.enter(self.at);
+        if P::MAY_FAIL {
+            self.account.enter(self.at);
+        }
         match self.pack.pack(item, &mut self.tray.units) {
             Ok(()) => {
-                self.whole = self.tray.units.len();
-                self.tray.items += 1;
+                if P::MAY_FAIL {
+                    self.whole = self.tray.units.len();
+                    self.tray.items += 1;
+                }
             }
             Err(error) => self.fail(error),
         }

@@ -4,20 +4,25 @@ use memchr::memchr;
 use upbeat::{BoxError, Panic};
 
 use super::{Downstream, Flow, Line};
-use crate::source::Block;
+use crate::{lend::on_stack, source::Block};
 
 /// Gives each item to `each`. There is one `catch_unwind` for all of them: after a panic the loop is entered again behind the item that caused it.
 #[inline]
-fn each<I: Iterator, D: Flow>(mut items: I, out: &mut D, mut give: impl FnMut(I::Item, &mut D)) {
+fn each<I: Iterator, D: Flow>(items: I, out: &mut D, mut give: impl FnMut(I::Item, &mut D)) {
+    let mut items = Some(items);
     loop {
         let run = Panic::catch(|| {
-            for item in items.by_ref() {
-                out.account().begin();
-                give(item, out);
-            }
+            let mut begun = out.account().begun();
+            on_stack(&mut items, |items| {
+                for item in items {
+                    begun += 1;
+                    out.account().begin(begun);
+                    give(item, out);
+                }
+            })
         });
         match run {
-            Ok(()) => return,
+            Ok(_) => return,
             Err(panic) => blame(panic, out),
         }
     }
