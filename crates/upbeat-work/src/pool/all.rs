@@ -67,10 +67,13 @@ struct Flying<J, R> {
     /// How many of its outcomes are out.
     out: usize,
     jobs: usize,
+    /// It has news.
+    told: bool,
 }
 
 impl<J, R> Flying<J, R> {
     fn collect(&mut self, gaps: bool, ready: &mut VecDeque<(usize, Outcome<R>)>) {
+        self.told = false;
         let (begin, before) = (self.begin, ready.len());
         let from = if gaps { 0 } else { self.out };
         self.batch.collect(from, gaps, |at, outcome| ready.push_back((begin + at, outcome)));
@@ -84,7 +87,7 @@ impl<I: Iterator, R> Flight<I, R> {
             shared,
             jobs: jobs.fuse(),
             ordered,
-            landing: Arc::new(Landing::new(ordered)),
+            landing: Arc::new(Landing::new()),
             batches: VecDeque::new(),
             first: 0,
             submitted: 0,
@@ -138,7 +141,7 @@ impl<I: Iterator, R> Flight<I, R> {
         let jobs = batch.len();
         let open = self.shared.push_batch(&batch, places);
         if open && jobs > 0 {
-            self.batches.push_back(Flying { batch, begin: self.submitted, out: 0, jobs });
+            self.batches.push_back(Flying { batch, begin: self.submitted, out: 0, jobs, told: false });
             self.submitted += jobs;
             self.open += jobs;
         }
@@ -150,7 +153,7 @@ impl<I: Iterator, R> Flight<I, R> {
     fn poll_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<(usize, Outcome<R>)>> {
         if self.ready.is_empty() {
             self.fill(cx);
-            if self.ordered { self.collect_front(cx) } else { self.collect_news(cx) }
+            self.collect(cx);
         }
         if let Some(next) = self.ready.pop_front() {
             self.open -= 1;
@@ -164,27 +167,31 @@ impl<I: Iterator, R> Flight<I, R> {
         Poll::Ready(refused.then_some((self.submitted, Outcome::Refused)))
     }
 
-    fn collect_front(&mut self, cx: &mut TaskContext<'_>) {
-        let Some(front) = self.batches.front_mut() else { return };
-        front.collect(false, &mut self.ready);
-        if self.ready.is_empty() {
-            self.landing.watch(self.first, cx);
-            // What ended before it was watched woke nobody.
-            front.collect(false, &mut self.ready);
-        }
-        self.forget_done();
-    }
-
-    fn collect_news(&mut self, cx: &mut TaskContext<'_>) {
-        while self.ready.is_empty() && self.landing.news(&mut self.news, cx) {
+    /// Collects what has come, as far as it may be read.
+    fn collect(&mut self, cx: &mut TaskContext<'_>) {
+        while self.ready.is_empty() && !self.batches.is_empty() {
+            // A look at a batch whose worker has not told would only be in that worker's way.
+            if !(self.ordered && self.batches[0].told) {
+                self.landing.news(self.ordered.then_some(self.first), &mut self.news, cx);
+                if self.news.is_empty() {
+                    return;
+                }
+            }
             for at in self.news.drain(..) {
                 // One that is over may have told once more.
                 if let Some(batch) = at.checked_sub(self.first).and_then(|at| self.batches.get_mut(at)) {
-                    batch.collect(true, &mut self.ready);
+                    batch.told = true;
+                    if !self.ordered {
+                        batch.collect(true, &mut self.ready);
+                    }
                 }
             }
+            while self.ordered && self.batches.front().is_some_and(|front| front.told) {
+                self.batches[0].collect(false, &mut self.ready);
+                self.forget_done();
+            }
+            self.forget_done();
         }
-        self.forget_done();
     }
 
     fn forget_done(&mut self) {

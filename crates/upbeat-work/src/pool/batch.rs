@@ -19,7 +19,7 @@ pub(super) struct Batch<J, R> {
 
 struct Slots<J, R> {
     stages: Vec<Stage<J, R>>,
-    /// The stream knows that there is something to be had.
+    /// The stream was told, or will be soon, that there is something to be had.
     told: bool,
 }
 
@@ -29,7 +29,8 @@ pub(super) struct PassedOn<J, R> {
     pub(super) next: Option<J>,
     /// What nobody waits for.
     pub(super) unwanted: Option<Outcome<R>>,
-    pub(super) wake: Option<Waker>,
+    /// The stream has to be told.
+    pub(super) tell: bool,
 }
 
 /// Where a stream learns which of its batches have news.
@@ -46,41 +47,18 @@ struct LandingState {
 }
 
 impl Landing {
-    fn tell(&self, batch: usize) -> Option<Waker> {
+    pub(super) fn new() -> Self {
+        Self { state: Mutex::default() }
+    }
+
+    /// Takes the batches that have news. If there are none, or not `only` the one that is waited for, arranges to be woken.
+    pub(super) fn news(&self, only: Option<usize>, news: &mut Vec<usize>, cx: &mut TaskContext<'_>) {
         let mut state = self.state.lock();
-        match state.only {
-            Some(only) if only != batch => None,
-            Some(_) => state.waker.take(),
-            None => {
-                state.news.push(batch);
-                state.waker.take()
-            }
+        news.append(&mut state.news);
+        if only.map_or(!news.is_empty(), |only| news.contains(&only)) {
+            return;
         }
-    }
-
-    pub(super) fn new(ordered: bool) -> Self {
-        let state = LandingState { only: ordered.then_some(0), ..LandingState::default() };
-        Self { state: Mutex::new(state) }
-    }
-
-    /// Appends the batches that have news, or arranges to be woken when one has.
-    pub(super) fn news(&self, news: &mut Vec<usize>, cx: &mut TaskContext<'_>) -> bool {
-        let mut state = self.state.lock();
-        if state.news.is_empty() {
-            let old = state.waker.replace(cx.waker().clone());
-            drop(state);
-            drop(old);
-            false
-        } else {
-            news.append(&mut state.news);
-            true
-        }
-    }
-
-    /// Arranges to be woken when this batch has news, and only then. To be followed by a look at it.
-    pub(super) fn watch(&self, batch: usize, cx: &mut TaskContext<'_>) {
-        let mut state = self.state.lock();
-        state.only = Some(batch);
+        state.only = only;
         let old = state.waker.replace(cx.waker().clone());
         drop(state);
         drop(old);
@@ -106,14 +84,16 @@ impl<J, R> Batch<J, R> {
         slots.any(|slot| state.stages[slot].is_queued())
     }
 
-    /// Returns who is to be woken.
-    pub(super) fn finish(&self, slot: usize, outcome: Outcome<R>) -> Option<Waker> {
+    /// Whether the stream has to be told. What nobody waits for is dropped here, without the lock.
+    pub(super) fn finish(&self, slot: usize, outcome: Outcome<R>) -> bool {
         let mut slots = self.slots.lock();
         let unwanted = slots.stages[slot].finish(outcome);
         let tell = unwanted.is_none() && !std::mem::replace(&mut slots.told, true);
         drop(slots);
-        super::outcome::discard(unwanted);
-        if tell { self.landing.tell(self.at) } else { None }
+        if let Some(unwanted) = unwanted {
+            super::outcome::discard(unwanted);
+        }
+        tell
     }
 
     /// Ends one job and begins the next, which is what happens most, with one lock.
@@ -123,7 +103,18 @@ impl<J, R> Batch<J, R> {
         let tell = unwanted.is_none() && !std::mem::replace(&mut slots.told, true);
         let next = slots.stages[slot + 1].begin();
         drop(slots);
-        PassedOn { next, unwanted, wake: if tell { self.landing.tell(self.at) } else { None } }
+        PassedOn { next, unwanted, tell }
+    }
+
+    /// Tells the stream that there are replies.
+    pub(super) fn tell(&self) {
+        let mut state = self.landing.state.lock();
+        state.news.push(self.at);
+        let waker = if state.only.is_none_or(|only| only == self.at) { state.waker.take() } else { None };
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// Hands over what there is, in the order of submission: of all, or up to the first that is not there. Later ends are news again.

@@ -28,6 +28,22 @@ pub(super) struct Begun<J, R> {
     pub(super) number: u64,
 }
 
+/// Who is to be told that a job is over. A worker tells when what it has in hand is over or has to wait, so that cheap jobs do not wake
+/// somebody each.
+pub(super) enum Tell<J, R> {
+    Ticket(Waker),
+    Stream(Arc<Batch<J, R>>),
+}
+
+impl<J, R> Tell<J, R> {
+    pub(super) fn tell(self) {
+        match self {
+            Self::Ticket(waker) => waker.wake(),
+            Self::Stream(batch) => batch.tell(),
+        }
+    }
+}
+
 enum Place<J, R> {
     One(Arc<Cell<J, R>>),
     Slot(Arc<Batch<J, R>>, usize),
@@ -104,24 +120,25 @@ impl<J, R> Begun<J, R> {
     }
 
     /// Ends this job and begins the one that [follows](Begun::is_before) in its batch, in whose stead it is from then on.
-    pub(super) fn pass_on(&mut self, outcome: Outcome<R>) -> PassedOn<J, R> {
+    pub(super) fn pass_on(&mut self, outcome: Outcome<R>) -> (PassedOn<J, R>, Option<Tell<J, R>>) {
         match &mut self.reply {
             Place::Slot(batch, slot) => {
                 let passed = batch.pass_on(*slot, outcome);
                 *slot += 1;
                 self.number += 1;
-                passed
+                let tell = passed.tell.then(|| Tell::Stream(batch.clone()));
+                (passed, tell)
             }
-            Place::One(_) => PassedOn { next: None, unwanted: Some(outcome), wake: None },
+            Place::One(_) => (PassedOn { next: None, unwanted: Some(outcome), tell: false }, None),
         }
     }
 
-    /// Says what became of it, and returns who is to be woken. What came first stands.
+    /// Says what became of it, and returns who is to be told. What came first stands.
     #[must_use]
-    pub(super) fn finish(self, outcome: Outcome<R>) -> Option<Waker> {
+    pub(super) fn finish(self, outcome: Outcome<R>) -> Option<Tell<J, R>> {
         match self.reply {
-            Place::One(cell) => cell.finish(outcome),
-            Place::Slot(batch, slot) => batch.finish(slot, outcome),
+            Place::One(cell) => cell.finish(outcome).map(Tell::Ticket),
+            Place::Slot(batch, slot) => batch.finish(slot, outcome).then_some(Tell::Stream(batch)),
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::{
     collections::VecDeque,
     sync::atomic::{AtomicBool, Ordering},
-    task::Waker,
     time::Duration,
 };
 
@@ -12,7 +11,7 @@ use tokio::{task::AbortHandle, time::Instant};
 use upbeat::Panic;
 
 use super::{
-    entry::{Begun, Entry},
+    entry::{Begun, Entry, Tell},
     outcome::{Outcome, discard},
     report::Lost,
 };
@@ -23,6 +22,8 @@ use super::{
 /// cancelled, they keep their places, and an idle worker takes them away. This lock is nearly always free, since only those who
 /// cannot go on otherwise look into another's hand.
 pub(super) struct Hand<J, R> {
+    /// Unlike its number no other worker of the pool ever has it: a worker that was left behind is none of the next run's.
+    pub(super) id: u64,
     pub(super) number: usize,
     pub(super) state: Mutex<HandState<J, R>>,
 }
@@ -73,7 +74,7 @@ pub(super) struct Step<J, R> {
     /// The job that has begun.
     pub(super) next: Option<J>,
     /// Who waits for the reply of the one before.
-    pub(super) wake: Option<Waker>,
+    pub(super) tell: Option<Tell<J, R>>,
     /// What nobody waits for.
     unwanted: Option<Outcome<R>>,
     /// Somebody waits for the place that this one has left.
@@ -81,7 +82,7 @@ pub(super) struct Step<J, R> {
 }
 
 impl<J, R> Hand<J, R> {
-    pub(super) fn new(number: usize) -> Self {
+    pub(super) fn new(id: u64, number: usize) -> Self {
         let state = HandState {
             jobs: VecDeque::new(),
             begun: 0,
@@ -92,12 +93,12 @@ impl<J, R> Hand<J, R> {
             active: false,
             cut: false,
         };
-        Self { number, state: Mutex::new(state) }
+        Self { id, number, state: Mutex::new(state) }
     }
 
     /// Ends the running job, if there is one, with its outcome, and begins the next.
     pub(super) fn step(&self, outcome: Option<Outcome<R>>, watched: &AtomicBool) -> Step<J, R> {
-        let mut step = Step { next: None, wake: None, unwanted: None, watched: false };
+        let mut step = Step { next: None, tell: None, unwanted: None, watched: false };
         let mut state = self.state.lock();
         let over = state.end_and_pass_on(outcome, &mut step);
         if step.next.is_none() {
@@ -107,7 +108,7 @@ impl<J, R> Hand<J, R> {
         step.watched = step.next.is_some() && watched.load(Ordering::Relaxed);
         drop(state);
         if let Some((job, outcome)) = over {
-            step.wake = job.finish(outcome);
+            step.tell = job.finish(outcome);
         }
         if let Some(unwanted) = step.unwanted.take() {
             discard(unwanted);
@@ -116,7 +117,7 @@ impl<J, R> Hand<J, R> {
     }
 
     /// Ends the running job, which has panicked, and begins none.
-    pub(super) fn fail(&self, panic: Panic) -> Option<Waker> {
+    pub(super) fn fail(&self, panic: Panic) -> Option<Tell<J, R>> {
         let mut state = self.state.lock();
         let job = state.running.take()?.job;
         state.tally.panicked += 1;
@@ -141,8 +142,8 @@ impl<J, R> HandState<J, R> {
         self.tally.finished += 1;
         let front = self.jobs.front_mut().filter(|front| running.job.is_before(front));
         let Some(front) = front else { return Some((self.running.take()?.job, outcome)) };
-        let passed = running.job.pass_on(outcome);
-        (step.next, step.wake, step.unwanted) = (passed.next, passed.wake, passed.unwanted);
+        let (passed, tell) = running.job.pass_on(outcome);
+        (step.next, step.tell, step.unwanted) = (passed.next, tell, passed.unwanted);
         if !front.advance() {
             self.jobs.pop_front();
         }

@@ -15,12 +15,14 @@ const MOST: usize = 64;
 pub(super) struct Pace {
     /// Nanoseconds for a job, as of late.
     cost: u64,
+    /// The same for what it had in hand last.
+    last: u64,
     begun: Option<(Instant, usize)>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { cost: nanos(AIM), begun: None }
+        Self { cost: nanos(AIM), last: nanos(AIM), begun: None }
     }
 }
 
@@ -34,7 +36,9 @@ impl Pace {
     pub(super) fn took(&mut self, jobs: usize, now: Instant) {
         if let Some((begun, jobs)) = self.begun.replace((now, jobs)) {
             let cost = nanos(now.saturating_duration_since(begun)) / jobs.max(1) as u64;
-            self.cost = (3 * self.cost + cost) / 4;
+            // The lesser of two: when the thread was interrupted the time says nothing of the jobs, and that seldom happens twice in a row.
+            let both = cost.min(std::mem::replace(&mut self.last, cost));
+            self.cost = self.cost.midpoint(both);
         }
     }
 

@@ -30,7 +30,7 @@ pub(super) struct Queue<J, R> {
     /// Places that nobody has, as far as workers have told.
     pub(super) free: usize,
     waiters: VecDeque<Arc<Waiter>>,
-    idle: Vec<(usize, Waker)>,
+    idle: Vec<(u64, Waker)>,
     /// How many workers go through jobs without waiting: they look again soon.
     active: usize,
     /// An idle worker was woken and has not looked yet.
@@ -42,6 +42,7 @@ pub(super) struct Queue<J, R> {
     pub(super) phase: Phase,
     pub(super) workers: Vec<Arc<Hand<J, R>>>,
     pub(super) next_worker: usize,
+    next_id: u64,
     /// How many workers have a state, of those that a start waits for.
     pub(super) built: usize,
     pub(super) accepted: u64,
@@ -109,6 +110,7 @@ impl<J, R> Queue<J, R> {
             phase: Phase::Waiting,
             workers: Vec::new(),
             next_worker: 0,
+            next_id: 0,
             built: 0,
             accepted: 0,
             cancelled: 0,
@@ -223,7 +225,7 @@ impl<J, R> Queue<J, R> {
 
     /// The last job that another worker has in hand and has not begun.
     fn steal(&self, thief: &Hand<J, R>) -> Option<Entry<J, R>> {
-        self.workers.iter().filter(|other| other.number != thief.number).find_map(|other| {
+        self.workers.iter().filter(|other| other.id != thief.id).find_map(|other| {
             let mut theirs = other.state.lock();
             let mut last = theirs.jobs.pop_back()?;
             let half = last.len() / 2;
@@ -244,8 +246,8 @@ impl<J, R> Queue<J, R> {
     }
 
     /// Sets by whom an idle worker is woken; `None` if it is not idle.
-    pub(super) fn set_idle(&mut self, worker: usize, waker: Option<&Waker>) {
-        let known = self.idle.iter().position(|(number, _)| *number == worker);
+    pub(super) fn set_idle(&mut self, worker: u64, waker: Option<&Waker>) {
+        let known = self.idle.iter().position(|(id, _)| *id == worker);
         match (known, waker) {
             (Some(at), Some(waker)) => self.idle[at].1.clone_from(waker),
             (Some(at), None) => drop(self.idle.remove(at)),
@@ -302,8 +304,9 @@ impl<J, R> Queue<J, R> {
     }
 
     pub(super) fn add_worker(&mut self) -> Arc<Hand<J, R>> {
-        let hand = Arc::new(Hand::new(self.next_worker));
+        let hand = Arc::new(Hand::new(self.next_id, self.next_worker));
         self.next_worker += 1;
+        self.next_id += 1;
         self.workers.push(hand.clone());
         hand
     }

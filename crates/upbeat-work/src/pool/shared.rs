@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
-    task::{Context as TaskContext, Poll, Waker},
+    task::{Context as TaskContext, Poll},
 };
 
 use parking_lot::Mutex;
@@ -12,7 +12,7 @@ use upbeat::{BoxError, Panic};
 use super::{
     batch::Batch,
     cell::Cell,
-    entry::{Begun, Entry},
+    entry::{Begun, Entry, Tell},
     hand::Hand,
     outcome::{Outcome, discard},
     queue::{Phase, Queue, Take, Wakes},
@@ -140,14 +140,14 @@ impl<J, R> Shared<J, R> {
     pub(super) fn look(&self, hand: &Hand<J, R>, most: usize, idle: bool, cx: &mut TaskContext<'_>) -> Poll<Look> {
         let (look, ended) = self.with(|queue, wakes| {
             if idle {
-                queue.set_idle(hand.number, None);
+                queue.set_idle(hand.id, None);
             }
             let take = queue.take(hand, most, &self.watched, wakes);
             let ending = queue.phase == Phase::Ending;
             match take {
                 Take::Jobs { jobs, since } => (Poll::Ready(Look::Run { jobs, since }), ending && queue.queued == 0),
                 Take::Nothing if !ending => {
-                    queue.set_idle(hand.number, Some(cx.waker()));
+                    queue.set_idle(hand.id, Some(cx.waker()));
                     (Poll::Pending, false)
                 }
                 Take::Nothing | Take::Cut => (Poll::Ready(Look::Leave), false),
@@ -179,7 +179,7 @@ impl<J, R> Shared<J, R> {
     pub(super) fn retire(&self, hand: &Hand<J, R>) -> bool {
         let retired = self.with(|queue, _| {
             // It is not idle while it looks again, and it may be the one that was woken.
-            queue.set_idle(hand.number, None);
+            queue.set_idle(hand.id, None);
             queue.waking = false;
             let too_many = queue.workers.len() > *self.settings.workers.start() && queue.queued == 0;
             if too_many {
@@ -197,8 +197,8 @@ impl<J, R> Shared<J, R> {
         let there = queue.workers.len();
         // It may be the one that was woken; then nobody else is.
         queue.waking = false;
-        queue.set_idle(hand.number, None);
-        queue.workers.retain(|other| other.number != hand.number);
+        queue.set_idle(hand.id, None);
+        queue.workers.retain(|other| other.id != hand.id);
         let removed = queue.workers.len() < there;
         if removed {
             let mut state = hand.state.lock();
@@ -274,7 +274,7 @@ impl<J, R> Shared<J, R> {
                     let name = self.settings.describe.as_ref().and_then(|name| Panic::catch(|| name(&job)).ok());
                     lost.push(Lost { number: begun.number, name, begun: None });
                     discard(job);
-                    begun.finish(Outcome::Lost { begun: false }).into_iter().for_each(Waker::wake);
+                    begun.finish(Outcome::Lost { begun: false }).into_iter().for_each(Tell::tell);
                 }
             }
         }
@@ -287,7 +287,7 @@ impl<J, R> Shared<J, R> {
     }
 
     fn lose(job: Begun<J, R>) {
-        job.finish(Outcome::Lost { begun: true }).into_iter().for_each(Waker::wake);
+        job.finish(Outcome::Lost { begun: true }).into_iter().for_each(Tell::tell);
     }
 
     /// Accepts nothing more. Workers finish what is queued, and leave.
@@ -302,10 +302,24 @@ impl<J, R> Shared<J, R> {
         self.changed.notify_waiters();
     }
 
+    /// A worker has its first state.
+    pub(super) fn built(&self, hand: &Hand<J, R>) {
+        self.with(|queue, _| queue.built += usize::from(!hand.state.lock().cut));
+        self.changed.notify_waiters();
+    }
+
     /// A worker cannot build its state. The first such error is kept.
-    pub(super) fn fail(&self, error: BoxError) {
-        self.with(|queue, _| _ = queue.failure.get_or_insert(Arc::new(error)));
-        self.close();
+    pub(super) fn fail(&self, hand: &Hand<J, R>, error: BoxError) {
+        let cut = self.with(|queue, _| {
+            let cut = hand.state.lock().cut;
+            if !cut {
+                queue.failure.get_or_insert(Arc::new(error));
+            }
+            cut
+        });
+        if !cut {
+            self.close();
+        }
     }
 
     /// Completes when `is_so` returns something, which it is asked whenever something has changed.

@@ -4,7 +4,7 @@ use std::{
     future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
-    task::{Poll, Waker},
+    task::Poll,
 };
 
 use tokio::{
@@ -18,6 +18,7 @@ use upbeat::{BoxError, Context, Panic};
 
 use super::{
     call::Work,
+    entry::Tell,
     hand::Hand,
     outcome::{Outcome, discard},
     pace::Pace,
@@ -77,31 +78,30 @@ pub(super) async fn run<S, J, R, E, M, MFut, W>(
     let (shared, hand) = (&*leaving.shared, &*leaving.hand);
     let worker = Worker { number: hand.number, cx };
     let mut pace = Pace::default();
-    let mut wake = Vec::new();
+    let mut tell = Vec::new();
     let mut first = true;
-    while let Some(mut state) = build(shared, &worker, &*make).await {
+    while let Some(mut state) = build(shared, hand, &worker, &*make).await {
         if std::mem::take(&mut first) {
-            shared.queue.lock().built += 1;
-            shared.changed.notify_waiters();
+            shared.built(hand);
         }
         let mut over = None;
         loop {
-            let Some(job) = next(shared, hand, over.take(), &mut pace, &mut wake).await else {
+            let Some(job) = next(shared, hand, over.take(), &mut pace, &mut tell).await else {
                 discard(state);
                 return;
             };
-            match attend(shared, hand, &*work, &mut state, job, &mut pace, &mut wake).await {
+            match attend(shared, hand, &*work, &mut state, job, &mut pace, &mut tell).await {
                 Ok(reply) => over = Some(Outcome::Done(reply)),
                 Err(panic) => {
                     tracing::error!(pool = &*shared.name, "a job {panic}");
-                    wake.extend(hand.fail(panic));
+                    tell.extend(hand.fail(panic));
                     break;
                 }
             }
         }
         // The others need not wait for the new state.
         shared.wait_in(hand);
-        wake.drain(..).for_each(Waker::wake);
+        tell.drain(..).for_each(Tell::tell);
         discard(state);
     }
 }
@@ -112,11 +112,11 @@ async fn next<J, R>(
     hand: &Hand<J, R>,
     mut over: Option<Outcome<R>>,
     pace: &mut Pace,
-    wake: &mut Vec<Waker>,
+    tell: &mut Vec<Tell<J, R>>,
 ) -> Option<J> {
     loop {
         let step = hand.step(over.take(), &shared.watched);
-        wake.extend(step.wake);
+        tell.extend(step.tell);
         if step.watched {
             shared.settle();
         }
@@ -128,13 +128,13 @@ async fn next<J, R>(
                 }
             }
             if !has_budget_remaining() {
-                // It is about to let other tasks run, and among them may be those that wait for these.
-                wake.drain(..).for_each(Waker::wake);
+                // It is about to let other tasks run, and among them may be those that wait for this.
+                tell.drain(..).for_each(Tell::tell);
             }
             consume_budget().await;
             return Some(job);
         }
-        wake.drain(..).for_each(Waker::wake);
+        tell.drain(..).for_each(Tell::tell);
         let mut idle = false;
         let look = poll_fn(|cx| {
             let look = shared.look(hand, pace.most(), idle, cx);
@@ -167,7 +167,7 @@ async fn attend<'a, S, J, R, W>(
     state: &'a mut S,
     job: J,
     pace: &mut Pace,
-    wake: &mut Vec<Waker>,
+    tell: &mut Vec<Tell<J, R>>,
 ) -> Result<R, Panic>
 where
     W: Work<'a, S, J, Reply = R>,
@@ -192,7 +192,7 @@ where
                 if !waited {
                     pace.waited();
                     shared.wait_in(hand);
-                    wake.drain(..).for_each(Waker::wake);
+                    tell.drain(..).for_each(Tell::tell);
                 }
                 Poll::Pending
             }
@@ -208,7 +208,7 @@ where
 }
 
 /// Builds a worker's state, and tries again after a while if that fails. `None`: the worker is to leave.
-async fn build<S, J, R, E, M, MFut>(shared: &Shared<J, R>, worker: &Worker, make: &M) -> Option<S>
+async fn build<S, J, R, E, M, MFut>(shared: &Shared<J, R>, hand: &Hand<J, R>, worker: &Worker, make: &M) -> Option<S>
 where
     E: Into<BoxError>,
     M: Fn(Worker) -> MFut,
@@ -223,7 +223,7 @@ where
             };
             failed += 1;
             if failed >= shared.settings.attempts {
-                shared.fail(error);
+                shared.fail(hand, error);
                 return None;
             }
             let delay = shared.settings.delay(failed);
