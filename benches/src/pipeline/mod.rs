@@ -4,7 +4,12 @@ mod average;
 mod csv;
 mod rows;
 
-use std::{fs, io::Write, time::Instant};
+use std::{
+    fs,
+    io::Write,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 
@@ -21,6 +26,9 @@ const BLOCKS: [&str; 4] = ["tuned-loop", "tuned-upbeat-1", "tuned-upbeat-2", "tu
 const SAMPLES: [&str; 4] = ["loop", "upbeat-1", "upbeat-2", "mpsc"];
 /// Rows on which it is checked that all contenders write the same.
 const CHECKED: u64 = 20_000;
+/// How long a run waits at most for two processors, and how long it looks whether they are there.
+const PATIENCE: Duration = Duration::from_secs(4);
+const PROBED: Duration = Duration::from_millis(15);
 
 /// Runs all contenders and prints the tables.
 pub(crate) fn bench(args: &Args, out: &mut impl Write) -> Result<()> {
@@ -122,12 +130,14 @@ pub(crate) fn child(args: &Args, out: &mut impl Write) -> Result<()> {
         // A number that a float holds exactly.
         check = (checked.hash.unwrap_or_default() >> 12) as f64;
         let input = rows::input(count);
+        wait_for_processors();
         before = peak_from_here()?;
         (began, cpu) = (Instant::now(), own_cpu());
         size = csv::run(&name, &input, rows::Out::default())?.bytes as f64;
     } else {
         size = count as f64;
         average::run(&name, CHECKED)?;
+        wait_for_processors();
         before = peak_from_here()?;
         (began, cpu) = (Instant::now(), own_cpu());
         check = average::run(&name, count)?;
@@ -136,6 +146,29 @@ pub(crate) fn child(args: &Args, out: &mut impl Write) -> Result<()> {
     let (millis, cpu) = (time.as_secs_f64() * 1e3, cpu.as_secs_f64() * 1e3);
     writeln!(out, "{millis} {cpu} {} {check} {size}", peak()? - before)?;
     Ok(())
+}
+
+/// Waits until two threads get two processors, for some seconds at most. On a machine that others use too, two workers else show how much of
+/// it is left over, and nothing about themselves.
+fn wait_for_processors() {
+    let patience = Instant::now();
+    while patience.elapsed() < PATIENCE {
+        let (begun, cpu) = (Instant::now(), own_cpu());
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| while begun.elapsed() < PROBED {});
+            }
+        });
+        let share = (own_cpu().saturating_sub(cpu)).as_secs_f64() / begun.elapsed().as_secs_f64();
+        if share > 1.9 {
+            return;
+        }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "there is no runtime here, and nobody to wait for but the others"
+        )]
+        thread::sleep(PROBED);
+    }
 }
 
 /// Forgets the peak of the resident memory so far, and returns what it is now, in MiB.

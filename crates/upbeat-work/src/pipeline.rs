@@ -63,7 +63,7 @@ impl<I: Iterator<Item: Send> + Send> Pipeline<Items<I>, Head> {
     /// # Ok::<_, upbeat_work::PipelineError<Vec<Vec<i32>>>>(())
     /// ```
     pub fn batch(self, n: usize) -> Pipeline<Items<Groups<I>>, Head> {
-        Pipeline { source: Items::new(Groups::new(self.source.into_iter(), n)), line: Head, stages: self.stages }
+        Pipeline { source: self.source.map(|items| Groups::new(items, n)), line: Head, stages: self.stages }
     }
 }
 

@@ -179,20 +179,13 @@ impl<A, F> Fold<A, F> {
     }
 }
 
-/// What is larger than this stays at home: moving it would cost more than it saves.
-const SMALL: usize = 512;
-
 impl<T, A: Send, F: FnMut(&mut A, T) + Send> Take<T> for Fold<A, F> {
     type Output = A;
 
     #[inline]
     fn take(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError> {
         let Self { value, step } = self;
-        if size_of::<A>() <= SMALL {
-            on_stack(value, |value| items.for_each(|item| step(value, item)));
-        } else if let Some(value) = value {
-            items.for_each(|item| step(value, item));
-        }
+        on_stack(value, |value| items.for_each(|item| step(value, item)));
         Ok(())
     }
 

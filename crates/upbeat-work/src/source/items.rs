@@ -7,6 +7,8 @@ use std::{
 
 use upbeat::{BoxError, Panic};
 
+use crate::lend::on_stack;
+
 use super::{Filled, Source, private::Sealed};
 
 /// Slower than this for one item, and the source is a trickle.
@@ -20,7 +22,7 @@ const CALM: usize = 64;
 
 /// The items of an iterator.
 pub struct Items<I> {
-    iter: I,
+    iter: Option<I>,
     next: u64,
     /// How large a batch may be, judged by the source alone: it doubles while the source is fast, and begins again at one when it was slow.
     allowance: usize,
@@ -32,12 +34,13 @@ pub struct Items<I> {
 }
 
 impl<I> Items<I> {
-    pub(crate) fn new(iter: I) -> Self {
-        Self { iter, next: 0, allowance: 1, fast: 0, panic: None }
+    /// The same with another iterator over it.
+    pub(crate) fn map<J>(self, f: impl FnOnce(I) -> J) -> Items<J> {
+        Items { iter: self.iter.map(f), next: self.next, allowance: self.allowance, fast: self.fast, panic: self.panic }
     }
 
-    pub(crate) fn into_iter(self) -> I {
-        self.iter
+    pub(crate) fn new(iter: I) -> Self {
+        Self { iter: Some(iter), next: 0, allowance: 1, fast: 0, panic: None }
     }
 }
 
@@ -46,26 +49,25 @@ struct Taken {
     slow: bool,
 }
 
-impl<I: Iterator> Items<I> {
-    fn take(&mut self, batch: &mut Vec<I::Item>, most: usize) -> Taken {
-        let begun = Instant::now();
-        let mut looked = begun;
-        let mut stride = 1;
-        loop {
-            let step = stride.min(most - batch.len());
-            let wanted = batch.len() + step;
-            batch.extend(self.iter.by_ref().take(step));
-            if batch.len() < wanted {
-                return Taken { more: false, slow: false };
-            }
-            let now = Instant::now();
-            let slow = (now - looked).as_nanos() > TRICKLE.as_nanos() * step as u128;
-            if slow || batch.len() >= most || now - begun > PATIENCE {
-                return Taken { more: true, slow };
-            }
-            looked = now;
-            stride = (stride * 2).min(STRIDE);
+#[inline]
+fn take<I: Iterator>(iter: &mut I, batch: &mut Vec<I::Item>, most: usize) -> Taken {
+    let begun = Instant::now();
+    let mut looked = begun;
+    let mut stride = 1;
+    loop {
+        let step = stride.min(most - batch.len());
+        let wanted = batch.len() + step;
+        batch.extend(iter.by_ref().take(step));
+        if batch.len() < wanted {
+            return Taken { more: false, slow: false };
         }
+        let now = Instant::now();
+        let slow = (now - looked).as_nanos() > TRICKLE.as_nanos() * step as u128;
+        if slow || batch.len() >= most || now - begun > PATIENCE {
+            return Taken { more: true, slow };
+        }
+        looked = now;
+        stride = (stride * 2).min(STRIDE);
     }
 }
 
@@ -79,8 +81,9 @@ impl<I: Iterator<Item: Send> + Send> Source for Items<I> {
             return Err(panic.into());
         }
         let most = want.min(self.allowance).max(1);
-        let taken = match Panic::catch(|| self.take(batch, most)) {
-            Ok(taken) => taken,
+        let taken = match Panic::catch(|| on_stack(&mut self.iter, |iter| take(iter, batch, most))) {
+            // The iterator is always at home here.
+            Ok(taken) => taken.unwrap_or(Taken { more: false, slow: false }),
             Err(panic) if batch.is_empty() => return Err(panic.into()),
             Err(panic) => {
                 self.panic = Some(panic);
