@@ -199,6 +199,28 @@ fn all_workers_help_when_the_work_is_dear() {
     assert_eq!(most.into_inner(), 4);
 }
 
+/// Leaves the processors to others.
+fn pause(time: Duration) {
+    let nobody = parking_lot::Mutex::new(());
+    parking_lot::Condvar::new().wait_for(&mut nobody.lock(), time);
+}
+
+#[test]
+fn workers_that_sleep_while_the_source_is_slow_are_woken_when_the_work_is_dear() {
+    let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let slow = (0..200).inspect(|_| pause(Duration::from_millis(1)));
+    let run = Pipeline::from_iter(slow).inspect(|&n| {
+        // The first half is cheap, so that the others have gone to sleep.
+        if n >= 100 {
+            most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
+            pause(Duration::from_millis(10));
+            now.fetch_sub(1, SeqCst);
+        }
+    });
+    run.for_each(drop).workers(4).run().unwrap();
+    assert_eq!(most.into_inner(), 4);
+}
+
 #[test]
 fn a_stop_finishes_what_was_taken() {
     for workers in [1, 3] {
@@ -350,4 +372,62 @@ fn what_drops_with_a_panic_ends_it_and_nobody_waits_forever() {
     });
     let error = run.workers(3).run().unwrap_err();
     assert!(matches!(error.cause(), Cause::Panicked(_) | Cause::Sink(_)), "{error:?}");
+}
+
+#[test]
+fn a_failure_has_the_context_of_its_own_item_only() {
+    // All of them in one batch, where the context of one could be taken for that of the next.
+    let (feed, items) = mpsc::channel();
+    (0..64).for_each(|n| feed.send(n).unwrap());
+    drop(feed);
+    let report = Pipeline::from_receiver(items)
+        .try_map(|n| if n == 62 { Err("before it says anything") } else { Ok(n) })
+        .context(|n| format!("number {n}"))
+        .try_map(|n| if n == 63 { Err("after") } else { Ok(n) })
+        .collect()
+        .workers(1)
+        .run()
+        .unwrap();
+    let said: Vec<_> = report.failures.iter().map(|failure| failure.context().map(ToString::to_string)).collect();
+    assert_eq!(said, [None, Some("number 63".to_owned())]);
+}
+
+#[test]
+fn a_panic_is_blamed_on_the_stage_whose_code_it_is() {
+    let pieces = |n: u32| (0..3).inspect(move |piece| assert!((n, *piece) != (5, 1), "while making them"));
+    let run = Pipeline::from_iter(0..10).flat_map(pieces).name("pieces").map(|piece| piece).name("same").collect();
+    let report = run.run().unwrap();
+    assert_eq!((report.failures[0].stage(), report.failures[0].item()), ("pieces", 5));
+    assert_eq!(report.emitted, 30 - 2, "what was made before goes on");
+}
+
+#[test]
+fn a_panic_behind_is_not_passed_along() {
+    let report = Pipeline::from_iter(0..10)
+        .try_map(|n| if n == 3 { Err("this one") } else { Ok(n) })
+        .name("first")
+        .pass_along()
+        .map(|passed| match passed {
+            Ok(n) => {
+                assert!(n != 5, "an item");
+                n
+            }
+            Err(failure) => panic!("a failure: {failure}"),
+        })
+        .name("behind")
+        .collect()
+        .run()
+        .unwrap();
+    assert_eq!(report.output, [0, 1, 2, 4, 6, 7, 8, 9]);
+    let said: Vec<_> = report.failures.iter().map(|failure| (failure.stage(), failure.item())).collect();
+    assert_eq!(said, [("behind", 3), ("behind", 5)]);
+    assert_eq!((report.passed, report.failed, report.panicked), (1, 2, 2));
+}
+
+#[test]
+fn lines_keep_their_numbers_when_some_are_skipped() {
+    let text = "name\n\n1\ntwo\n3";
+    let parse = |line: &[u8]| std::str::from_utf8(line).map_or(Ok(0), str::parse::<u8>);
+    let report = Pipeline::lines(text.as_bytes()).skip_lines(2).try_map(parse).collect().run().unwrap();
+    assert_eq!((report.output, report.taken, report.failures[0].item()), (vec![1, 3], 3, 3));
 }
