@@ -87,9 +87,9 @@ fn run<const N: usize>(what: &str, contenders: &[&str; N], count: u64, rounds: u
     for round in 0..=rounds {
         for (name, sample) in contenders.iter().zip(&mut samples) {
             let mut child = Child::spawn(&["child-pipeline", what, name, &count.to_string()])?;
-            let [millis, cpu, mib, check, size] = child.numbers::<f64, 5>()?;
+            let [millis, cpu, mib, check, result] = child.numbers::<f64, 5>()?;
             child.finish()?;
-            let result = (check.to_bits(), size.to_bits());
+            let result = (check.to_bits(), result.to_bits());
             ensure!(*same.get_or_insert(result) == result, "{name} gave another result");
             // The first round brings the program into the page cache.
             if round > 0 {
@@ -124,27 +124,25 @@ fn table(out: &mut impl Write, names: &[&str], samples: &[Samples], count: u64) 
 /// One run of one contender.
 pub(crate) fn child(args: &Args, out: &mut impl Write) -> Result<()> {
     let (what, name, count) = (args.word::<String>(0)?, args.word::<String>(1)?, args.word::<u64>(2)?);
-    let (began, cpu, before, check, size);
-    if what == "csv" {
-        let checked = csv::run(&name, &rows::input(CHECKED), rows::Out { bytes: 0, hash: Some(0) })?;
-        // A number that a float holds exactly.
-        check = (checked.hash.unwrap_or_default() >> 12) as f64;
-        let input = rows::input(count);
-        wait_for_processors();
-        before = peak_from_here()?;
-        (began, cpu) = (Instant::now(), own_cpu());
-        size = csv::run(&name, &input, rows::Out::default())?.bytes as f64;
-    } else {
-        size = count as f64;
-        average::run(&name, CHECKED)?;
-        wait_for_processors();
-        before = peak_from_here()?;
-        (began, cpu) = (Instant::now(), own_cpu());
-        check = average::run(&name, count)?;
-    }
+    let input = if what == "csv" { rows::input(count) } else { Vec::new() };
+    wait_for_processors();
+    let before = peak_from_here()?;
+    let (began, cpu) = (Instant::now(), own_cpu());
+    let result = match what.as_str() {
+        "csv" => csv::run(&name, &input, rows::Out::default())?.bytes as f64,
+        _ => average::run(&name, count)?,
+    };
     let (time, cpu) = (began.elapsed(), own_cpu().saturating_sub(cpu));
     let (millis, cpu) = (time.as_secs_f64() * 1e3, cpu.as_secs_f64() * 1e3);
-    writeln!(out, "{millis} {cpu} {} {check} {size}", peak()? - before)?;
+    let mib = peak()? - before;
+    // Behind the measurement, which would else find its memory ready.
+    let check = match what.as_str() {
+        "csv" => csv::run(&name, &rows::input(CHECKED), rows::Out { bytes: 0, hash: Some(0) })?.hash,
+        _ => None,
+    };
+    // As a number that a float holds exactly.
+    let check = (check.unwrap_or_default() >> 12) as f64;
+    writeln!(out, "{millis} {cpu} {mib} {check} {result}")?;
     Ok(())
 }
 
