@@ -155,7 +155,8 @@ impl<J, R> HandState<J, R> {
         None
     }
 
-    fn begin(&mut self) -> Option<J> {
+    /// Begins the first job that was not cancelled.
+    pub(super) fn begin(&mut self) -> Option<J> {
         while let Some(entry) = self.jobs.pop_front() {
             let beginning = entry.begin();
             if let Some(rest) = beginning.rest {

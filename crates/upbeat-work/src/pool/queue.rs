@@ -66,10 +66,10 @@ pub(super) enum Phase {
 }
 
 /// What a worker that looks for jobs gets.
-#[derive(Clone, Copy)]
-pub(super) enum Take {
-    /// So many are in its hand as of now.
+pub(super) enum Take<J> {
+    /// So many as of now. The first has begun, unless it was cancelled and all others with it; they are in its hand.
     Jobs {
+        first: Option<J>,
         jobs: usize,
         since: Instant,
     },
@@ -185,14 +185,13 @@ impl<J, R> Queue<J, R> {
     }
 
     /// Moves about `most` jobs into a worker's hand; from other hands if the queue is empty.
-    pub(super) fn take(&mut self, hand: &Hand<J, R>, most: usize, watched: &AtomicBool, wakes: &mut Wakes) -> Take {
+    pub(super) fn take(&mut self, hand: &Hand<J, R>, most: usize, watched: &AtomicBool, wakes: &mut Wakes) -> Take<J> {
         (self.waking, self.most, self.due) = (false, most, most);
         let mut mine = hand.state.lock();
         if mine.cut {
             return Take::Cut;
         }
         self.set_active(&mut mine, true);
-        self.release(std::mem::take(&mut mine.begun), watched, wakes);
         let mut taken = 0;
         while taken < most {
             let Some(front) = self.entries.front_mut() else { break };
@@ -209,22 +208,27 @@ impl<J, R> Queue<J, R> {
         self.queued -= taken;
         self.call(wakes);
         if taken == 0 {
-            drop(mine);
             let stolen = self.steal(hand);
-            mine = hand.state.lock();
-            let Some(stolen) = stolen else {
-                self.set_active(&mut mine, false);
-                return Take::Nothing;
-            };
-            taken = stolen.len();
-            mine.jobs.push_back(stolen);
+            taken = stolen.as_ref().map_or(0, Entry::len);
+            mine.jobs.extend(stolen);
+        }
+        let first = mine.begin();
+        self.release(std::mem::take(&mut mine.begun), watched, wakes);
+        if taken == 0 {
+            self.set_active(&mut mine, false);
+            return Take::Nothing;
         }
         mine.since = Instant::now();
-        Take::Jobs { jobs: taken, since: mine.since }
+        Take::Jobs { first, jobs: taken, since: mine.since }
     }
 
-    /// The last job that another worker has in hand and has not begun.
+    /// The last jobs that another worker has in hand and has not begun. Called with the thief's own hand locked: whoever locks two holds
+    /// the queue's lock too.
     fn steal(&self, thief: &Hand<J, R>) -> Option<Entry<J, R>> {
+        if self.active < 2 {
+            // Who is not active has nothing in hand.
+            return None;
+        }
         self.workers.iter().filter(|other| other.id != thief.id).find_map(|other| {
             let mut theirs = other.state.lock();
             let mut last = theirs.jobs.pop_back()?;

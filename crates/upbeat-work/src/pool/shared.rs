@@ -40,9 +40,10 @@ pub(super) enum Refusal<J, R> {
 }
 
 /// What a worker that looks for jobs is to do.
-pub(super) enum Look {
-    /// So many jobs are in its hand as of now.
+pub(super) enum Look<J> {
+    /// It has taken so many jobs as of now, and begun the first, if that was not cancelled.
     Run {
+        first: Option<J>,
         jobs: usize,
         since: Instant,
     },
@@ -137,7 +138,7 @@ impl<J, R> Shared<J, R> {
     }
 
     /// A worker looks for jobs: what it takes is in its hand. `idle` says whether it has looked in vain before.
-    pub(super) fn look(&self, hand: &Hand<J, R>, most: usize, idle: bool, cx: &mut TaskContext<'_>) -> Poll<Look> {
+    pub(super) fn look(&self, hand: &Hand<J, R>, most: usize, idle: bool, cx: &mut TaskContext<'_>) -> Poll<Look<J>> {
         let (look, ended) = self.with(|queue, wakes| {
             if idle {
                 queue.set_idle(hand.id, None);
@@ -145,7 +146,9 @@ impl<J, R> Shared<J, R> {
             let take = queue.take(hand, most, &self.watched, wakes);
             let ending = queue.phase == Phase::Ending;
             match take {
-                Take::Jobs { jobs, since } => (Poll::Ready(Look::Run { jobs, since }), ending && queue.queued == 0),
+                Take::Jobs { first, jobs, since } => {
+                    (Poll::Ready(Look::Run { first, jobs, since }), ending && queue.queued == 0)
+                }
                 Take::Nothing if !ending => {
                     queue.set_idle(hand.id, Some(cx.waker()));
                     (Poll::Pending, false)

@@ -121,18 +121,7 @@ async fn next<J, R>(
             shared.settle();
         }
         if let Some(job) = step.next {
-            if let Some(name) = &shared.settings.describe {
-                let name = Panic::catch(|| name(&job)).ok();
-                if let Some(running) = &mut hand.state.lock().running {
-                    running.name = name;
-                }
-            }
-            if !has_budget_remaining() {
-                // It is about to let other tasks run, and among them may be those that wait for this.
-                tell.drain(..).for_each(Tell::tell);
-            }
-            consume_budget().await;
-            return Some(job);
+            return Some(begun(shared, hand, job, tell).await);
         }
         tell.drain(..).for_each(Tell::tell);
         let mut idle = false;
@@ -153,10 +142,31 @@ async fn next<J, R>(
             look.await
         };
         match look {
-            Look::Run { jobs, since } => pace.took(jobs, since),
+            Look::Run { first, jobs, since } => {
+                pace.took(jobs, since);
+                if let Some(job) = first {
+                    return Some(begun(shared, hand, job, tell).await);
+                }
+            }
             Look::Leave => return None,
         }
     }
+}
+
+/// What is due whenever a job has begun.
+async fn begun<J, R>(shared: &Shared<J, R>, hand: &Hand<J, R>, job: J, tell: &mut Vec<Tell<J, R>>) -> J {
+    if let Some(name) = &shared.settings.describe {
+        let name = Panic::catch(|| name(&job)).ok();
+        if let Some(running) = &mut hand.state.lock().running {
+            running.name = name;
+        }
+    }
+    if !has_budget_remaining() {
+        // It is about to let other tasks run, and among them may be those that wait for this.
+        tell.drain(..).for_each(Tell::tell);
+    }
+    consume_budget().await;
+    job
 }
 
 /// Runs one job to its end. Whatever of it panics is a failure of the job, the drop of its future included.
