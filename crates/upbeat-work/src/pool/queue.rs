@@ -330,3 +330,27 @@ impl<J, R> Queue<J, R> {
         self.places - self.free - begun
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::cell::Cell;
+
+    #[test]
+    fn cancelled_jobs_do_not_pile_up() {
+        let mut queue = Queue::<u32, u32>::new(4);
+        let mut wakes = Wakes::default();
+        let kept = Arc::new(Cell::new(7));
+        for number in 0..10_000 {
+            let cell = if number == 5_000 { kept.clone() } else { Arc::new(Cell::new(0)) };
+            queue.push(Entry::One { cell: cell.clone(), number }, &mut wakes);
+            if number != 5_000 {
+                // What a ticket does that is dropped.
+                assert!(crate::pool::cell::Reply::abandon(&*cell));
+            }
+            assert!(queue.entries.len() <= 2 * 4 + HUSKS);
+        }
+        queue.sweep();
+        assert_eq!((queue.entries.len(), queue.queued), (1, 1));
+    }
+}
