@@ -1,5 +1,7 @@
 //! What the example programs share.
 
+pub mod program;
+
 use std::io::{self, IsTerminal as _};
 
 /// Log lines on the standard error, in colour on a terminal. `NO_COLOR` turns the colour off.

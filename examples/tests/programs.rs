@@ -1,85 +1,12 @@
 //! The examples as their users run them: real processes, real signals, real sockets.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{Read as _, Write as _},
     net::TcpStream,
-    path::Path,
-    process::{Child, ChildStderr, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
-
-const SOON: Duration = Duration::from_secs(30);
-
-struct Program {
-    child: Child,
-    errors: BufReader<ChildStderr>,
-    said: String,
-}
-
-/// What a program left behind.
-struct Ended {
-    code: Option<i32>,
-    took: Duration,
-    said: String,
-    printed: String,
-}
-
-impl Program {
-    fn start(name: &str, args: &[&str]) -> Self {
-        // Cargo builds the examples before the tests, and puts them beside.
-        let tests = std::env::current_exe().expect("a path");
-        let path = tests.parent().and_then(Path::parent).expect("a folder").join("examples").join(name);
-        let mut child = Command::new(path)
-            .args(args)
-            .env("NO_COLOR", "1")
-            .env("ADDRESS", "127.0.0.1:0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it was built");
-        let errors = BufReader::new(child.stderr.take().expect("piped"));
-        Self { child, errors, said: String::new() }
-    }
-
-    /// Reads what it says until that contains `text`, and returns the last line.
-    fn until(&mut self, text: &str) -> String {
-        loop {
-            let mut line = String::new();
-            assert!(self.errors.read_line(&mut line).expect("text") > 0, "{text:?} is not in {}", self.said);
-            self.said += &line;
-            if line.contains(text) {
-                return line;
-            }
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        let process = Pid::from_child(&self.child);
-        kill_process(process, signal).expect("it is there");
-    }
-
-    /// Asks it to stop, and waits for its end.
-    fn stop(mut self) -> Ended {
-        let begun = Instant::now();
-        self.signal(Signal::TERM);
-        self.errors.read_to_string(&mut self.said).expect("text");
-        let code = self.child.wait().expect("it ends").code();
-        let took = begun.elapsed();
-        let mut printed = String::new();
-        self.child.stdout.take().expect("piped").read_to_string(&mut printed).expect("text");
-        assert!(took < SOON, "{took:?}");
-        Ended { code, took, said: std::mem::take(&mut self.said), printed }
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use upbeat_examples::program::{Ended, Program, Signal};
 
 /// The lines below a player's own in the report.
 fn of<'a>(report: &'a str, player: &str) -> Vec<&'a str> {
