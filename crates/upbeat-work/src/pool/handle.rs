@@ -297,8 +297,11 @@ impl<J: Send + 'static, R: Send + 'static> Pool<J, R> {
     pub async fn shutdown(&self, deadline: Instant) -> Drained {
         let shared = self.shared();
         shared.close();
-        let _ = timeout_at(deadline, shared.until(|queue| queue.workers.is_empty().then_some(()))).await;
-        shared.cut();
+        if timeout_at(deadline, shared.until(|queue| queue.workers.is_empty().then_some(()))).await.is_err() {
+            shared.cut();
+        }
+        // Whoever else cuts, as the last worker does that leaves, may still be at it.
+        shared.until(|queue| (queue.cuts == 0).then_some(())).await;
         shared.drained()
     }
 }

@@ -9,12 +9,12 @@ use std::{
     task::Waker,
 };
 
-use tokio::time::Instant;
+use tokio::{task::AbortHandle, time::Instant};
 use upbeat::BoxError;
 
 use super::{
     entry::Entry,
-    hand::{Hand, HandState, Tally},
+    hand::{Hand, HandState, Running, Tally},
     report::Lost,
     room::Waiter,
 };
@@ -48,6 +48,8 @@ pub(super) struct Queue<J, R> {
     pub(super) accepted: u64,
     pub(super) cancelled: u64,
     pub(super) lost: Vec<Lost>,
+    /// How many are at cutting, and have not written yet what was lost.
+    pub(super) cuts: usize,
     /// Of workers that are gone.
     pub(super) tally: Tally,
     /// Since when there have been jobs and no idle worker.
@@ -88,6 +90,16 @@ pub(super) struct Wakes {
     pub(super) pressed: bool,
 }
 
+/// What there was when everything was ended.
+pub(super) struct Cut<J, R> {
+    /// With the time since when, and the number of the worker.
+    pub(super) running: Vec<(Running<J, R>, Instant, usize)>,
+    /// Those that have not begun.
+    pub(super) entries: Vec<Entry<J, R>>,
+    /// The tasks of the workers.
+    pub(super) aborts: Vec<AbortHandle>,
+}
+
 impl Wakes {
     pub(super) fn wake(self) {
         self.worker.into_iter().chain(self.others).for_each(Waker::wake);
@@ -115,6 +127,7 @@ impl<J, R> Queue<J, R> {
             accepted: 0,
             cancelled: 0,
             lost: Vec::new(),
+            cuts: 0,
             tally: Tally::default(),
             waiting_since: None,
             failure: None,
@@ -305,6 +318,29 @@ impl<J, R> Queue<J, R> {
         }
         wakes.others.extend(self.idle.drain(..).map(|(_, waker)| waker));
         self.sweep();
+    }
+
+    /// Ends everything. What there was is to be written down, and then [`cuts`](Queue::cuts) to be counted down.
+    pub(super) fn cut(&mut self, watched: &AtomicBool, wakes: &mut Wakes) -> Cut<J, R> {
+        self.close(wakes);
+        self.phase = Phase::Over;
+        self.cuts += 1;
+        let mut cut = Cut { running: Vec::new(), entries: Vec::new(), aborts: Vec::new() };
+        for hand in std::mem::take(&mut self.workers) {
+            let mut state = hand.state.lock();
+            state.cut = true;
+            self.set_active(&mut state, false);
+            self.release(std::mem::take(&mut state.begun), watched, wakes);
+            self.tally.add(state.tally);
+            let since = state.since;
+            cut.running.extend(state.running.take().map(|running| (running, since, hand.number)));
+            cut.entries.extend(state.jobs.drain(..));
+            cut.aborts.extend(state.abort.take());
+        }
+        cut.entries.extend(self.entries.drain(..));
+        self.queued = 0;
+        self.waiting_since = None;
+        cut
     }
 
     pub(super) fn add_worker(&mut self) -> Arc<Hand<J, R>> {

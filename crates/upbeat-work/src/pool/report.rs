@@ -10,7 +10,8 @@ use upbeat::BoxError;
 pub struct Lost {
     /// Which job it was, counted from zero in the order of acceptance.
     pub number: u64,
-    /// Its name, if the pool was told how to [name jobs](super::PoolBuilder::name_jobs).
+    /// Its name, if the pool was told how to [name jobs](super::PoolBuilder::name_jobs) and had asked: a job that is cut in the instant it
+    /// begins has none.
     pub name: Option<String>,
     /// On which worker it was under way, and for how long; `None` if it had not begun.
     pub begun: Option<(usize, Duration)>,

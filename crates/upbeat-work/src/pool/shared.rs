@@ -12,10 +12,10 @@ use upbeat::{BoxError, Panic};
 use super::{
     batch::Batch,
     cell::Cell,
-    entry::{Begun, Entry, Tell},
+    entry::{Entry, Tell},
     hand::Hand,
     outcome::{Outcome, discard},
-    queue::{Phase, Queue, Take, Wakes},
+    queue::{Cut, Phase, Queue, Take, Wakes},
     report::Lost,
     room::{Room, Waiter},
     settings::Settings,
@@ -213,9 +213,9 @@ impl<J, R> Shared<J, R> {
 
     /// A worker is gone, whatever ended it. When it was the last one, nobody is left to do what is queued.
     pub(super) fn leave(&self, hand: &Hand<J, R>) {
-        let (running, last) = self.with(|queue, wakes| {
+        let (running, cut) = self.with(|queue, wakes| {
             if !Self::remove(queue, hand) {
-                return (None, false);
+                return (None, None);
             }
             let mut state = hand.state.lock();
             queue.give_back(&mut state, wakes);
@@ -225,50 +225,36 @@ impl<J, R> Shared<J, R> {
                 queue.lost.push(running.lost(state.since.elapsed(), hand.number));
             }
             drop(state);
-            (running, queue.workers.is_empty())
+            // Under this lock: a moment later it might be the next run that is cut.
+            (running, queue.workers.is_empty().then(|| queue.cut(&self.watched, wakes)))
         });
         if let Some(running) = running {
-            Self::lose(running.job);
+            running.job.finish(Outcome::Lost { begun: true }).into_iter().for_each(Tell::tell);
         }
-        if last {
-            self.cut();
+        if let Some(cut) = cut {
+            self.lose(cut);
         }
         self.changed.notify_waiters();
     }
 
     /// Ends everything now, and keeps what was lost.
     pub(super) fn cut(&self) {
-        let mut aborts = Vec::new();
-        let (running, entries) = self.with(|queue, wakes| {
-            queue.close(wakes);
-            queue.phase = Phase::Over;
-            let (mut running, mut behind) = (Vec::new(), Vec::new());
-            for hand in std::mem::take(&mut queue.workers) {
-                let mut state = hand.state.lock();
-                state.cut = true;
-                queue.set_active(&mut state, false);
-                queue.release(std::mem::take(&mut state.begun), &self.watched, wakes);
-                queue.tally.add(state.tally);
-                let since = state.since;
-                running.extend(state.running.take().map(|running| (running, since, hand.number)));
-                behind.extend(state.jobs.drain(..));
-                aborts.extend(state.abort.take());
-            }
-            behind.extend(queue.entries.drain(..));
-            queue.queued = 0;
-            queue.waiting_since = None;
-            (running, behind)
-        });
-        let mut lost = Vec::new();
-        for (running, since, worker) in running {
+        let cut = self.with(|queue, wakes| queue.cut(&self.watched, wakes));
+        self.lose(cut);
+        self.changed.notify_waiters();
+    }
+
+    /// Writes down what was cut, and tells those who wait for it.
+    fn lose(&self, cut: Cut<J, R>) {
+        let (mut lost, mut over, mut jobs) = (Vec::new(), Vec::new(), Vec::new());
+        for (running, since, worker) in cut.running {
             lost.push(running.lost(since.elapsed(), worker));
-            Self::lose(running.job);
+            over.push((running.job, true));
         }
-        for abort in aborts {
+        for abort in cut.aborts {
             abort.abort();
         }
-        let begun = lost.len();
-        for entry in entries {
+        for entry in cut.entries {
             let mut rest = Some(entry);
             while let Some(entry) = rest.take() {
                 let beginning = entry.begin();
@@ -276,31 +262,31 @@ impl<J, R> Shared<J, R> {
                 if let Some((job, begun)) = beginning.job {
                     let name = self.settings.describe.as_ref().and_then(|name| Panic::catch(|| name(&job)).ok());
                     lost.push(Lost { number: begun.number, name, begun: None });
-                    discard(job);
-                    begun.finish(Outcome::Lost { begun: false }).into_iter().for_each(Tell::tell);
+                    over.push((begun, false));
+                    jobs.push(job);
                 }
             }
         }
-        let queued = lost.len() - begun;
         self.with(|queue, wakes| {
             queue.lost.extend(lost);
-            queue.release(queued, &self.watched, wakes);
+            queue.release(jobs.len(), &self.watched, wakes);
+            queue.cuts -= 1;
         });
-        self.changed.notify_waiters();
-    }
-
-    fn lose(job: Begun<J, R>) {
-        job.finish(Outcome::Lost { begun: true }).into_iter().for_each(Tell::tell);
+        jobs.into_iter().for_each(discard);
+        // Whoever is told that a job was lost finds it counted.
+        for (job, begun) in over {
+            job.finish(Outcome::Lost { begun }).into_iter().for_each(Tell::tell);
+        }
     }
 
     /// Accepts nothing more. Workers finish what is queued, and leave.
     pub(super) fn close(&self) {
-        let over = self.with(|queue, wakes| {
+        let cut = self.with(|queue, wakes| {
             queue.close(wakes);
-            queue.phase == Phase::Over
+            (queue.phase == Phase::Over).then(|| queue.cut(&self.watched, wakes))
         });
-        if over {
-            self.cut();
+        if let Some(cut) = cut {
+            self.lose(cut);
         }
         self.changed.notify_waiters();
     }

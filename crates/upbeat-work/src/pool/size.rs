@@ -30,13 +30,13 @@ where
         match queue.phase {
             Phase::Waiting => {}
             // What the last run has left behind is over: this one begins clean.
-            Phase::Over => {
+            Phase::Over if queue.cuts == 0 => {
                 (queue.accepted, queue.cancelled, queue.tally) = (0, 0, Tally::default());
                 queue.lost.clear();
                 queue.failure = None;
                 queue.next_worker = 0;
             }
-            Phase::Playing | Phase::Ending => return Err(AlreadyStarted { pool: shared.name.clone() }),
+            Phase::Playing | Phase::Ending | Phase::Over => return Err(AlreadyStarted { pool: shared.name.clone() }),
         }
         queue.phase = Phase::Playing;
         queue.built = 0;
