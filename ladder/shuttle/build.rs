@@ -1,16 +1,17 @@
-//! Takes the sources of `upbeat` as they are, and has them see `shuttled_std` where they name `std`.
+//! Takes the sources of a crate as they are, and has them see `shuttled_std` where they name `std`. The package `NAME-shuttle` is `NAME`.
 //!
 //! Tokio and `parking_lot` are exchanged by name in `Cargo.toml`. The standard library's name cannot be, so it is exchanged in
 //! a copy of the text: so the library itself needs no flag, and no module that hides where its atomics come from.
 
 use std::{env, error::Error, fs, path::Path};
 
-const SOURCES: &str = "../../crates/upbeat/src";
-
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed={SOURCES}");
-    let out = env::var("OUT_DIR")?;
-    copy(Path::new(SOURCES), &Path::new(&out).join("upbeat"))
+    let name = env!("CARGO_PKG_NAME").strip_suffix("-shuttle").ok_or("the package is called NAME-shuttle")?;
+    let sources = Path::new("crates").join(name).join("src");
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let sources = above.map(|folder| folder.join(&sources)).find(|sources| sources.is_dir()).ok_or("no such crate")?;
+    println!("cargo::rerun-if-changed={}", sources.display());
+    copy(&sources, &Path::new(&env::var("OUT_DIR")?).join("sources"))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {

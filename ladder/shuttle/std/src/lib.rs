@@ -1,4 +1,4 @@
-//! The standard library, with atomics, a `OnceLock` and threads that are points of shuttle's schedules.
+//! The standard library, with atomics, a `OnceLock` and threads that are points of shuttle's schedules, and a clock that is part of them.
 
 pub use std::*;
 
@@ -18,7 +18,18 @@ pub mod sync {
 pub mod thread {
     pub use std::thread::*;
 
-    pub use shuttle::thread::{Builder, JoinHandle, spawn};
+    pub use shuttle::thread::{JoinHandle, Scope, ScopedJoinHandle, scope, spawn};
+
+    pub use crate::builder::Builder;
 }
 
+/// As `std::time`.
+pub mod time {
+    pub use std::time::*;
+
+    pub use crate::instant::Instant;
+}
+
+mod builder;
+mod instant;
 mod once_lock;

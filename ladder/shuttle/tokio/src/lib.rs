@@ -1,4 +1,4 @@
-//! shuttle-tokio, with a clock, and with what it lacks of tokio's channels.
+//! shuttle-tokio, with a clock, with a budget that is used up, and with what it lacks of tokio's channels.
 
 pub use shuttle_tokio::*;
 
@@ -10,4 +10,11 @@ pub mod sync {
 
     pub mod mpsc;
     pub mod watch;
+}
+
+/// As `tokio::task`.
+pub mod task {
+    pub use shuttle_tokio::task::*;
+
+    pub mod coop;
 }
