@@ -1,6 +1,7 @@
 //! Running an example from outside, as its user does: a real process, real signals. For tests.
 
 use std::{
+    fs::File,
     io::{self, BufRead as _, BufReader, Read as _},
     path::Path,
     process::{Child, ChildStderr, ChildStdin, Command, Stdio},
@@ -9,7 +10,10 @@ use std::{
 };
 
 pub use rustix::process::Signal;
-use rustix::process::{Pid, kill_process};
+use rustix::{
+    process::{Pid, kill_process},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+};
 
 /// How long an example may take to stop before a test gives it up: generous, for machines that are busy.
 const SOON: Duration = Duration::from_secs(30);
@@ -51,6 +55,20 @@ pub fn example(name: &str) -> Command {
     let mut command = Command::new(path);
     command.env("NO_COLOR", "1").env("ADDRESS", "127.0.0.1:0");
     command
+}
+
+/// A new terminal: our end, and the one for a program's streams. Reading from ours fails once nobody has theirs any more.
+///
+/// # Panics
+///
+/// When the system has none.
+#[expect(clippy::expect_used, reason = "a test that cannot begin has failed")]
+pub fn terminal() -> (File, File) {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("it is ours");
+    let name = ptsname(&ours, Vec::new()).expect("a name").into_string().expect("text");
+    let theirs = File::options().read(true).write(true).open(name).expect("its other end");
+    (ours.into(), theirs)
 }
 
 #[expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
