@@ -1,6 +1,7 @@
 //! Pipelines that are faster than a plain loop, and that a person can reason about; and pools of workers.
 //!
-//! A [`Pool`] runs jobs with replies on workers that each have a state of their own. This page is about the other one.
+//! A [`Pool`] runs jobs with replies on workers that each have a state of their own. A [`Hub`] gives every message to every member. This page is
+//! about pipelines.
 //!
 //! A [`Pipeline`] takes items from a source through stages to a sink, on as many threads as you like, in order.
 //!
@@ -60,6 +61,7 @@
 mod engine;
 mod failure;
 mod fused;
+pub mod hub;
 mod lend;
 mod pipeline;
 pub mod pool;
@@ -72,6 +74,7 @@ pub mod stage;
 mod stop;
 
 pub use failure::{Failure, OnFailure};
+pub use hub::Hub;
 pub use pipeline::Pipeline;
 pub use pool::Pool;
 pub use report::{Cause, PipelineError, Report};

@@ -1,0 +1,24 @@
+//! A hub as a player.
+
+use std::{convert::Infallible, sync::Arc};
+
+use upbeat::{Context, Player};
+
+use super::Hub;
+
+impl<T: ?Sized + Send + Sync + 'static> Player for Hub<T> {
+    type Error = Infallible;
+
+    async fn play(&self, cx: Context) -> Result<(), Infallible> {
+        // A run after the first one finds the hub closed.
+        self.shared().reopen();
+        cx.stopping().await;
+        self.close();
+        cx.remark(self.counts());
+        Ok(())
+    }
+
+    fn instance(&self) -> Option<usize> {
+        Some(Arc::as_ptr(self.shared()).addr())
+    }
+}
