@@ -23,6 +23,7 @@
 //!
 //! - [`HttpServer`]: HTTP/1 and HTTP/2 for an `axum::Router` or any other tower service, with TLS as an option.
 //! - [`TcpServer`]: one task for each connection.
+//! - [`JsonLines`]: a stream as lines of JSON, with errors among them; [`JsonEntries`] reads them.
 //! - [`Diagnostics`]: `/livez`, `/readyz`, `/startupz`, `/ready` and `/players` for a whole tree of players.
 //!
 //! # What a stop does to a connection
@@ -47,6 +48,7 @@
 mod deadline;
 mod diagnostics;
 mod http;
+mod json_lines;
 mod listen;
 mod tcp;
 mod text;
@@ -55,6 +57,7 @@ pub use self::http::{ClientGone, CutRequest, DrainReport, HttpServer, LastDrain,
 #[cfg(feature = "tls")]
 pub use self::http::{TlsConfig, TlsError};
 pub use diagnostics::Diagnostics;
+pub use json_lines::{EntryError, JsonEntries, JsonLines};
 pub use listen::{Address, IntoListener, ListenError, Peer, Socket};
 pub use tcp::TcpServer;
 
