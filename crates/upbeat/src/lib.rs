@@ -55,6 +55,7 @@
 //!
 //! # Features
 //!
+//! - `cron`: players by the calendar, `upbeat::cron`.
 //! - `serde`: [`Report`] and [`Snapshot`] are `Serialize`.
 
 mod account;
@@ -95,6 +96,7 @@ mod snapshot;
 mod stall;
 mod stop;
 mod task;
+mod timer;
 mod tracker;
 mod tree;
 mod watchdog;
@@ -119,6 +121,9 @@ pub use report::{Cause, Failure, Outcome, PlayerReport, Report, StopCause};
 pub use signals::Signal;
 pub use snapshot::{PlayerSnapshot, Snapshot, State};
 pub use stall::{Stall, StallGuard, stall_guard};
+pub use timer::{After, At, Every, Missed, Tick, Timer, after, at, every};
+#[cfg(feature = "cron")]
+pub use timer::{Cron, CronError, cron};
 pub use tracker::{Tracked, TrackedFailed, TrackedOutput, Tracker, TrackerClosed};
 pub use upbeat_probe as probe;
 pub use upbeat_score::{

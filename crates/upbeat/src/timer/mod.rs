@@ -1,0 +1,20 @@
+//! Players and waits that go by the clock.
+
+#[cfg(feature = "cron")]
+mod cron;
+mod every;
+mod jittered;
+mod once_at;
+mod period;
+mod resettable;
+mod schedule;
+mod ticking;
+mod wall;
+
+#[cfg(feature = "cron")]
+pub use cron::{Cron, CronError, cron};
+pub use every::{Every, every};
+pub use once_at::{After, At, after, at};
+pub use period::Missed;
+pub use resettable::Timer;
+pub use ticking::Tick;

@@ -1,0 +1,142 @@
+//! Players that go by the calendar, on a clock that a test can set.
+#![cfg(feature = "cron")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use common::{S, ZERO};
+use jiff::{Timestamp, tz::TimeZone};
+use tokio::time::{Instant, sleep};
+use upbeat::{BoxError, Conductor, Context, Cron, CronError, cron, with};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+fn time(text: &str) -> SystemTime {
+    text.parse::<Timestamp>().unwrap().into()
+}
+
+/// Plays for a while, and says when the ticks began: by the wall clock of the zone, without the year.
+async fn ticks(
+    expression: &str,
+    zone: &str,
+    clock: impl Fn() -> SystemTime + Clone + Send + Sync + 'static,
+    takes: Duration,
+    hours: u32,
+) -> Vec<String> {
+    let begun = Arc::new(Mutex::new(Vec::new()));
+    let (state, shown) = ((begun.clone(), clock.clone()), TimeZone::get(zone).unwrap());
+    let tick = with(state, move |(begun, clock): (Arc<Mutex<Vec<String>>>, _), _: Context| {
+        let now = clock_of(&clock, &shown);
+        async move {
+            begun.lock().unwrap().push(now);
+            sleep(takes).await;
+            Ok::<_, BoxError>(())
+        }
+    });
+    let player: Cron<_> = cron(expression, tick).unwrap().zone(zone).unwrap().clock(clock);
+    let report =
+        Conductor::new("shop").player("cron", player).stop_within(10 * HOUR).play_until(sleep(hours * HOUR)).await;
+    assert!(report.is_clean(), "{report}");
+    let begun = begun.lock().unwrap();
+    begun.clone()
+}
+
+fn clock_of(clock: &impl Fn() -> SystemTime, zone: &TimeZone) -> String {
+    let now = Timestamp::try_from(clock()).unwrap().to_zoned(zone.clone());
+    now.strftime("%m-%d %H:%M:%S %:z").to_string()
+}
+
+/// A clock that starts at this time and is not set.
+fn from(text: &str) -> impl Fn() -> SystemTime + Clone + Send + Sync + 'static {
+    let (wall, start) = (time(text), Instant::now());
+    move || wall + start.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_goes_on_over_midnight_the_month_and_the_year() {
+    let times = ticks("59,0 23,0 * * *", "UTC", from("2027-12-31T22:00:00Z"), S, 4).await;
+    assert_eq!(
+        times,
+        ["12-31 23:00:00 +00:00", "12-31 23:59:00 +00:00", "01-01 00:00:00 +00:00", "01-01 00:59:00 +00:00"]
+    );
+    // The last day of a month, in a leap year.
+    let times = ticks("0 12 L * *", "UTC", from("2028-02-27T00:00:00Z"), S, 72).await;
+    assert_eq!(times, ["02-29 12:00:00 +00:00"]);
+    // With seconds.
+    let times = ticks("30 0 0 1 * *", "UTC", from("2027-02-27T00:00:00Z"), S, 72).await;
+    assert_eq!(times, ["03-01 00:00:30 +00:00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_shifts_it_and_summer_time_neither_repeats_nor_loses_a_tick() {
+    let berlin = "Europe/Berlin";
+    let times = ticks("0 9 * * *", berlin, from("2027-03-27T00:00:00Z"), S, 48).await;
+    assert_eq!(times, ["03-27 09:00:00 +01:00", "03-28 09:00:00 +02:00"], "nine in the morning is nine in the morning");
+    // There is no 02:30 on that day.
+    let times = ticks("30 2 * * *", berlin, from("2027-03-27T12:00:00Z"), S, 48).await;
+    assert_eq!(times, ["03-28 03:00:00 +02:00", "03-29 02:30:00 +02:00"]);
+    // And here there are two.
+    let times = ticks("30 2 * * *", berlin, from("2027-10-30T12:00:00Z"), S, 48).await;
+    assert_eq!(times, ["10-31 02:30:00 +02:00", "11-01 02:30:00 +01:00"]);
+    // At intervals the real time counts.
+    let times = ticks("*/30 * * * *", berlin, from("2027-10-30T23:45:00Z"), S, 3).await;
+    assert_eq!(
+        times,
+        [
+            "10-31 02:00:00 +02:00",
+            "10-31 02:30:00 +02:00",
+            "10-31 02:00:00 +01:00",
+            "10-31 02:30:00 +01:00",
+            "10-31 03:00:00 +01:00",
+            "10-31 03:30:00 +01:00"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn times_that_pass_while_a_tick_runs_become_one() {
+    let takes = Duration::from_mins(150);
+    let times = ticks("0 * * * *", "UTC", from("2027-01-01T00:30:00Z"), takes, 6).await;
+    assert_eq!(times, ["01-01 01:00:00 +00:00", "01-01 03:30:00 +00:00", "01-01 06:00:00 +00:00"]);
+}
+
+/// A clock that is set ten minutes after its start.
+fn set(text: &str, to: &str) -> impl Fn() -> SystemTime + Clone + Send + Sync + 'static {
+    let (before, after, start) = (time(text), time(to), Instant::now());
+    move || match start.elapsed().checked_sub(600 * S) {
+        None => before + start.elapsed(),
+        Some(since) => after + since,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_is_noticed() {
+    let times = ticks("0 * * * *", "UTC", set("2027-01-01T00:55:00Z", "2027-01-01T04:30:00Z"), ZERO, 1).await;
+    assert_eq!(
+        times,
+        ["01-01 01:00:00 +00:00", "01-01 04:30:00 +00:00", "01-01 05:00:00 +00:00"],
+        "what it was set over is one tick"
+    );
+    let times = ticks("0 * * * *", "UTC", set("2027-01-01T00:55:00Z", "2027-01-01T00:45:00Z"), S, 2).await;
+    assert_eq!(times, ["01-01 01:00:00 +00:00", "01-01 02:00:00 +00:00"], "a little back repeats none");
+    let times = ticks("0 * * * *", "UTC", set("2027-01-05T00:55:00Z", "2027-01-01T07:45:00Z"), S, 1).await;
+    assert_eq!(times, ["01-05 01:00:00 +00:00", "01-01 08:00:00 +00:00"], "far back is believed");
+}
+
+#[test]
+fn what_cannot_be_played_is_refused_with_the_reason() {
+    let tick = async |_: Context| Ok::<_, BoxError>(());
+    let refused = |expression: &str| cron(expression, tick).expect_err("it is no good");
+    let error = refused("61 * * * *");
+    assert!(matches!(error, CronError::Expression { .. }) && error.to_string().starts_with("`61 * * * *` is no cron"));
+    assert!(matches!(refused("now and then"), CronError::Expression { .. }));
+    let error = refused("0 0 30 2 *");
+    assert_eq!(error.to_string(), "the cron expression `0 0 30 2 *` says no time that is still to come");
+    let error = cron("@daily", tick).expect("it is good").zone("Europe/Atlantis").expect_err("it has sunk");
+    assert!(error.to_string().starts_with("the time zone `Europe/Atlantis` is not known"), "{error}");
+}

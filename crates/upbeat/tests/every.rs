@@ -1,0 +1,241 @@
+//! Players that do something again and again, and what a stop means to them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+#[path = "common/events.rs"]
+mod events;
+
+use std::{
+    future::Future,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use common::{MS, S, ZERO};
+use events::Events;
+use tokio::time::{Instant, sleep};
+use tracing::Level;
+use upbeat::{BoxError, Conductor, Context, Missed, Player, Report, Tick, every, exit_code, with};
+
+/// The times at which ticks begin, since the start, and the time that each one takes.
+#[derive(Clone)]
+struct Ticks {
+    start: Instant,
+    begun: Arc<Mutex<Vec<Duration>>>,
+    takes: Arc<[Duration]>,
+}
+
+impl Ticks {
+    /// The last of these times is that of all further ticks.
+    fn that_take(takes: &[Duration]) -> Self {
+        Self { start: Instant::now(), begun: Arc::default(), takes: takes.into() }
+    }
+
+    fn begun(&self) -> Vec<Duration> {
+        self.begun.lock().unwrap().clone()
+    }
+
+    fn seconds(&self) -> Vec<u64> {
+        self.begun().iter().map(Duration::as_secs).collect()
+    }
+
+    fn tick(&self) -> impl Player {
+        with(self.clone(), async |ticks: Self, _: Context| {
+            let takes = {
+                let mut begun = ticks.begun.lock().unwrap();
+                begun.push(ticks.start.elapsed());
+                *ticks.takes.get(begun.len() - 1).or(ticks.takes.last()).unwrap()
+            };
+            sleep(takes).await;
+            Ok::<_, BoxError>(())
+        })
+    }
+}
+
+async fn play(player: impl Player, until: impl Future<Output = ()>) -> Report {
+    Conductor::new("shop").player("ticks", player).stop_within(100 * S).play_until(until).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_thousand_ticks_do_not_drift() {
+    // Each takes a part of its period, some none of it and some nearly all. Timers fire on whole milliseconds, so most are late.
+    let takes: Vec<_> = (0..100_000).map(|number| (number * 7 % 10) * MS).collect();
+    let (ticks, period) = (Ticks::that_take(&takes), Duration::from_micros(10_300));
+    let report = play(every(period, ticks.tick()), sleep(1_029_995 * MS)).await;
+    assert!(report.is_clean(), "{report}");
+    let begun = ticks.begun();
+    assert_eq!(begun.len(), 100_000);
+    for (at, number) in begun.into_iter().zip(0..) {
+        let late = at.checked_sub(number * period).expect("never early");
+        assert!(late <= 2 * MS, "tick {number} is {late:?} late");
+    }
+}
+
+/// Periods of 10 s; the third tick, due at 20 s, takes 27 s.
+async fn with_a_long_tick(missed: Missed, at_most: usize) -> Vec<u64> {
+    let ticks = Ticks::that_take(&[MS, MS, 27 * S, MS]);
+    let player = every(10 * S, ticks.tick()).missed(missed).at_most(at_most);
+    assert!(play(player, sleep(79 * S)).await.is_clean());
+    ticks.seconds()
+}
+
+#[tokio::test(start_paused = true)]
+async fn missed_ticks_are_skipped_made_up_for_or_put_off() {
+    assert_eq!(with_a_long_tick(Missed::Skip, 1).await, [0, 10, 20, 47, 50, 60, 70]);
+    assert_eq!(with_a_long_tick(Missed::Burst, 1).await, [0, 10, 20, 47, 47, 50, 60, 70]);
+    assert_eq!(with_a_long_tick(Missed::Delay, 1).await, [0, 10, 20, 47, 57, 67, 77]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_that_may_overlap_makes_no_other_late() {
+    assert_eq!(with_a_long_tick(Missed::Skip, 2).await, [0, 10, 20, 30, 40, 50, 60, 70]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_ticks_overlap_than_may() {
+    for at_most in [1, 2, 5] {
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let tick = with((running, most.clone()), async |(running, most): (Arc<AtomicUsize>, Arc<AtomicUsize>), _| {
+            most.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
+            sleep(100 * S).await;
+            running.fetch_sub(1, SeqCst);
+            Ok::<_, BoxError>(())
+        });
+        assert!(play(every(S, tick).at_most(at_most), sleep(1000 * S)).await.is_clean());
+        assert_eq!(most.load(SeqCst), at_most);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_tick_comes_when_it_is_said_to() {
+    for (first, begun) in [(ZERO, [0, 10, 20]), (10 * S, [10, 20, 30]), (3 * S, [3, 13, 23])] {
+        let ticks = Ticks::that_take(&[ZERO]);
+        let player = every(10 * S, ticks.tick()).first_after(first);
+        assert!(play(player, sleep(Duration::from_secs(begun[2] + 1))).await.is_clean());
+        assert_eq!(ticks.seconds(), begun);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_never_comes_can_be_stopped() {
+    let ticks = Ticks::that_take(&[ZERO]);
+    let report = play(every(Duration::MAX, ticks.tick()).first_after(Duration::MAX), sleep(S)).await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(ticks.seconds(), [0; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jitter_puts_ticks_off_within_its_bounds_and_shifts_none() {
+    let play = async |seed| {
+        let ticks = Ticks::that_take(&[ZERO]);
+        let player = every(S, ticks.tick()).jitter(100 * MS).seed(seed);
+        assert!(play(player, sleep(999_999 * MS)).await.is_clean());
+        ticks.begun()
+    };
+    let begun = play(7).await;
+    assert_eq!(begun.len(), 1000);
+    let off: Vec<_> = begun.iter().zip(0..).map(|(&at, number)| at.checked_sub(number * S).unwrap()).collect();
+    // A timer may fire up to a millisecond late.
+    assert!(off.iter().all(|off| *off <= 101 * MS), "{:?}", off.iter().max());
+    assert!(off.iter().any(|off| *off < 10 * MS) && off.iter().any(|off| *off > 90 * MS));
+    assert_eq!(play(7).await, begun, "the same seed");
+    assert_ne!(play(8).await, begun, "another seed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_between_ticks_ends_it_at_once_and_one_in_a_tick_waits_for_it() {
+    let ticks = Ticks::that_take(&[ZERO]);
+    let begun = Instant::now();
+    assert!(play(every(100 * S, ticks.tick()), sleep(30 * S)).await.is_clean());
+    assert_eq!(begun.elapsed(), 30 * S);
+
+    for at_most in [1, 3] {
+        let finished = Arc::new(AtomicUsize::new(0));
+        let tick = with(finished.clone(), async |finished: Arc<AtomicUsize>, cx: Context| {
+            // The tick's own context says nothing of the stop, so that it can finish.
+            assert!(cx.unless_done(sleep(50 * S)).await.is_ok());
+            finished.fetch_add(1, SeqCst);
+            Ok::<_, BoxError>(())
+        });
+        let begun = Instant::now();
+        let report = play(every(10 * S, tick).at_most(at_most), sleep(25 * S)).await;
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(finished.load(SeqCst), at_most);
+        assert_eq!(begun.elapsed(), if at_most == 1 { 50 * S } else { 70 * S }, "the last one begins at 20 s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_is_told_of_the_stop_if_it_is_to_be() {
+    let tick = async |cx: Context| -> Result<(), BoxError> {
+        assert!(cx.unless_done(sleep(50 * S)).await.is_err());
+        Ok(())
+    };
+    for at_most in [1, 3] {
+        let begun = Instant::now();
+        let report = play(every(10 * S, tick).at_most(at_most).cancel_on_stop(), sleep(25 * S)).await;
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(begun.elapsed(), 25 * S);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_that_does_not_end_is_aborted_with_its_player() {
+    let tick = async |_: Context| std::future::pending::<Result<(), BoxError>>().await;
+    for at_most in [1, 3] {
+        let report = play(every(S, tick).at_most(at_most), sleep(5 * S)).await;
+        assert_eq!(report.exit_code(), exit_code::OVERRAN, "{report}");
+    }
+}
+
+/// The tick of this number fails.
+fn failing(number: u64) -> impl Player {
+    move |cx: Context| async move {
+        match *cx.value::<Tick>().unwrap() {
+            tick if tick.number == number => Err(BoxError::from("the disk is full")),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_fails_the_player_or_is_logged_and_counted() {
+    for at_most in [1, 3] {
+        let begun = Instant::now();
+        let report = play(every(S, failing(3)).at_most(at_most), sleep(100 * S)).await;
+        assert_eq!(begun.elapsed(), 3 * S);
+        assert!(report.to_string().contains("the disk is full"), "{report}");
+        assert_eq!(report.exit_code(), exit_code::FAILED);
+
+        let (events, _heard) = Events::heard();
+        let report = play(every(S, failing(3)).at_most(at_most).log_errors(), sleep(9 * S + MS)).await;
+        assert!(report.is_clean(), "{report}");
+        assert!(report.to_string().contains("1 of 10 ticks failed, the last: the disk is full"), "{report}");
+        assert_eq!(events.with(Level::ERROR, "a tick failed").len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_fails_the_player_even_if_errors_do_not() {
+    let tick = async |_: Context| -> Result<(), BoxError> { panic!("no luck") };
+    for at_most in [1, 3] {
+        let report = play(every(S, tick).at_most(at_most).log_errors(), sleep(100 * S)).await;
+        assert_eq!(report.exit_code(), exit_code::FAILED);
+        assert!(report.to_string().contains("panicked: no luck"), "{report}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_knows_its_number_and_when_it_was_due() {
+    let start = Instant::now();
+    let tick = with(start, async |start: Instant, cx: Context| {
+        let tick = *cx.value::<Tick>().unwrap();
+        assert_eq!(tick.due.duration_since(start), Duration::from_secs(tick.number));
+        Ok::<_, BoxError>(())
+    });
+    let report = play(every(S, tick).jitter(S / 2), sleep(9 * S)).await;
+    assert!(report.is_clean(), "{report}");
+}
