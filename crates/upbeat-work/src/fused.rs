@@ -2,11 +2,12 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
-use upbeat::{BoxError, Context, Progress};
+use upbeat::{BoxError, Progress};
 
 use crate::{
     Cause,
     engine::Plan,
+    run::{Run, Waiting},
     sink::{Failures, Pack, Sink},
     source::{Filled, Source},
     stage::{Account, Bottom, Line, Tray},
@@ -16,30 +17,13 @@ pub(crate) struct Fused<S, L, P, K, H> {
     pub(crate) line: L,
     pub(crate) pack: P,
     pub(crate) stages: Arc<[Arc<str>]>,
-    pub(crate) meters: Meters,
+    pub(crate) run: Run,
+    pub(crate) progress: Option<Arc<Progress>>,
     pub(crate) of: PhantomData<Of<S, K, H>>,
 }
 
 /// It owns none of them.
 type Of<S, K, H> = fn() -> (S, K, H);
-
-/// Who wants to know how far it is.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Meters {
-    pub(crate) progress: Option<Arc<Progress>>,
-    pub(crate) context: Option<Context>,
-}
-
-impl Meters {
-    fn add(&self, items: u64) {
-        if let Some(progress) = &self.progress {
-            progress.add(items);
-        }
-        if let Some(context) = &self.context {
-            context.progress(items);
-        }
-    }
-}
 
 pub(crate) struct Batch<R, U> {
     raw: R,
@@ -58,7 +42,6 @@ impl<R: Default, U> Default for Batch<R, U> {
 pub(crate) struct Outlet<K, H> {
     pub(crate) sink: K,
     pub(crate) failures: H,
-    pub(crate) passed: u64,
 }
 
 impl<S, L, P, K, H> Plan for Fused<S, L, P, K, H>
@@ -73,11 +56,25 @@ where
     type Sink = Outlet<K, H>;
     type Batch = Batch<S::Batch, K::Unit>;
 
-    fn fill(&self, source: &mut S, batch: &mut Self::Batch, want: usize) -> Result<Filled, BoxError> {
-        let filled = source.fill(&mut batch.raw, want)?;
+    fn fill(
+        &self,
+        source: &mut S,
+        batch: &mut Self::Batch,
+        want: usize,
+        waiting: &Waiting,
+    ) -> Result<Filled, BoxError> {
+        let filled = source.fill(&mut batch.raw, want, waiting)?;
         batch.first = filled.first;
         batch.items = filled.items;
         Ok(filled)
+    }
+
+    fn close(&self, source: &mut S) -> bool {
+        source.close()
+    }
+
+    fn leave(&self, source: &mut S, _sink: Option<&mut Self::Sink>) -> u64 {
+        source.lost()
     }
 
     fn work(&self, batch: &mut Self::Batch) {
@@ -95,10 +92,13 @@ where
     }
 
     fn emit(&self, outlet: &mut Outlet<K, H>, batch: &mut Self::Batch) -> Result<(), Cause> {
-        let Outlet { sink, failures, passed } = outlet;
+        let Outlet { sink, failures } = outlet;
         let emitted = sink.emit(&mut batch.tray, failures);
-        *passed += batch.tray.passed;
-        self.meters.add(batch.items);
+        self.run.pass(batch.tray.passed);
+        self.run.progress(batch.items);
+        if let Some(progress) = &self.progress {
+            progress.add(batch.items);
+        }
         self.discard(batch);
         emitted
     }

@@ -48,7 +48,8 @@
 //!
 //! # What does not
 //!
-//! - Nothing is interrupted: a source, stage or sink that blocks is waited for.
+//! - Nothing is interrupted but the waiting for a [channel](Pipeline::from_channel) or a [stream](Pipeline::from_stream): an iterator, reader, stage or sink that blocks
+//!   is waited for.
 //! - Stages of one item run on the same thread, one after the other; a stage that waits (for a disk, for another service) holds its worker.
 //! - While the source is slow *and* items are cheap, one worker does all; should one item then be dear, those behind it wait for it.
 //!
@@ -66,6 +67,7 @@ mod lend;
 mod pipeline;
 pub mod pool;
 mod report;
+mod run;
 mod run_in;
 mod runnable;
 pub mod sink;

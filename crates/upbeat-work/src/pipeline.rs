@@ -7,12 +7,15 @@ use std::{
     sync::{Arc, mpsc},
 };
 
+use futures_core::Stream;
+use tokio::sync::mpsc as channel;
 use upbeat::BoxError;
 
 use crate::{
     Runnable,
+    run::Run,
     sink::{Collect, Each, Fold, ForEach, Format, TryForEach, Whole, Written},
-    source::{Blocks, Groups, Items, Lines, Received, Source},
+    source::{Blocks, Channel, Groups, Items, Lines, Received, Source, Streamed},
     stage::{BlockHead, Filter, FlatMap, Head, Inspect, Label, Line, LineHead, Map, PassAlong, Staged, TryMap},
 };
 
@@ -36,6 +39,7 @@ pub struct Pipeline<S, L> {
     pub(crate) line: L,
     /// The names of the stages.
     pub(crate) stages: Vec<Arc<str>>,
+    pub(crate) run: Run,
 }
 
 impl<I: Iterator<Item: Send> + Send> Pipeline<Items<I>, Head> {
@@ -43,12 +47,12 @@ impl<I: Iterator<Item: Send> + Send> Pipeline<Items<I>, Head> {
     ///
     /// The iterator may be slow: as long as it takes more than some 10 µs an item, each item goes on its way at once. But an iterator cannot be asked
     /// whether its next item is there. When one that was fast (64 items in a row, or more) suddenly blocks, what it gave of a batch
-    /// waits for its next item. For items that come from elsewhere, in bursts, there is [`from_receiver`](Pipeline::from_receiver).
+    /// waits for its next item. For items that come from elsewhere, in bursts, there is [`from_channel`](Pipeline::from_channel).
     ///
     /// A panic of the iterator is a failure of the [source](crate::Cause::Source).
     #[expect(clippy::should_implement_trait, reason = "a pipeline is not a collection")]
     pub fn from_iter(items: impl IntoIterator<IntoIter = I>) -> Self {
-        Self { source: Items::new(items.into_iter()), line: Head, stages: Vec::new() }
+        Self { source: Items::new(items.into_iter()), line: Head, stages: Vec::new(), run: Run::default() }
     }
 
     /// Groups of exactly `n` items of the source, the last one maybe shorter; each is one item for the stages. At least one.
@@ -63,7 +67,12 @@ impl<I: Iterator<Item: Send> + Send> Pipeline<Items<I>, Head> {
     /// # Ok::<_, upbeat_work::PipelineError<Vec<Vec<i32>>>>(())
     /// ```
     pub fn batch(self, n: usize) -> Pipeline<Items<Groups<I>>, Head> {
-        Pipeline { source: self.source.map(|items| Groups::new(items, n)), line: Head, stages: self.stages }
+        Pipeline {
+            source: self.source.map(|items| Groups::new(items, n)),
+            line: Head,
+            stages: self.stages,
+            run: self.run,
+        }
     }
 }
 
@@ -83,7 +92,10 @@ impl<T: Send, F: FnMut() -> Option<T> + Send> Pipeline<Items<std::iter::FromFn<F
 }
 
 impl<T: Send> Pipeline<Received<T>, Head> {
-    /// What comes out of a channel, until its senders are gone. An item never waits for another one: a batch is what is there.
+    /// What comes out of a channel of the standard library, until its senders are gone. An item never waits for another one: a batch is what is there.
+    ///
+    /// A stop is seen within 50 ms while the channel is idle. What lies in it then goes through too ([`OnStop::Finish`](crate::OnStop::Finish)). But such a channel cannot be closed from
+    /// this side: what is sent at that moment may be lost. Let producers stop first, or use [`from_channel`](Pipeline::from_channel).
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
@@ -95,7 +107,46 @@ impl<T: Send> Pipeline<Received<T>, Head> {
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_receiver(from: mpsc::Receiver<T>) -> Self {
-        Self { source: Received::new(from), line: Head, stages: Vec::new() }
+        Self { source: Received::new(from), line: Head, stages: Vec::new(), run: Run::default() }
+    }
+}
+
+impl<T: Send> Pipeline<Channel<T>, Head> {
+    /// What comes out of a channel of tokio, until its senders are gone. An item never waits for another one: a batch is what is there.
+    ///
+    /// A stop closes the channel: from then on it accepts nothing. What it had accepted goes through
+    /// ([`OnStop::Finish`](crate::OnStop::Finish)) or is [counted](crate::Report::dropped), so nothing is lost unseen, and an idle channel does not delay a stop.
+    ///
+    /// ```
+    /// # use upbeat_work::{OnStop, Pipeline};
+    /// let (orders, incoming) = tokio::sync::mpsc::channel(100);
+    /// let shop = Pipeline::from_channel(incoming).map(|order: u32| order * 2).collect();
+    /// orders.try_send(21)?;
+    /// // Producers that are asked to stop first would drop `orders`; these do not.
+    /// shop.stop_handle().stop(OnStop::Finish);
+    /// assert_eq!(shop.run()?.output, [42]);
+    /// assert!(orders.try_send(22).is_err());
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_channel(from: channel::Receiver<T>) -> Self {
+        Self { source: Channel::new(from), line: Head, stages: Vec::new(), run: Run::default() }
+    }
+}
+
+impl<S: Stream<Item: Send> + Send> Pipeline<Streamed<S>, Head> {
+    /// The items of an asynchronous stream. An item never waits for another one: a batch is what is ready.
+    ///
+    /// A stop asks it for nothing more, also while it is waited for. What drives it is the runtime that the pipeline runs in; without one ([`run`](Runnable::run) on a plain
+    /// thread) it has one of its own, with timers and sockets. A panic of the stream is a failure of the [source](crate::Cause::Source).
+    ///
+    /// ```
+    /// # use upbeat_work::Pipeline;
+    /// let numbers = futures_util::stream::iter(1..=3);
+    /// assert_eq!(Pipeline::from_stream(numbers).map(|n| n * n).collect().run()?.output, [1, 4, 9]);
+    /// # Ok::<_, upbeat_work::PipelineError<Vec<i32>>>(())
+    /// ```
+    pub fn from_stream(from: S) -> Self {
+        Self { source: Streamed::new(from), line: Head, stages: Vec::new(), run: Run::default() }
     }
 }
 
@@ -112,7 +163,7 @@ impl<R: Read + Send> Pipeline<Lines<R>, LineHead> {
     /// # Ok::<_, upbeat_work::PipelineError<Vec<usize>>>(())
     /// ```
     pub fn lines(read: R) -> Self {
-        Self { source: Lines::new(read), line: LineHead, stages: Vec::new() }
+        Self { source: Lines::new(read), line: LineHead, stages: Vec::new(), run: Run::default() }
     }
 }
 
@@ -138,7 +189,7 @@ impl<R: Read + Send> Pipeline<Blocks<R>, BlockHead> {
     /// # Ok::<_, upbeat_work::PipelineError<usize>>(())
     /// ```
     pub fn blocks(read: R) -> Self {
-        Self { source: Blocks::new(read), line: BlockHead, stages: Vec::new() }
+        Self { source: Blocks::new(read), line: BlockHead, stages: Vec::new(), run: Run::default() }
     }
 }
 
@@ -158,7 +209,8 @@ where
     fn stage<K>(mut self, kind: &str, at: &Location<'_>, stage: K) -> Pipeline<S, Staged<L, K>> {
         self.stages.push(default_name(kind, at));
         let at = self.stages.len() - 1;
-        Pipeline { source: self.source, line: Staged { line: self.line, stage, at }, stages: self.stages }
+        let line = Staged { line: self.line, stage, at };
+        Pipeline { source: self.source, line, stages: self.stages, run: self.run }
     }
 
     /// Makes something else of each item.
@@ -261,7 +313,8 @@ where
     pub fn pass_along(mut self) -> Pipeline<S, PassAlong<L>> {
         self.stages.push(default_name("pass_along", Location::caller()));
         let at = self.stages.len() - 1;
-        Pipeline { source: self.source, line: PassAlong { line: self.line, at }, stages: self.stages }
+        let line = PassAlong { line: self.line, at };
+        Pipeline { source: self.source, line, stages: self.stages, run: self.run }
     }
 
     /// Names the stage before it, for failures. Without a name it is what it is and where it was added, such as `map at src/main.rs:12`.

@@ -2,11 +2,15 @@
 
 use std::{pin::pin, sync::Arc, time::Instant};
 
-use tokio::time::{Instant as Deadline, sleep_until};
+use tokio::{
+    runtime::Handle,
+    time::{Instant as Deadline, sleep_until},
+};
 use upbeat::Context;
 
 use crate::{
     Cause, OnStop, PipelineError, Report, Runnable, StopHandle,
+    run::Run,
     runnable::{Running, finish},
     sink::{Failures, Pack, Sink},
     source::Source,
@@ -56,11 +60,13 @@ where
     /// # Panics
     ///
     /// When polled outside a tokio runtime with time.
-    pub async fn run_in(mut self, cx: &Context) -> Result<Report<K::Output>, PipelineError<K::Output>> {
+    pub async fn run_in(self, cx: &Context) -> Result<Report<K::Output>, PipelineError<K::Output>> {
         let begun = Instant::now();
         let (workers, on_stop) = (self.count(), self.stop_policy());
         let stop = DropOnDrop(self.stop_handle());
-        self.meters().context = Some(cx.clone());
+        let run = self.shared();
+        run.within(Handle::current());
+        run.told_to(cx.clone());
         let engine = Arc::new(self.into_engine());
         let workers: Vec<_> = (0..workers)
             .map(|_| {
@@ -76,17 +82,17 @@ where
         });
         tokio::select! {
             biased;
-            () = &mut ended => return end(engine, begun),
+            () = &mut ended => return end(engine, &run, begun),
             _ = cx.done() => stop.0.stop(on_stop),
         }
         let Some(deadline) = cx.deadline() else {
             ended.await;
-            return end(engine, begun);
+            return end(engine, &run, begun);
         };
         let reserve = deadline.saturating_duration_since(Deadline::now()) / RESERVE;
         tokio::select! {
             biased;
-            () = &mut ended => return end(engine, begun),
+            () = &mut ended => return end(engine, &run, begun),
             () = sleep_until(deadline - 2 * reserve) => stop.0.stop(OnStop::Drop),
         }
         tokio::select! {
@@ -94,7 +100,7 @@ where
             () = &mut ended => {}
             () = sleep_until(deadline - reserve) => return Err(PipelineError::new(Cause::Overran, None)),
         }
-        let report = end(engine, begun)?;
+        let report = end(engine, &run, begun)?;
         if on_stop == OnStop::Finish && report.dropped > 0 {
             cx.cut(format_args!("{} items in a pipeline", report.dropped));
         }
@@ -104,6 +110,7 @@ where
 
 fn end<S, L, P, K, H>(
     engine: Arc<Running<S, L, P, K, H>>,
+    run: &Run,
     begun: Instant,
 ) -> Result<Report<K::Output>, PipelineError<K::Output>>
 where
@@ -114,7 +121,7 @@ where
     H: Failures,
 {
     match Arc::into_inner(engine) {
-        Some(engine) => finish(engine, begun),
+        Some(engine) => finish(engine, run, begun),
         // Each worker has dropped its own before its task counted as ended.
         None => Err(PipelineError::new(Cause::Overran, None)),
     }

@@ -2,13 +2,15 @@
 
 use std::{fmt, marker::PhantomData, num::NonZero, panic::Location, sync::Arc, thread, time::Instant};
 
+use tokio::runtime::Handle;
 use upbeat::Progress;
 
 use crate::{
     Cause, Failure, OnFailure, OnStop, Pipeline, PipelineError, Report, StopHandle,
     engine::{Engine, How},
-    fused::{Fused, Meters, Outlet},
+    fused::{Fused, Outlet},
     pipeline::default_name,
+    run::Run,
     sink::{Failures, Keep, Pack, SendTo, Sink},
     source::Source,
     stage::Line,
@@ -32,8 +34,7 @@ struct Settings {
     most: Option<usize>,
     ordered: bool,
     on_stop: OnStop,
-    stop: StopHandle,
-    meters: Meters,
+    progress: Option<Arc<Progress>>,
 }
 
 impl<S: Source, L, P, K> Runnable<S, L, P, K> {
@@ -45,8 +46,7 @@ impl<S: Source, L, P, K> Runnable<S, L, P, K> {
             most: None,
             ordered: true,
             on_stop: OnStop::default(),
-            stop: StopHandle::default(),
-            meters: Meters::default(),
+            progress: None,
         };
         Self { pipeline, pack, sink, failures: Keep::default(), settings }
     }
@@ -117,7 +117,7 @@ impl<S, L, P, K, H: Failures> Runnable<S, L, P, K, H> {
 
     /// Counts the items of the source (or lines) that are through, batch by batch.
     pub fn progress(mut self, progress: Arc<Progress>) -> Self {
-        self.settings.meters.progress = Some(progress);
+        self.settings.progress = Some(progress);
         self
     }
 
@@ -139,7 +139,7 @@ impl<S, L, P, K, H: Failures> Runnable<S, L, P, K, H> {
     /// # Ok::<_, upbeat_work::PipelineError<Vec<i32>>>(())
     /// ```
     pub fn stop_handle(&self) -> StopHandle {
-        self.settings.stop.clone()
+        self.pipeline.run.stop().clone()
     }
 }
 
@@ -155,26 +155,35 @@ where
 {
     /// Runs it to the end on plain threads: this one, and one more for each further worker. They are gone when it returns, so all may borrow.
     ///
+    /// It blocks. On a thread of an asynchronous runtime, where [`run_in`](Runnable::run_in) is better, this thread does nothing but wait, since it must not wait
+    /// for a stream.
+    ///
     /// # Errors
     ///
     /// When it could not run to the end of its source: the source or the sink failed, or an item did and was to [stop](OnFailure::Stop) it.
     /// Failures that were recorded are no error: the [`Report`] has them.
     pub fn run(self) -> Result<Report<K::Output>, PipelineError<K::Output>> {
         let begun = Instant::now();
-        let workers = self.settings.workers;
+        let (workers, run) = (self.settings.workers, self.shared());
+        let is_in_runtime = Handle::try_current().map(|runtime| run.within(runtime)).is_ok();
         let engine = self.into_engine();
         thread::scope(|scope| {
-            for at in 1..workers {
+            let here = usize::from(!is_in_runtime);
+            let mut at = here;
+            while at < workers {
                 let worker = thread::Builder::new().name(format!("upbeat-work {at}"));
                 if let Err(error) = worker.spawn_scoped(scope, || engine.work()) {
                     // It is slower without, and right all the same.
                     tracing::warn!(%error, "a pipeline runs with {at} of {workers} workers: no more threads");
                     break;
                 }
+                at += 1;
             }
-            engine.work();
+            if here == 1 || at == 0 {
+                engine.work();
+            }
         });
-        finish(engine, begun)
+        finish(engine, &run, begun)
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -185,13 +194,13 @@ where
         self.settings.on_stop
     }
 
-    pub(crate) fn meters(&mut self) -> &mut Meters {
-        &mut self.settings.meters
+    pub(crate) fn shared(&self) -> Run {
+        self.pipeline.run.clone()
     }
 
     pub(crate) fn into_engine(self) -> Running<S, L, P, K, H> {
         let Self { pipeline, pack, sink, mut failures, settings } = self;
-        let Pipeline { source, line, stages } = pipeline;
+        let Pipeline { source, line, stages, run } = pipeline;
         failures.tally().sink = stages.last().cloned();
         let (first, most) = S::SIZE;
         let how = How {
@@ -200,14 +209,16 @@ where
             first_batch: first,
             most_batch: settings.most.unwrap_or(most),
         };
-        let plan = Fused { line, pack, stages: stages.into(), meters: settings.meters, of: PhantomData };
-        Engine::new(plan, source, Outlet { sink, failures, passed: 0 }, how, settings.stop)
+        let plan =
+            Fused { line, pack, stages: stages.into(), run: run.clone(), progress: settings.progress, of: PhantomData };
+        Engine::new(plan, source, Outlet { sink, failures }, how, &run)
     }
 }
 
 /// What came of it, once no worker is left.
 pub(crate) fn finish<S, L, P, K, H>(
     engine: Running<S, L, P, K, H>,
+    run: &Run,
     begun: Instant,
 ) -> Result<Report<K::Output>, PipelineError<K::Output>>
 where
@@ -220,7 +231,7 @@ where
     let remains = engine.into_remains();
     let mut cause = remains.cause;
     let report = remains.sink.map(|outlet| {
-        let Outlet { mut sink, mut failures, passed } = outlet;
+        let Outlet { mut sink, mut failures } = outlet;
         if let Err(error) = sink.finish() {
             // The first cause counts: a writer that has failed is likely to fail again here.
             cause.get_or_insert(Cause::Sink(error));
@@ -232,10 +243,10 @@ where
             emitted: tally.emitted,
             failed: tally.failed,
             panicked: tally.panicked,
-            passed,
+            passed: run.passed(),
             dropped: remains.dropped,
             failures: tally.kept,
-            stopped: !remains.ended && cause.is_none(),
+            stopped: remains.stopped && cause.is_none(),
             elapsed: begun.elapsed(),
         }
     });

@@ -1,14 +1,19 @@
 //! Asking a pipeline to stop.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering::Relaxed},
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering::Relaxed},
+    },
 };
+
+use tokio::sync::Notify;
 
 /// What a stop does with the items that were taken from the source and have not come out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnStop {
-    /// They go through to the sink: nothing that was taken is lost.
+    /// They go through to the sink: nothing that was taken is lost. A channel is closed, and what lies in it goes through as well.
     #[default]
     Finish,
     /// They are dropped, and [counted](crate::Report::dropped). What is inside a stage or the sink at that instant is not interrupted.
@@ -21,11 +26,16 @@ pub enum OnStop {
 ///
 /// # Not guaranteed
 ///
-/// It does not interrupt: a source that blocks is asked for nothing more once it returns.
+/// It ends the waiting for a channel or a stream, and interrupts nothing else: an iterator or reader that blocks is asked for nothing more once it
+/// returns.
 #[derive(Clone, Debug, Default)]
-pub struct StopHandle {
-    /// Relaxed suffices: it publishes nothing, and whoever sees it late does a batch more.
-    state: Arc<AtomicU8>,
+pub struct StopHandle(Arc<Signal>);
+
+#[derive(Debug, Default)]
+struct Signal {
+    /// Relaxed suffices: it publishes nothing, and whoever sees it late does a batch more. Who waits sees it by the lock inside of `changed`.
+    state: AtomicU8,
+    changed: Notify,
 }
 
 const FINISH: u8 = 1;
@@ -38,15 +48,30 @@ impl StopHandle {
             OnStop::Finish => FINISH,
             OnStop::Drop => DROP,
         };
-        self.state.fetch_max(state, Relaxed);
+        if self.0.state.fetch_max(state, Relaxed) < state {
+            self.0.changed.notify_waiters();
+        }
     }
 
     /// Whether it was asked to stop.
     pub fn is_stopping(&self) -> bool {
-        self.state.load(Relaxed) >= FINISH
+        self.0.state.load(Relaxed) >= FINISH
     }
 
     pub(crate) fn is_dropping(&self) -> bool {
-        self.state.load(Relaxed) == DROP
+        self.0.state.load(Relaxed) == DROP
+    }
+
+    /// Completes once it is asked to stop at least so.
+    pub(crate) async fn asked(&self, how: OnStop) {
+        loop {
+            let mut changed = pin!(self.0.changed.notified());
+            // From here on a change is not missed, and only then is looked.
+            changed.as_mut().enable();
+            if self.is_dropping() || (how == OnStop::Finish && self.is_stopping()) {
+                return;
+            }
+            changed.await;
+        }
     }
 }

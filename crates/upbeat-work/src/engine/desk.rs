@@ -16,7 +16,9 @@ pub(crate) struct Desk<P: Plan> {
     in_flight: usize,
     window: usize,
     pub(crate) waits_for_room: bool,
-    /// How many workers wait to be called to the source.
+    /// How many workers are at work.
+    pub(crate) workers: usize,
+    /// How many of them wait to be called to the source.
     pub(crate) followers: usize,
     pub(crate) is_called: bool,
     /// Nothing more is taken.
@@ -51,6 +53,7 @@ impl<P: Plan> Desk<P> {
             in_flight: 0,
             window,
             waits_for_room: false,
+            workers: 0,
             followers: 0,
             is_called: false,
             closed: false,

@@ -12,7 +12,8 @@
 //! - **Progress**: who puts a batch down looks for the next one under the same lock, so a batch that is next is never left lying: either the sink was
 //!   free, or its holder looks again, under that lock, before laying it down.
 //! - **Followers**: while the source is slow one worker is enough; the others sleep until there is a backlog, because waking one costs more than a cheap item.
-//! - **End**: waiting ends with room or with the end of the source. Nobody waits for a stop: all who wait depend on others who will see it.
+//! - **End**: waiting ends with room or with the end of the source. Who waits for the source is woken by a stop, and by an end that others found
+//!   meanwhile; all others who wait depend on somebody who will see it. The last worker to leave closes what it leaves behind.
 
 mod desk;
 mod tune;
@@ -27,7 +28,11 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use tune::Tuning;
 use upbeat::{BoxError, Panic};
 
-use crate::{Cause, StopHandle, source::Filled};
+use crate::{
+    Cause, OnStop, StopHandle,
+    run::{Run, Waiting},
+    source::Filled,
+};
 
 /// What the engine drives, without types of items.
 pub(crate) trait Plan: Send + Sync {
@@ -35,7 +40,19 @@ pub(crate) trait Plan: Send + Sync {
     type Sink: Send;
     type Batch: Default + Send;
 
-    fn fill(&self, source: &mut Self::Source, batch: &mut Self::Batch, want: usize) -> Result<Filled, BoxError>;
+    fn fill(
+        &self,
+        source: &mut Self::Source,
+        batch: &mut Self::Batch,
+        want: usize,
+        waiting: &Waiting,
+    ) -> Result<Filled, BoxError>;
+
+    /// The source is to stop. Returns whether what it has accepted is still to be taken.
+    fn close(&self, source: &mut Self::Source) -> bool;
+
+    /// Nothing more is taken or emitted. Returns how many items the source had accepted that now are lost.
+    fn leave(&self, source: &mut Self::Source, sink: Option<&mut Self::Sink>) -> u64;
 
     fn work(&self, batch: &mut Self::Batch);
 
@@ -58,6 +75,9 @@ pub(crate) struct How {
 pub(crate) struct Engine<P: Plan> {
     plan: P,
     stop: StopHandle,
+    /// Ends the waiting for the source when the others know that nothing more is to come.
+    over: StopHandle,
+    waiting: Waiting,
     source: Mutex<Intake<P::Source>>,
     desk: Mutex<Desk<P>>,
     /// For the one worker that has the source and waits for the window.
@@ -72,7 +92,10 @@ pub(crate) struct Engine<P: Plan> {
 struct Intake<S> {
     source: S,
     sequence: u64,
+    /// Nothing more is asked for.
     ended: bool,
+    /// It was asked to stop before it ended.
+    stopped: bool,
 }
 
 /// What is left when all workers have ended.
@@ -82,8 +105,8 @@ pub(crate) struct Remains<P: Plan> {
     pub(crate) cause: Option<Cause>,
     pub(crate) taken: u64,
     pub(crate) dropped: u64,
-    /// Whether the source came to its end.
-    pub(crate) ended: bool,
+    /// Whether it was asked to stop before the source's end.
+    pub(crate) stopped: bool,
 }
 
 struct Pulled<B> {
@@ -93,11 +116,14 @@ struct Pulled<B> {
 }
 
 impl<P: Plan> Engine<P> {
-    pub(crate) fn new(plan: P, source: P::Source, sink: P::Sink, how: How, stop: StopHandle) -> Self {
+    pub(crate) fn new(plan: P, source: P::Source, sink: P::Sink, how: How, run: &Run) -> Self {
+        let over = StopHandle::default();
         Self {
             plan,
-            stop,
-            source: Mutex::new(Intake { source, sequence: 0, ended: false }),
+            stop: run.stop().clone(),
+            waiting: Waiting::new(run.clone(), over.clone()),
+            over,
+            source: Mutex::new(Intake { source, sequence: 0, ended: false, stopped: false }),
             desk: Mutex::new(Desk::new(sink, how.window, how.ordered)),
             room: Condvar::new(),
             turn: Condvar::new(),
@@ -108,6 +134,7 @@ impl<P: Plan> Engine<P> {
 
     /// What each worker does, until the source has ended or there was a reason to.
     pub(crate) fn work(&self) {
+        self.desk.lock().workers += 1;
         let run = Panic::catch(|| {
             while let Some(mut pulled) = self.pull() {
                 let begun = Instant::now();
@@ -123,28 +150,43 @@ impl<P: Plan> Engine<P> {
         if let Err(panic) = run {
             self.end(Cause::Panicked(panic));
         }
+        let left = {
+            let mut desk = self.desk.lock();
+            desk.workers -= 1;
+            desk.workers
+        };
+        if left == 0 {
+            self.leave_all();
+        }
     }
 
     pub(crate) fn into_remains(self) -> Remains<P> {
         let desk = self.desk.into_inner();
         let intake = self.source.into_inner();
-        Remains { sink: desk.sink, cause: desk.cause, taken: desk.taken, dropped: desk.dropped, ended: intake.ended }
+        Remains {
+            sink: desk.sink,
+            cause: desk.cause,
+            taken: desk.taken,
+            dropped: desk.dropped,
+            stopped: intake.stopped,
+        }
     }
 
     /// The next batch, or `None` at the end.
     fn pull(&self) -> Option<Pulled<P::Batch>> {
         let mut intake = self.enter()?;
         loop {
-            if intake.ended || self.stop.is_stopping() {
+            if self.is_at_end(&mut intake) {
                 self.close(None);
                 return None;
             }
             let mut batch = self.wait_for_room()?;
-            if self.stop.is_stopping() {
+            if self.is_at_end(&mut intake) {
                 self.desk.lock().give_back(batch);
                 continue;
             }
-            let filled = Panic::catch(|| self.plan.fill(&mut intake.source, &mut batch, self.tuning.want()));
+            let want = self.tuning.want();
+            let filled = Panic::catch(|| self.plan.fill(&mut intake.source, &mut batch, want, &self.waiting));
             match filled.unwrap_or_else(|panic| Err(panic.into())) {
                 Ok(filled) => {
                     intake.ended = !filled.more;
@@ -158,6 +200,7 @@ impl<P: Plan> Engine<P> {
                     return Some(Pulled { sequence, batch, size: filled.size });
                 }
                 Err(error) => {
+                    intake.ended = true;
                     // What was taken before still comes out.
                     self.desk.lock().give_back(batch);
                     self.close(Some(Cause::Source(error)));
@@ -165,6 +208,18 @@ impl<P: Plan> Engine<P> {
                 }
             }
         }
+    }
+
+    /// Whether the source is to be asked for nothing more. If it is to stop it learns that here.
+    fn is_at_end(&self, intake: &mut Intake<P::Source>) -> bool {
+        if !intake.ended && self.stop.is_stopping() {
+            if !intake.stopped {
+                intake.stopped = true;
+                intake.ended = !self.plan.close(&mut intake.source);
+            }
+            intake.ended |= self.stop.is_dropping();
+        }
+        intake.ended
     }
 
     /// Waits for the source.
@@ -243,8 +298,7 @@ impl<P: Plan> Engine<P> {
             desk.dropped += dropped;
             if let Err(cause) = emitted {
                 desk.end(cause);
-                self.turn.notify_all();
-                self.room.notify_all();
+                self.wake_all();
             }
             if desk.done_with(batch) {
                 self.room.notify_one();
@@ -268,7 +322,29 @@ impl<P: Plan> Engine<P> {
     /// Nothing more is taken or emitted.
     fn end(&self, cause: Cause) {
         self.desk.lock().end(cause);
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
         self.turn.notify_all();
         self.room.notify_all();
+        self.over.stop(OnStop::Drop);
+    }
+
+    /// The last worker has left. One that begins only now finds nothing to do, and does this again in vain.
+    fn leave_all(&self) {
+        let mut intake = self.source.lock();
+        intake.ended = true;
+        let mut sink = self.desk.lock().sink.take();
+        let left = Panic::catch(|| self.plan.leave(&mut intake.source, sink.as_mut()));
+        let mut desk = self.desk.lock();
+        desk.sink = sink;
+        match left {
+            Ok(lost) => {
+                desk.taken += lost;
+                desk.dropped += lost;
+            }
+            Err(panic) => desk.note(Some(Cause::Panicked(panic))),
+        }
     }
 }

@@ -1,20 +1,48 @@
-//! A channel as a source.
+//! Channels as sources.
 
-use std::{fmt, sync::mpsc};
+use std::{
+    fmt,
+    sync::mpsc::{self as blocking, RecvTimeoutError},
+    time::Duration,
+};
 
+use tokio::sync::mpsc;
 use upbeat::BoxError;
 
 use super::{Filled, Source, private::Sealed};
+use crate::{OnStop, run::Waiting};
 
-/// What comes out of a channel.
+/// How often someone who waits for a channel of the standard library looks whether it is to stop: such a channel cannot be waited for together
+/// with anything else.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What comes out of a channel of the standard library.
 pub struct Received<T> {
-    from: mpsc::Receiver<T>,
+    from: blocking::Receiver<T>,
     next: u64,
+    is_closed: bool,
 }
 
 impl<T> Received<T> {
-    pub(crate) fn new(from: mpsc::Receiver<T>) -> Self {
-        Self { from, next: 0 }
+    pub(crate) fn new(from: blocking::Receiver<T>) -> Self {
+        Self { from, next: 0, is_closed: false }
+    }
+
+    /// The next item, or whether there may be one later.
+    fn wait(&self, waiting: &Waiting) -> Result<T, bool> {
+        loop {
+            let received = if self.is_closed {
+                self.from.try_recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                self.from.recv_timeout(LOOK)
+            };
+            match received {
+                Ok(item) => return Ok(item),
+                Err(RecvTimeoutError::Disconnected) => return Err(false),
+                Err(RecvTimeoutError::Timeout) if waiting.is_futile(OnStop::Finish) => return Err(true),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 }
 
@@ -24,23 +52,25 @@ impl<T: Send> Source for Received<T> {
     const SIZE: (usize, usize) = (1, 4096);
 
     /// Waits for one item, and takes others only as long as they are there.
-    fn fill(&mut self, batch: &mut Vec<T>, want: usize) -> Result<Filled, BoxError> {
-        let first = self.next;
-        let mut more = true;
-        match self.from.recv() {
-            Ok(item) => batch.push(item),
-            Err(mpsc::RecvError) => more = false,
-        }
-        while more && batch.len() < want {
-            match self.from.try_recv() {
-                Ok(item) => batch.push(item),
-                Err(mpsc::TryRecvError::Empty) => break,
-                Err(mpsc::TryRecvError::Disconnected) => more = false,
+    fn fill(&mut self, batch: &mut Vec<T>, want: usize, waiting: &Waiting) -> Result<Filled, BoxError> {
+        let more = match self.wait(waiting) {
+            Ok(item) => {
+                batch.push(item);
+                batch.extend(self.from.try_iter().take(want.saturating_sub(1)));
+                true
             }
-        }
-        let items = batch.len() as u64;
-        self.next += items;
-        Ok(Filled { first, items, size: batch.len(), more, slow: batch.len() < want })
+            Err(more) => more,
+        };
+        Ok(filled(&mut self.next, batch, want, more))
+    }
+
+    fn close(&mut self) -> bool {
+        self.is_closed = true;
+        true
+    }
+
+    fn lost(&mut self) -> u64 {
+        self.from.try_iter().count() as u64
     }
 
     fn clear(batch: &mut Vec<T>) {
@@ -53,5 +83,66 @@ impl<T> Sealed for Received<T> {}
 impl<T> fmt::Debug for Received<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Received").field("taken", &self.next).finish_non_exhaustive()
+    }
+}
+
+/// What comes out of a channel of tokio.
+pub struct Channel<T> {
+    from: mpsc::Receiver<T>,
+    next: u64,
+}
+
+impl<T> Channel<T> {
+    pub(crate) fn new(from: mpsc::Receiver<T>) -> Self {
+        Self { from, next: 0 }
+    }
+}
+
+impl<T: Send> Source for Channel<T> {
+    type Batch = Vec<T>;
+
+    const SIZE: (usize, usize) = (1, 4096);
+
+    /// Waits for one item, and takes others only as long as they are there.
+    fn fill(&mut self, batch: &mut Vec<T>, want: usize, waiting: &Waiting) -> Result<Filled, BoxError> {
+        // Once closed it ends by itself, when whoever holds a permit has used it.
+        let how = if self.from.is_closed() { OnStop::Drop } else { OnStop::Finish };
+        let received = waiting.unless_asked(how, self.from.recv_many(batch, want.max(1)))?;
+        Ok(filled(&mut self.next, batch, want, received != Some(0)))
+    }
+
+    fn close(&mut self) -> bool {
+        self.from.close();
+        true
+    }
+
+    fn lost(&mut self) -> u64 {
+        drain(&mut self.from)
+    }
+
+    fn clear(batch: &mut Vec<T>) {
+        batch.clear();
+    }
+}
+
+/// Closes a channel, and says how much was in it.
+pub(super) fn drain<T>(from: &mut mpsc::Receiver<T>) -> u64 {
+    from.close();
+    std::iter::from_fn(|| from.try_recv().ok()).count() as u64
+}
+
+/// What a source says that gives what is there.
+pub(super) fn filled<T>(next: &mut u64, batch: &[T], want: usize, more: bool) -> Filled {
+    let first = *next;
+    let items = batch.len() as u64;
+    *next += items;
+    Filled { first, items, size: batch.len(), more, slow: batch.len() < want }
+}
+
+impl<T> Sealed for Channel<T> {}
+
+impl<T> fmt::Debug for Channel<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("taken", &self.next).finish_non_exhaustive()
     }
 }

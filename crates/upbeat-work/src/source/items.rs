@@ -7,7 +7,7 @@ use std::{
 
 use upbeat::{BoxError, Panic};
 
-use crate::lend::on_stack;
+use crate::{lend::on_stack, run::Waiting};
 
 use super::{Filled, Source, private::Sealed};
 
@@ -76,7 +76,7 @@ impl<I: Iterator<Item: Send> + Send> Source for Items<I> {
 
     const SIZE: (usize, usize) = (1, 4096);
 
-    fn fill(&mut self, batch: &mut Self::Batch, want: usize) -> Result<Filled, BoxError> {
+    fn fill(&mut self, batch: &mut Self::Batch, want: usize, _: &Waiting) -> Result<Filled, BoxError> {
         if let Some(panic) = self.panic.take() {
             return Err(panic.into());
         }

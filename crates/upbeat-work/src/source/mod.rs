@@ -4,12 +4,16 @@ mod channel;
 mod groups;
 mod items;
 mod reader;
+mod stream;
 
-pub use channel::Received;
+pub use channel::{Channel, Received};
 pub use groups::Groups;
 pub use items::Items;
 pub use reader::{Block, Blocks, Lines};
+pub use stream::Streamed;
 use upbeat::BoxError;
+
+use crate::run::Waiting;
 
 /// Where the items of a pipeline come from. Sealed: made by the constructors of [`Pipeline`](crate::Pipeline).
 pub trait Source: Send + private::Sealed {
@@ -21,13 +25,25 @@ pub trait Source: Send + private::Sealed {
     #[doc(hidden)]
     const SIZE: (usize, usize);
 
-    /// Fills an empty batch with about `want` items or bytes; less when there is no more at hand.
+    /// Fills an empty batch with about `want` items or bytes; less when there is no more at hand, and nothing when waiting for it is futile.
     ///
     /// # Errors
     ///
     /// When there will be nothing more because of it. Then the batch is empty: what came before an error was returned before it.
     #[doc(hidden)]
-    fn fill(&mut self, batch: &mut Self::Batch, want: usize) -> Result<Filled, BoxError>;
+    fn fill(&mut self, batch: &mut Self::Batch, want: usize, waiting: &Waiting) -> Result<Filled, BoxError>;
+
+    /// It is to stop: it accepts nothing more from whoever feeds it. Returns whether what it has accepted is still to be asked for.
+    #[doc(hidden)]
+    fn close(&mut self) -> bool {
+        false
+    }
+
+    /// Nobody asks for anything more. How many items it had accepted that now are lost.
+    #[doc(hidden)]
+    fn lost(&mut self) -> u64 {
+        0
+    }
 
     /// Empties a batch, and keeps its memory.
     #[doc(hidden)]

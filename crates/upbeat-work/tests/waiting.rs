@@ -1,0 +1,163 @@
+//! Sources that wait: what ends their waiting, and what becomes of what they had accepted.
+
+use std::{sync::OnceLock, thread, time::Duration};
+
+use futures_util::stream;
+use tokio::{sync::mpsc, time::timeout};
+use upbeat::{BoxError, Conductor, Context, Part};
+use upbeat_work::{Cause, OnStop, Pipeline, StopHandle};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// A number every millisecond.
+fn ticks() -> impl futures_util::Stream<Item = u32> + Send {
+    stream::unfold(0, async |n| {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Some((n, n + 1))
+    })
+}
+
+#[tokio::test]
+async fn a_player_whose_channel_is_idle_stops_at_once_and_cleanly() {
+    let (orders, incoming) = mpsc::channel::<u32>(10);
+    let (sunk, mut emitted) = mpsc::channel(10);
+    let player = upbeat::once(async move |cx: Context| {
+        let run = Pipeline::from_channel(incoming).for_each(move |order| sunk.blocking_send(order).expect("received"));
+        cx.remark(run.workers(2).run_in(&cx).await?);
+        Ok::<_, BoxError>(())
+    });
+    // With a stop budget of an hour only an early end is in time for the test.
+    let part = Part::new("shop", player).stop_within(Duration::from_hours(1));
+    let conductor = Conductor::new("work").stop_within(Duration::from_hours(1)).part(part);
+    orders.send(1).await.expect("open");
+    let idle = async move { _ = emitted.recv().await };
+    let report = timeout(LONG, conductor.play_until(idle)).await.expect("it does not wait for another order");
+    assert!(report.is_clean(), "{report}");
+    assert!(orders.is_closed(), "nothing is accepted any more");
+}
+
+#[tokio::test]
+async fn a_stop_drains_what_the_channel_accepted() {
+    for how in [OnStop::Finish, OnStop::Drop] {
+        let (orders, incoming) = mpsc::channel(1_000);
+        let cx = Context::background().child();
+        let stop = cx.clone();
+        for order in 0..700 {
+            orders.send(order).await.expect("open");
+        }
+        let run = Pipeline::from_channel(incoming).inspect(move |&order| {
+            if order == 100 {
+                stop.cancel("enough");
+            }
+        });
+        let run = run.collect().on_stop(how).batch_at_most(1).window(2).workers(2);
+        let handle = run.stop_handle();
+        let report = run.run_in(&cx).await.expect("a stop is no error");
+        assert!(handle.is_stopping());
+        assert_eq!((report.taken, report.emitted + report.dropped), (700, 700), "{report}");
+        if how == OnStop::Finish {
+            assert!(report.output.into_iter().eq(0..700));
+        }
+        assert!(orders.send(0).await.is_err());
+    }
+}
+
+#[test]
+fn what_was_reserved_before_a_stop_is_waited_for() {
+    let (orders, incoming) = mpsc::channel(10);
+    let permit = orders.clone().try_reserve_owned().expect("room");
+    let run = Pipeline::from_channel(incoming).collect().workers(1);
+    run.stop_handle().stop(OnStop::Finish);
+    let running = thread::spawn(move || run.run().unwrap());
+    while !orders.is_closed() {
+        thread::yield_now();
+    }
+    permit.send(7);
+    let report = running.join().unwrap();
+    assert_eq!((report.output, report.stopped), (vec![7], true));
+}
+
+#[test]
+fn a_stop_that_drops_says_how_much_the_channel_had_accepted() {
+    let (orders, incoming) = mpsc::channel(10);
+    (0..5).for_each(|order| orders.try_send(order).unwrap());
+    let run = Pipeline::from_channel(incoming).collect();
+    run.stop_handle().stop(OnStop::Drop);
+    let report = run.run().unwrap();
+    assert_eq!((report.taken, report.dropped, report.emitted), (5, 5, 0));
+}
+
+#[test]
+fn a_channel_of_the_standard_library_that_is_idle_can_be_stopped() {
+    let (orders, incoming) = std::sync::mpsc::channel();
+    orders.send(1).unwrap();
+    let (sunk, emitted) = std::sync::mpsc::channel();
+    let run = Pipeline::from_receiver(incoming).for_each(move |order| sunk.send(order).unwrap()).workers(2);
+    let stop = run.stop_handle();
+    let running = thread::spawn(move || run.run().unwrap());
+    assert_eq!(emitted.recv_timeout(LONG), Ok(1));
+    orders.send(2).unwrap();
+    stop.stop(OnStop::Finish);
+    // It would wait forever: the sender is still here.
+    let report = running.join().unwrap();
+    assert!(report.stopped && report.emitted == 2, "{report}");
+    assert!(orders.send(3).is_err());
+}
+
+#[test]
+fn a_stream_needs_no_runtime_of_the_caller() {
+    let stop = OnceLock::<StopHandle>::new();
+    let run = Pipeline::from_stream(ticks()).for_each(|n| {
+        if n == 20 {
+            stop.get().unwrap().stop(OnStop::Finish);
+        }
+    });
+    stop.set(run.stop_handle()).unwrap();
+    let report = run.workers(2).run().unwrap();
+    assert!(report.stopped && report.emitted >= 20, "{report}");
+}
+
+#[tokio::test]
+async fn a_stream_that_waits_forever_can_be_stopped() {
+    let cx = Context::background().child();
+    let stop = cx.clone();
+    let silent = futures_util::StreamExt::chain(stream::iter(0..3), stream::pending());
+    let run = Pipeline::from_stream(silent).for_each(move |n| {
+        if n == 2 {
+            stop.cancel("enough");
+        }
+    });
+    let report = timeout(LONG, run.run_in(&cx)).await.expect("in time").expect("a stop is no error");
+    assert!(report.stopped && report.emitted == 3, "{report}");
+}
+
+#[tokio::test]
+async fn blocking_inside_a_runtime_is_slow_and_right() {
+    // The items are ready, so that the only thread of this runtime need not drive anything.
+    let report = Pipeline::from_stream(stream::iter(0..10_000)).collect().workers(1).run().expect("it runs");
+    assert!(report.output.into_iter().eq(0..10_000));
+}
+
+#[test]
+fn a_stream_that_panics_ends_it_after_what_it_gave() {
+    let mut given = 0;
+    let torn = stream::poll_fn(move |_| {
+        given += 1;
+        assert!(given <= 300, "no more");
+        std::task::Poll::Ready(Some(given))
+    });
+    let (cause, report) = Pipeline::from_stream(torn).collect().run().unwrap_err().into_parts();
+    assert!(matches!(&cause, Cause::Source(error) if error.to_string().contains("no more")), "{cause:?}");
+    assert!(report.unwrap().output.into_iter().eq(1..=300));
+}
+
+#[test]
+fn an_end_that_others_find_ends_the_waiting_for_the_source() {
+    let (orders, incoming) = mpsc::channel(10);
+    orders.try_send(1).unwrap();
+    let run = Pipeline::from_channel(incoming).try_for_each(|_| Err::<(), _>("full")).workers(3);
+    // Nobody sends any more, and nobody asks it to stop.
+    let error = run.run().unwrap_err();
+    assert!(matches!(error.cause(), Cause::Sink(_)), "{error:?}");
+    assert!(orders.is_closed());
+}
