@@ -1,0 +1,82 @@
+//! Measurements out of a database, for as long as somebody reads them.
+//!
+//! ```console
+//! $ cargo run --release --example measurements
+//! $ curl 'http://127.0.0.1:8080/measurements?min=15&window=60&above=27.5'
+//! $ cargo run --release --example measurements-client -- 'ws://127.0.0.1:8080/measurements/ws?window=60' --above 27.5
+//! $ curl http://127.0.0.1:8080/stats
+//! ```
+//!
+//! The first run fills an `SQLite` file with rows. Press Ctrl-C while a client reads: its last line says from where to ask again.
+
+use std::{env, time::Duration};
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use upbeat::{Condition, Conductor, Context, Part, Report};
+use upbeat_http::{Diagnostics, HttpServer};
+use upbeat_measurements::{Filled, Store, StoreError, Web};
+
+const DATABASE: &str =
+    "Where the measurements are: sqlite:FILE or postgres://USER@HOST/NAME; a file in the temporary folder if not given";
+
+/// Serves measurements from a database as a stream of JSON lines, over HTTP and WebSocket.
+#[derive(Parser)]
+struct Args {
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", value_parser = Store::open, help = DATABASE)]
+    database: Option<Store>,
+    /// How many rows an empty database is filled with; 0 serves what is there
+    #[arg(long, default_value_t = 1_000_000, value_name = "N")]
+    rows: u64,
+    /// Where to listen
+    #[arg(long, env = "ADDRESS", default_value = "127.0.0.1:8080", value_name = "HOST:PORT")]
+    listen: String,
+    /// Where the diagnostics listen: /readyz, /players, /dump
+    #[arg(long, env = "DIAGNOSTICS", default_value = "127.0.0.1:8081", value_name = "HOST:PORT")]
+    diagnostics: String,
+    /// How many seconds open streams have to end when the server stops
+    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+    drain: u64,
+}
+
+/// Fills a store that is empty, before anybody is served. A stop gives it up, and leaves nothing of it.
+async fn fill((store, rows): (Store, u64), cx: Context) -> Result<(), StoreError> {
+    if rows == 0 {
+        return Ok(());
+    }
+    cx.at("filling the database");
+    // It shows itself on a terminal only.
+    let bar = ProgressBar::new(rows);
+    let style =
+        ProgressStyle::with_template("filling the database {wide_bar} {human_pos} of {human_len} rows, {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let filled = cx.unless_stopping(store.fill(rows, |done| bar.set_position(done))).await.transpose();
+    bar.finish_and_clear();
+    match filled? {
+        Some(Filled::With(rows)) => cx.remark(format_args!("filled the database with {rows} rows")),
+        Some(Filled::Before) => tracing::info!("the database has rows already, and is left as it is"),
+        None => cx.remark("gave up filling the database, and left it as it was"),
+    }
+    Ok(())
+}
+
+fn conduct(args: Args) -> Conductor {
+    let store = args.database.unwrap_or_else(|| Store::file(env::temp_dir().join("upbeat-measurements.db")));
+    let drain = Duration::from_secs(args.drain);
+    let web = HttpServer::bind(args.listen, Web::new(store.clone()).router()).drain(drain);
+    Conductor::new("measurements")
+        .part(
+            Part::new("diagnostics", Diagnostics::bind(args.diagnostics).version(env!("CARGO_PKG_VERSION")))
+                .before_all(),
+        )
+        .part(Part::new("fill", upbeat::with((store, args.rows), fill)).job())
+        .part(Part::new("web", web).after_when("fill", Condition::Finished))
+        .stop_within(drain + Duration::from_secs(2))
+}
+
+#[tokio::main]
+async fn main() -> Report {
+    let args = Args::parse();
+    upbeat_examples::log();
+    conduct(args).play_until_signal().await
+}
