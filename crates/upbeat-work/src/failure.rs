@@ -10,12 +10,12 @@ use upbeat::{BoxError, Panic};
 pub struct Failure {
     stage: Arc<str>,
     item: u64,
-    context: Option<Box<dyn ItemContext>>,
+    context: Option<Arc<dyn ItemContext>>,
     error: BoxError,
 }
 
 impl Failure {
-    pub(crate) fn new(stage: Arc<str>, item: u64, context: Option<Box<dyn ItemContext>>, error: BoxError) -> Self {
+    pub(crate) fn new(stage: Arc<str>, item: u64, context: Option<Arc<dyn ItemContext>>, error: BoxError) -> Self {
         Self { stage, item, context, error }
     }
 

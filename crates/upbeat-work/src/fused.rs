@@ -5,10 +5,9 @@ use std::{marker::PhantomData, sync::Arc};
 use upbeat::{BoxError, Progress};
 
 use crate::{
-    Cause,
     engine::Plan,
     run::{Run, Waiting},
-    sink::{Failures, Pack, Sink},
+    sink::{Failures, NoMore, Pack, Sink},
     source::{Filled, Source},
     stage::{Account, Bottom, Line, Tray},
 };
@@ -18,6 +17,8 @@ pub(crate) struct Fused<S, L, P, K, H> {
     pub(crate) pack: P,
     pub(crate) stages: Arc<[Arc<str>]>,
     pub(crate) run: Run,
+    /// Whether what it emits has come to the end.
+    pub(crate) is_last: bool,
     pub(crate) progress: Option<Arc<Progress>>,
     pub(crate) of: PhantomData<Of<S, K, H>>,
 }
@@ -73,7 +74,10 @@ where
         source.close()
     }
 
-    fn leave(&self, source: &mut S, _sink: Option<&mut Self::Sink>) -> u64 {
+    fn leave(&self, source: &mut S, outlet: Option<&mut Self::Sink>) -> u64 {
+        if let Some(outlet) = outlet {
+            outlet.sink.leave();
+        }
         source.lost()
     }
 
@@ -91,11 +95,11 @@ where
         batch.tray.passed = passed;
     }
 
-    fn emit(&self, outlet: &mut Outlet<K, H>, batch: &mut Self::Batch) -> Result<(), Cause> {
+    fn emit(&self, outlet: &mut Outlet<K, H>, batch: &mut Self::Batch) -> Result<(), NoMore> {
         let Outlet { sink, failures } = outlet;
         let emitted = sink.emit(&mut batch.tray, failures);
         self.run.pass(batch.tray.passed);
-        self.run.progress(batch.items);
+        self.run.progress(if self.is_last { batch.items } else { 0 });
         if let Some(progress) = &self.progress {
             progress.add(batch.items);
         }

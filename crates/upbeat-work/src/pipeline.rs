@@ -3,6 +3,7 @@
 use std::{
     fmt,
     io::{Read, Write},
+    marker::PhantomData,
     panic::Location,
     sync::{Arc, mpsc},
 };
@@ -12,11 +13,16 @@ use tokio::sync::mpsc as channel;
 use upbeat::BoxError;
 
 use crate::{
-    Runnable,
+    Runnable, Section,
+    engine::{Engine, How},
+    fused::{Fused, Outlet},
     run::Run,
-    sink::{Collect, Each, Fold, ForEach, Format, TryForEach, Whole, Written},
-    source::{Blocks, Channel, Groups, Items, Lines, Received, Source, Streamed},
-    stage::{BlockHead, Filter, FlatMap, Head, Inspect, Label, Line, LineHead, Map, PassAlong, Staged, TryMap},
+    sink::{Collect, Each, Fold, ForEach, Format, Forward, Keep, TryForEach, Whole, Written},
+    source::{Blocks, Channel, Groups, Items, Lines, Received, Source, Split, Streamed},
+    stage::{
+        BlockHead, Filter, FlatMap, Head, Inspect, Label, Line, LineHead, Map, PassAlong, Relay, RelayHead, Staged,
+        TryMap,
+    },
 };
 
 /// What is done with the items of a source, stage by stage, up to the sink.
@@ -315,6 +321,57 @@ where
         let at = self.stages.len() - 1;
         let line = PassAlong { line: self.line, at };
         Pipeline { source: self.source, line, stages: self.stages, run: self.run }
+    }
+
+    /// Makes a section of the stages so far, with workers of its own, beside those of the stages behind.
+    ///
+    /// Within a section an item goes through all stages on one worker, which is fast; but stages that differ may need workers that do: few for what waits for one disk,
+    /// many for what computes, and one for what is to see all items in order. Sections are joined by a [bounded](Section::joint) channel of batches. An item that
+    /// failed keeps its place, its number and its context through all of them.
+    ///
+    /// They end front to back: a stop that [finishes](crate::OnStop::Finish) is heeded by the first, the others finish what comes to them. When one ends
+    /// early, those before it end too. Behind a split, what is [dropped](crate::Report::dropped) is counted as the items that it had become.
+    ///
+    /// Items that borrow from their batch, as lines do, must be made owned before.
+    ///
+    /// ```
+    /// # use upbeat_work::{Pipeline, Section};
+    /// let mut last = 0;
+    /// let report = Pipeline::from_iter(1..=1_000)
+    ///     .map(|n| n * 2) // on four workers
+    ///     .split(Section::new().workers(4))
+    ///     .inspect(|n| assert!(n % 2 == 0)) // on one
+    ///     .for_each(|n| last = n)
+    ///     .workers(1)
+    ///     .run()?;
+    /// assert_eq!((report.emitted, last), (1_000, 2_000));
+    /// # Ok::<_, upbeat_work::PipelineError<()>>(())
+    /// ```
+    #[track_caller]
+    pub fn split<'a, T>(mut self, section: Section) -> Pipeline<Split<'a, T>, RelayHead>
+    where
+        S: 'a,
+        T: Send + 'a,
+        L: for<'b> Line<'b, S::Batch, Out = T> + 'a,
+    {
+        self.stages.push(default_name("split", Location::caller()));
+        let Self { mut source, line, stages, run } = self;
+        let mut segments = source.take_segments();
+        let (to, from) = channel::channel(section.joint);
+        let plan = Fused {
+            line: Relay { line, at: stages.len() - 1 },
+            pack: Whole,
+            stages: stages.into(),
+            run: run.clone(),
+            is_last: false,
+            progress: None,
+            of: PhantomData,
+        };
+        let outlet = Outlet { sink: Forward::new(to, run.clone()), failures: Keep::default() };
+        let engine = Engine::new(plan, source, outlet, How::of::<S>(&section), &run);
+        let front = engine.over();
+        segments.push(Arc::new(engine));
+        Pipeline { source: Split::new(from, segments, front), line: RelayHead, stages: Vec::new(), run }
     }
 
     /// Names the stage before it, for failures. Without a name it is what it is and where it was added, such as `map at src/main.rs:12`.

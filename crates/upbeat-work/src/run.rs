@@ -79,6 +79,17 @@ impl Run {
             Driver::Own(runtime) => runtime.block_on(future),
         })
     }
+
+    /// Waits until the future is ready, or what is inside is to be dropped: then there is none.
+    pub(crate) fn unless_dropping<F: Future>(&self, future: F) -> io::Result<Option<F::Output>> {
+        self.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.stop().asked(OnStop::Drop) => None,
+                output = future => Some(output),
+            }
+        })
+    }
 }
 
 impl fmt::Debug for Run {

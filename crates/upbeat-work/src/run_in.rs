@@ -4,6 +4,7 @@ use std::{pin::pin, sync::Arc, time::Instant};
 
 use tokio::{
     runtime::Handle,
+    task::spawn_blocking,
     time::{Instant as Deadline, sleep_until},
 };
 use upbeat::Context;
@@ -12,6 +13,7 @@ use crate::{
     Cause, OnStop, PipelineError, Report, Runnable, StopHandle,
     run::Run,
     runnable::{Running, finish},
+    segment::Segment,
     sink::{Failures, Pack, Sink},
     source::Source,
     stage::Line,
@@ -60,39 +62,45 @@ where
     /// # Panics
     ///
     /// When polled outside a tokio runtime with time.
-    pub async fn run_in(self, cx: &Context) -> Result<Report<K::Output>, PipelineError<K::Output>> {
+    pub async fn run_in(mut self, cx: &Context) -> Result<Report<K::Output>, PipelineError<K::Output>> {
         let begun = Instant::now();
         let (workers, on_stop) = (self.count(), self.stop_policy());
         let stop = DropOnDrop(self.stop_handle());
         let run = self.shared();
         run.within(Handle::current());
         run.told_to(cx.clone());
+        let segments = self.segments();
         let engine = Arc::new(self.into_engine());
-        let workers: Vec<_> = (0..workers)
-            .map(|_| {
-                let engine = engine.clone();
-                tokio::task::spawn_blocking(move || engine.work())
-            })
-            .collect();
+        let mut threads = Vec::new();
+        for segment in &segments {
+            threads.extend((0..segment.workers()).map(|_| {
+                let segment = segment.clone();
+                spawn_blocking(move || segment.work())
+            }));
+        }
+        threads.extend((0..workers).map(|_| {
+            let engine = engine.clone();
+            spawn_blocking(move || engine.work())
+        }));
         let mut ended = pin!(async {
-            for worker in workers {
+            for thread in threads {
                 // It catches its own panics, and nobody aborts it.
-                let _ = worker.await;
+                let _ = thread.await;
             }
         });
         tokio::select! {
             biased;
-            () = &mut ended => return end(engine, &run, begun),
+            () = &mut ended => return end(engine, &segments, &run, begun),
             _ = cx.done() => stop.0.stop(on_stop),
         }
         let Some(deadline) = cx.deadline() else {
             ended.await;
-            return end(engine, &run, begun);
+            return end(engine, &segments, &run, begun);
         };
         let reserve = deadline.saturating_duration_since(Deadline::now()) / RESERVE;
         tokio::select! {
             biased;
-            () = &mut ended => return end(engine, &run, begun),
+            () = &mut ended => return end(engine, &segments, &run, begun),
             () = sleep_until(deadline - 2 * reserve) => stop.0.stop(OnStop::Drop),
         }
         tokio::select! {
@@ -100,7 +108,7 @@ where
             () = &mut ended => {}
             () = sleep_until(deadline - reserve) => return Err(PipelineError::new(Cause::Overran, None)),
         }
-        let report = end(engine, &run, begun)?;
+        let report = end(engine, &segments, &run, begun)?;
         if on_stop == OnStop::Finish && report.dropped > 0 {
             cx.cut(format_args!("{} items in a pipeline", report.dropped));
         }
@@ -110,6 +118,7 @@ where
 
 fn end<S, L, P, K, H>(
     engine: Arc<Running<S, L, P, K, H>>,
+    segments: &[Arc<dyn Segment>],
     run: &Run,
     begun: Instant,
 ) -> Result<Report<K::Output>, PipelineError<K::Output>>
@@ -121,7 +130,7 @@ where
     H: Failures,
 {
     match Arc::into_inner(engine) {
-        Some(engine) => finish(engine, run, begun),
+        Some(engine) => finish(engine, segments, run, begun),
         // Each worker has dropped its own before its task counted as ended.
         None => Err(PipelineError::new(Cause::Overran, None)),
     }

@@ -1,16 +1,17 @@
 //! A pipeline with its sink, and how it runs.
 
-use std::{fmt, marker::PhantomData, num::NonZero, panic::Location, sync::Arc, thread, time::Instant};
+use std::{fmt, io, marker::PhantomData, ops::Range, panic::Location, sync::Arc, thread, time::Instant};
 
 use tokio::runtime::Handle;
 use upbeat::Progress;
 
 use crate::{
-    Cause, Failure, OnFailure, OnStop, Pipeline, PipelineError, Report, StopHandle,
+    Cause, Failure, OnFailure, OnStop, Pipeline, PipelineError, Report, Section, StopHandle,
     engine::{Engine, How},
     fused::{Fused, Outlet},
     pipeline::default_name,
     run::Run,
+    segment::{Outcome, Segment, Segments},
     sink::{Failures, Keep, Pack, SendTo, Sink},
     source::Source,
     stage::Line,
@@ -29,10 +30,7 @@ pub struct Runnable<S, L, P, K, H = Keep> {
 
 #[derive(Debug)]
 struct Settings {
-    workers: usize,
-    window: Option<usize>,
-    most: Option<usize>,
-    ordered: bool,
+    section: Section,
     on_stop: OnStop,
     progress: Option<Arc<Progress>>,
 }
@@ -40,14 +38,7 @@ struct Settings {
 impl<S: Source, L, P, K> Runnable<S, L, P, K> {
     pub(crate) fn new(mut pipeline: Pipeline<S, L>, kind: &str, at: &Location<'_>, pack: P, sink: K) -> Self {
         pipeline.stages.push(default_name(kind, at));
-        let settings = Settings {
-            workers: thread::available_parallelism().map_or(1, NonZero::get),
-            window: None,
-            most: None,
-            ordered: true,
-            on_stop: OnStop::default(),
-            progress: None,
-        };
+        let settings = Settings { section: Section::new(), on_stop: OnStop::default(), progress: None };
         Self { pipeline, pack, sink, failures: Keep::default(), settings }
     }
 
@@ -77,13 +68,13 @@ impl<S: Source, L, P, K> Runnable<S, L, P, K> {
 impl<S, L, P, K, H: Failures> Runnable<S, L, P, K, H> {
     /// How many batches are worked on at the same time, at least one.
     pub fn workers(mut self, workers: usize) -> Self {
-        self.settings.workers = workers.max(1);
+        self.settings.section = self.settings.section.workers(workers);
         self
     }
 
     /// Emits batches as they are finished, not in the order of the source. Items of one batch stay together, and in order.
     pub fn unordered(mut self) -> Self {
-        self.settings.ordered = false;
+        self.settings.section = self.settings.section.unordered();
         self
     }
 
@@ -91,7 +82,7 @@ impl<S, L, P, K, H: Failures> Runnable<S, L, P, K, H> {
     ///
     /// A batch that takes long holds up those behind it, in an ordered pipeline; the window is how far the others may go on meanwhile.
     pub fn window(mut self, batches: usize) -> Self {
-        self.settings.window = Some(batches.max(1));
+        self.settings.section = self.settings.section.window(batches);
         self
     }
 
@@ -99,7 +90,7 @@ impl<S, L, P, K, H: Failures> Runnable<S, L, P, K, H> {
     ///
     /// Of a source of lines or blocks, bytes; but at least one line.
     pub fn batch_at_most(mut self, size: usize) -> Self {
-        self.settings.most = Some(size.max(1));
+        self.settings.section = self.settings.section.batch_at_most(size);
         self
     }
 
@@ -162,32 +153,37 @@ where
     ///
     /// When it could not run to the end of its source: the source or the sink failed, or an item did and was to [stop](OnFailure::Stop) it.
     /// Failures that were recorded are no error: the [`Report`] has them.
-    pub fn run(self) -> Result<Report<K::Output>, PipelineError<K::Output>> {
+    pub fn run(mut self) -> Result<Report<K::Output>, PipelineError<K::Output>> {
         let begun = Instant::now();
-        let (workers, run) = (self.settings.workers, self.shared());
+        let (workers, run) = (self.settings.section.workers, self.shared());
         let is_in_runtime = Handle::try_current().map(|runtime| run.within(runtime)).is_ok();
+        let segments = self.segments();
         let engine = self.into_engine();
         thread::scope(|scope| {
-            let here = usize::from(!is_in_runtime);
-            let mut at = here;
-            while at < workers {
-                let worker = thread::Builder::new().name(format!("upbeat-work {at}"));
-                if let Err(error) = worker.spawn_scoped(scope, || engine.work()) {
-                    // It is slower without, and right all the same.
-                    tracing::warn!(%error, "a pipeline runs with {at} of {workers} workers: no more threads");
-                    break;
+            for segment in &segments {
+                if let Err(error) = spawn(scope, 0..segment.workers(), &**segment) {
+                    segment.refuse(error);
                 }
-                at += 1;
             }
-            if here == 1 || at == 0 {
+            if !is_in_runtime {
+                let _ = spawn(scope, 1..workers, &engine);
+                engine.work();
+            } else if spawn(scope, 0..workers, &engine).is_err() {
                 engine.work();
             }
         });
-        finish(engine, &run, begun)
+        finish(engine, &segments, &run, begun)
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.settings.workers
+        self.settings.section.workers
+    }
+
+    pub(crate) fn segments<'s>(&mut self) -> Segments<'s>
+    where
+        Self: 's,
+    {
+        self.pipeline.source.take_segments()
     }
 
     pub(crate) fn stop_policy(&self) -> OnStop {
@@ -202,22 +198,47 @@ where
         let Self { pipeline, pack, sink, mut failures, settings } = self;
         let Pipeline { source, line, stages, run } = pipeline;
         failures.tally().sink = stages.last().cloned();
-        let (first, most) = S::SIZE;
-        let how = How {
-            window: settings.window.unwrap_or(settings.workers * 4),
-            ordered: settings.ordered,
-            first_batch: first,
-            most_batch: settings.most.unwrap_or(most),
+        let plan = Fused {
+            line,
+            pack,
+            stages: stages.into(),
+            run: run.clone(),
+            is_last: true,
+            progress: settings.progress,
+            of: PhantomData,
         };
-        let plan =
-            Fused { line, pack, stages: stages.into(), run: run.clone(), progress: settings.progress, of: PhantomData };
-        Engine::new(plan, source, Outlet { sink, failures }, how, &run)
+        Engine::new(plan, source, Outlet { sink, failures }, How::of::<S>(&settings.section), &run)
     }
+}
+
+/// Starts workers. Some fewer are slower, and right all the same.
+///
+/// # Errors
+///
+/// When there is a thread for none of them.
+fn spawn<'scope>(
+    scope: &'scope thread::Scope<'scope, '_>,
+    workers: Range<usize>,
+    segment: &'scope dyn Segment,
+) -> io::Result<()> {
+    for at in workers.clone() {
+        let worker = thread::Builder::new().name(format!("upbeat-work {at}"));
+        match worker.spawn_scoped(scope, || segment.work()) {
+            Ok(_) => {}
+            Err(error) if at == workers.start => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "a pipeline runs with {at} of {} workers: no more threads", workers.end);
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What came of it, once no worker is left.
 pub(crate) fn finish<S, L, P, K, H>(
     engine: Running<S, L, P, K, H>,
+    segments: &[Arc<dyn Segment + '_>],
     run: &Run,
     begun: Instant,
 ) -> Result<Report<K::Output>, PipelineError<K::Output>>
@@ -229,7 +250,14 @@ where
     H: Failures,
 {
     let remains = engine.into_remains();
-    let mut cause = remains.cause;
+    let Outcome { mut cause, mut taken, mut dropped, mut stopped } = remains.outcome;
+    // From back to front: what ends a section also ends those before it, which know less of why.
+    for segment in segments.iter().rev() {
+        let outcome = segment.outcome();
+        cause = cause.or(outcome.cause);
+        dropped += outcome.dropped;
+        (taken, stopped) = (outcome.taken, outcome.stopped);
+    }
     let report = remains.sink.map(|outlet| {
         let Outlet { mut sink, mut failures } = outlet;
         if let Err(error) = sink.finish() {
@@ -239,14 +267,14 @@ where
         let tally = std::mem::take(failures.tally());
         Report {
             output: sink.into_output(),
-            taken: remains.taken,
+            taken,
             emitted: tally.emitted,
             failed: tally.failed,
             panicked: tally.panicked,
             passed: run.passed(),
-            dropped: remains.dropped,
+            dropped,
             failures: tally.kept,
-            stopped: remains.stopped && cause.is_none(),
+            stopped: stopped && cause.is_none(),
             elapsed: begun.elapsed(),
         }
     });

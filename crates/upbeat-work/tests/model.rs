@@ -4,7 +4,11 @@ use std::{collections::VecDeque, sync::Arc};
 
 use proptest::prelude::*;
 use upbeat::{Panic, Progress};
-use upbeat_work::{Cause, Failure, OnFailure, Pipeline, Report};
+use upbeat_work::{
+    Cause, Failure, OnFailure, Pipeline, Report, Section,
+    source::Split,
+    stage::{Line, Relayed},
+};
 
 /// What one of three stages does with an item, chosen by the item and the seed.
 #[derive(Clone, Copy, Debug)]
@@ -34,22 +38,28 @@ struct How {
     window: usize,
     batch: usize,
     ordered: bool,
+    /// Those of the sections before the last.
+    sections: [Section; 2],
     /// Where each item takes a little while, so that workers overtake one another.
     uneven: bool,
 }
 
 fn how() -> impl Strategy<Value = How> {
-    (0..3_000_u64, [act(), act(), act()], 1..5_usize, 1..9_usize, 1..300_usize, any::<bool>(), any::<bool>()).prop_map(
-        |(items, acts, workers, window, batch, ordered, uneven)| How {
-            items,
-            acts,
-            workers,
-            window,
-            batch,
-            ordered,
-            uneven,
+    let acts = [act(), act(), act()];
+    (0..3_000_u64, acts, section(), any::<bool>(), [section(), section()], any::<bool>()).prop_map(
+        |(items, acts, (workers, window, batch), ordered, sections, uneven)| {
+            let sections = sections.map(|(workers, window, batch)| {
+                let section = Section::new().workers(workers).window(window).batch_at_most(batch).joint(window);
+                if ordered { section } else { section.unordered() }
+            });
+            How { items, acts, workers, window, batch, ordered, sections, uneven }
         },
     )
+}
+
+/// Workers, window, batch.
+fn section() -> impl Strategy<Value = (usize, usize, usize)> {
+    (1..5_usize, 1..9_usize, 1..300_usize)
 }
 
 /// What an item became at each step: values, and failures by stage.
@@ -71,15 +81,19 @@ fn apply(act: Act, value: u64) -> Result<Vec<u64>, bool> {
     }
 }
 
-/// One after the other, depth first. An error concerns the value at hand, and so its siblings go on; a panic ends what was still to come of the source's item.
-fn model(how: &How) -> Vec<Came> {
-    fn go(acts: &[Act], stage: usize, item: u64, value: u64, came: &mut Vec<Came>) -> bool {
+/// One after the other, depth first. An error concerns the value at hand, and so its siblings go on; a panic ends what was still to come of the section's item:
+/// of what the first act makes, if there is a split behind it.
+fn model(how: &How, is_split: bool) -> Vec<Came> {
+    fn go(acts: &[Act], stage: usize, item: u64, value: u64, came: &mut Vec<Came>, is_split: bool) -> bool {
         let Some(act) = acts.get(stage) else {
             came.push(Came::Out(value));
             return true;
         };
         match apply(*act, value) {
-            Ok(values) => values.into_iter().all(|value| go(acts, stage + 1, item, value, came)),
+            Ok(values) => {
+                let split_here = is_split && stage == 0;
+                values.into_iter().all(|value| go(acts, stage + 1, item, value, came, is_split) || split_here)
+            }
             Err(panicked) => {
                 came.push(Came::Failed { stage, item, panicked });
                 !panicked
@@ -88,7 +102,7 @@ fn model(how: &How) -> Vec<Came> {
     }
     let mut came = Vec::new();
     for item in 0..how.items {
-        go(&how.acts, 0, item, item, &mut came);
+        go(&how.acts, 0, item, item, &mut came, is_split);
     }
     came
 }
@@ -105,10 +119,7 @@ fn step(act: Act) -> impl Fn(u64) -> Result<Vec<u64>, String> + Send + Sync {
 
 fn pipeline(
     how: &How,
-) -> Pipeline<
-    impl upbeat_work::source::Source<Batch = Vec<u64>>,
-    impl for<'b> upbeat_work::stage::Line<'b, Vec<u64>, Out = u64>,
-> {
+) -> Pipeline<impl upbeat_work::source::Source<Batch = Vec<u64>>, impl for<'b> Line<'b, Vec<u64>, Out = u64>> {
     let [one, two, three] = how.acts;
     let uneven = how.uneven;
     Pipeline::from_iter(0..how.items)
@@ -122,6 +133,32 @@ fn pipeline(
         .flat_map(|values| values)
         .try_map(step(two))
         .name("1")
+        .flat_map(|values| values)
+        .try_map(step(three))
+        .name("2")
+        .flat_map(|values| values)
+}
+
+type Parcel = Vec<Relayed<Vec<u64>>>;
+
+/// The same, each of the acts in a section of its own.
+fn split(how: &How) -> Pipeline<Split<'static, Vec<u64>>, impl for<'b> Line<'b, Parcel, Out = u64> + use<>> {
+    let [one, two, three] = how.acts;
+    let [front, middle] = how.sections;
+    let uneven = how.uneven;
+    Pipeline::from_iter(0..how.items)
+        .inspect(move |item| {
+            if uneven && item % 64 == 0 {
+                std::thread::yield_now();
+            }
+        })
+        .try_map(step(one))
+        .name("0")
+        .flat_map(|values| values)
+        .split(front)
+        .try_map(step(two))
+        .name("1")
+        .split(middle)
         .flat_map(|values| values)
         .try_map(step(three))
         .name("2")
@@ -146,22 +183,21 @@ fn quietly() {
     });
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn recorded_failures_and_items_are_those_of_the_model(how in how()) {
-        quietly();
-        // One list for both: where failures stand among the items is seen too.
+/// One list for items and failures: where failures stand among the items is seen too.
+macro_rules! recorded {
+    ($pipeline:expr, $how:expr, $expected:expr) => {{
+        let (how, mut expected) = ($how, $expected);
         let came = parking_lot::Mutex::new(Vec::new());
         let progress = Arc::new(Progress::new());
-        let run = pipeline(&how)
+        let run = $pipeline
             .for_each(|value| came.lock().push(Came::Out(value)))
             .failures_to(|failure| came.lock().push(failed(&failure)))
             .progress(progress.clone())
-            .workers(how.workers).window(how.window).batch_at_most(how.batch);
+            .workers(how.workers)
+            .window(how.window)
+            .batch_at_most(how.batch);
         let report = if how.ordered { run.run() } else { run.unordered().run() }.unwrap();
-        let (mut came, mut expected) = (came.into_inner(), model(&how));
+        let mut came = came.into_inner();
         let (panics, failures) = (
             expected.iter().filter(|came| matches!(came, Came::Failed { panicked: true, .. })).count() as u64,
             expected.iter().filter(|came| is_failed(came)).count() as u64,
@@ -169,38 +205,46 @@ proptest! {
         prop_assert_eq!(report.taken, how.items);
         prop_assert_eq!((report.failed, report.panicked, report.dropped), (failures, panics, 0));
         prop_assert_eq!(report.emitted + failures, expected.len() as u64);
-        prop_assert_eq!(progress.read().count, how.items);
         if !how.ordered {
             came.sort();
             expected.sort();
         }
         prop_assert_eq!(came, expected);
-    }
+        progress.read().count
+    }};
+}
 
-    #[test]
-    fn failures_passed_along_stand_in_their_places(how in how()) {
-        quietly();
-        let report = pipeline(&how)
+macro_rules! passed_along {
+    ($pipeline:expr, $how:expr, $expected:expr) => {{
+        let (how, mut expected) = ($how, $expected);
+        let run = $pipeline
             .pass_along()
             .map(|passed| passed.map_or_else(|failure| failed(&failure), Came::Out))
             .collect()
-            .workers(how.workers).window(how.window).batch_at_most(how.batch)
-            .run().unwrap();
-        let expected = model(&how);
+            .workers(how.workers)
+            .window(how.window)
+            .batch_at_most(how.batch);
+        let mut report = if how.ordered { run.run() } else { run.unordered().run() }.unwrap();
+        if !how.ordered {
+            report.output.sort();
+            expected.sort();
+        }
         prop_assert_eq!(report.passed, expected.iter().filter(|came| is_failed(came)).count() as u64);
         prop_assert_eq!(report.failed, 0);
         prop_assert_eq!(report.output, expected);
-    }
+    }};
+}
 
-    #[test]
-    fn the_first_failure_stops_it_there(how in how()) {
-        quietly();
-        let expected = model(&how);
+macro_rules! stopped_at_the_first {
+    ($pipeline:expr, $how:expr, $expected:expr) => {{
+        let (how, expected) = ($how, $expected);
         let first = expected.iter().position(is_failed);
-        let ended = pipeline(&how)
+        let ended = $pipeline
             .collect()
             .on_failure(OnFailure::Stop)
-            .workers(how.workers).window(how.window).batch_at_most(how.batch)
+            .workers(how.workers)
+            .window(how.window)
+            .batch_at_most(how.batch)
             .run();
         let came: Vec<Came> = match ended {
             Ok(Report { output, .. }) => output.into_iter().map(Came::Out).collect(),
@@ -214,6 +258,48 @@ proptest! {
             }
         };
         prop_assert_eq!(came, &expected[..first.map_or(expected.len(), |at| at + 1)]);
+    }};
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn recorded_failures_and_items_are_those_of_the_model(how in how()) {
+        quietly();
+        let progress = recorded!(pipeline(&how), &how, model(&how, false));
+        prop_assert_eq!(progress, how.items);
+    }
+
+    #[test]
+    fn so_they_are_with_splits(how in how()) {
+        quietly();
+        recorded!(split(&how), &how, model(&how, true));
+    }
+
+    #[test]
+    fn failures_passed_along_stand_in_their_places(how in how()) {
+        quietly();
+        passed_along!(pipeline(&how), &how, model(&how, false));
+    }
+
+    #[test]
+    fn so_they_stand_with_splits(how in how()) {
+        quietly();
+        passed_along!(split(&how), &how, model(&how, true));
+    }
+
+    #[test]
+    fn the_first_failure_stops_it_there(how in how()) {
+        quietly();
+        stopped_at_the_first!(pipeline(&how), &how, model(&how, false));
+    }
+
+    #[test]
+    fn so_it_does_with_splits(how in how()) {
+        quietly();
+        prop_assume!(how.ordered);
+        stopped_at_the_first!(split(&how), &how, model(&how, true));
     }
 
     /// Lines of any length, read in pieces of any length, and written as they were.

@@ -141,8 +141,8 @@ impl<P: Plan> Desk<P> {
         }
     }
 
-    pub(crate) fn end(&mut self, cause: Cause) {
-        self.note(Some(cause));
+    pub(crate) fn end(&mut self, cause: Option<Cause>) {
+        self.note(cause);
         self.closed = true;
         self.over = true;
     }

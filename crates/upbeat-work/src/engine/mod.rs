@@ -19,6 +19,7 @@ mod desk;
 mod tune;
 
 use std::{
+    io,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::Instant,
 };
@@ -29,9 +30,11 @@ use tune::Tuning;
 use upbeat::{BoxError, Panic};
 
 use crate::{
-    Cause, OnStop, StopHandle,
+    Cause, OnStop, Section, StopHandle,
     run::{Run, Waiting},
-    source::Filled,
+    segment::{Outcome, Segment},
+    sink::NoMore,
+    source::{Filled, Source},
 };
 
 /// What the engine drives, without types of items.
@@ -57,7 +60,7 @@ pub(crate) trait Plan: Send + Sync {
     fn work(&self, batch: &mut Self::Batch);
 
     /// Leaves the batch empty.
-    fn emit(&self, sink: &mut Self::Sink, batch: &mut Self::Batch) -> Result<(), Cause>;
+    fn emit(&self, sink: &mut Self::Sink, batch: &mut Self::Batch) -> Result<(), NoMore>;
 
     /// Leaves the batch empty, and says how many items of the source were in it.
     fn discard(&self, batch: &mut Self::Batch) -> u64;
@@ -66,16 +69,32 @@ pub(crate) trait Plan: Send + Sync {
 /// How a pipeline runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct How {
+    pub(crate) workers: usize,
     pub(crate) window: usize,
     pub(crate) ordered: bool,
     pub(crate) first_batch: usize,
     pub(crate) most_batch: usize,
 }
 
+impl How {
+    /// What is not said depends on the source.
+    pub(crate) fn of<S: Source>(section: &Section) -> Self {
+        let (first, most) = S::SIZE;
+        Self {
+            workers: section.workers,
+            window: section.window_size(),
+            ordered: section.ordered,
+            first_batch: first,
+            most_batch: section.most.unwrap_or(most),
+        }
+    }
+}
+
 pub(crate) struct Engine<P: Plan> {
     plan: P,
+    workers: usize,
     stop: StopHandle,
-    /// Ends the waiting for the source when the others know that nothing more is to come.
+    /// Dropping when it is known in here, or in the section behind, that nothing more is to come out: it ends the waiting for the source.
     over: StopHandle,
     waiting: Waiting,
     source: Mutex<Intake<P::Source>>,
@@ -102,11 +121,7 @@ struct Intake<S> {
 pub(crate) struct Remains<P: Plan> {
     /// `None` if it was lost in a panic.
     pub(crate) sink: Option<P::Sink>,
-    pub(crate) cause: Option<Cause>,
-    pub(crate) taken: u64,
-    pub(crate) dropped: u64,
-    /// Whether it was asked to stop before the source's end.
-    pub(crate) stopped: bool,
+    pub(crate) outcome: Outcome,
 }
 
 struct Pulled<B> {
@@ -115,11 +130,31 @@ struct Pulled<B> {
     size: usize,
 }
 
+impl<P: Plan> Segment for Engine<P> {
+    fn workers(&self) -> usize {
+        self.workers
+    }
+
+    fn work(&self) {
+        Self::work(self);
+    }
+
+    fn refuse(&self, error: io::Error) {
+        self.end(Cause::Source(error.into()));
+        self.leave_all();
+    }
+
+    fn outcome(&self) -> Outcome {
+        self.result()
+    }
+}
+
 impl<P: Plan> Engine<P> {
     pub(crate) fn new(plan: P, source: P::Source, sink: P::Sink, how: How, run: &Run) -> Self {
         let over = StopHandle::default();
         Self {
             plan,
+            workers: how.workers,
             stop: run.stop().clone(),
             waiting: Waiting::new(run.clone(), over.clone()),
             over,
@@ -130,6 +165,11 @@ impl<P: Plan> Engine<P> {
             backlog: AtomicBool::new(true),
             tuning: Tuning::new(how.first_batch, how.most_batch),
         }
+    }
+
+    /// To end it without a cause of its own.
+    pub(crate) fn over(&self) -> StopHandle {
+        self.over.clone()
     }
 
     /// What each worker does, until the source has ended or there was a reason to.
@@ -161,15 +201,14 @@ impl<P: Plan> Engine<P> {
     }
 
     pub(crate) fn into_remains(self) -> Remains<P> {
-        let desk = self.desk.into_inner();
-        let intake = self.source.into_inner();
-        Remains {
-            sink: desk.sink,
-            cause: desk.cause,
-            taken: desk.taken,
-            dropped: desk.dropped,
-            stopped: intake.stopped,
-        }
+        let outcome = self.result();
+        Remains { sink: self.desk.into_inner().sink, outcome }
+    }
+
+    fn result(&self) -> Outcome {
+        let stopped = self.source.lock().stopped;
+        let mut desk = self.desk.lock();
+        Outcome { cause: desk.cause.take(), taken: desk.taken, dropped: desk.dropped, stopped }
     }
 
     /// The next batch, or `None` at the end.
@@ -219,6 +258,7 @@ impl<P: Plan> Engine<P> {
             }
             intake.ended |= self.stop.is_dropping();
         }
+        intake.ended |= self.over.is_dropping();
         intake.ended
     }
 
@@ -296,7 +336,8 @@ impl<P: Plan> Engine<P> {
             }
             desk = self.desk.lock();
             desk.dropped += dropped;
-            if let Err(cause) = emitted {
+            if let Err(NoMore { cause, dropped }) = emitted {
+                desk.dropped += dropped;
                 desk.end(cause);
                 self.wake_all();
             }
@@ -321,7 +362,7 @@ impl<P: Plan> Engine<P> {
 
     /// Nothing more is taken or emitted.
     fn end(&self, cause: Cause) {
-        self.desk.lock().end(cause);
+        self.desk.lock().end(Some(cause));
         self.wake_all();
     }
 

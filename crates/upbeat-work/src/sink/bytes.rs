@@ -4,7 +4,7 @@ use std::{fmt, io::Write};
 
 use upbeat::{BoxError, Panic};
 
-use super::{Failures, Pack, Packs, Sink, private::Sealed};
+use super::{Failures, NoMore, Pack, Packs, Sink, private::Sealed};
 use crate::{Cause, stage::Tray};
 
 /// Has workers write items as bytes, one behind the other into the batch's own buffer, so that nothing is allocated per item.
@@ -55,7 +55,7 @@ impl<W: Write + Send> Sink for Written<W> {
     type Unit = u8;
     type Output = W;
 
-    fn emit(&mut self, tray: &mut Tray<u8>, failures: &mut impl Failures) -> Result<(), Cause> {
+    fn emit(&mut self, tray: &mut Tray<u8>, failures: &mut impl Failures) -> Result<(), NoMore> {
         let (mut units, mut items) = (0, 0);
         for misfit in tray.failures.drain(..) {
             self.put(tray.units.get(units..misfit.units), misfit.items - items, failures)?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use upbeat::{BoxError, Panic};
 
-use super::{Failures, Pack, Packs, Sink, private::Sealed};
+use super::{Failures, NoMore, Pack, Packs, Sink, private::Sealed};
 use crate::{Cause, lend::on_stack, stage::Tray};
 
 /// Puts items into the tray as they are.
@@ -79,7 +79,7 @@ impl<T: Send, K: Take<T>> Sink for Each<T, K> {
     type Unit = T;
     type Output = K::Output;
 
-    fn emit(&mut self, tray: &mut Tray<T>, failures: &mut impl Failures) -> Result<(), Cause> {
+    fn emit(&mut self, tray: &mut Tray<T>, failures: &mut impl Failures) -> Result<(), NoMore> {
         let mut items = tray.units.drain(..);
         let mut at = 0;
         for misfit in tray.failures.drain(..) {
@@ -87,7 +87,7 @@ impl<T: Send, K: Take<T>> Sink for Each<T, K> {
             at = misfit.units;
             failures.take(misfit.failure)?;
         }
-        self.some(items, failures)
+        Ok(self.some(items, failures)?)
     }
 
     fn into_output(self) -> K::Output {

@@ -3,10 +3,12 @@
 mod bytes;
 mod each;
 mod failures;
+mod forward;
 
 pub use bytes::{Format, Written};
 pub use each::{Collect, Each, Fold, ForEach, TryForEach, Whole};
 pub use failures::{Failures, Keep, SendTo};
+pub(crate) use forward::Forward;
 use upbeat::BoxError;
 
 use crate::{Cause, stage::Tray};
@@ -42,7 +44,7 @@ pub trait Sink: Send + private::Sealed {
     ///
     /// When nothing more is to be emitted.
     #[doc(hidden)]
-    fn emit(&mut self, tray: &mut Tray<Self::Unit>, failures: &mut impl Failures) -> Result<(), Cause>;
+    fn emit(&mut self, tray: &mut Tray<Self::Unit>, failures: &mut impl Failures) -> Result<(), NoMore>;
 
     /// # Errors
     ///
@@ -52,8 +54,28 @@ pub trait Sink: Send + private::Sealed {
         Ok(())
     }
 
+    /// No worker is left.
+    #[doc(hidden)]
+    fn leave(&mut self) {}
+
     #[doc(hidden)]
     fn into_output(self) -> Self::Output;
+}
+
+/// Why a sink takes nothing more.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct NoMore {
+    /// `None` if somebody else knows.
+    pub(crate) cause: Option<Cause>,
+    /// How many items it has not taken for that.
+    pub(crate) dropped: u64,
+}
+
+impl From<Cause> for NoMore {
+    fn from(cause: Cause) -> Self {
+        Self { cause: Some(cause), dropped: 0 }
+    }
 }
 
 pub(crate) mod private {

@@ -4,16 +4,18 @@ mod channel;
 mod groups;
 mod items;
 mod reader;
+mod split;
 mod stream;
 
 pub use channel::{Channel, Received};
 pub use groups::Groups;
 pub use items::Items;
 pub use reader::{Block, Blocks, Lines};
+pub use split::Split;
 pub use stream::Streamed;
 use upbeat::BoxError;
 
-use crate::run::Waiting;
+use crate::{run::Waiting, segment::Segments};
 
 /// Where the items of a pipeline come from. Sealed: made by the constructors of [`Pipeline`](crate::Pipeline).
 pub trait Source: Send + private::Sealed {
@@ -43,6 +45,15 @@ pub trait Source: Send + private::Sealed {
     #[doc(hidden)]
     fn lost(&mut self) -> u64 {
         0
+    }
+
+    /// The sections in front, which run beside the one that asks.
+    #[doc(hidden)]
+    fn take_segments<'s>(&mut self) -> Segments<'s>
+    where
+        Self: 's,
+    {
+        Vec::new()
     }
 
     /// Empties a batch, and keeps its memory.

@@ -64,12 +64,17 @@ impl<P: Packs, U> Bottom<'_, P, U> {
 impl<P: Packs, U> Flow for Bottom<'_, P, U> {
     #[cold]
     fn fail(&mut self, error: BoxError) {
+        let failure = self.account.failure(error);
+        self.relay(failure);
+    }
+
+    #[cold]
+    fn relay(&mut self, failure: Failure) {
         if P::MAY_FAIL {
             self.tray.units.truncate(self.whole);
         } else {
             self.count();
         }
-        let failure = self.account.failure(error);
         self.tray.failures.push(Misfit { units: self.whole, items: self.tray.items, failure });
     }
 

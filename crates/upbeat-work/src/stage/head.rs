@@ -8,7 +8,7 @@ use crate::{lend::on_stack, source::Block};
 
 /// Gives each item to `each`. There is one `catch_unwind` for all of them: after a panic the loop is entered again behind the item that caused it.
 #[inline]
-fn each<I: Iterator, D: Flow>(items: I, out: &mut D, mut give: impl FnMut(I::Item, &mut D)) {
+pub(super) fn each<I: Iterator, D: Flow>(items: I, out: &mut D, mut give: impl FnMut(I::Item, &mut D)) {
     let mut items = Some(items);
     loop {
         let run = Panic::catch(|| {

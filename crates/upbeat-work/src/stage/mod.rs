@@ -7,6 +7,7 @@ mod account;
 mod bottom;
 mod head;
 mod pass_along;
+mod relay;
 mod stages;
 
 pub use account::Account;
@@ -14,8 +15,12 @@ pub(crate) use bottom::Bottom;
 pub use bottom::Tray;
 pub use head::{BlockHead, Head, LineHead};
 pub use pass_along::PassAlong;
+pub(crate) use relay::Relay;
+pub use relay::{Numbered, RelayHead, Relayed};
 pub use stages::{Filter, FlatMap, Inspect, Label, Map, TryMap};
 use upbeat::BoxError;
+
+use crate::Failure;
 
 /// The stages of a pipeline, fused: what makes of a batch `R` of the source a sequence of items. Sealed: made by the methods of
 /// [`Pipeline`](crate::Pipeline).
@@ -36,6 +41,9 @@ pub trait Line<'b, R, Bound = &'b R>: Send + Sync {
 pub trait Flow {
     /// The item at hand failed, in the stage that the account names.
     fn fail(&mut self, error: BoxError);
+
+    /// An item failed already before this section.
+    fn relay(&mut self, failure: Failure);
 
     fn account(&mut self) -> &mut Account;
 }
@@ -81,6 +89,10 @@ impl<K, D: Flow> Flow for Next<'_, K, D> {
     #[inline]
     fn fail(&mut self, error: BoxError) {
         self.out.fail(error);
+    }
+
+    fn relay(&mut self, failure: Failure) {
+        self.out.relay(failure);
     }
 
     #[inline]

@@ -36,10 +36,16 @@ impl<T, D: Downstream<Result<T, Failure>>> Flow for Passing<'_, T, D> {
             // The panic of a stage behind, on its way down from where it was caught.
             self.out.fail(error);
         } else {
-            account.pass();
             let failure = account.failure(error);
-            self.out.give(Err(failure));
+            self.relay(failure);
         }
+    }
+
+    fn relay(&mut self, failure: Failure) {
+        let account = self.out.account();
+        account.pass();
+        account.enter(self.at);
+        self.out.give(Err(failure));
     }
 
     #[inline]

@@ -1,0 +1,244 @@
+//! Pipelines of several sections.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::{sync::mpsc, time::timeout};
+use upbeat::{BoxError, Conductor, Context, Part};
+use upbeat_work::{Cause, OnFailure, OnStop, Pipeline, Section, StopHandle};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// Small batches, so that much is under way at the same time.
+fn small(workers: usize) -> Section {
+    Section::new().workers(workers).batch_at_most(3).window(4)
+}
+
+/// Leaves the processors to others.
+fn pause(time: Duration) {
+    let nobody = Mutex::new(());
+    Condvar::new().wait_for(&mut nobody.lock(), time);
+}
+
+/// Returns when it has not changed for a while.
+fn settle(count: &AtomicUsize) {
+    let (begun, mut before, mut since) = (Instant::now(), 0, Instant::now());
+    while since.elapsed() < Duration::from_millis(100) {
+        let now = count.load(SeqCst);
+        if now != before {
+            (before, since) = (now, Instant::now());
+        }
+        assert!(begun.elapsed() < LONG, "it goes on for ever");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn each_section_has_its_own_workers() {
+    let (now, most) = ([AtomicUsize::new(0), AtomicUsize::new(0)], [AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let at = |section: usize| {
+        most[section].fetch_max(now[section].fetch_add(1, SeqCst) + 1, SeqCst);
+        pause(Duration::from_millis(3));
+        now[section].fetch_sub(1, SeqCst);
+    };
+    let report = Pipeline::from_iter(0..60)
+        .inspect(|_| at(0))
+        .split(Section::new().workers(3))
+        .inspect(|_| at(1))
+        .collect()
+        .workers(2)
+        .run()
+        .unwrap();
+    assert!(report.output.into_iter().eq(0..60));
+    assert_eq!(most.map(AtomicUsize::into_inner), [3, 2]);
+}
+
+#[test]
+fn a_dear_section_shares_out_the_large_batches_of_a_cheap_one() {
+    let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let numbers = Pipeline::from_iter(0..20_000).split(Section::new().workers(1));
+    // Only the last of them are dear, when batches have become large.
+    let run = numbers.inspect(|&n| {
+        if n >= 19_990 {
+            most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
+            pause(Duration::from_millis(20));
+            now.fetch_sub(1, SeqCst);
+        }
+    });
+    let report = run.for_each(drop).workers(4).batch_at_most(2).run().unwrap();
+    assert_eq!(report.emitted, 20_000);
+    assert!(most.into_inner() >= 3, "a batch of the front went to one worker");
+}
+
+#[test]
+fn a_failure_says_the_same_whatever_the_section() {
+    for front in [Section::new(), small(3)] {
+        let orders = (0..1_000).map(|n| (format!("order {n}"), n));
+        let report = Pipeline::from_iter(orders)
+            .context(|(id, _)| id.clone())
+            .flat_map(|(_, n)| [n, n + 1])
+            .try_map(|n| if n == 500 { Err("before") } else { Ok(n) })
+            .name("first")
+            .split(front)
+            .filter(|n| n % 2 == 0)
+            .split(small(2))
+            .map(|n| {
+                assert!(n != 600, "behind");
+                n
+            })
+            .name("second")
+            .collect()
+            .run()
+            .unwrap();
+        let said: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "item 499 failed in first (order 499)",
+                "item 500 failed in first (order 500)",
+                "item 599 failed in second (order 599)",
+                "item 600 failed in second (order 600)",
+            ]
+        );
+        assert_eq!((report.taken, report.failed, report.panicked), (1_000, 4, 2));
+    }
+}
+
+#[test]
+fn what_ends_a_section_ends_those_before_it() {
+    let numbers = || {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let count = taken.clone();
+        (taken, Pipeline::generate(move || Some(count.fetch_add(1, SeqCst))))
+    };
+    // None of the sources ever ends by itself.
+    let (_, endless) = numbers();
+    let run = endless.split(small(2)).split(small(1)).try_for_each(|n| if n == 500 { Err("full") } else { Ok(()) });
+    let (cause, report) = run.run().unwrap_err().into_parts();
+    assert!(matches!(&cause, Cause::Sink(error) if error.to_string() == "full"), "{cause:?}");
+    assert_eq!(report.unwrap().emitted, 501);
+
+    let (_, endless) = numbers();
+    let run = endless.split(small(2)).try_map(|n| if n == 500 { Err("bad") } else { Ok(n) }).name("check");
+    let error = run.split(small(2)).collect().on_failure(OnFailure::Stop).run().unwrap_err();
+    assert!(matches!(error.cause(), Cause::Failed(failure) if failure.item() == 500), "{error:?}");
+    assert!(error.report().unwrap().output.iter().copied().eq(0..500));
+
+    // It waits for an item that never comes, when the section behind ends.
+    let (orders, incoming) = mpsc::channel(10);
+    orders.try_send(1).unwrap();
+    let run = Pipeline::from_channel(incoming).split(small(2)).try_for_each(|_| Err::<(), _>("full"));
+    let stop = run.stop_handle();
+    let running = thread::spawn(move || run.run().map(drop).unwrap_err());
+    let error = running.join().unwrap();
+    assert!(matches!(error.cause(), Cause::Sink(_)) && !stop.is_stopping(), "{error:?}");
+}
+
+#[test]
+fn a_source_that_fails_ends_all_after_what_it_gave() {
+    let items = (0..5_000).inspect(|&item| assert!(item < 4_321, "no more"));
+    let run = Pipeline::from_iter(items).split(small(2)).split(small(3)).collect();
+    let (cause, report) = run.run().unwrap_err().into_parts();
+    assert!(matches!(&cause, Cause::Source(error) if error.to_string().contains("no more")), "{cause:?}");
+    assert!(report.unwrap().output.into_iter().eq(0..4_321));
+}
+
+#[test]
+fn a_panic_outside_of_items_ends_it_and_nobody_waits_forever() {
+    struct Spiteful(u32);
+    impl Drop for Spiteful {
+        fn drop(&mut self) {
+            assert!(self.0 != 500 || thread::panicking(), "spite");
+        }
+    }
+    let run = Pipeline::from_iter((0..1_000).map(Spiteful)).split(small(2)).try_for_each(|item| match item.0 {
+        // The rest is dropped, outside of any item's turn.
+        490 => Err("full"),
+        _ => Ok(()),
+    });
+    let error = run.workers(3).run().unwrap_err();
+    assert!(matches!(error.cause(), Cause::Panicked(_) | Cause::Sink(_)), "{error:?}");
+}
+
+#[test]
+fn a_stop_finishes_or_drops_what_is_in_all_sections() {
+    for how in [OnStop::Finish, OnStop::Drop] {
+        let taken = AtomicUsize::new(0);
+        let stop = OnceLock::<StopHandle>::new();
+        let live = Arc::new(());
+        let run = Pipeline::generate(|| Some((taken.fetch_add(1, SeqCst), live.clone())))
+            .split(small(2))
+            .map(|item| item)
+            .split(small(1))
+            .map(|(n, _)| {
+                if n == 1_000 {
+                    stop.get().unwrap().stop(how);
+                }
+                n
+            })
+            .collect()
+            .workers(2)
+            .batch_at_most(2);
+        stop.set(run.stop_handle()).unwrap();
+        let report = run.run().unwrap();
+        assert!(report.stopped, "{report}");
+        assert_eq!(report.taken, report.emitted + report.dropped, "{report}");
+        assert_eq!(Arc::strong_count(&live), 1, "nothing is left");
+        if how == OnStop::Finish {
+            assert!(report.output.into_iter().eq(0..taken.load(SeqCst)), "in order, and all that were taken");
+        } else {
+            assert_eq!(usize::try_from(report.taken), Ok(taken.load(SeqCst)));
+        }
+    }
+}
+
+#[test]
+fn a_section_that_waits_for_room_can_be_told_to_drop() {
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let taken = AtomicUsize::new(0);
+    let run = Pipeline::generate(|| Some(taken.fetch_add(1, SeqCst)))
+        .split(small(2))
+        .for_each(move |_| _ = gate.recv())
+        .workers(1)
+        .batch_at_most(1);
+    let stop = run.stop_handle();
+    let report = thread::scope(|scope| {
+        scope.spawn(|| {
+            settle(&taken);
+            stop.stop(OnStop::Drop);
+            // The sink returns only now: whoever waited for room has to have seen the stop.
+            drop(go);
+        });
+        run.run().unwrap()
+    });
+    assert_eq!(report.taken, report.emitted + report.dropped, "{report}");
+}
+
+#[tokio::test]
+async fn a_player_of_several_sections_stops_at_once_and_cleanly() {
+    let (orders, incoming) = mpsc::channel::<u32>(10);
+    let (sunk, mut emitted) = mpsc::channel(10);
+    let player = upbeat::once(async move |cx: Context| {
+        let run = Pipeline::from_channel(incoming)
+            .split(Section::new().workers(2))
+            .map(|order| order + 1)
+            .split(Section::new().workers(1).unordered())
+            .for_each(move |order| sunk.blocking_send(order).expect("received"));
+        cx.remark(run.workers(1).run_in(&cx).await?);
+        Ok::<_, BoxError>(())
+    });
+    let part = Part::new("shop", player).stop_within(Duration::from_hours(1));
+    let conductor = Conductor::new("work").stop_within(Duration::from_hours(1)).part(part);
+    orders.send(1).await.expect("open");
+    let idle = async move { assert_eq!(emitted.recv().await, Some(2)) };
+    let report = timeout(LONG, conductor.play_until(idle)).await.expect("it waits for nothing");
+    assert!(report.is_clean(), "{report}");
+    assert!(report.to_string().contains("1 taken, 1 emitted"), "{report}");
+}
