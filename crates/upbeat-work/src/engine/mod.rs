@@ -82,7 +82,7 @@ pub(crate) struct Remains<P: Plan> {
     pub(crate) cause: Option<Cause>,
     pub(crate) taken: u64,
     pub(crate) dropped: u64,
-    /// Whether the source came to its end.
+    /// Whether the source came to its end, or failed.
     pub(crate) ended: bool,
 }
 
@@ -158,7 +158,8 @@ impl<P: Plan> Engine<P> {
                     return Some(Pulled { sequence, batch, size: filled.size });
                 }
                 Err(error) => {
-                    // What was taken before still comes out.
+                    // What was taken before still comes out. Whoever waits for the source must not ask it again.
+                    intake.ended = true;
                     self.desk.lock().give_back(batch);
                     self.close(Some(Cause::Source(error)));
                     return None;
