@@ -239,8 +239,8 @@ impl<P: Plan> Engine<P> {
                     return Some(Pulled { sequence, batch, size: filled.size });
                 }
                 Err(error) => {
+                    // What was taken before still comes out. Whoever waits for the source must not ask it again.
                     intake.ended = true;
-                    // What was taken before still comes out.
                     self.desk.lock().give_back(batch);
                     self.close(Some(Cause::Source(error)));
                     return None;

@@ -1,10 +1,13 @@
-//! The standard library, with atomics, a `OnceLock` and threads that are points of shuttle's schedules, and a clock that is part of them.
+//! The standard library, with atomics, channels, a `OnceLock` and threads that are points of shuttle's schedules, and a clock that
+//! is part of them.
 
 pub use std::*;
 
 /// As `std::sync`.
 pub mod sync {
     pub use std::sync::*;
+
+    pub use shuttle::sync::mpsc;
 
     pub use crate::once_lock::OnceLock;
 

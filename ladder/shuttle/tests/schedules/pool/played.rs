@@ -1,6 +1,6 @@
 //! Pools as players.
 
-use upbeat::{BoxError, Conductor, Context, Part, with};
+use upbeat::{BoxError, Conductor, Context, Outcome, Part, with};
 use upbeat_work::Pool;
 
 use super::jobs::{Books, Job, adds_up};
@@ -15,8 +15,9 @@ type Web = (Pool<Job, u32>, Books);
 async fn web((pool, books): Web, cx: Context) -> Result<(), BoxError> {
     let mut id = 0;
     while id < 5 && cx.unless_stopping(pause(1)).await.is_some() {
-        // It stops before the pool does, so it is never refused.
-        pool.submit(books.job(id)).await?.detach();
+        // It stops before the pool does, so it is refused only past its deadline. The error does not keep the job.
+        let ticket = pool.submit(books.job(id)).await.map_err(|closed| closed.to_string())?;
+        ticket.detach();
         id += 1;
     }
     cx.stopping().await;
@@ -58,7 +59,7 @@ fn what_its_deadline_cuts_is_in_the_report() {
         adds_up(&counts);
         let player = report.player("shop/pool").unwrap_or_else(|| panic!("no pool in {report}"));
         // A pool that is aborted before it can say what was lost has ended all the same.
-        if player.outcome == upbeat::Outcome::Stopped {
+        if player.outcome == Outcome::Stopped {
             assert_eq!(player.cuts.len() as u64, counts.lost, "{report}");
         }
         books.are_right();

@@ -1,6 +1,7 @@
 //! Tickets and their replies.
 
-use upbeat::BoxError;
+use tokio::time::Instant;
+use upbeat::{BoxError, Context};
 use upbeat_work::{
     Pool,
     pool::{JobError, Worker},
@@ -9,7 +10,7 @@ use upbeat_work::{
 use super::jobs::{Books, State, adds_up, chance, drain, work};
 use crate::{
     explore::{Time, explore, settle},
-    players::pause,
+    players::{MS, pause},
 };
 
 #[test]
@@ -89,7 +90,7 @@ fn a_pool_whose_states_cannot_be_built_answers_everybody() {
             }
         };
         let pool = Pool::builder("flaky").workers(2).queue(2).attempts(2).build(make, work);
-        pool.start(&upbeat::Context::background()).unwrap();
+        pool.start(&Context::background()).unwrap();
         let submitter = {
             let (pool, books) = (pool.clone(), books.clone());
             tokio::spawn(async move {
@@ -101,15 +102,21 @@ fn a_pool_whose_states_cannot_be_built_answers_everybody() {
                 for (id, ticket) in tickets {
                     match ticket.await {
                         Ok(reply) => assert_eq!(reply, id),
-                        Err(JobError::Lost { begun }) => assert!(!begun),
+                        Err(JobError::Lost { begun }) => {
+                            assert!(!begun);
+                            assert!(pool.counts().lost > 0, "a loss was told before it was counted");
+                        }
                         Err(error) => panic!("{error}"),
                     }
                 }
             })
         };
-        submitter.await.unwrap();
-        let drained = pool.shutdown(tokio::time::Instant::now()).await;
+        pause(12).await;
+        // Workers that give up may be at ending it all just then.
+        let drained = pool.shutdown(Instant::now() + MS).await;
         adds_up(&drained.counts);
+        assert_eq!(drained.lost.len() as u64, drained.counts.lost, "{drained}");
+        submitter.await.unwrap();
         settle().await;
         assert_eq!(drained.counts.finished, books.done().len() as u64, "{drained}");
         books.are_right();

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
+use upbeat::Context;
 use upbeat_work::{Pool, pool::JobError};
 
 use super::jobs::{Books, Job, adds_up, drain};
@@ -44,7 +45,7 @@ async fn submit(pool: Pool<Job, u32>, books: Books, ids: std::ops::Range<u32>) -
     told
 }
 
-async fn told_by(submitters: Vec<tokio::task::JoinHandle<Told>>) -> Told {
+async fn told_by(submitters: Vec<JoinHandle<Told>>) -> Told {
     let mut all = Told::default();
     for submitter in submitters {
         let mut told = submitter.await.unwrap();
@@ -55,7 +56,7 @@ async fn told_by(submitters: Vec<tokio::task::JoinHandle<Told>>) -> Told {
     all
 }
 
-fn submitters(pool: &Pool<Job, u32>, books: &Books) -> Vec<tokio::task::JoinHandle<Told>> {
+fn submitters(pool: &Pool<Job, u32>, books: &Books) -> Vec<JoinHandle<Told>> {
     (0..3).map(|at| tokio::spawn(submit(pool.clone(), books.clone(), at * 10..at * 10 + 3))).collect()
 }
 
@@ -64,10 +65,10 @@ fn a_shutdown_at_any_moment_finishes_what_was_accepted() {
     explore(Time::WhenIdle, || async {
         let books = Books::default();
         let pool = books.playing(Pool::builder("pool").workers(2).queue(2));
-        let submitters = submitters(&pool, &books);
+        let submitting = submitters(&pool, &books);
         pause(10).await;
         let drained = drain(&pool).await;
-        let told = told_by(submitters).await;
+        let told = told_by(submitting).await;
         assert!(told.lost.is_empty(), "{drained}");
         assert_eq!(told.accepted, books.done(), "{drained}");
         assert_eq!(drained.counts.accepted, told.accepted.len() as u64, "{drained}");
@@ -80,10 +81,10 @@ fn what_a_deadline_cuts_is_named_counted_and_told_to_its_ticket() {
     explore(Time::AtAnyMoment, || async {
         let books = Books::default();
         let pool = books.playing(Pool::builder("pool").workers(2).queue(3));
-        let submitters = submitters(&pool, &books);
+        let submitting = submitters(&pool, &books);
         pause(6).await;
         let drained = pool.shutdown(Instant::now() + MS).await;
-        let told = told_by(submitters).await;
+        let told = told_by(submitting).await;
         adds_up(&drained.counts);
         let numbers: BTreeSet<u64> = drained.lost.iter().map(|lost| lost.number).collect();
         assert_eq!((numbers.len(), told.lost.len()), (drained.lost.len(), drained.lost.len()), "{:?}", drained.lost);
@@ -111,7 +112,7 @@ fn a_pool_that_is_started_again_knows_nothing_of_its_first_life() {
         let before = submitters(&pool, &books);
         pause(6).await;
         pool.shutdown(Instant::now() + MS).await;
-        pool.start(&upbeat::Context::background()).unwrap();
+        pool.start(&Context::background()).unwrap();
         let again = tokio::spawn(submit(pool.clone(), books.clone(), 100..104));
         let (before, again) = (told_by(before).await, again.await.unwrap());
         assert_eq!(again.accepted.len(), 4);

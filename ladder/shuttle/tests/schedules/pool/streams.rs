@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use tokio::time::Instant;
 use upbeat::{BoxError, Context};
 use upbeat_work::{Pool, pool::Emitter};
 
 use super::jobs::{Books, drain};
 use crate::{
     explore::{Time, explore},
-    players::pause,
+    players::{MS, pause},
 };
 
 /// More than the queue holds, so that several batches are under way.
@@ -150,7 +151,7 @@ fn what_a_job_sends_comes_in_order_and_before_its_end() {
         assert_eq!(sent.into_reply(), Some(4));
         leaver.await.unwrap();
         // The job whose reader has left ends too.
-        let drained = pool.shutdown(tokio::time::Instant::now() + crate::players::MS).await;
+        let drained = pool.shutdown(Instant::now() + MS).await;
         assert_eq!((drained.counts.finished, drained.counts.lost), (2, 0), "{drained}");
     });
 }

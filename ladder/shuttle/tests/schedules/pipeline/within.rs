@@ -1,0 +1,79 @@
+//! Pipelines as players.
+
+use upbeat::{BoxError, Conductor, Context, Outcome, Part, with};
+use upbeat_work::{Cause, OnStop, Pipeline};
+
+use super::items::{Living, stumble};
+use crate::{
+    explore::{Time, explore, settle},
+    players::{MS, pause},
+};
+
+const ITEMS: u32 = 16;
+
+#[test]
+fn a_stop_at_any_moment_finishes_what_was_taken() {
+    explore(Time::WhenIdle, || async {
+        let living = Living::default();
+        let copy = with(living.clone(), |living: Living, cx: Context| async move {
+            let pipeline = Pipeline::from_iter(living.items(0..ITEMS)).inspect(|_| stumble(2));
+            let report =
+                pipeline.map(|item| item.number).collect().workers(2).window(3).batch_at_most(2).run_in(&cx).await?;
+            assert_eq!((report.emitted, report.dropped), (report.taken, 0), "{report}");
+            assert!(report.output.iter().copied().eq(0..u32::try_from(report.taken).unwrap()), "{:?}", report.output);
+            Ok::<_, BoxError>(())
+        });
+        let report = Conductor::new("shop").part(Part::new("copy", copy).job()).play_until(pause(20)).await;
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(living.now(), 0);
+    });
+}
+
+#[test]
+fn at_a_deadline_the_rest_is_dropped_and_told() {
+    explore(Time::AtAnyMoment, || async {
+        let living = Living::default();
+        let copy = with(living.clone(), |living: Living, cx: Context| async move {
+            let pipeline = Pipeline::from_iter(living.items(0..ITEMS)).inspect(|_| stumble(2));
+            let pipeline = pipeline.map(|item| item.number).collect().workers(2).window(3).batch_at_most(2);
+            match pipeline.run_in(&cx).await {
+                Ok(report) => {
+                    assert_eq!(report.emitted + report.dropped, report.taken, "{report}");
+                    cx.remark(format!("{} dropped", report.dropped));
+                }
+                Err(error) => assert!(matches!(error.cause(), Cause::Overran), "{error}"),
+            }
+            Ok::<_, BoxError>(())
+        });
+        let shop = Conductor::new("shop").part(Part::new("copy", copy).job()).stop_within(20 * MS);
+        let report = shop.play_until(pause(20)).await;
+        let player = report.player("shop/copy").unwrap_or_else(|| panic!("no copy in {report}"));
+        if let [remark] = &player.remarks[..]
+            && player.outcome == Outcome::Stopped
+        {
+            let dropped: u64 = remark.split(' ').next().unwrap().parse().unwrap();
+            assert_eq!(player.cuts.len(), usize::from(dropped > 0), "{report}");
+        }
+        settle().await;
+        assert_eq!(living.now(), 0, "{report}");
+    });
+}
+
+#[test]
+fn who_stops_waiting_for_it_ends_it() {
+    explore(Time::WhenIdle, || async {
+        let living = Living::default();
+        let cx = Context::background().child();
+        // Without the end of the one who waits it would never end.
+        let source = living.items(0..u32::MAX);
+        let pipeline =
+            Pipeline::from_iter(source).for_each(|_| stumble(1)).workers(2).window(2).on_stop(OnStop::Finish);
+        tokio::select! {
+            biased;
+            ended = pipeline.run_in(&cx) => panic!("it ends: {ended:?}"),
+            () = pause(12) => {}
+        }
+        settle().await;
+        assert_eq!(living.now(), 0);
+    });
+}
