@@ -1,0 +1,162 @@
+//! A room that runs, and clients of it.
+
+use std::{fmt::Write as _, net::SocketAddr, time::Duration};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{
+        self, ClientRequestBuilder, Message,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
+};
+use upbeat_chat::{Event, Say};
+use upbeat_examples::program::{Ended, Program, example};
+
+/// What is soon on a machine that is busy.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// No limit gets in the way of tests that are not about it.
+pub(crate) const UNLIMITED: [&str; 4] = ["--rate", "1000000", "--burst", "1000000"];
+
+/// A process with a room.
+pub(crate) struct Server {
+    pub(crate) program: Program,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", args)
+    }
+
+    pub(crate) fn start_at(address: &str, args: &[&str]) -> Self {
+        let mut program = Program::spawn(example("chat").env("ADDRESS", address).args(args));
+        let listening = program.until("listening on http://");
+        let (_, address) = listening.trim().rsplit_once("http://").expect("an address");
+        let address = address.parse().expect("an address");
+        Self { program, address }
+    }
+
+    pub(crate) async fn stop(self) -> Ended {
+        tokio::task::spawn_blocking(|| self.program.stop()).await.expect("no panic")
+    }
+
+    /// A connection that has been asked for by these headers, too.
+    pub(crate) async fn connect(
+        &self,
+        name: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<WebSocketStream<TcpStream>, tungstenite::Error> {
+        connect(TcpSocket::new_v4().expect("a socket"), self.address, name, headers).await
+    }
+
+    /// A client that is in the room.
+    pub(crate) async fn join(&self, name: &str) -> Client {
+        Client::welcomed(self.connect(name, &[]).await.expect("let in")).await
+    }
+
+    /// A client whose kernel takes little for it while it does not read.
+    pub(crate) async fn join_lazily(&self, name: &str) -> Client {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("set");
+        Client::welcomed(connect(socket, self.address, name, &[]).await.expect("let in")).await
+    }
+}
+
+async fn connect(
+    socket: TcpSocket,
+    address: SocketAddr,
+    name: &str,
+    headers: &[(&str, &str)],
+) -> Result<WebSocketStream<TcpStream>, tungstenite::Error> {
+    let mut url = format!("ws://{address}/ws?name=");
+    for byte in name.bytes() {
+        write!(url, "%{byte:02x}").expect("text");
+    }
+    let mut request = ClientRequestBuilder::new(url.parse().expect("valid"));
+    for (name, value) in headers {
+        request = request.with_header(*name, *value);
+    }
+    let stream = socket.connect(address).await?;
+    timeout(SOON, client_async(request, stream)).await.expect("in time").map(|(socket, _)| socket)
+}
+
+/// A client that is in the room.
+pub(crate) struct Client {
+    pub(crate) socket: WebSocketStream<TcpStream>,
+    /// As the room calls it.
+    pub(crate) name: String,
+}
+
+impl Client {
+    async fn welcomed(socket: WebSocketStream<TcpStream>) -> Self {
+        let mut client = Self { socket, name: String::new() };
+        match client.event().await {
+            Event::Welcome { name, .. } => client.name = name,
+            other => panic!("{other:?}"),
+        }
+        client
+    }
+
+    pub(crate) async fn say(&mut self, text: &str) {
+        let say = serde_json::to_string(&Say { text: text.to_owned() }).expect("text");
+        self.send(Message::text(say)).await;
+    }
+
+    pub(crate) async fn send(&mut self, message: Message) {
+        timeout(SOON, self.socket.send(message)).await.expect("in time").expect("sent");
+    }
+
+    async fn frame(&mut self) -> Option<Result<Message, tungstenite::Error>> {
+        timeout(SOON, self.socket.next()).await.expect("in time")
+    }
+
+    /// The next event, whatever it is.
+    pub(crate) async fn event(&mut self) -> Event {
+        loop {
+            match self.frame().await {
+                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).expect("an event"),
+                Some(Ok(Message::Ping(_))) => {}
+                other => panic!("{}: {other:?}", self.name),
+            }
+        }
+    }
+
+    /// The next message: from whom, and what.
+    pub(crate) async fn hears(&mut self) -> (String, String) {
+        match self.event().await {
+            Event::Message { from, text, .. } => (from, text),
+            other => panic!("{}: {other:?}", self.name),
+        }
+    }
+
+    /// Why the room has refused something.
+    pub(crate) async fn is_refused(&mut self) -> String {
+        match self.event().await {
+            Event::Refused { problem } => problem,
+            other => panic!("{}: {other:?}", self.name),
+        }
+    }
+
+    /// What it still hears until its connection ends, and by which close frame that was announced.
+    pub(crate) async fn rest(mut self) -> (Vec<String>, Option<(CloseCode, String)>) {
+        let (mut heard, mut closed) = (Vec::new(), None);
+        while let Some(Ok(message)) = self.frame().await {
+            match message {
+                Message::Text(text) => match serde_json::from_str(&text).expect("an event") {
+                    Event::Message { text, .. } => heard.push(text),
+                    Event::Refused { .. } => {}
+                    other @ Event::Welcome { .. } => panic!("{other:?}"),
+                },
+                Message::Close(Some(CloseFrame { code, reason })) => closed = Some((code, reason.to_string())),
+                _ => {}
+            }
+        }
+        (heard, closed)
+    }
+}
