@@ -95,6 +95,11 @@ impl Program {
         Self { child, errors, printed: Some(thread::spawn(|| io::read_to_string(stdout))), said: String::new() }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its standard input, once. It is closed when that is dropped.
     pub fn input(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()

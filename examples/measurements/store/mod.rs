@@ -132,8 +132,12 @@ impl Store {
 }
 
 fn bounded(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    // The thread of a connection reads a page on, whoever looks at it meanwhile.
-    options.row_buffer_size(page::ROWS).busy_timeout(LOCKED_AT_MOST)
+    options
+        .busy_timeout(LOCKED_AT_MOST)
+        // The thread of a connection reads a page on, whoever looks at it meanwhile.
+        .row_buffer_size(page::ROWS)
+        // In KiB, as it is negative. Nothing is read twice, so the 2 MB that it takes otherwise would be of no use.
+        .pragma("cache_size", "-256")
 }
 
 fn pool<DB: sqlx::Database>(options: <DB::Connection as sqlx::Connection>::Options) -> Pool<DB> {

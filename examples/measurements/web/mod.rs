@@ -7,7 +7,7 @@ mod wanted;
 
 use axum::{
     Extension, Json, Router,
-    extract::{Query, State, WebSocketUpgrade, rejection::QueryRejection, ws::rejection::WebSocketUpgradeRejection},
+    extract::{Query, State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
     response::Response,
     routing::get,
 };
@@ -44,7 +44,8 @@ pub struct Web {
     reads: Reads,
 }
 
-type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
+/// Any query is some of these.
+type Pairs = Query<Vec<(String, String)>>;
 
 impl Web {
     /// Of this store.
@@ -69,7 +70,6 @@ impl Web {
         pairs: Pairs,
         cx: Context,
     ) -> Result<JsonLines<impl Stream<Item = Result<Averaged, Fault>> + Send + use<>>, Refusal> {
-        let Query(pairs) = pairs.map_err(|error| Refusal::query(&error))?;
         let wanted = Wanted::parse(&pairs)?;
         let rows = Rows::counted(self.store.clone(), wanted.from..wanted.to, cx, self.reads.clone()).await?;
         let rows = series::averaged(series::at_least(rows, wanted.min), wanted.window);

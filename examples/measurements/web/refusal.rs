@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use axum::{
     Json,
-    extract::{rejection::QueryRejection, ws::rejection::WebSocketUpgradeRejection},
+    extract::ws::rejection::WebSocketUpgradeRejection,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -38,10 +38,6 @@ impl Refusal {
         let mut refusal = Self::new(StatusCode::BAD_REQUEST, "bad_parameter", format!("`{name}` {what}"));
         refusal.error.field = Some(name.to_owned());
         refusal
-    }
-
-    pub(super) fn query(error: &QueryRejection) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad_query", error.body_text())
     }
 
     pub(super) fn upgrade(error: &WebSocketUpgradeRejection) -> Self {

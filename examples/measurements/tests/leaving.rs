@@ -1,0 +1,243 @@
+//! Who leaves, who does not read, and the server's own leave; and what all of them cost in memory.
+
+#![expect(clippy::print_stdout, reason = "the figures are worth a look")]
+
+mod common;
+
+use std::{collections::HashSet, fs, time::Duration};
+
+use common::{SOON, Server, Stats, bytes, entries};
+use futures_util::{Stream, StreamExt as _};
+use tokio::{io::AsyncReadExt as _, net::TcpStream, time::timeout};
+use upbeat_examples::program::Signal;
+use upbeat_http::EntryError;
+use upbeat_measurements::{Averaged, Fault, FaultCode, connect, generate};
+
+/// Far more than what fits into all buffers between the server and one that does not read.
+const MANY: u64 = 600_000;
+
+/// Nobody reads, and nothing is asked of the database.
+async fn until_all_is_quiet(server: &Server) {
+    server.until(|stats| stats.open_streams == 0 && stats.idle == stats.open).await;
+}
+
+/// So many streams are open, and none of them goes on: the buffers on the way to clients that do not read are full.
+async fn until_all_are_stuck(server: &Server, streams: u64) -> Stats {
+    let (mut before, mut quiet) = (0, 0);
+    let stuck = |stats: &Stats| {
+        quiet = if stats.rows_read == before && stats.idle == stats.open { quiet + 1 } else { 0 };
+        before = stats.rows_read;
+        stats.open_streams == streams && quiet > 20
+    };
+    server.until(stuck).await
+}
+
+/// Waits until a client has the first bytes of its answer.
+async fn begins(stream: &mut TcpStream) {
+    let mut some = [0; 4_096];
+    timeout(SOON, stream.read_exact(&mut some)).await.expect("in time").expect("rows");
+}
+
+#[tokio::test]
+async fn when_the_client_goes_the_query_ends() {
+    let server = Server::with_rows(MANY);
+    let mut client = server.ask("/measurements").await;
+    begins(&mut client).await;
+    assert_eq!(server.stats().await.open_streams, 1);
+    drop(client);
+    until_all_is_quiet(&server).await;
+    let read = server.stats().await.rows_read;
+    assert!((1..MANY / 2).contains(&read), "{read}");
+
+    let mut socket = connect::bytes(&server.ws("")).await.expect("a stream");
+    socket.next().await.expect("rows").expect("whole");
+    assert_eq!(server.stats().await.open_streams, 1);
+    drop(socket);
+    until_all_is_quiet(&server).await;
+    let read_since = server.stats().await.rows_read - read;
+    assert!((1..MANY / 2).contains(&read_since), "{read_since}");
+    assert_eq!(server.stop().0.code, Some(0));
+}
+
+#[tokio::test]
+async fn when_the_client_goes_a_query_ends_that_has_nothing_for_it() {
+    let server = Server::with_rows(MANY);
+    // The only rows above are far at the end, if at all.
+    let query = "?above=1e6&from=2026-01-01T00:00:01Z";
+    for by_socket in [false, true] {
+        let before = server.stats().await.rows_read;
+        if by_socket {
+            let socket = connect::bytes(&server.ws(query)).await.expect("a stream");
+            server.until(|stats| stats.open_streams == 1).await;
+            drop(socket);
+        } else {
+            let client = server.ask(&format!("/measurements{query}")).await;
+            server.until(|stats| stats.open_streams == 1).await;
+            drop(client);
+        }
+        until_all_is_quiet(&server).await;
+        let read = server.stats().await.rows_read - before;
+        assert!((1..MANY * 9 / 10).contains(&read), "{read}");
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_read_slows_its_own_stream_and_holds_no_connection() {
+    let server = Server::with_rows(MANY);
+    // Far more than there are connections to the database.
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        clients.push(server.ask("/measurements").await);
+        clients.push(server.ask("/measurements?above=20").await);
+    }
+    let stats = until_all_are_stuck(&server, 20).await;
+    assert!(stats.rows_read < 20 * MANY / 2, "{stats:?}");
+    assert!(stats.open <= 8, "{stats:?}");
+    assert_eq!(entries(&server.http("?to=2026-01-01T00:00:10Z")).await.len(), 10, "another is served");
+    drop(clients);
+    until_all_is_quiet(&server).await;
+}
+
+/// Reads slowly until the server has been asked to stop, then to the end: the rows, and how it ended.
+async fn through_a_stop<S>(mut stream: S, stop: impl FnOnce()) -> (u64, Option<Result<Fault, String>>)
+where
+    S: Stream<Item = Result<Averaged, EntryError<Fault>>> + Unpin,
+{
+    stream.next().await.expect("an entry").expect("a row");
+    stop();
+    let (mut rows, mut last) = (1, None);
+    while let Some(entry) = timeout(SOON, stream.next()).await.expect("in time") {
+        assert!(last.is_none(), "nothing follows the last entry");
+        match entry {
+            Ok(_) => rows += 1,
+            Err(EntryError::Told(fault)) if fault.code == FaultCode::BadRow => rows += 1,
+            Err(EntryError::Told(fault)) => last = Some(Ok(fault)),
+            Err(EntryError::Lost { source, .. }) => last = Some(Err(source.to_string())),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    (rows, last)
+}
+
+#[tokio::test]
+async fn a_stop_ends_a_stream_by_an_entry_that_says_so_and_the_rest_can_be_had_later() {
+    let server = Server::with_rows(MANY);
+    let whole = bytes(&server.http("")).await;
+    let stream = connect::entries(&server.http("")).await.expect("a stream");
+    let (rows, last) = through_a_stop(stream, || server.program.signal(Signal::TERM)).await;
+    let last = last.expect("a last entry").expect("and an honest one");
+    assert_eq!((last.code, last.resume), (FaultCode::Stopping, Some(generate::time(rows - 1).next())), "{last:?}");
+    assert!(rows < MANY, "{rows}");
+    let (ended, folder) = server.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+
+    let server = Server::start(folder, &[]);
+    let rest = bytes(&server.http(&format!("?from={}", last.resume.expect("it is there")))).await;
+    let rest_begins = whole.split_inclusive(|byte| *byte == b'\n').take(usize::try_from(rows).expect("it fits"));
+    let rest_begins = rest_begins.map(<[u8]>::len).sum::<usize>();
+    assert!(whole[rest_begins..] == rest, "no row is lost, and none comes twice");
+}
+
+#[tokio::test]
+async fn a_stop_closes_a_websocket_with_1001() {
+    let server = Server::with_rows(MANY);
+    let stream = connect::entries(&server.ws("")).await.expect("a stream");
+    let (rows, last) = through_a_stop(stream, || server.program.signal(Signal::TERM)).await;
+    assert!(rows < MANY, "{rows}");
+    match last.expect("it is told") {
+        Err(why) => assert_eq!(why, "the server is going away (close code 1001)"),
+        // The entry may be out before the frame.
+        Ok(fault) => assert_eq!(fault.code, FaultCode::Stopping),
+    }
+    let (ended, _) = server.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+}
+
+#[tokio::test]
+async fn a_stop_cuts_who_does_not_read_and_names_it() {
+    let server = Server::start(common::folder(), &["--rows", &MANY.to_string(), "--drain", "1"]);
+    let mut client = server.ask("/measurements").await;
+    begins(&mut client).await;
+    until_all_are_stuck(&server, 1).await;
+    let (ended, _) = server.stop();
+    assert_eq!(ended.code, Some(124), "{}", ended.said);
+    assert!(ended.took < Duration::from_secs(15), "{:?}", ended.took);
+    assert!(ended.said.contains("GET /measurements, open for "), "{}", ended.said);
+}
+
+#[tokio::test]
+async fn open_streams_are_seen_from_the_diagnostics() {
+    let server = Server::with_rows(MANY);
+    let mut client = server.ask("/measurements").await;
+    begins(&mut client).await;
+    let dump = async || {
+        let mut stream = TcpStream::connect(&server.diagnostics).await.expect("it listens");
+        let request = "GET /dump?text HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n";
+        tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        answer
+    };
+    assert!(dump().await.contains("GET /measurements"), "{}", dump().await);
+    drop(client);
+    until_all_is_quiet(&server).await;
+    assert!(!dump().await.contains("GET /measurements"), "{}", dump().await);
+}
+
+/// What the server has in memory, in KiB: now, and at most so far.
+fn memory(server: &Server) -> (u64, u64) {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.program.id())).expect("it runs");
+    let of = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("it is there");
+        line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
+    };
+    (of("VmRSS:"), of("VmHWM:"))
+}
+
+/// Streams so many rows by both ways, and returns the most that the server had in memory until then.
+async fn memory_after(server: &Server, rows: u64) -> u64 {
+    let query = format!("?window=1000&to={}", generate::time(rows));
+    for url in [server.http(&query), server.ws(&query)] {
+        let mut stream = connect::bytes(&url).await.expect("a stream");
+        let mut lines = 0;
+        while let Some(piece) = stream.next().await {
+            lines += piece.expect("whole").split_inclusive(|byte| *byte == b'\n').count() as u64;
+        }
+        // The first averages are missing.
+        assert!((rows - 1_000..=rows).contains(&lines), "{lines}");
+    }
+    let (now, most) = memory(server);
+    println!("after {rows} rows: {now} KiB in memory, {most} KiB at most");
+    most
+}
+
+async fn memory_does_not_depend_on_the_rows(rows: u64) {
+    let server = Server::with_rows(rows);
+    // What is taken once, for whatever number of rows, is taken now.
+    memory_after(&server, 10_000).await;
+    let few = memory_after(&server, 10_000).await;
+    let many = memory_after(&server, rows).await;
+    // The allocator keeps a little more for having been at work longer. The lines are 80 bytes each.
+    assert!(many < few + 16 * 1024, "{few} KiB, and {many} KiB after {rows} rows");
+}
+
+#[tokio::test]
+async fn memory_is_the_same_for_ten_thousand_rows_and_a_million() {
+    memory_does_not_depend_on_the_rows(1_000_000).await;
+}
+
+#[tokio::test]
+#[ignore = "takes a minute"]
+async fn memory_is_the_same_for_ten_thousand_rows_and_ten_million() {
+    memory_does_not_depend_on_the_rows(10_000_000).await;
+}
+
+#[tokio::test]
+async fn many_streams_at_once_are_all_whole() {
+    let server = Server::with_rows(20_000);
+    let urls: Vec<_> =
+        (0..40).map(|n| if n % 2 == 0 { server.http("?window=60") } else { server.ws("?window=60") }).collect();
+    let all: Vec<_> = futures_util::future::join_all(urls.iter().map(|url| bytes(url))).await;
+    assert_eq!(all.into_iter().collect::<HashSet<_>>().len(), 1);
+    until_all_is_quiet(&server).await;
+}

@@ -1,0 +1,151 @@
+//! What is wrong before the first line has a status of its own, and the server lives.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{SOON, Server, bytes, file, fill, folder, nonsense};
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+use sqlx::{Connection as _, Executor as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use upbeat_http::EntryError;
+use upbeat_measurements::{
+    FaultCode, Store,
+    connect::{self, ConnectError},
+    generate,
+};
+
+/// The status of an answer, and its error.
+async fn refusal(server: &Server, target: &str) -> (u64, Value, String) {
+    let (head, body) = server.get(target).await;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    let mut body: Value = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"));
+    let error = body["error"].take();
+    assert_eq!(error["status"], status);
+    (status, error, head)
+}
+
+#[tokio::test]
+async fn a_bad_parameter_is_named() {
+    let server = Server::with_rows(10);
+    for (query, field) in [
+        ("window=0", "window"),
+        ("window=100001", "window"),
+        ("window=-1", "window"),
+        ("window=", "window"),
+        ("min=warm", "min"),
+        ("min=%ff", "min"),
+        ("above=NaN", "above"),
+        ("above=inf", "above"),
+        ("min=1&min=2", "min"),
+        ("from=yesterday", "from"),
+        ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "to"),
+        ("to=-1", "to"),
+        ("limit=7", "limit"),
+    ] {
+        let (status, error, _) = refusal(&server, &format!("/measurements?{query}")).await;
+        assert_eq!((status, &error["code"], &error["field"]), (400, &json!("bad_parameter"), &json!(field)), "{query}");
+        assert!(error["message"].as_str().expect("text").starts_with(&format!("`{field}` ")), "{error}");
+        // The same before the upgrade.
+        let by_socket = connect::bytes(&server.ws(&format!("?{query}"))).await.err();
+        assert!(matches!(&by_socket, Some(ConnectError::Refused { status: 400, .. })), "{by_socket:?}");
+    }
+    let others = [("/measurements/ws", 400, "no_websocket"), ("/nothing", 404, "not_found")];
+    for (target, status, code) in others {
+        let refused = refusal(&server, target).await;
+        assert_eq!((refused.0, &refused.1["code"]), (status, &json!(code)), "{target}");
+    }
+    assert_eq!(server.stop().0.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_database_that_is_missing_is_503_until_it_is_there() {
+    let folder = folder();
+    let path = file(&folder);
+    let server = Server::start(folder, &["--rows", "0"]);
+    let (status, error, head) = refusal(&server, "/measurements").await;
+    assert_eq!((status, &error["code"]), (503, &json!("database_unavailable")));
+    assert!(head.contains("\r\nretry-after: 5"), "{head}");
+    let by_socket = connect::bytes(&server.ws("")).await.err();
+    assert!(matches!(&by_socket, Some(ConnectError::Refused { status: 503, .. })), "{by_socket:?}");
+    assert!(!path.exists(), "asking makes no file");
+
+    Store::file(&path).fill(10, |_| {}).await.expect("filled");
+    assert_eq!(bytes(&server.http("")).await.split_inclusive(|byte| *byte == b'\n').count(), 10);
+    assert_eq!(server.stop().0.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_query_that_is_refused_is_500_and_tells_strangers_nothing() {
+    let folder = folder();
+    let options = SqliteConnectOptions::new().filename(file(&folder)).create_if_missing(true);
+    let mut other = SqliteConnection::connect_with(&options).await.expect("opened");
+    other.execute("CREATE TABLE secrets (x)").await.expect("created");
+    let mut server = Server::start(folder, &["--rows", "0"]);
+    let (status, error, _) = refusal(&server, "/measurements").await;
+    let expected = json!({ "code": "query_refused", "status": 500, "message": "the database refuses the query" });
+    assert_eq!((status, error), (500, expected));
+    server.program.until("no such table: measurement");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_503() {
+    let folder = folder();
+    nonsense(&folder);
+    let server = Server::start(folder, &["--rows", "0"]);
+    let (status, error, _) = refusal(&server, "/measurements").await;
+    assert_eq!((status, &error["code"]), (503, &json!("database_unavailable")));
+}
+
+#[tokio::test]
+async fn a_database_that_is_locked_is_503_within_a_bound_and_the_server_serves_others() {
+    let folder = folder();
+    fill(&folder, 10).await;
+    let options = SqliteConnectOptions::new().filename(file(&folder));
+    let mut other = SqliteConnection::connect_with(&options).await.expect("opened");
+    other.execute("BEGIN EXCLUSIVE").await.expect("locked");
+    let server = Server::start(folder, &["--rows", "0"]);
+
+    let begun = Instant::now();
+    let asked = async { (refusal(&server, "/measurements").await, begun.elapsed()) };
+    let other_asked = async { (server.stats().await, begun.elapsed()).1 };
+    let (((status, error, head), took), meanwhile) = tokio::join!(asked, other_asked);
+    assert_eq!((status, &error["code"]), (503, &json!("database_busy")));
+    assert!(head.contains("\r\nretry-after: 1"), "{head}");
+    // The lock is waited for, 1 s; with 2 s for a connection nothing takes longer, but on a machine that is busy.
+    assert!((Duration::from_millis(900)..Duration::from_secs(8)).contains(&took), "{took:?}");
+    assert!(meanwhile < took, "others are answered meanwhile: {meanwhile:?}");
+
+    other.execute("ROLLBACK").await.expect("unlocked");
+    assert_eq!(bytes(&server.http("")).await.split_inclusive(|byte| *byte == b'\n').count(), 10);
+    assert_eq!(server.stop().0.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_lock_in_the_middle_ends_a_stream_by_an_entry_that_says_where_to_go_on() {
+    let folder = folder();
+    fill(&folder, 500_000).await;
+    // The pages that are just being read have to end first.
+    let options = SqliteConnectOptions::new().filename(file(&folder)).busy_timeout(SOON);
+    let mut other = SqliteConnection::connect_with(&options).await.expect("opened");
+    let server = Server::start(folder, &["--rows", "0"]);
+    for url in [server.http(""), server.ws("")] {
+        let mut stream = connect::entries(&url).await.expect("a stream");
+        stream.next().await.expect("an entry").expect("a row");
+        // It is not read on meanwhile, so it is far from its end.
+        other.execute("BEGIN EXCLUSIVE").await.expect("locked");
+        let (mut rows, mut last) = (1, None);
+        while let Some(entry) = stream.next().await {
+            match entry {
+                Err(EntryError::Told(fault)) if fault.code != FaultCode::BadRow => last = Some(fault),
+                Ok(_) | Err(EntryError::Told(_)) => rows += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        other.execute("ROLLBACK").await.expect("unlocked");
+        assert!(rows < 500_000, "{rows}");
+        let last = last.expect("it says why it ends");
+        assert_eq!((last.code, last.resume), (FaultCode::Database, Some(generate::time(rows - 1).next())), "{last:?}");
+    }
+    assert_eq!(server.stop().0.code, Some(0));
+}
