@@ -56,6 +56,7 @@
 //! # Features
 //!
 //! - `cron`: players by the calendar, `upbeat::cron`.
+//! - `limit`: rate limits and concurrency limits, for all and for each key, `upbeat::limit`.
 //! - `serde`: [`Report`] and [`Snapshot`] are `Serialize`.
 
 mod account;
@@ -75,6 +76,8 @@ mod group_error;
 mod guard;
 mod handle;
 mod ledger;
+#[cfg(feature = "limit")]
+pub mod limit;
 mod monitor;
 mod operate;
 mod overrun;

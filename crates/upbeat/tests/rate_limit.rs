@@ -1,0 +1,240 @@
+//! How often: tokens, those who wait for them, and keys in bounded memory.
+#![cfg(feature = "limit")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::{
+    future::Future,
+    pin::pin,
+    sync::Mutex,
+    task::{Context as TaskContext, Waker},
+    time::Duration,
+};
+
+use common::{MS, S};
+use proptest::prelude::*;
+use tokio::time::{Instant, advance, sleep, timeout};
+use upbeat::{
+    Context, ContextError,
+    limit::{KeyedRateLimit, Rate, RateLimit},
+};
+
+/// On a clock that stands still while somebody can run.
+fn paused<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(test)
+}
+
+/// Whether in any time there are no more tokens than the burst, and one for each interval.
+fn keeps(rate: Rate, given: &[Instant]) -> bool {
+    let most = usize::try_from(rate.most()).unwrap();
+    given.windows(most + 1).all(|window| window[most].duration_since(window[0]) >= rate.interval())
+        && given.iter().enumerate().all(|(first, &from)| {
+            given[first..].iter().zip(1..).all(|(&to, tokens)| {
+                let refilled = to.duration_since(from).as_nanos() / rate.interval().as_nanos();
+                tokens <= u128::from(rate.most()) + refilled
+            })
+        })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_bucket_gives_its_burst_and_then_one_an_interval() {
+    let limit = RateLimit::new(Rate::per_second(10).burst(3));
+    assert_eq!((0..9).filter(|_| limit.try_acquire().is_ok()).count(), 3);
+    advance(30 * MS).await;
+    assert_eq!(limit.try_acquire().unwrap_err().retry_after, 70 * MS);
+    advance(70 * MS).await;
+    assert!(limit.try_acquire().is_ok() && limit.try_acquire().is_err());
+    advance(100 * S).await;
+    assert_eq!((0..9).filter(|_| limit.try_acquire().is_ok()).count(), 3, "it does not overflow");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_gets_a_token_in_turn_and_on_time() {
+    let (limit, cx) = (RateLimit::new(Rate::per_second(10).burst(1)), Context::background());
+    let (start, order) = (Instant::now(), Mutex::new(Vec::new()));
+    let turn = async |name: u128| {
+        limit.acquire(&cx).await.unwrap();
+        order.lock().unwrap().push((name, start.elapsed().as_millis()));
+    };
+    tokio::join!(turn(0), turn(1), turn(2), turn(3), turn(4));
+    assert_eq!(order.into_inner().unwrap(), [(0, 0), (1, 100), (2, 200), (3, 300), (4, 400)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_just_when_there_is_a_token_waits_behind_those_who_were_there() {
+    let (limit, cx) = (RateLimit::new(Rate::per_second(1)), Context::background());
+    limit.try_acquire().unwrap();
+    let mut task = TaskContext::from_waker(Waker::noop());
+    let (mut first, mut second) = (pin!(limit.acquire(&cx)), pin!(limit.acquire(&cx)));
+    assert!(first.as_mut().poll(&mut task).is_pending());
+    advance(S).await;
+    assert!(second.as_mut().poll(&mut task).is_pending(), "there is a token, for the other one");
+    assert!(first.as_mut().poll(&mut task).is_ready());
+    advance(S).await;
+    assert!(second.as_mut().poll(&mut task).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_wait_overtakes_nobody_who_does() {
+    let (limit, cx) = (RateLimit::new(Rate::per_second(1)), Context::background());
+    limit.try_acquire().unwrap();
+    let waits = async {
+        limit.acquire(&cx).await.unwrap();
+        limit.acquire(&cx).await.unwrap();
+    };
+    let pushes = async {
+        loop {
+            sleep(MS).await;
+            assert_eq!(limit.waiting(), 1);
+            assert!(limit.try_acquire().is_err_and(|refused| refused.retry_after == 2 * S));
+        }
+    };
+    let start = Instant::now();
+    tokio::select! { () = waits => {}, () = pushes => {} }
+    assert_eq!((start.elapsed(), limit.waiting()), (2 * S, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_takes_no_token() {
+    let (limit, cx) = (RateLimit::new(Rate::per_second(1)), Context::background());
+    let keyed = KeyedRateLimit::new(Rate::per_second(1));
+    assert!(limit.try_acquire().is_ok() && keyed.try_acquire(&7).is_ok());
+    for _ in 0..9 {
+        // By dropping the wait, and by the end of the context.
+        assert!(timeout(100 * MS, limit.acquire(&cx)).await.is_err());
+        assert!(timeout(MS, keyed.acquire(&cx, &7)).await.is_err());
+        let done = limit.acquire(&cx.with_timeout(MS)).await;
+        assert!(matches!(done, Err(ContextError::DeadlineExceeded)));
+        assert!(keyed.acquire(&cx.with_timeout(MS), &7).await.is_err());
+    }
+    advance(73 * MS).await;
+    assert!(limit.try_acquire().is_ok() && keyed.try_acquire(&7).is_ok(), "it is there after a second");
+    let gone = cx.child();
+    gone.cancel("enough");
+    advance(S).await;
+    assert!(limit.acquire(&gone).await.is_err() && limit.try_acquire().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_key_has_a_bucket_and_a_line_of_its_own() {
+    let (limit, cx) = (KeyedRateLimit::new(Rate::per_second(1).burst(2)), Context::background());
+    for key in ["alice", "bob"] {
+        assert_eq!((0..9).filter(|_| limit.try_acquire(&key).is_ok()).count(), 2);
+    }
+    let (start, order) = (Instant::now(), Mutex::new(Vec::new()));
+    let turn = async |key: &'static str| {
+        limit.acquire(&cx, &key).await.unwrap();
+        order.lock().unwrap().push((key, start.elapsed().as_secs()));
+    };
+    tokio::join!(turn("alice"), turn("alice"), turn("bob"));
+    let mut order = order.into_inner().unwrap();
+    order.sort_unstable();
+    assert_eq!(order, [("alice", 1), ("alice", 2), ("bob", 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_million_keys_need_the_memory_of_a_thousand() {
+    let limit = KeyedRateLimit::with_capacity(Rate::per_second(1).burst(5), 1000);
+    for key in 0..1_000_000 {
+        if key % 1000 == 0 {
+            // All of them have come once, and are full again.
+            advance(S).await;
+        }
+        assert!(limit.try_acquire(&key).is_ok(), "{key}");
+    }
+    assert_eq!(limit.known(), 1000);
+    // Nobody is forgotten before that: a new key has to wait for it, and one that is known does not.
+    let refused = limit.try_acquire(&1_000_000).unwrap_err();
+    assert_eq!(refused.retry_after, S);
+    assert!(limit.try_acquire(&999_999).is_ok());
+    advance(refused.retry_after).await;
+    assert!(limit.try_acquire(&1_000_000).is_ok());
+    assert_eq!(limit.known(), 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn extreme_rates_are_brought_into_range() {
+    let never = RateLimit::new(Rate::new(0, Duration::MAX).burst(u32::MAX));
+    assert!(never.try_acquire().is_ok() && never.try_acquire().is_err());
+    let always = RateLimit::new(Rate::new(u32::MAX, Duration::ZERO).burst(0));
+    assert!(always.try_acquire().is_ok());
+    advance(MS).await;
+    assert!(always.try_acquire().is_ok());
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Pass(u64),
+    Take(u8),
+    /// Waits for so long at most.
+    Wait(u8, u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        (0..400_u64).prop_map(Step::Pass),
+        (0..6_u8).prop_map(Step::Take),
+        (0..6_u8, 0..300_u64).prop_map(|(key, patience)| Step::Wait(key, patience)),
+    ];
+    prop::collection::vec(step, 1..120)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Six keys and memory for some of them, so that keys are forgotten all the time.
+    #[test]
+    fn in_any_time_no_key_gets_more_than_its_rate(
+        steps in steps(), count in 1..20_u32, burst in 1..6_u32, capacity in 1..7_usize,
+    ) {
+        let rate = Rate::per_second(count).burst(burst);
+        paused(async {
+            let (all, keys) = (RateLimit::new(rate), KeyedRateLimit::with_capacity(rate, capacity));
+            let (cx, mut given, mut by_key) = (Context::background(), Vec::new(), vec![Vec::new(); 6]);
+            for step in steps {
+                match step {
+                    Step::Pass(time) => advance(Duration::from_millis(time)).await,
+                    Step::Take(key) => {
+                        if all.try_acquire().is_ok() {
+                            given.push(Instant::now());
+                        }
+                        if keys.try_acquire(&key).is_ok() {
+                            by_key[usize::from(key)].push(Instant::now());
+                        }
+                    }
+                    Step::Wait(key, patience) => {
+                        let cx = cx.with_timeout(Duration::from_millis(patience));
+                        if all.acquire(&cx).await.is_ok() {
+                            given.push(Instant::now());
+                        }
+                        if keys.acquire(&cx, &key).await.is_ok() {
+                            by_key[usize::from(key)].push(Instant::now());
+                        }
+                    }
+                }
+                prop_assert!(keys.known() <= capacity);
+            }
+            prop_assert!(keeps(rate, &given), "{given:?}");
+            for given in &by_key {
+                prop_assert!(keeps(rate, given), "{given:?}");
+            }
+            Ok(())
+        })?;
+    }
+
+    /// With room for all keys each has a bucket as if it were alone: none is refused for the sake of another.
+    #[test]
+    fn a_key_gets_what_it_would_get_alone(takes in prop::collection::vec((0..4_u8, 0..200_u64), 1..100)) {
+        let rate = Rate::per_second(5).burst(3);
+        paused(async {
+            let keys = KeyedRateLimit::with_capacity(rate, 4);
+            let alone: Vec<_> = (0..4).map(|_| RateLimit::new(rate)).collect();
+            for (key, pause) in takes {
+                advance(Duration::from_millis(pause)).await;
+                prop_assert_eq!(keys.try_acquire(&key), alone[usize::from(key)].try_acquire());
+            }
+            Ok(())
+        })?;
+    }
+}
