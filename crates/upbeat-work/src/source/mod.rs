@@ -12,7 +12,9 @@ pub use groups::Groups;
 pub use items::Items;
 pub use reader::{Block, Blocks, Lines};
 pub use split::Split;
+use std::sync::Arc;
 pub use stream::Streamed;
+
 use upbeat::BoxError;
 
 use crate::{run::Waiting, segment::Segments};
@@ -55,6 +57,10 @@ pub trait Source: Send + private::Sealed {
     {
         Vec::new()
     }
+
+    /// Names the stage in front, if there is one that is asked here.
+    #[doc(hidden)]
+    fn name(&mut self, _name: Arc<str>) {}
 
     /// Empties a batch, and keeps its memory.
     #[doc(hidden)]
