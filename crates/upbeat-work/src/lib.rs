@@ -36,7 +36,8 @@
 //! that nobody is in charge of the sink.
 //!
 //! Where stages need workers of their own there is a [split](Pipeline::split), and what waits for others belongs into [futures](Pipeline::map_async), of which one thread drives
-//! many. Both make *sections*, each a pipeline of fused stages, joined by bounded channels of batches.
+//! many. Both make *sections*, each a pipeline of fused stages, joined by bounded channels of batches. Whole pipelines are joined by [connections](connection()): for fan-out,
+//! merge, and failures that are another pipeline's items.
 //!
 //! ```
 //! # use std::time::Duration;
@@ -86,6 +87,7 @@
 //! - For so few items that a thread costs more than they do (some 10 µs in all), a loop is; or one [worker](Runnable::workers), which starts no thread.
 
 mod concurrent;
+mod connection;
 mod engine;
 mod failure;
 mod fused;
@@ -102,8 +104,10 @@ pub mod sink;
 pub mod source;
 pub mod stage;
 mod stop;
+mod together;
 
 pub use concurrent::Concurrency;
+pub use connection::{Disconnected, Inlet, Outlet, connection};
 pub use failure::{Failure, OnFailure};
 pub use pipeline::Pipeline;
 pub use pool::Pool;
@@ -111,3 +115,4 @@ pub use report::{Cause, PipelineError, Report};
 pub use runnable::Runnable;
 pub use section::Section;
 pub use stop::{OnStop, StopHandle};
+pub use together::{Runs, RunsIn, Together};

@@ -11,7 +11,7 @@ use crate::{
     Concurrency, Section, StopHandle,
     concurrent::{Concurrent, Joints},
     engine::{Engine, How},
-    fused::{Fused, Outlet},
+    fused::{Exit, Fused},
     run::Run,
     segment::Segments,
     sink::{Forward, Keep, Whole},
@@ -196,8 +196,8 @@ where
             progress: None,
             of: PhantomData,
         };
-        let outlet = Outlet { sink: Forward::new(to, run.clone()), failures: Keep::default() };
-        let engine = Engine::new(plan, source, outlet, How::of::<S>(section), &run);
+        let exit = Exit { sink: Forward::new(to, run.clone()), failures: Keep::default() };
+        let engine = Engine::new(plan, source, exit, How::of::<S>(section), &run);
         let over = engine.over();
         segments.push(Arc::new(engine));
         Front { from, segments, over, run }

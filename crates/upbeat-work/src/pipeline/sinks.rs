@@ -6,8 +6,8 @@ use upbeat::BoxError;
 
 use super::Pipeline;
 use crate::{
-    Runnable,
-    sink::{Collect, Each, Fold, ForEach, Format, TryForEach, Whole, Written},
+    Inlet, Runnable,
+    sink::{Broadcast, Collect, Each, Fold, ForEach, Format, Outward, Route, Straight, TryForEach, Whole, Written},
     source::Source,
     stage::Line,
 };
@@ -82,5 +82,67 @@ where
         F: for<'b> Fn(<L as Line<'b, S::Batch>>::Out, &mut Vec<u8>) -> Result<(), E> + Send + Sync,
     {
         Runnable::new(self, "write", Location::caller(), Format(format), Written(to))
+    }
+
+    /// Sends each item through a [`connection`](crate::connection()) to another pipeline.
+    ///
+    /// When that one has ended this one ends with [`Cause::Sink`](crate::Cause::Sink): [`Disconnected`](crate::Disconnected).
+    #[track_caller]
+    pub fn send_to<T>(self, inlet: Inlet<T>) -> Runnable<S, L, Whole, Outward<T, Straight>>
+    where
+        T: Send,
+        L: for<'b> Line<'b, S::Batch, Out = T>,
+    {
+        let outward = Outward::new([inlet], Straight, self.run.clone());
+        Runnable::new(self, "send_to", Location::caller(), Whole, outward)
+    }
+
+    /// Sends each item through one of several [connections](crate::connection()): the one with the number that `to` says, from 0.
+    ///
+    /// Without a connection of that number the item has failed. When one of the receiving pipelines has ended this one ends, as
+    /// [`send_to`](Pipeline::send_to) does.
+    #[track_caller]
+    pub fn route<T, F>(
+        self,
+        inlets: impl IntoIterator<Item = Inlet<T>>,
+        to: F,
+    ) -> Runnable<S, L, Whole, Outward<T, Route<F>>>
+    where
+        T: Send,
+        L: for<'b> Line<'b, S::Batch, Out = T>,
+        F: FnMut(&T) -> usize + Send,
+    {
+        let outward = Outward::new(inlets, Route(to), self.run.clone());
+        Runnable::new(self, "route", Location::caller(), Whole, outward)
+    }
+
+    /// Sends each item through all of several [connections](crate::connection()).
+    ///
+    /// The slowest of the receiving pipelines sets the pace. When one has ended this one ends, as [`send_to`](Pipeline::send_to) does. An item
+    /// whose `clone` panics has failed, and may have come to some of them.
+    ///
+    /// ```
+    /// # use upbeat_work::{Pipeline, connection};
+    /// let ((to_sum, sum), (to_most, most)) = (connection(10), connection(10));
+    /// let (outcome, most) = Pipeline::from_iter([3, 1, 2])
+    ///     .broadcast([to_sum, to_most])
+    ///     .and(Pipeline::from_outlet(sum).fold(0, |sum, n| *sum += n))
+    ///     .and(Pipeline::from_outlet(most).fold(0, |most, n| *most = n.max(*most)))
+    ///     .run();
+    /// let (sent, sum) = outcome;
+    /// assert_eq!((sent?.emitted, sum?.output, most?.output), (3, 6, 3));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn broadcast<T>(
+        self,
+        inlets: impl IntoIterator<Item = Inlet<T>>,
+    ) -> Runnable<S, L, Whole, Outward<T, Broadcast>>
+    where
+        T: Clone + Send,
+        L: for<'b> Line<'b, S::Batch, Out = T>,
+    {
+        let outward = Outward::new(inlets, Broadcast, self.run.clone());
+        Runnable::new(self, "broadcast", Location::caller(), Whole, outward)
     }
 }

@@ -7,7 +7,8 @@ use tokio::sync::mpsc as channel;
 
 use super::Pipeline;
 use crate::{
-    source::{Blocks, Channel, Groups, Items, Lines, Received, Streamed},
+    Outlet,
+    source::{Blocks, Channel, Connected, Groups, Items, Lines, Received, Streamed},
     stage::{BlockHead, Head, LineHead},
 };
 
@@ -99,6 +100,15 @@ impl<T: Send> Pipeline<Channel<T>, Head> {
     /// ```
     pub fn from_channel(from: channel::Receiver<T>) -> Self {
         Self::new(Channel::new(from), Head)
+    }
+}
+
+impl<T: Send> Pipeline<Connected<T>, Head> {
+    /// What other pipelines send through a [`connection`](crate::connection()), until all of them have ended.
+    ///
+    /// It heeds no stop that [finishes](crate::OnStop::Finish): those in front do, and it ends when they have. One that [drops](crate::OnStop::Drop) ends it at once.
+    pub fn from_outlet(from: Outlet<T>) -> Self {
+        Self::new(Connected::new(from), Head)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where items come from.
 
 mod channel;
+mod connected;
 mod groups;
 mod items;
 mod reader;
@@ -8,6 +9,7 @@ mod split;
 mod stream;
 
 pub use channel::{Channel, Received};
+pub use connected::Connected;
 pub use groups::Groups;
 pub use items::Items;
 pub use reader::{Block, Blocks, Lines};
