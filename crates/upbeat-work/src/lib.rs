@@ -67,7 +67,7 @@
 //! - An error or panic in a stage concerns that item alone. It is [recorded](OnFailure::Record), [stops](OnFailure::Stop) the pipeline, or is [passed
 //!   along](Pipeline::pass_along), and says which stage and item it was.
 //! - No more is in memory than the [window](Runnable::window) times the [batch](Runnable::batch_at_most), however slow the sink is; with several sections their sum,
-//!   and what the [joints](Section::joint) between them hold.
+//!   and what the [joints](Section::joint) and [futures](Pipeline::map_async) between them hold.
 //! - Items of a source that is slow go on at once; they do not wait for a batch to fill. (An [iterator](Pipeline::from_iter) that was fast and
 //!   suddenly blocks is the exception: it cannot be asked.)
 //! - A [stop](Runnable::run_in) finishes what was taken, or drops it, as you choose, within the deadline. A [channel](Pipeline::from_channel) is closed by it, and drained.

@@ -70,7 +70,8 @@ where
     /// for each worker. A future that panics is a failure of its item alone.
     ///
     /// It is a [section](Pipeline::split) of its own. The stages before it are another, with one worker; a split before it gives them more. While the stages behind
-    /// it are slow the futures that are under way go on, and no more are begun.
+    /// it are slow the futures that are under way go on, and no more are begun. With what waits in front of them and behind there are at most seven times as many items as
+    /// there may be futures.
     ///
     /// A stop that [drops](crate::OnStop::Drop) drops the futures; otherwise they are awaited. They run in the runtime that the pipeline runs in. Without
     /// one ([`run`](crate::Runnable::run) on a plain thread) there is one of its own, with timers and sockets.
