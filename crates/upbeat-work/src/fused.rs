@@ -40,7 +40,7 @@ impl<R: Default, U> Default for Batch<R, U> {
 }
 
 /// The sink's side: with the sink goes what must be in the same order.
-pub(crate) struct Outlet<K, H> {
+pub(crate) struct Exit<K, H> {
     pub(crate) sink: K,
     pub(crate) failures: H,
 }
@@ -54,7 +54,7 @@ where
     H: Failures,
 {
     type Source = S;
-    type Sink = Outlet<K, H>;
+    type Sink = Exit<K, H>;
     type Batch = Batch<S::Batch, K::Unit>;
 
     fn fill(
@@ -74,9 +74,9 @@ where
         source.close()
     }
 
-    fn leave(&self, source: &mut S, outlet: Option<&mut Self::Sink>) -> u64 {
-        if let Some(outlet) = outlet {
-            outlet.sink.leave();
+    fn leave(&self, source: &mut S, exit: Option<&mut Self::Sink>) -> u64 {
+        if let Some(exit) = exit {
+            exit.sink.leave();
         }
         source.lost()
     }
@@ -95,8 +95,8 @@ where
         batch.tray.passed = passed;
     }
 
-    fn emit(&self, outlet: &mut Outlet<K, H>, batch: &mut Self::Batch) -> Result<(), NoMore> {
-        let Outlet { sink, failures } = outlet;
+    fn emit(&self, exit: &mut Exit<K, H>, batch: &mut Self::Batch) -> Result<(), NoMore> {
+        let Exit { sink, failures } = exit;
         let emitted = sink.emit(&mut batch.tray, failures);
         self.run.pass(batch.tray.passed);
         self.run.progress(if self.is_last { batch.items } else { 0 });

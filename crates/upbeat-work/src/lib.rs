@@ -36,21 +36,49 @@
 //! The idea is that of run to completion, as in the morsels of the data base `HyPer` and in packet processing; what is new is only
 //! that nobody is in charge of the sink.
 //!
+//! Where stages need workers of their own there is a [split](Pipeline::split), and what waits for others belongs into [futures](Pipeline::map_async), of which one thread drives
+//! many. Both make *sections*, each a pipeline of fused stages, joined by bounded channels of batches. Whole pipelines are joined by [connections](connection()): for fan-out,
+//! merge, and failures that are another pipeline's items.
+//!
+//! ```
+//! # use std::time::Duration;
+//! use upbeat_work::{Pipeline, Section};
+//!
+//! let report = Pipeline::from_iter(["17", "4", "x"])
+//!     .try_map(|id| id.parse::<u32>())
+//!     .name("parse")
+//!     .split(Section::new().workers(4)) // those before
+//!     .try_map_async(100, async |id| {
+//!         tokio::time::sleep(Duration::from_millis(1)).await; // a request
+//!         if id == 4 { Err("not found") } else { Ok(format!("order {id}")) }
+//!     })
+//!     .name("fetch")
+//!     .collect()
+//!     .workers(1) // those behind
+//!     .run()?;
+//! let failures: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
+//! assert_eq!(report.output, ["order 17"]);
+//! assert_eq!(failures, ["item 1 failed in fetch", "item 2 failed in parse"]);
+//! # Ok::<_, upbeat_work::PipelineError<Vec<String>>>(())
+//! ```
+//!
 //! # What holds
 //!
 //! - Each item comes out once, in the order of the source (unless the pipeline is [unordered](Runnable::unordered)), or is accounted for in the [`Report`].
 //! - An error or panic in a stage concerns that item alone. It is [recorded](OnFailure::Record), [stops](OnFailure::Stop) the pipeline, or is [passed
 //!   along](Pipeline::pass_along), and says which stage and item it was.
-//! - No more is in memory than the [window](Runnable::window) times the [batch](Runnable::batch_at_most), however slow the sink is.
+//! - No more is in memory than the [window](Runnable::window) times the [batch](Runnable::batch_at_most), however slow the sink is; with several sections their sum,
+//!   and what the [joints](Section::joint) and [futures](Pipeline::map_async) between them hold.
 //! - Items of a source that is slow go on at once; they do not wait for a batch to fill. (An [iterator](Pipeline::from_iter) that was fast and
 //!   suddenly blocks is the exception: it cannot be asked.)
-//! - A [stop](Runnable::run_in) finishes what was taken, or drops it, as you choose, within the deadline.
+//! - A [stop](Runnable::run_in) finishes what was taken, or drops it, as you choose, within the deadline. A [channel](Pipeline::from_channel) is closed by it, and drained.
+//! - Sections end front to back: producers stop first, then what is between drains, then consumers stop.
 //!
 //! # What does not
 //!
 //! - Nothing is interrupted but the waiting for a [channel](Pipeline::from_channel) or a [stream](Pipeline::from_stream): an iterator, reader, stage or sink that blocks
 //!   is waited for.
-//! - Stages of one item run on the same thread, one after the other; a stage that waits (for a disk, for another service) holds its worker.
+//! - Stages of one section take an item on the same thread, one after the other; a stage that blocks holds its worker.
 //! - While the source is slow *and* items are cheap, one worker does all; should one item then be dear, those behind it wait for it.
 //!
 //! # When not to use it
@@ -59,6 +87,8 @@
 //! - For a handful of requests, [`buffered`](https://docs.rs/futures/latest/futures/stream/trait.StreamExt.html#method.buffered) is.
 //! - For so few items that a thread costs more than they do (some 10 µs in all), a loop is; or one [worker](Runnable::workers), which starts no thread.
 
+mod concurrent;
+mod connection;
 mod engine;
 mod failure;
 mod fused;
@@ -76,7 +106,10 @@ pub mod sink;
 pub mod source;
 pub mod stage;
 mod stop;
+mod together;
 
+pub use concurrent::Concurrency;
+pub use connection::{Disconnected, Inlet, Outlet, connection};
 pub use failure::{Failure, OnFailure};
 pub use hub::Hub;
 pub use pipeline::Pipeline;
@@ -85,3 +118,4 @@ pub use report::{Cause, PipelineError, Report};
 pub use runnable::Runnable;
 pub use section::Section;
 pub use stop::{OnStop, StopHandle};
+pub use together::{Runs, RunsIn, Together};

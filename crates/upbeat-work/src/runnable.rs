@@ -6,13 +6,13 @@ use tokio::runtime::Handle;
 use upbeat::Progress;
 
 use crate::{
-    Cause, Failure, OnFailure, OnStop, Pipeline, PipelineError, Report, Section, StopHandle,
+    Cause, Failure, Inlet, OnFailure, OnStop, Pipeline, PipelineError, Report, Section, StopHandle, Together,
     engine::{Engine, How},
-    fused::{Fused, Outlet},
+    fused::{Exit, Fused},
     pipeline::default_name,
     run::Run,
     segment::{Outcome, Segment, Segments},
-    sink::{Failures, Keep, Pack, SendTo, Sink},
+    sink::{Failures, Keep, Outbox, Pack, SendOn, SendTo, Sink},
     source::Source,
     stage::Line,
 };
@@ -61,6 +61,29 @@ impl<S: Source, L, P, K> Runnable<S, L, P, K> {
         let Self { pipeline, pack, sink, mut failures, settings } = self;
         let tally = std::mem::take(failures.tally());
         Runnable { pipeline, pack, sink, failures: SendTo { to, tally }, settings }
+    }
+
+    /// Sends failures through a [`connection`](crate::connection()) to another pipeline instead of keeping the first ones for the report.
+    ///
+    /// It waits for that pipeline, and ends with it, as a sink that [sends](Pipeline::send_to) does. A failure that [ends](OnFailure::Stop) the pipeline is in
+    /// its error instead. A stop that [drops](OnStop::Drop) does so with failures for which there is no room; they count as failed.
+    ///
+    /// ```
+    /// # use upbeat_work::{Pipeline, connection};
+    /// let (to_log, log) = connection(10);
+    /// let numbers = Pipeline::from_iter(["1", "two"]).try_map(|text| text.parse::<u8>()).name("parse").collect();
+    /// let (numbers, lines) = numbers
+    ///     .send_failures_to(to_log)
+    ///     .and(Pipeline::from_outlet(log).map(|failure| failure.to_string()).collect())
+    ///     .run();
+    /// assert_eq!((numbers?.output, lines?.output), (vec![1], vec!["item 1 failed in parse".to_owned()]));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send_failures_to(self, to: Inlet<Failure>) -> Runnable<S, L, P, K, SendOn> {
+        let Self { pipeline, pack, sink, mut failures, settings } = self;
+        let tally = std::mem::take(failures.tally());
+        let failures = SendOn { to: Outbox::new(to), run: pipeline.run.clone(), tally };
+        Runnable { pipeline, pack, sink, failures, settings }
     }
 }
 
@@ -118,6 +141,11 @@ impl<S, L, P, K, H: Failures> Runnable<S, L, P, K, H> {
             *last = name.into();
         }
         self
+    }
+
+    /// Both at the same time: for pipelines that are [connected](crate::connection()).
+    pub fn and<O>(self, other: O) -> Together<Self, O> {
+        Together::new(self, other)
     }
 
     /// To ask it to stop while it runs, or before.
@@ -207,7 +235,7 @@ where
             progress: settings.progress,
             of: PhantomData,
         };
-        Engine::new(plan, source, Outlet { sink, failures }, How::of::<S>(&settings.section), &run)
+        Engine::new(plan, source, Exit { sink, failures }, How::of::<S>(&settings.section), &run)
     }
 }
 
@@ -258,8 +286,8 @@ where
         dropped += outcome.dropped;
         (taken, stopped) = (outcome.taken, outcome.stopped);
     }
-    let report = remains.sink.map(|outlet| {
-        let Outlet { mut sink, mut failures } = outlet;
+    let report = remains.sink.map(|exit| {
+        let Exit { mut sink, mut failures } = exit;
         if let Err(error) = sink.finish() {
             // The first cause counts: a writer that has failed is likely to fail again here.
             cause.get_or_insert(Cause::Sink(error));

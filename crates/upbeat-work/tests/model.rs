@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use proptest::prelude::*;
 use upbeat::{Panic, Progress};
 use upbeat_work::{
-    Cause, Failure, OnFailure, Pipeline, Report, Section,
+    Cause, Concurrency, Failure, OnFailure, Pipeline, Report, Section,
     source::Split,
     stage::{Line, Relayed},
 };
@@ -165,6 +165,33 @@ fn split(how: &How) -> Pipeline<Split<'static, Vec<u64>>, impl for<'b> Line<'b, 
         .flat_map(|values| values)
 }
 
+/// The same with the second act in futures, some of which are not ready at once.
+fn concurrent(how: &How) -> Pipeline<Split<'static, Vec<u64>>, impl for<'b> Line<'b, Parcel, Out = u64> + use<>> {
+    let [one, two, three] = how.acts;
+    let [front, _] = how.sections;
+    let (two, futures) = (step(two), how.window * 3);
+    let concurrency = if how.ordered { Concurrency::ordered(futures) } else { Concurrency::unordered(futures) };
+    Pipeline::from_iter(0..how.items)
+        .try_map(step(one))
+        .name("0")
+        .split(front)
+        .flat_map(|values| values)
+        .try_map_async(concurrency, move |value| {
+            let values = two(value);
+            async move {
+                if value % 3 == 0 {
+                    tokio::task::yield_now().await;
+                }
+                values
+            }
+        })
+        .name("1")
+        .flat_map(|values| values)
+        .try_map(step(three))
+        .name("2")
+        .flat_map(|values| values)
+}
+
 fn failed(failure: &Failure) -> Came {
     let stage = failure.stage().parse().expect("it is named by its number");
     Came::Failed { stage, item: failure.item(), panicked: failure.panic().is_some() }
@@ -278,6 +305,12 @@ proptest! {
     }
 
     #[test]
+    fn so_they_are_with_futures(how in how()) {
+        quietly();
+        recorded!(concurrent(&how), &how, model(&how, true));
+    }
+
+    #[test]
     fn failures_passed_along_stand_in_their_places(how in how()) {
         quietly();
         passed_along!(pipeline(&how), &how, model(&how, false));
@@ -287,6 +320,12 @@ proptest! {
     fn so_they_stand_with_splits(how in how()) {
         quietly();
         passed_along!(split(&how), &how, model(&how, true));
+    }
+
+    #[test]
+    fn so_they_stand_with_futures(how in how()) {
+        quietly();
+        passed_along!(concurrent(&how), &how, model(&how, true));
     }
 
     #[test]
@@ -300,6 +339,13 @@ proptest! {
         quietly();
         prop_assume!(how.ordered);
         stopped_at_the_first!(split(&how), &how, model(&how, true));
+    }
+
+    #[test]
+    fn so_it_does_with_futures(how in how()) {
+        quietly();
+        prop_assume!(how.ordered);
+        stopped_at_the_first!(concurrent(&how), &how, model(&how, true));
     }
 
     /// Lines of any length, read in pieces of any length, and written as they were.

@@ -63,7 +63,7 @@ impl<T, K: Take<T>> Each<T, K> {
             match run {
                 Ok(run) => break run.unwrap_or(Ok(())).map_err(Cause::Sink),
                 Err(panic) => {
-                    let failure = failures.tally().of_sink(self.taken - 1, panic);
+                    let failure = failures.tally().of_sink(self.taken - 1, panic.into());
                     if let Err(cause) = failures.take(failure) {
                         break Err(cause);
                     }

@@ -4,7 +4,8 @@ use std::{fmt, sync::Arc};
 
 use upbeat::{BoxError, Panic};
 
-use crate::{Cause, Failure, OnFailure, Report};
+use super::outward::Outbox;
+use crate::{Cause, Failure, OnFailure, Report, run::Run};
 
 /// What becomes of failures. Sealed: see [`Runnable::failures_to`](crate::Runnable::failures_to).
 pub trait Failures: Send + super::private::Sealed {
@@ -41,8 +42,8 @@ impl Tally {
         }
     }
 
-    pub(crate) fn of_sink(&self, item: u64, panic: Panic) -> Failure {
-        Failure::new(self.sink.clone().unwrap_or_else(|| "sink".into()), item, None, BoxError::from(panic))
+    pub(crate) fn of_sink(&self, item: u64, error: BoxError) -> Failure {
+        Failure::new(self.sink.clone().unwrap_or_else(|| "sink".into()), item, None, error)
     }
 }
 
@@ -91,5 +92,33 @@ impl<H> super::private::Sealed for SendTo<H> {}
 impl<H> fmt::Debug for SendTo<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendTo").field("tally", &self.tally).finish_non_exhaustive()
+    }
+}
+
+/// Sends failures to another pipeline.
+pub struct SendOn {
+    pub(crate) to: Outbox<Failure>,
+    pub(crate) run: Run,
+    pub(crate) tally: Tally,
+}
+
+impl Failures for SendOn {
+    fn take(&mut self, failure: Failure) -> Result<(), Cause> {
+        let failure = self.tally.count(failure)?;
+        self.to.put(failure);
+        // Without a cause everything is dropped, and this is.
+        self.to.send(&self.run).or_else(|cause| cause.map_or(Ok(()), Err))
+    }
+
+    fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+}
+
+impl super::private::Sealed for SendOn {}
+
+impl fmt::Debug for SendOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendOn").field("tally", &self.tally).finish_non_exhaustive()
     }
 }

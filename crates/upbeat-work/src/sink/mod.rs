@@ -4,11 +4,14 @@ mod bytes;
 mod each;
 mod failures;
 mod forward;
+mod outward;
 
 pub use bytes::{Format, Written};
 pub use each::{Collect, Each, Fold, ForEach, TryForEach, Whole};
-pub use failures::{Failures, Keep, SendTo};
+pub use failures::{Failures, Keep, SendOn, SendTo};
 pub(crate) use forward::Forward;
+pub(crate) use outward::Outbox;
+pub use outward::{Broadcast, Outward, Place, Route, Straight};
 use upbeat::BoxError;
 
 use crate::{Cause, stage::Tray};

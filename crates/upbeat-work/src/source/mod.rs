@@ -1,6 +1,7 @@
 //! Where items come from.
 
 mod channel;
+mod connected;
 mod groups;
 mod items;
 mod reader;
@@ -8,11 +9,14 @@ mod split;
 mod stream;
 
 pub use channel::{Channel, Received};
+pub use connected::Connected;
 pub use groups::Groups;
 pub use items::Items;
 pub use reader::{Block, Blocks, Lines};
 pub use split::Split;
+use std::sync::Arc;
 pub use stream::Streamed;
+
 use upbeat::BoxError;
 
 use crate::{run::Waiting, segment::Segments};
@@ -55,6 +59,10 @@ pub trait Source: Send + private::Sealed {
     {
         Vec::new()
     }
+
+    /// Names the stage in front, if there is one that is asked here.
+    #[doc(hidden)]
+    fn name(&mut self, _name: Arc<str>) {}
 
     /// Empties a batch, and keeps its memory.
     #[doc(hidden)]

@@ -1,12 +1,12 @@
 //! What the section in front gives as a source.
 
-use std::{fmt, vec};
+use std::{fmt, sync::Arc, vec};
 
 use tokio::sync::mpsc::{Receiver, error::TryRecvError};
 use upbeat::BoxError;
 
 use super::{Filled, Source, channel::filled, private::Sealed};
-use crate::{OnStop, StopHandle, run::Waiting, segment::Segments, stage::Relayed};
+use crate::{OnStop, StopHandle, concurrent::Name, run::Waiting, segment::Segments, stage::Relayed};
 
 /// What the sections before a split give.
 pub struct Split<'a, T> {
@@ -17,11 +17,18 @@ pub struct Split<'a, T> {
     segments: Segments<'a>,
     /// Ends the section in front, which may be waiting for a source that is idle.
     front: StopHandle,
+    /// The name of the stage in front, if that is asynchronous.
+    name: Option<Name>,
 }
 
 impl<'a, T> Split<'a, T> {
-    pub(crate) fn new(from: Receiver<Vec<Relayed<T>>>, segments: Segments<'a>, front: StopHandle) -> Self {
-        Self { from, rest: Vec::new().into_iter(), next: 0, segments, front }
+    pub(crate) fn new(
+        from: Receiver<Vec<Relayed<T>>>,
+        segments: Segments<'a>,
+        front: StopHandle,
+        name: Option<Name>,
+    ) -> Self {
+        Self { from, rest: Vec::new().into_iter(), next: 0, segments, front, name }
     }
 
     /// Adds a batch to what is taken, as far as it is wanted.
@@ -92,6 +99,12 @@ impl<T: Send> Source for Split<'_, T> {
         Self: 's,
     {
         std::mem::take(&mut self.segments)
+    }
+
+    fn name(&mut self, name: Arc<str>) {
+        if let Some(stage) = &self.name {
+            *stage.lock() = name;
+        }
     }
 }
 
