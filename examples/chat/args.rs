@@ -22,8 +22,8 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "10", value_name = "MESSAGES")]
     pub(crate) buffer: NonZeroU32,
 
-    /// How many messages a second one client may send, for long
-    #[arg(long, default_value = "5", value_name = "MESSAGES")]
+    /// How many messages a minute one client may send, for long
+    #[arg(long, default_value = "300", value_name = "MESSAGES")]
     pub(crate) rate: NonZeroU32,
 
     /// How many it may send at once after a pause

@@ -26,7 +26,7 @@ impl Limits {
     pub(crate) fn allowance(self) -> Allowance {
         Allowance {
             limits: self,
-            messages: RateLimiter::direct(Quota::per_second(self.rate).allow_burst(self.burst)),
+            messages: RateLimiter::direct(Quota::per_minute(self.rate).allow_burst(self.burst)),
             refusals: RateLimiter::direct(Quota::per_second(PATIENCE_AGAIN).allow_burst(PATIENCE)),
         }
     }
@@ -36,7 +36,7 @@ impl Allowance {
     /// Counts a message; if it came too soon, what to tell its sender.
     pub(crate) fn message(&self) -> Result<(), String> {
         let rate = self.limits.rate;
-        self.messages.check().map_err(|_| format!("too fast: at most {rate} messages a second"))
+        self.messages.check().map_err(|_| format!("too fast: at most {rate} messages a minute"))
     }
 
     /// Counts a refusal, and says whether the client may go on.

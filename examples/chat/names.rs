@@ -71,31 +71,3 @@ impl Drop for Name {
         self.names.taken.lock().remove(&self.name);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_had_by_one_and_free_again_after_it() {
-        let names = Names::default();
-        let first = names.take(" Ada ").expect("free");
-        let second = names.take("Ada").expect("with a number");
-        assert_eq!((first.to_string(), second.to_string()), ("Ada".into(), "Ada (2)".into()));
-        drop(first);
-        assert_eq!(names.take("Ada").expect("free again").to_string(), "Ada");
-        assert_eq!(names.take("").expect("anonymous").to_string(), "guest");
-    }
-
-    #[test]
-    fn names_that_deceive_are_refused() {
-        let names = Names::default();
-        for bad in ["A\u{200b}da", "Ada\u{202e}", "A\nda", "\u{1b}[2J"] {
-            assert_eq!(names.take(bad).err(), Some(BadName::Invisible), "{bad:?}");
-        }
-        assert_eq!(names.take(&"a".repeat(LONGEST + 1)).err(), Some(BadName::TooLong));
-        for good in ["Zoë", "李雷", "🚀", "O'Brien, Jr."] {
-            assert!(names.take(good).is_ok(), "{good:?}");
-        }
-    }
-}

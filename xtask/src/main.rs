@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask` alone says what there is.
 
+mod browser;
 mod faults;
 mod step;
 mod suites;
@@ -17,6 +18,7 @@ Chores:
   test     Everything a change must pass: format, lints, tests, docs, lean builds
   ladder   The slow checks: dependencies, long property tests, thousands of schedules, seeded faults,
            stop under load many times
+  browser  Installs Chromium and its driver by apt-get, if they are missing; the tests of pages need them
   faults   Puts each fault of ladder/faults into a copy of the tree, and checks that it is caught;
            `faults NAME` only those whose name contains NAME
 
@@ -30,6 +32,7 @@ fn main() -> io::Result<ExitCode> {
     let steps = match chore.as_deref() {
         Some("test") => suites::test(),
         Some("ladder") => suites::ladder(),
+        Some("browser") => return browser::install(),
         Some("faults") => return faults::run(&env::args().nth(2).unwrap_or_default()),
         None | Some("help" | "-h" | "--help") => {
             step::say(HELP)?;

@@ -11,6 +11,7 @@ pub(crate) fn test() -> Vec<Step> {
         Step::cargo("format of the schedules", "fmt --all --check --manifest-path ladder/shuttle/Cargo.toml"),
         Step::cargo("format of the network", "fmt --all --check --manifest-path ladder/network/Cargo.toml"),
         Step::cargo("lints", "clippy --workspace --all-targets --all-features -- -D warnings"),
+        Step::cargo("a browser", "xtask browser"),
         // The tests of documentation are included: an example that does not compile is a wrong promise.
         Step::cargo("tests", "test --workspace --all-features"),
         // Workspaces of their own, with doubles of tokio: a minute to build, once, and then seconds. A dependency that is missing
@@ -49,6 +50,10 @@ pub(crate) fn ladder() -> Vec<Step> {
         Step::cargo("lints of the network", &in_ladder("network", LINTS)),
         Step::cargo("many simulated networks", &in_ladder("network", "test"))
             .env("UPBEAT_NETWORK_SEEDS", from_outside("UPBEAT_NETWORK_SEEDS", "200")),
+        Step::cargo(
+            "a room with a thousand clients",
+            "test --release -p upbeat-chat --test chat load -- --ignored --nocapture",
+        ),
         Step::cargo("seeded faults", "xtask faults"),
         Step::cargo("stop under load, many times", "test --release -p upbeat-cli --test program stop_under_load")
             .env("UPBEAT_LADDER_RUNS", from_outside("UPBEAT_LADDER_RUNS", "20")),

@@ -60,9 +60,10 @@ function receive(event) {
       self = event.name;
       byId("self").textContent = self;
       if (wasInside) note("Connected again. What was said in between is not here.");
+      else note(event.members === 1 ? "Nobody else is here yet." : `Others who are here: ${event.members - 1}.`);
       wasInside = true;
       delay = FIRST_DELAY;
-      show("connected", event.members === 1 ? "Connected; nobody else is here yet" : `Connected; ${event.members} are here`);
+      show("connected", "Connected");
       textInput.focus();
       break;
     case "message":

@@ -1,6 +1,7 @@
 //! A room with many in it.
 
 use std::{
+    io::{self, Write as _},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,7 +19,7 @@ struct Load {
     stalled: usize,
     /// How many messages the room carries a second. Each goes to every client.
     rate: u32,
-    messages: u32,
+    messages: usize,
     bytes: usize,
 }
 
@@ -33,7 +34,7 @@ async fn readers_lose_nothing_and_the_tenth_that_does_not_read_is_dropped() {
 #[ignore = "takes 10 s and two processors; `cargo xtask ladder` runs it"]
 async fn a_thousand_readers_lose_nothing() {
     let rate = std::env::var("UPBEAT_CHAT_RATE").map_or(10, |rate| rate.parse().expect("a number"));
-    Load { clients: 1000, stalled: 100, rate, messages: 10 * rate, bytes: 4000 }.run().await;
+    Load { clients: 1000, stalled: 100, rate, messages: 10 * rate as usize, bytes: 4000 }.run().await;
 }
 
 impl Load {
@@ -68,15 +69,17 @@ impl Load {
             delays.extend(reader.await.expect("no panic"));
         }
         delays.sort_unstable();
-        let at = |part: f64| delays[((delays.len() - 1) as f64 * part) as usize];
-        println!(
-            "{} readers got all {messages} messages of {bytes} bytes, {rate} a second, in {:.1} s; a delivery took {:?} (median), {:?} (99 of 100), {:?} (longest)",
+        let at = |percent: usize| delays[(delays.len() - 1) * percent / 100];
+        let figures = format!(
+            "{} readers got all {messages} messages of {bytes} bytes, {rate} a second, in {:.1} s; a delivery took {:?} (median), \
+             {:?} (99 of 100), {:?} (longest)\n",
             clients - stalled,
             begun.elapsed().as_secs_f64(),
-            at(0.5),
-            at(0.99),
-            at(1.0),
+            at(50),
+            at(99),
+            at(100),
         );
+        io::stderr().write_all(figures.as_bytes()).expect("written");
         drop(lazy);
         let server = Arc::into_inner(server).expect("nobody joins any more");
         let ended = server.stop().await;
@@ -87,9 +90,9 @@ impl Load {
 }
 
 /// Reads so many messages, sees that none is missing, and tells how long each was on its way.
-async fn read(mut client: Client, messages: u32, begun: Instant) -> Vec<Duration> {
-    let mut delays = Vec::with_capacity(messages as usize);
-    while (delays.len() as u32) < messages {
+async fn read(mut client: Client, messages: usize, begun: Instant) -> Vec<Duration> {
+    let mut delays = Vec::with_capacity(messages);
+    while delays.len() < messages {
         let frame = timeout(SOON, client.socket.next()).await.expect("in time").expect("open").expect("whole");
         let Message::Text(text) = frame else { continue };
         // A thousand that take the whole JSON apart would have no processor left for the room.

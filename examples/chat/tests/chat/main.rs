@@ -9,3 +9,4 @@ mod stalled;
 mod stop;
 mod talking;
 mod terminal;
+mod webdriver;

@@ -78,6 +78,9 @@ async fn a_name_is_one_clients_and_free_after_it() {
     assert_eq!((&*first.name, &*second.name), ("Ada", "Ada (2)"));
     second.say("hello").await;
     assert_eq!(second.hears().await.0, "Ada (2)");
+    for (wanted, name) in [(" Zoë ", "Zoë"), ("李雷 🚀", "李雷 🚀"), ("", "guest")] {
+        assert_eq!(server.join(wanted).await.name, name);
+    }
     drop(first);
     // Until the room has noticed.
     while server.join("Ada").await.name != "Ada" {}
@@ -86,7 +89,7 @@ async fn a_name_is_one_clients_and_free_after_it() {
 #[tokio::test]
 async fn a_name_that_deceives_is_refused_with_a_reason() {
     let server = Server::start(&[]);
-    for name in ["A\u{200b}da", &"a".repeat(33)] {
+    for name in ["A\u{200b}da", "Ada\u{202e}", "A\nda", "\u{1b}[2J", &"a".repeat(33)] {
         let socket = server.connect(name, &[]).await.expect("upgraded");
         let client = crate::server::Client { socket, name: name.to_owned() };
         let (_, closed) = client.rest().await;

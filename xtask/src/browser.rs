@@ -1,0 +1,43 @@
+//! The browser in which pages are tested.
+
+use std::{
+    io,
+    process::{Command, ExitCode},
+};
+
+use crate::step;
+
+/// One of these is driven by the driver.
+const BROWSERS: [&str; 3] = ["chromium", "google-chrome", "chromium-browser"];
+const DRIVER: &str = "chromedriver";
+
+/// What both come with on Debian and Ubuntu.
+const INSTALL: [&str; 5] = ["install", "--yes", "--no-install-recommends", "chromium", "chromium-driver"];
+
+/// Installs what is missing, where that can be done without asking anybody.
+///
+/// Fails where it cannot: a test that is left out because its browser is missing is one that nobody misses.
+pub(crate) fn install() -> io::Result<ExitCode> {
+    if BROWSERS.iter().any(|browser| starts(browser, "--version")) && starts(DRIVER, "--version") {
+        step::say("xtask: Chromium and its driver are here\n")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let as_root: &[&str] = if starts("sudo", "-n true") { &["sudo", "-n"] } else { &[] };
+    for arguments in [&["update"][..], &INSTALL] {
+        let command = [as_root, &["apt-get"], arguments].concat();
+        step::say(&format!("xtask: Chromium or its driver is missing: {}\n", command.join(" ")))?;
+        let done = Command::new(command[0]).args(&command[1..]).status();
+        if !done.is_ok_and(|status| status.success()) {
+            step::say(
+                "xtask: that did not work. The tests of pages need Chromium (or Chrome) and chromedriver in the PATH: install the packages \
+                 `chromium` and `chromium-driver`, or whatever your system calls them\n",
+            )?;
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn starts(program: &str, arguments: &str) -> bool {
+    Command::new(program).args(arguments.split(' ')).output().is_ok_and(|output| output.status.success())
+}
