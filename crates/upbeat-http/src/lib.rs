@@ -23,6 +23,7 @@
 //!
 //! - [`HttpServer`]: HTTP/1 and HTTP/2 for an `axum::Router` or any other tower service, with TLS as an option.
 //! - [`TcpServer`]: one task for each connection.
+//! - [`Problem`]: errors as clients get them, and what they do not get.
 //! - [`Diagnostics`]: `/livez`, `/readyz`, `/startupz`, `/ready` and `/players` for a whole tree of players.
 //!
 //! # What a stop does to a connection
@@ -40,6 +41,7 @@
 //!
 //! # Features
 //!
+//! - `anyhow`: `anyhow::Error` turns into a [`Problem`].
 //! - `tls`: HTTPS by rustls, `HttpServer::tls`.
 //!
 //! Unix only, as `upbeat` itself.
@@ -48,6 +50,7 @@ mod deadline;
 mod diagnostics;
 mod http;
 mod listen;
+mod problem;
 mod tcp;
 mod text;
 
@@ -56,6 +59,7 @@ pub use self::http::{ClientGone, CutRequest, DrainReport, HttpServer, LastDrain,
 pub use self::http::{TlsConfig, TlsError};
 pub use diagnostics::Diagnostics;
 pub use listen::{Address, IntoListener, ListenError, Peer, Socket};
+pub use problem::Problem;
 pub use tcp::TcpServer;
 
 /// The examples of the README, so that they are compiled.
