@@ -42,6 +42,7 @@
 //! # Features
 //!
 //! - `anyhow`: `anyhow::Error` turns into a [`Problem`].
+//! - `limit`: `RateLimitLayer` and `ConcurrencyLimitLayer`, for all requests and for each key.
 //! - `tls`: HTTPS by rustls, `HttpServer::tls`.
 //!
 //! Unix only, as `upbeat` itself.
@@ -49,6 +50,8 @@
 mod deadline;
 mod diagnostics;
 mod http;
+#[cfg(feature = "limit")]
+mod limit;
 mod listen;
 mod problem;
 mod tcp;
@@ -58,6 +61,8 @@ pub use self::http::{ClientGone, CutRequest, DrainReport, HttpServer, LastDrain,
 #[cfg(feature = "tls")]
 pub use self::http::{TlsConfig, TlsError};
 pub use diagnostics::Diagnostics;
+#[cfg(feature = "limit")]
+pub use limit::{ConcurrencyLimitLayer, ConcurrencyLimited, RateLimitLayer, RateLimited, RequestKey};
 pub use listen::{Address, IntoListener, ListenError, Peer, Socket};
 pub use problem::Problem;
 pub use tcp::TcpServer;

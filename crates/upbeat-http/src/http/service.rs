@@ -143,13 +143,14 @@ where
                     name(&mut response, id);
                     return Poll::Ready(Ok(response));
                 }
-                if *this.asked != Asked::Head
-                    && let Some(body) = refine(&mut response, id.as_ref())
-                {
-                    response.map(|_| Answer::text(body.into(), ticket, !http1))
-                } else {
-                    let left = length(&response, *this.asked);
-                    response.map(|body| Answer::new(body, ticket, !http1, left))
+                match refine(&mut response, id.as_ref()) {
+                    Some(body) if *this.asked != Asked::Head => {
+                        response.map(|_| Answer::text(body.into(), ticket, !http1))
+                    }
+                    _ => {
+                        let left = length(&response, *this.asked);
+                        response.map(|body| Answer::new(body, ticket, !http1, left))
+                    }
                 }
             }
             Outcome::Answered(Err(error)) => {
