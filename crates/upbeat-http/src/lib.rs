@@ -24,6 +24,7 @@
 //! - [`HttpServer`]: HTTP/1 and HTTP/2 for an `axum::Router` or any other tower service, with TLS as an option.
 //! - [`TcpServer`]: one task for each connection.
 //! - [`JsonLines`]: a stream as lines of JSON, with errors among them; [`JsonEntries`] reads them.
+//! - [`Problem`]: errors as clients get them, and what they do not get.
 //! - [`Diagnostics`]: `/livez`, `/readyz`, `/startupz`, `/ready` and `/players` for a whole tree of players.
 //!
 //! # What a stop does to a connection
@@ -41,6 +42,8 @@
 //!
 //! # Features
 //!
+//! - `anyhow`: `anyhow::Error` turns into a [`Problem`].
+//! - `limit`: `RateLimitLayer` and `ConcurrencyLimitLayer`, for all requests and for each key.
 //! - `tls`: HTTPS by rustls, `HttpServer::tls`.
 //!
 //! Unix only, as `upbeat` itself.
@@ -49,7 +52,10 @@ mod deadline;
 mod diagnostics;
 mod http;
 mod json_lines;
+#[cfg(feature = "limit")]
+mod limit;
 mod listen;
+mod problem;
 mod tcp;
 mod text;
 
@@ -58,7 +64,10 @@ pub use self::http::{ClientGone, CutRequest, DrainReport, HttpServer, LastDrain,
 pub use self::http::{TlsConfig, TlsError};
 pub use diagnostics::Diagnostics;
 pub use json_lines::{EntryError, JsonEntries, JsonLines};
+#[cfg(feature = "limit")]
+pub use limit::{ConcurrencyLimitLayer, ConcurrencyLimited, RateLimitLayer, RateLimited, RequestKey};
 pub use listen::{Address, IntoListener, ListenError, Peer, Socket};
+pub use problem::Problem;
 pub use tcp::TcpServer;
 
 /// The examples of the README, so that they are compiled.

@@ -30,7 +30,7 @@ pin_project! {
     #[project = SourceProj]
     enum Source<B> {
         Service { #[pin] body: B },
-        Text { text: Option<&'static str> },
+        Text { text: Option<Bytes> },
     }
 }
 
@@ -62,7 +62,7 @@ impl<B> Answer<B> {
     }
 
     /// A text of ours in place of a service's body.
-    pub(super) fn text(text: &'static str, ticket: Ticket, by_chunks: bool) -> Self {
+    pub(super) fn text(text: Bytes, ticket: Ticket, by_chunks: bool) -> Self {
         Self { body: Source::Text { text: Some(text) }, ticket: Some(hold(ticket, by_chunks)), left: None }
     }
 
@@ -97,7 +97,7 @@ where
         let frame = match this.body.project() {
             SourceProj::Text { text } => {
                 held.inspect(|held| held.ticket().is_whole());
-                let text = text.take().map(|text| Data::Text(text.as_bytes()));
+                let text = text.take().map(Data::Text);
                 return Poll::Ready(text.map(|text| Ok(Frame::data(chunk(text)))));
             }
             SourceProj::Service { mut body } => {
@@ -135,7 +135,7 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.body {
             Source::Service { body } => body.size_hint(),
-            Source::Text { text } => SizeHint::with_exact(text.map_or(0, str::len) as u64),
+            Source::Text { text } => SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64),
         }
     }
 }
@@ -166,7 +166,7 @@ pub(super) struct Chunk<D> {
 
 enum Data<D> {
     Service(D),
-    Text(&'static [u8]),
+    Text(Bytes),
 }
 
 impl<D: Buf> Buf for Chunk<D> {

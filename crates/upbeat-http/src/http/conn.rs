@@ -121,7 +121,7 @@ impl Conn {
 
     /// A request head is complete: counts it as in flight until the ticket is dropped.
     pub(super) fn begin<B: Body>(self: &Arc<Self>, request: &Request<B>) -> Ticket {
-        let cx = request::context(&self.shared.requests, request, self.shared.config.request_timeout);
+        let cx = request::context(&self.shared.requests, request, self.peer, self.shared.config.request_timeout);
         // Without the query, which may hold what must not stand in a log.
         let path = request.uri().path();
         let has_body = !request.body().is_end_stream();

@@ -47,7 +47,7 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 /// - at its end, so that nothing that was begun for it goes on by mistake. What is to go on is given the server's own context, or to a
 ///   [`Tracker`](upbeat::Tracker).
 ///
-/// It carries the [`RequestId`](crate::RequestId). The handler runs in a tracing span `request` with the fields `id`, `method` and `path`
+/// It carries the [`RequestId`](crate::RequestId) and the [`Peer`](crate::Peer), as [values](Context::value). The handler runs in a tracing span `request` with the fields `id`, `method` and `path`
 /// (without the query); its body, and what it spawns without the span, does not.
 ///
 /// # Guarantees

@@ -20,6 +20,7 @@ use upbeat::{
 };
 
 use super::request_id::RequestId;
+use crate::listen::Peer;
 
 /// How long after its timeout a handler that has seen it may still give an answer of its own.
 pub(super) const TIMEOUT_GRACE: Duration = Duration::from_millis(100);
@@ -60,6 +61,7 @@ pub(super) enum ServerEnded {
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) id: RequestId,
+    peer: Peer,
     /// From where its handler is watched.
     pub(super) point: Watchpoint,
     /// The handler is gone. Only a hint for those who would ask it.
@@ -84,16 +86,27 @@ impl AsRef<Watchpoint> for Known {
 }
 
 impl Carried for Known {
-    /// The id. A copy for each who asks costs less than a place of its own for every request.
+    /// The id, and the client. A copy for each who asks costs less than a place of its own for every request.
     fn value(&self, wanted: TypeId) -> Option<Value> {
-        (wanted == TypeId::of::<RequestId>()).then(|| Arc::new(self.id.clone()) as Value)
+        if wanted == TypeId::of::<RequestId>() {
+            Some(Arc::new(self.id.clone()))
+        } else if wanted == TypeId::of::<Peer>() {
+            Some(Arc::new(self.peer))
+        } else {
+            None
+        }
     }
 }
 
 /// The context of a request.
-pub(super) fn context<B>(requests: &Context, request: &Request<B>, timeout: Option<Duration>) -> Carrier<Known> {
+pub(super) fn context<B>(
+    requests: &Context,
+    request: &Request<B>,
+    peer: Peer,
+    timeout: Option<Duration>,
+) -> Carrier<Known> {
     let id = RequestId::of(request.headers());
-    Carrier::new(requests, timeout, Known { id, point: Watchpoint::new(), answered: AtomicBool::new(false) })
+    Carrier::new(requests, timeout, Known { id, peer, point: Watchpoint::new(), answered: AtomicBool::new(false) })
 }
 
 /// The span that a handler runs in, if anybody looks at such spans.

@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower::{Service, ServiceExt, util::Oneshot};
 use tracing::Span;
-use upbeat::BoxError;
+use upbeat::{BoxError, ContextError};
 
 use super::{
     answer::Answer,
@@ -24,7 +24,10 @@ use super::{
     request::{Patience, span},
     request_id::X_REQUEST_ID,
 };
-use crate::text::panic_message;
+use crate::{
+    problem::{PROBLEM_JSON, Problem, refine},
+    text::panic_message,
+};
 
 /// A user's service as an engine calls it for one connection.
 pub(super) struct Calls<S> {
@@ -133,32 +136,39 @@ where
         let http1 = *this.version < Version::HTTP_2;
         let last = http1 && ticket.conn().shared().is_draining();
         let mut response = match outcome {
-            Outcome::Answered(Ok(response)) => {
+            Outcome::Answered(Ok(mut response)) => {
                 if http1 && let Some(protocol) = upgraded(&response, *this.asked == Asked::Connect) {
                     ticket.upgrade(&protocol);
                     let mut response = response.map(Answer::untracked);
                     name(&mut response, id);
                     return Poll::Ready(Ok(response));
                 }
-                let left = length(&response, *this.asked);
-                response.map(|body| Answer::new(body, ticket, !http1, left))
+                match refine(&mut response, id.as_ref()) {
+                    Some(body) if *this.asked != Asked::Head => {
+                        response.map(|_| Answer::text(body.into(), ticket, !http1))
+                    }
+                    _ => {
+                        let left = length(&response, *this.asked);
+                        response.map(|body| Answer::new(body, ticket, !http1, left))
+                    }
+                }
             }
             Outcome::Answered(Err(error)) => {
                 let error: BoxError = error.into();
                 let (method, path) = ticket.name();
                 tracing::error!(%method, %path, error = &*error, "a request failed: its service returned an error");
-                instead(StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n", ticket, !http1)
+                instead(&Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"), id.as_ref(), ticket, !http1)
             }
             Outcome::TimedOut => {
                 let (method, path) = ticket.name();
                 tracing::warn!(%method, %path, "a request was not answered within its timeout");
-                instead(StatusCode::SERVICE_UNAVAILABLE, "timed out\n", ticket, !http1)
+                instead(&Problem::from(ContextError::DeadlineExceeded), id.as_ref(), ticket, !http1)
             }
             Outcome::Panicked(panic) => {
                 let panic = panic_message(&*panic);
                 let (method, path) = ticket.name();
                 tracing::error!(%method, %path, panic, "a request failed: its handler panicked");
-                instead(StatusCode::INTERNAL_SERVER_ERROR, "internal server error\n", ticket, !http1)
+                instead(&Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"), id.as_ref(), ticket, !http1)
             }
         };
         drop(entered);
@@ -179,10 +189,11 @@ enum Outcome<T> {
 }
 
 /// An answer of ours in place of a handler's.
-fn instead<B>(status: StatusCode, text: &'static str, ticket: Ticket, by_chunks: bool) -> Response<Answer<B>> {
-    let mut response = Response::new(Answer::text(text, ticket, by_chunks));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+fn instead<B>(problem: &Problem, id: Option<&HeaderValue>, ticket: Ticket, by_chunks: bool) -> Response<Answer<B>> {
+    let mut response = Response::new(Answer::text(problem.render(id).into(), ticket, by_chunks));
+    *response.status_mut() = problem.status();
+    response.headers_mut().clone_from(problem.headers());
+    response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON.clone());
     response
 }
 

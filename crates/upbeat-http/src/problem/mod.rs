@@ -1,0 +1,8 @@
+//! Errors as clients get them.
+
+mod from;
+mod render;
+mod value;
+
+pub(crate) use render::{PROBLEM_JSON, refine};
+pub use value::Problem;
