@@ -9,3 +9,8 @@ pub fn log() {
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(colour).with_target(false).init();
 }
+
+/// The guide for those who come from Go: its programs are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/from-go.md")]
+struct FromGo;
