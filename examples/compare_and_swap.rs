@@ -129,7 +129,7 @@ async fn sell(Args { buyers, seats }: Args, cx: Context) -> Result<(), BoxError>
         let (left, sales) = (left.clone(), sales.clone());
         group.spawn(format!("buyer {number}"), async move |_| Ok::<_, Infallible>(buyer(number, left, sales).await));
     }
-    let all = group.wait().await?;
+    let Some(all) = cx.unless_stopping(group.wait()).await.transpose()? else { return Ok(()) };
     reading.cancel("all is sold");
     let looks = looks.await??;
     let (sold, attempts) = all.into_iter().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));

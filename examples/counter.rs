@@ -168,7 +168,8 @@ async fn compare(args: Args, cx: Context) -> Result<(), BoxError> {
     let all = u64::from(args.tasks) * args.steps;
     println!("{:16} {:>9} {:>9} {:>9}", "way", "of", "counted", "lost");
     for how in args.how.map_or(How::value_variants().to_vec(), |how| vec![how]) {
-        let counted = count(how, &cx, args).await?;
+        // On Ctrl-C the tasks are dropped, wherever they are.
+        let Some(counted) = cx.unless_stopping(count(how, &cx, args)).await.transpose()? else { return Ok(()) };
         let name = how.to_possible_value();
         let name = name.as_ref().map(PossibleValue::get_name).unwrap_or_default();
         println!("{name:16} {all:>9} {counted:>9} {:>9}", all - counted);

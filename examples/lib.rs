@@ -24,3 +24,8 @@ pub fn with_causes(error: &dyn StdError) -> String {
     }
     text
 }
+
+/// The guide for those who come from Go: its programs are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/from-go.md")]
+struct FromGo;

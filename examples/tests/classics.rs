@@ -125,6 +125,22 @@ fn compare_and_swap_tries_again_and_loses_no_update() {
     assert!(updates == 6_020 && attempts >= updates && looks > 0, "{}", ended.printed);
 }
 
+#[test]
+fn classics_that_come_to_an_end_can_be_stopped_before() {
+    for (name, args) in [
+        ("counter", ["--how", "owner", "--steps", "1000000"]),
+        ("philosophers", ["--how", "try-lock", "--meals", "1000000"]),
+        ("bank", ["--tellers", "50", "--transfers", "10000000"]),
+        ("compare_and_swap", ["--buyers", "1000", "--seats", "100000"]),
+    ] {
+        let mut program = Program::start(name, &args);
+        program.until("all ready");
+        let ended = program.stop();
+        assert_eq!(ended.code, Some(0), "{name}: {}", ended.said);
+        assert!(ended.said.contains("stopping: SIGTERM"), "it had not ended before: {name}: {}", ended.said);
+    }
+}
+
 /// An echo server that plays, and a client's connection to it.
 fn echo(args: &[&str]) -> (Program, TcpStream) {
     let mut program = Program::start("tcp_echo", args);

@@ -1,0 +1,148 @@
+//! What the documents speak of is there: every program in the index, every file and heading that a link leads to.
+
+use std::{
+    collections::HashSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use serde_json::Value;
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// All documents, wherever people look for them.
+fn documents() -> Vec<PathBuf> {
+    let folders = [root(), root().join("docs"), root().join("examples")];
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("a folder"));
+    files
+        .map(|file| file.expect("a file").path())
+        .filter(|path| path.extension().is_some_and(|ext| ext == "md"))
+        .collect()
+}
+
+fn events(text: &str) -> Parser<'_> {
+    Parser::new_ext(text, Options::ENABLE_TABLES)
+}
+
+fn links(text: &str) -> Vec<String> {
+    events(text)
+        .filter_map(|event| match event {
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => Some(dest_url.into_string()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The names by which GitHub lets one link to the headings of a document.
+fn anchors(text: &str) -> HashSet<String> {
+    let (mut anchors, mut heading) = (HashSet::new(), None);
+    for event in events(text) {
+        match event {
+            Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
+            Event::End(TagEnd::Heading(_)) => anchors.extend(heading.take()),
+            Event::Text(text) | Event::Code(text) => {
+                let Some(heading) = &mut heading else { continue };
+                heading.extend(text.to_lowercase().chars().filter_map(|c| match c {
+                    ' ' => Some('-'),
+                    c => (c.is_alphanumeric() || "-_".contains(c)).then_some(c),
+                }));
+            }
+            _ => {}
+        }
+    }
+    anchors
+}
+
+/// What is wrong with a link of a document, if anything is. Links to elsewhere are not looked at.
+fn fault(document: &Path, link: &str) -> Option<String> {
+    if link.contains("://") || link.starts_with("mailto:") {
+        return None;
+    }
+    let (path, anchor) = link.split_once('#').map_or((link, None), |(path, anchor)| (path, Some(anchor)));
+    let target = if path.is_empty() { document.to_owned() } else { document.parent()?.join(path) };
+    if !target.exists() {
+        return Some(format!("{}: there is no {path}", document.display()));
+    }
+    let anchor = anchor?;
+    let known = anchors(&read(&target)).contains(anchor);
+    (!known).then(|| format!("{}: {} has no heading #{anchor}", document.display(), target.display()))
+}
+
+/// Name and source of every example program of the workspace, as cargo knows them.
+fn programs() -> Vec<(String, PathBuf)> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let arguments = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
+    let metadata = Command::new(cargo).args(arguments).current_dir(root()).output().expect("cargo runs");
+    assert!(metadata.status.success(), "{}", String::from_utf8_lossy(&metadata.stderr));
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages").iter();
+    packages
+        .flat_map(|package| package["targets"].as_array().expect("targets"))
+        .filter(|target| target["kind"][0] == "example")
+        .map(|target| {
+            (target["name"].as_str().expect("a name").to_owned(), target["src_path"].as_str().expect("a path").into())
+        })
+        .collect()
+}
+
+/// Whether this is a row of the contract, such as `M9`.
+fn is_row(text: &str) -> bool {
+    let (area, number) = text.split_at_checked(1).unwrap_or_default();
+    ["L", "C", "W", "M"].contains(&area) && number.parse::<u8>().is_ok()
+}
+
+#[test]
+fn every_program_is_in_the_index_with_its_source_its_rows_and_its_command() {
+    let folder = root().join("examples");
+    let index = read(&folder.join("README.md"));
+    let programs = programs();
+    assert!(programs.iter().any(|(name, _)| name == "stuck"), "{programs:?}");
+    for (name, source) in programs {
+        let line = index.lines().find(|line| line.starts_with(&format!("| [{name}]("))).unwrap_or_else(|| {
+            panic!("examples/README.md has no row for `{name}`: | [{name}](…) | what it shows | M9 | `cargo run --example {name}` |")
+        });
+        let cells: Vec<_> = line.split(" | ").map(|cell| cell.trim_matches(['|', ' '])).collect();
+        let [_, shows, rows, command] = cells[..] else { panic!("four cells: {line}") };
+        let linked = folder.join(&links(line)[0]).canonicalize().unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert_eq!(linked, source.canonicalize().expect("it is there"), "{line}");
+        assert!(!shows.is_empty() && rows.split(", ").all(is_row), "{line}");
+        assert!(command.starts_with("`cargo run "), "{line}");
+        assert!(command.trim_matches('`').split(' ').any(|word| word == name), "{line}");
+    }
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading_of_it() {
+    let documents = documents();
+    assert!(documents.contains(&root().join("docs/from-go.md")), "{documents:?}");
+    let faults: Vec<_> = documents
+        .iter()
+        .flat_map(|document| links(&read(document)).into_iter().filter_map(|link| fault(document, &link)))
+        .collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_link_to_what_is_not_there_is_found() {
+    let document = root().join("README.md");
+    assert_eq!(links("[a](b.md) `[c](d.md)`\n\n```\n[e](f.md)\n```\n| [g](h.md) |\n|-|\n"), ["b.md", "h.md"]);
+    assert_eq!(
+        anchors("# `sync.Pool` and A-b\ntext\n## Ünder_score"),
+        ["syncpool-and-a-b", "ünder_score"].map(str::to_owned).into()
+    );
+    for good in ["LICENSE-MIT", "docs/from-go.md#errgroup", "#the-library", "https://example.com/nowhere"] {
+        assert_eq!(fault(&document, good), None);
+    }
+    for bad in ["nowhere.md", "docs/from-go.md#nowhere", "#nowhere"] {
+        assert!(fault(&document, bad).is_some(), "{bad}");
+    }
+}
