@@ -16,8 +16,8 @@ pub enum StoreError {
         /// What is wrong with it.
         source: sqlx::Error,
     },
-    /// Somebody else holds a lock, or all connections are in use. It will pass.
-    #[error("the database is locked or busy; try again soon")]
+    /// Somebody else holds a lock, all connections are in use, or there is none to be had yet. It will pass.
+    #[error("the database did not answer in time; try again soon")]
     Busy(#[source] sqlx::Error),
     /// It is not there, or does not answer.
     #[error("the database cannot be reached")]

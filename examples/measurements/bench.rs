@@ -1,0 +1,113 @@
+//! What the stream costs: rows each second over HTTP and WebSocket, beside a plain loop over the same query.
+//!
+//! ```console
+//! $ cargo bench -p upbeat-measurements              # SQLite, a million rows
+//! $ cargo bench -p upbeat-measurements -- 5000000
+//! ```
+//!
+//! The plain loop decodes each row and adds the values up; it keeps, filters and sends nothing. The stream does all that, and a client in the same process reads its
+//! bytes. Both are measured in turns, and of each the median counts. It fails where HTTP has less than 0.7 of the plain loop.
+
+#![expect(clippy::print_stdout, reason = "a program talks to whoever runs it")]
+
+use std::{path::Path, time::Instant};
+
+use anyhow::{Context as _, ensure};
+use futures_util::TryStreamExt as _;
+use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use upbeat::{Conductor, Part};
+use upbeat_http::HttpServer;
+use upbeat_measurements::{Store, Web, connect};
+
+const ROUNDS: usize = 7;
+const BOUND: f64 = 0.7;
+const QUERY: &str = "SELECT time, value FROM measurement WHERE time >= 0 AND time < 253402300799999 ORDER BY time";
+
+/// What somebody writes who only wants the sum. With the options that the store has, too.
+async fn plain(file: &Path) -> anyhow::Result<u64> {
+    let options = SqliteConnectOptions::new().filename(file).row_buffer_size(1_024).pragma("cache_size", "-256");
+    let mut connection = SqliteConnection::connect_with(&options).await?;
+    let mut rows = sqlx::query(QUERY).fetch(&mut connection);
+    let (mut count, mut last, mut sum) = (0, 0_i64, 0.0_f64);
+    while let Some(row) = rows.try_next().await? {
+        last = last.max(row.try_get(0)?);
+        sum += row.try_get::<Option<f64>, _>(1)?.unwrap_or_default();
+        count += 1;
+    }
+    std::hint::black_box((last, sum));
+    Ok(count)
+}
+
+/// Reads a stream, and counts its lines.
+async fn stream(url: &str) -> anyhow::Result<u64> {
+    let pieces = connect::bytes(url).await?.map_err(anyhow::Error::from_boxed);
+    let count = |count, piece: bytes::Bytes| async move {
+        Ok(count + piece.split_inclusive(|byte| *byte == b'\n').count() as u64)
+    };
+    pieces.try_fold(0, count).await
+}
+
+/// A way to read all rows, and how many of them it had each second, in each round.
+struct Way {
+    name: &'static str,
+    rates: Vec<f64>,
+}
+
+impl Way {
+    fn new(name: &'static str) -> Self {
+        Self { name, rates: Vec::new() }
+    }
+
+    async fn round(&mut self, rows: u64, read: impl Future<Output = anyhow::Result<u64>>) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let count = read.await?;
+        self.rates.push(count as f64 / begun.elapsed().as_secs_f64());
+        ensure!(count == rows, "{} had {count} of {rows} rows", self.name);
+        Ok(())
+    }
+
+    fn median(&self) -> f64 {
+        let mut rates = self.rates.clone();
+        rates.sort_by(f64::total_cmp);
+        rates[rates.len() / 2]
+    }
+}
+
+async fn measure(file: &Path, rows: u64, address: &str) -> anyhow::Result<()> {
+    let (http, ws) = (format!("http://{address}/measurements"), format!("ws://{address}/measurements/ws"));
+    let [mut loop_, mut by_http, mut by_socket] = ["plain loop", "HTTP", "WebSocket"].map(Way::new);
+    for _ in 0..ROUNDS {
+        loop_.round(rows, plain(file)).await?;
+        by_http.round(rows, stream(&http)).await?;
+        by_socket.round(rows, stream(&ws)).await?;
+    }
+    for way in [&loop_, &by_http, &by_socket] {
+        println!("{:10}  {:>9.0} rows/s  {:.2}", way.name, way.median(), way.median() / loop_.median());
+    }
+    let ratio = by_http.median() / loop_.median();
+    ensure!(ratio >= BOUND, "HTTP has {ratio:.2} of the plain loop; the bound is {BOUND}");
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    // Cargo adds an argument of its own.
+    let rows = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("measurements.db");
+    let store = Store::file(&file);
+    let begun = Instant::now();
+    store.fill(rows, |_| {}).await?;
+    println!("filled with {rows} rows: {:.0} rows/s", rows as f64 / begun.elapsed().as_secs_f64());
+
+    let server = HttpServer::bind("127.0.0.1:0", Web::new(store).router());
+    let address = server.address();
+    let (measured, measures) = tokio::sync::oneshot::channel();
+    let measuring = async move {
+        let address = address.wait().await.to_string();
+        // It is taken as long as this runs.
+        let _ = measured.send(measure(&file, rows, &address).await);
+    };
+    let report = Conductor::new("bench").part(Part::new("web", server)).play_until(measuring).await;
+    measures.await.with_context(|| report.to_string())?
+}
