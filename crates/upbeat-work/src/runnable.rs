@@ -1,12 +1,20 @@
 //! A pipeline with its sink, and how it runs.
 
-use std::{fmt, marker::PhantomData, num::NonZero, panic::Location, sync::Arc, thread, time::Instant};
+use std::{
+    fmt,
+    marker::PhantomData,
+    num::NonZero,
+    panic::Location,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use upbeat::Progress;
 
 use crate::{
     Cause, Failure, OnFailure, OnStop, Pipeline, PipelineError, Report, StopHandle,
-    engine::{Engine, How},
+    engine::{AIM, Engine, How},
     fused::{Fused, Meters, Outlet},
     pipeline::default_name,
     sink::{Failures, Keep, Pack, SendTo, Sink},
@@ -30,6 +38,7 @@ struct Settings {
     workers: usize,
     window: Option<usize>,
     most: Option<usize>,
+    batch_time: Duration,
     ordered: bool,
     on_stop: OnStop,
     stop: StopHandle,
@@ -43,6 +52,7 @@ impl<S: Source, L, P, K> Runnable<S, L, P, K> {
             workers: thread::available_parallelism().map_or(1, NonZero::get),
             window: None,
             most: None,
+            batch_time: AIM,
             ordered: true,
             on_stop: OnStop::default(),
             stop: StopHandle::default(),
@@ -100,6 +110,15 @@ impl<S, L, P, K, H: Failures> Runnable<S, L, P, K, H> {
     /// Of a source of lines or blocks, bytes; but at least one line.
     pub fn batch_at_most(mut self, size: usize) -> Self {
         self.settings.most = Some(size.max(1));
+        self
+    }
+
+    /// How much work a batch should be, by the clock: 50 µs unless this says otherwise, enough for sources and sinks in memory.
+    ///
+    /// More is better where a batch itself is dear: the source makes system calls while all wait for it, as a walk through directories does, or
+    /// each write of the sink costs much. The price is that a stop, and the workers' common end, come that much later.
+    pub fn batch_time(mut self, aim: Duration) -> Self {
+        self.settings.batch_time = aim;
         self
     }
 
@@ -199,6 +218,7 @@ where
             ordered: settings.ordered,
             first_batch: first,
             most_batch: settings.most.unwrap_or(most),
+            batch_time: settings.batch_time,
         };
         let plan = Fused { line, pack, stages: stages.into(), meters: settings.meters, of: PhantomData };
         Engine::new(plan, source, Outlet { sink, failures, passed: 0 }, how, settings.stop)

@@ -19,11 +19,12 @@ mod tune;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use desk::Desk;
 use parking_lot::{Condvar, Mutex, MutexGuard};
+pub(crate) use tune::AIM;
 use tune::Tuning;
 use upbeat::{BoxError, Panic};
 
@@ -53,6 +54,7 @@ pub(crate) struct How {
     pub(crate) ordered: bool,
     pub(crate) first_batch: usize,
     pub(crate) most_batch: usize,
+    pub(crate) batch_time: Duration,
 }
 
 pub(crate) struct Engine<P: Plan> {
@@ -102,7 +104,7 @@ impl<P: Plan> Engine<P> {
             room: Condvar::new(),
             turn: Condvar::new(),
             backlog: AtomicBool::new(true),
-            tuning: Tuning::new(how.first_batch, how.most_batch),
+            tuning: Tuning::new(how.first_batch, how.most_batch, how.batch_time),
         }
     }
 
