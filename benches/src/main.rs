@@ -5,6 +5,7 @@
 
 mod args;
 mod child;
+mod grep;
 mod http;
 mod measure;
 mod pipeline;
@@ -29,6 +30,7 @@ usage: upbeat-bench <command> [options]
   http [--seconds S] [--rounds N] [--workers W]   requests, CPU and memory of HTTP servers
   pipeline [--rounds N] [--rows N] [--samples N]  pipelines beside loops, rayon and channels
   pool [--rounds N] [--workers W]                 jobs with replies: a pool, tasks, channels
+  grep [DIR] [--rounds N] [--pattern REGEX]       a search through sources, beside ripgrep's walk and goroutines
   all                                             everything, as in BENCHMARKS.md
 ";
 
@@ -43,13 +45,16 @@ fn main() -> anyhow::Result<ExitCode> {
         "http" => http::bench(&args, &mut out)?,
         "pipeline" => pipeline::bench(&args, &mut out)?,
         "pool" => pool::bench(&args, &mut out)?,
+        "grep" => grep::bench(&args, &mut out)?,
         "all" => {
             players::bench(&args, &mut out)?;
             stop::bench(&args, &mut out)?;
             http::bench(&args, &mut out)?;
             pipeline::bench(&args, &mut out)?;
             pool::bench(&args, &mut out)?;
+            grep::bench(&args, &mut out)?;
         }
+        "child-grep" => grep::child(&args, &mut out)?,
         "child-players" => players::child(&args, &mut out)?,
         "child-pool" => pool::child(&args, &mut out)?,
         "child-stop" => stop::child(&args, &mut out)?,

@@ -9,10 +9,12 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder};
+use memchr::memchr;
 use regex_automata::util::pool::Pool;
 use upbeat::Context;
 use upbeat_work::{OnStop, Pipeline, PipelineError};
@@ -27,8 +29,12 @@ use crate::{
 #[derive(Debug)]
 pub struct Search {
     query: Query,
+    matcher: RegexMatcher,
     tools: Tools,
 }
+
+/// The walk makes system calls while the other workers wait for it: they come for more files, less often.
+const BATCH: Duration = Duration::from_micros(500);
 
 /// What each worker needs for itself: a buffer to read into, and the memory in which a pattern is matched.
 type Tools = Pool<Tool, Box<dyn Fn() -> Tool + Send + Sync>>;
@@ -37,6 +43,30 @@ type Tools = Pool<Tool, Box<dyn Fn() -> Tool + Send + Sync>>;
 struct Tool {
     matcher: RegexMatcher,
     searcher: Searcher,
+    /// The beginning of a file.
+    head: Vec<u8>,
+}
+
+/// Most sources are shorter than this.
+const HEAD: usize = 64 * 1024;
+
+impl Tool {
+    /// Searches to the end of a reader. What fits into the head is searched where it lies; the searcher's own way of reading takes a system call
+    /// more for each file, and copies it once more, with every NUL replaced.
+    fn search(&mut self, mut read: impl Read, printer: &mut Printer<'_>) -> io::Result<()> {
+        let Self { matcher, searcher, head } = self;
+        let mut filled = 0;
+        while filled < head.len() {
+            let count = read.read(&mut head[filled..])?;
+            filled += count;
+            if count == 0 && memchr(b'\0', &head[..filled]).is_none() {
+                return searcher.search_slice(&*matcher, &head[..filled], printer);
+            } else if count == 0 {
+                break;
+            }
+        }
+        searcher.search_reader(&*matcher, head[..filled].chain(read), printer)
+    }
 }
 
 /// What came of a search.
@@ -81,8 +111,9 @@ impl Search {
             .bom_sniffing(false)
             // To map a small file into memory costs more than to read it.
             .memory_map(MmapChoice::never());
-        let make = move || Tool { matcher: matcher.clone(), searcher: searcher.build() };
-        Ok(Self { query, tools: Pool::new(Box::new(make)) })
+        let of_tools = matcher.clone();
+        let make = move || Tool { matcher: of_tools.clone(), searcher: searcher.build(), head: vec![0; HEAD] };
+        Ok(Self { query, matcher, tools: Pool::new(Box::new(make)) })
     }
 
     /// Searches all files, and writes what is found. What is to be said of a file, because it cannot be read or
@@ -124,6 +155,7 @@ impl Search {
             .name("search")
             .failures_to(move |failure| remark(Remark::Failed(failure.error())))
             .workers(workers)
+            .batch_time(BATCH)
             .on_stop(OnStop::Drop);
         let report = if sort { search.run_in(cx).await? } else { search.unordered().run_in(cx).await? };
         Ok(Found { any: any.load(Relaxed), failed: report.failed, files: report.taken })
@@ -132,20 +164,19 @@ impl Search {
     /// Searches one file.
     fn one(&self, file: &Path, names: Names, cx: &Context, out: &mut Vec<u8>) -> Result<Seen, SearchError> {
         let mut tool = self.tools.get();
-        let Tool { matcher, searcher } = &mut *tool;
         let name = names.of(file);
         let mut printer = Printer {
             out,
             path: names.shown.then_some(name),
             name,
             show: self.query.show,
-            painter: self.query.colour.then_some(&*matcher),
+            painter: self.query.colour.then_some(&self.matcher),
             seen: Seen::default(),
         };
         let searched = if file.as_os_str() == STDIN {
-            searcher.search_reader(&*matcher, Unless { cx, read: io::stdin().lock() }, &mut printer)
+            tool.search(Unless { cx, read: io::stdin().lock() }, &mut printer)
         } else {
-            File::open(file).and_then(|read| searcher.search_reader(&*matcher, Unless { cx, read }, &mut printer))
+            File::open(file).and_then(|read| tool.search(Unless { cx, read }, &mut printer))
         };
         let seen = printer.seen;
         searched.map(|()| seen).map_err(|error| SearchError::new(file, error))

@@ -148,7 +148,7 @@ pub(crate) fn child(args: &Args, out: &mut impl Write) -> Result<()> {
 
 /// Waits until two threads get two processors, for some seconds at most. On a machine that others use too, two workers else show how much of
 /// it is left over, and nothing about themselves.
-fn wait_for_processors() {
+pub(crate) fn wait_for_processors() {
     let patience = Instant::now();
     while patience.elapsed() < PATIENCE {
         let (begun, cpu) = (Instant::now(), own_cpu());

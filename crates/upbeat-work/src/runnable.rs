@@ -1,6 +1,14 @@
 //! A pipeline with its sink, and how it runs.
 
-use std::{fmt, io, marker::PhantomData, ops::Range, panic::Location, sync::Arc, thread, time::Instant};
+use std::{
+    fmt, io,
+    marker::PhantomData,
+    ops::Range,
+    panic::Location,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use tokio::runtime::Handle;
 use upbeat::Progress;
@@ -114,6 +122,15 @@ impl<S, L, P, K, H: Failures> Runnable<S, L, P, K, H> {
     /// Of a source of lines or blocks, bytes; but at least one line.
     pub fn batch_at_most(mut self, size: usize) -> Self {
         self.settings.section = self.settings.section.batch_at_most(size);
+        self
+    }
+
+    /// How much work a batch should be, by the clock: 50 µs unless this says otherwise, enough for sources and sinks in memory.
+    ///
+    /// More is better where a batch itself is dear: the source makes system calls while all wait for it, as a walk through directories does, or
+    /// each write of the sink costs much. The price is that a stop, and the workers' common end, come that much later.
+    pub fn batch_time(mut self, aim: Duration) -> Self {
+        self.settings.section = self.settings.section.batch_time(aim);
         self
     }
 

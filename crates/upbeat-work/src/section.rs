@@ -1,6 +1,8 @@
 //! How a section of a pipeline runs.
 
-use std::{num::NonZero, thread};
+use std::{num::NonZero, thread, time::Duration};
+
+use crate::engine::AIM;
 
 /// How the stages up to a [split](crate::Pipeline::split) run: with workers, order and bounds of their own.
 ///
@@ -20,6 +22,7 @@ pub struct Section {
     pub(crate) workers: usize,
     pub(crate) window: Option<usize>,
     pub(crate) most: Option<usize>,
+    pub(crate) batch_time: Duration,
     pub(crate) ordered: bool,
     pub(crate) joint: usize,
 }
@@ -31,6 +34,7 @@ impl Section {
             workers: thread::available_parallelism().map_or(1, NonZero::get),
             window: None,
             most: None,
+            batch_time: AIM,
             ordered: true,
             joint: 2,
         }
@@ -57,6 +61,12 @@ impl Section {
     /// As [`Runnable::batch_at_most`](crate::Runnable::batch_at_most).
     pub fn batch_at_most(mut self, size: usize) -> Self {
         self.most = Some(size.max(1));
+        self
+    }
+
+    /// As [`Runnable::batch_time`](crate::Runnable::batch_time).
+    pub fn batch_time(mut self, aim: Duration) -> Self {
+        self.batch_time = aim;
         self
     }
 

@@ -21,11 +21,12 @@ mod tune;
 use std::{
     io,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use desk::Desk;
 use parking_lot::{Condvar, Mutex, MutexGuard};
+pub(crate) use tune::AIM;
 use tune::Tuning;
 use upbeat::{BoxError, Panic};
 
@@ -74,6 +75,7 @@ pub(crate) struct How {
     pub(crate) ordered: bool,
     pub(crate) first_batch: usize,
     pub(crate) most_batch: usize,
+    pub(crate) batch_time: Duration,
 }
 
 impl How {
@@ -86,6 +88,7 @@ impl How {
             ordered: section.ordered,
             first_batch: first,
             most_batch: section.most.unwrap_or(most),
+            batch_time: section.batch_time,
         }
     }
 }
@@ -163,7 +166,7 @@ impl<P: Plan> Engine<P> {
             room: Condvar::new(),
             turn: Condvar::new(),
             backlog: AtomicBool::new(true),
-            tuning: Tuning::new(how.first_batch, how.most_batch),
+            tuning: Tuning::new(how.first_batch, how.most_batch, how.batch_time),
         }
     }
 

@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-/// What a batch should take. Enough that what is paid per batch (some hundred nanoseconds) does not count, and little enough that the workers stay busy to the
+/// What a batch should take, unless somebody says otherwise. Enough that what is paid per batch (some hundred nanoseconds) does not count, and little enough that the workers stay busy to the
 /// end, that a stop is quick, and that a batch fits the caches.
-const AIM: Duration = Duration::from_micros(50);
+pub(crate) const AIM: Duration = Duration::from_micros(50);
 /// What it costs to wake a worker, roughly, on both sides.
 const WAKING: Duration = Duration::from_micros(20);
 
@@ -15,14 +15,15 @@ const WAKING: Duration = Duration::from_micros(20);
 pub(crate) struct Tuning {
     want: AtomicUsize,
     most: usize,
+    aim: Duration,
     /// How long a worker was away from the source with its last batch, in nanoseconds.
     away: AtomicU64,
 }
 
 impl Tuning {
-    pub(crate) fn new(first: usize, most: usize) -> Self {
+    pub(crate) fn new(first: usize, most: usize, aim: Duration) -> Self {
         let most = most.max(1);
-        Self { want: AtomicUsize::new(first.clamp(1, most)), most, away: AtomicU64::new(0) }
+        Self { want: AtomicUsize::new(first.clamp(1, most)), most, aim, away: AtomicU64::new(0) }
     }
 
     pub(crate) fn want(&self) -> usize {
@@ -33,7 +34,7 @@ impl Tuning {
     /// thread was suspended says nothing about its items.
     pub(crate) fn worked(&self, size: usize, took: Duration) {
         let want = self.want();
-        let ideal = size as u128 * AIM.as_nanos() / took.as_nanos().max(1);
+        let ideal = size as u128 * self.aim.as_nanos() / took.as_nanos().max(1);
         let ideal = usize::try_from(ideal).unwrap_or(usize::MAX);
         // What a small batch shows may be its own overhead. It only counts if it was small because it had to be.
         if size * 2 < want && ideal > want / 4 {
@@ -52,5 +53,26 @@ impl Tuning {
     /// Whether a worker stays away for so long that another one should take its place at the source.
     pub(crate) fn is_worth_waking(&self) -> bool {
         u128::from(self.away.load(Relaxed)) >= WAKING.as_nanos()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_grows_until_it_takes_what_it_should() {
+        let items_in = |aim| {
+            let tuning = Tuning::new(1, 4096, aim);
+            for _ in 0..20 {
+                let size = tuning.want();
+                tuning.worked(size, Duration::from_micros(10) * u32::try_from(size).unwrap());
+            }
+            tuning.want()
+        };
+        assert_eq!(items_in(AIM), 5);
+        assert_eq!(items_in(Duration::from_millis(1)), 100);
+        assert_eq!(items_in(Duration::from_secs(1)), 4096);
+        assert_eq!(items_in(Duration::ZERO), 1);
     }
 }
