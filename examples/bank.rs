@@ -28,7 +28,7 @@ const OPENING: u64 = 1_000;
 Examples:
   cargo run --example bank
   cargo run --example bank -- --accounts 2 --tellers 100    Everybody wants the same two locks
-  cargo run --example bank -- --how one-at-a-time           Wrong: exit code 1, and the report says what the auditor saw")]
+  cargo run --example bank -- --how one-at-a-time           Wrong: the auditor fails, exit code 1")]
 struct Args {
     /// How a transfer locks its two accounts
     #[arg(long, value_enum, default_value = "ordered")]

@@ -28,7 +28,7 @@ use upbeat::{BoxError, Conductor, Context, Group, Part, Report, with};
 Examples:
   cargo run --example counter                      All ways, one after the other
   cargo run --example counter -- --how owner       Only that one
-  cargo run --example counter -- --tasks 1         Alone, even the wrong way is right: so it passes its tests")]
+  cargo run --example counter -- --tasks 1         Alone, even the wrong way is right")]
 struct Args {
     /// Only this way of counting; all of them if not given
     #[arg(long, value_enum)]
@@ -43,7 +43,7 @@ struct Args {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum How {
-    /// Wrong: reads, and writes what it read and one, as two steps of which each is atomic
+    /// Wrong: reads, then writes one more than it read; each step is atomic, the two together are not
     ReadThenWrite,
     /// One atomic step
     FetchAdd,

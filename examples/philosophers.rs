@@ -27,7 +27,7 @@ use upbeat::{Conductor, Context, OnSilence, Part, Report, with};
 Examples:
   cargo run --example philosophers -- --how ordered
   cargo run --example philosophers -- --how try-lock --philosophers 50
-  cargo run --example philosophers -- --how deadlock   (after 2 s the log says who waits where; then Ctrl-C)")]
+  cargo run --example philosophers -- --how deadlock      After 2 s the log says who waits where")]
 struct Args {
     /// How a philosopher takes his two forks
     #[arg(long, value_enum, default_value = "ordered")]

@@ -1,4 +1,4 @@
-//! A TCP server that sends back what it gets, and a stop in which nothing that was sent to it is lost.
+//! A TCP server that sends back what it gets, and a stop that loses nothing that was sent before it.
 //!
 //! ```console
 //! $ cargo run --example tcp_echo
@@ -35,17 +35,18 @@ struct Args {
     /// How long connections may take to end once a stop was asked for, in milliseconds
     #[arg(long, default_value_t = 3_000)]
     drain_ms: u64,
+    /// How long a connection has to be quiet during a stop to be closed, in milliseconds: more than the network needs to
+    /// bring what was sent already
+    #[arg(long, default_value_t = 100)]
+    quiet_ms: u64,
 }
 
-/// How long a connection has to be quiet during a stop to be closed: more than the network needs to bring what was sent already.
-const QUIET: Duration = Duration::from_millis(100);
-
-async fn echo(mut socket: Socket, cx: Context) -> io::Result<()> {
+async fn echo(mut socket: Socket, cx: Context, long_enough: Duration) -> io::Result<()> {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let quiet = async {
             cx.stopping().await;
-            sleep(QUIET).await;
+            sleep(long_enough).await;
         };
         // Only the read may be dropped: it loses nothing, while a write would not know how far it came.
         let read = tokio::select! {
@@ -65,9 +66,9 @@ async fn main() -> Report {
     upbeat_examples::log();
     let args = Args::parse();
     println!("try: echo hello | nc HOST PORT, with the address below; and then Ctrl-C");
-    let drain = Duration::from_millis(args.drain_ms);
+    let (drain, quiet) = (Duration::from_millis(args.drain_ms), Duration::from_millis(args.quiet_ms));
     Conductor::new("tcp")
-        .player("echo", TcpServer::bind(args.address, echo).drain(drain))
+        .player("echo", TcpServer::bind(args.address, move |socket, cx| echo(socket, cx, quiet)).drain(drain))
         // Longer than the drain, so that the server itself names what it cuts.
         .stop_within(drain + Duration::from_secs(1))
         .play_until_signal()

@@ -152,7 +152,8 @@ fn echo(args: &[&str]) -> (Program, TcpStream) {
 
 #[test]
 fn an_echo_server_that_stops_gives_back_all_it_was_sent_and_closes() {
-    let (program, mut client) = echo(&["--drain-ms", "20000"]);
+    // On a machine that is busy, our sending is quiet for a while, too.
+    let (program, mut client) = echo(&["--drain-ms", "20000", "--quiet-ms", "2000"]);
     let sent: Vec<u8> = (0..1_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
     // More than all buffers between the two hold: most of it is under way when the stop comes.
     let sending = thread::spawn({
@@ -186,7 +187,7 @@ fn an_echo_server_that_stops_closes_a_quiet_connection() {
 
 #[test]
 fn an_echo_server_cuts_at_its_deadline_who_does_not_read_and_names_him() {
-    let (program, mut client) = echo(&["--drain-ms", "300"]);
+    let (program, mut client) = echo(&["--drain-ms", "300", "--quiet-ms", "60000"]);
     let peer = client.local_addr().expect("an address");
     let mut sender = client.try_clone().expect("a clone");
     let sending = thread::spawn(move || io::copy(&mut io::repeat(7), &mut sender));
