@@ -13,10 +13,16 @@ pub struct Account {
     first: u64,
     begun: u64,
     stage: usize,
-    context: Option<Arc<dyn ItemContext>>,
+    context: Option<Said>,
     /// Which item of the batch the context is of.
     context_of: u64,
     passed: u64,
+}
+
+/// What an item said of itself: its memory is used again for the next one, unless somebody has kept it.
+enum Said {
+    Own(Box<dyn ItemContext>),
+    Shared(Arc<dyn ItemContext>),
 }
 
 impl Account {
@@ -48,10 +54,13 @@ impl Account {
     /// Keeps what the item says of itself; in the memory of the item before, if nobody has taken it.
     pub(crate) fn say<C: fmt::Display + Send + Sync + 'static>(&mut self, context: C) {
         self.context_of = self.begun;
-        let kept = self.context.as_mut().and_then(Arc::get_mut).map(|kept| kept as &mut dyn Any);
-        match kept.and_then(|kept| kept.downcast_mut::<C>()) {
+        let kept = match &mut self.context {
+            Some(Said::Own(kept)) => (&mut **kept as &mut dyn Any).downcast_mut::<C>(),
+            Some(Said::Shared(_)) | None => None,
+        };
+        match kept {
             Some(kept) => *kept = context,
-            None => self.context = Some(Arc::new(context)),
+            None => self.context = Some(Said::Own(Box::new(context))),
         }
     }
 
@@ -59,8 +68,8 @@ impl Account {
     #[inline]
     pub(crate) fn resume(&mut self, number: u64, context: Option<Arc<dyn ItemContext>>) {
         self.first = number.wrapping_sub(self.begun.wrapping_sub(1));
-        if context.is_some() {
-            self.context = context;
+        if let Some(context) = context {
+            self.context = Some(Said::Shared(context));
             self.context_of = self.begun;
         }
     }
@@ -71,10 +80,18 @@ impl Account {
         self.first.wrapping_add(self.begun.saturating_sub(1))
     }
 
-    /// What the item at hand has said of itself.
+    /// What the item at hand has said of itself; shared, since several may come of one item.
     #[inline]
-    pub(crate) fn context(&self) -> Option<Arc<dyn ItemContext>> {
-        if self.context_of == self.begun { self.context.clone() } else { None }
+    pub(crate) fn context(&mut self) -> Option<Arc<dyn ItemContext>> {
+        if self.context_of != self.begun {
+            return None;
+        }
+        let shared = match self.context.take()? {
+            Said::Own(context) => Arc::from(context),
+            Said::Shared(context) => context,
+        };
+        self.context = Some(Said::Shared(shared.clone()));
+        Some(shared)
     }
 
     /// The failure of the item at hand.
