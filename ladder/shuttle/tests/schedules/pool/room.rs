@@ -16,41 +16,49 @@ use crate::{
 };
 
 #[test]
-fn no_more_is_accepted_than_there_is_room_for_and_room_that_comes_is_used() {
+fn no_more_is_accepted_than_there_is_room_for_and_room_is_used_the_moment_it_comes() {
     explore(Time::WhenIdle, || async {
-        const QUEUE: usize = 2;
+        const QUEUE: u64 = 3;
+        const JOBS: u64 = 15;
         let open = Arc::new(Semaphore::new(0));
         let gate = open.clone();
         let make = move |_: Worker| std::future::ready(Ok::<_, BoxError>(gate.clone()));
-        let pass = async |open: &mut Arc<Semaphore>, (): ()| open.acquire().await.unwrap().forget();
-        let pool = Pool::builder("gate").workers(1).queue(QUEUE).build(make, pass);
+        // Those that are over at once teach the worker to take several, so that one of them begins while others are in its hand.
+        let pass = async |open: &mut Arc<Semaphore>, waits: bool| {
+            if waits {
+                open.acquire().await.unwrap().forget();
+            }
+        };
+        let pool = Pool::builder("gate").workers(1).queue(3).build(make, pass);
         pool.start(&Context::background()).unwrap();
         let submitters: Vec<_> = (0..3)
             .map(|_| {
                 let pool = pool.clone();
                 tokio::spawn(async move {
-                    for _ in 0..2 {
-                        pool.submit(()).await.unwrap().detach();
+                    for waits in [false, false, false, false, true] {
+                        pool.submit(waits).await.unwrap().detach();
                     }
                 })
             })
             .collect();
-        // One is under way and two are in the queue, and then one more for each that ends.
-        for ended in 0..4 {
+        for _ in 0..3 {
             settle().await;
+            // One is under way, and waits.
             let counts = pool.counts();
-            assert_eq!(counts.accepted, 3 + ended, "{counts:?}");
-            assert_eq!((counts.queued, counts.finished), (QUEUE, ended), "{counts:?}");
-            let full = pool.try_submit(());
-            assert!(matches!(full, Err(TrySubmitError::Busy(()))), "{full:?}");
+            let begun = counts.finished + 1;
+            assert_eq!(counts.accepted, JOBS.min(begun + QUEUE), "{counts:?}");
+            assert_eq!(counts.queued as u64, counts.accepted - begun, "{counts:?}");
+            if counts.accepted < JOBS {
+                let full = pool.try_submit(false);
+                assert!(matches!(full, Err(TrySubmitError::Busy(false))), "{full:?}");
+            }
             open.add_permits(1);
         }
-        open.add_permits(2);
         for submitter in submitters {
             submitter.await.unwrap();
         }
         settle().await;
-        assert_eq!(pool.counts().finished, 6);
+        assert_eq!(pool.counts().finished, JOBS);
     });
 }
 

@@ -104,24 +104,34 @@ fn what_a_deadline_cuts_is_named_counted_and_told_to_its_ticket() {
     });
 }
 
-#[test]
-fn a_pool_that_is_started_again_knows_nothing_of_its_first_life() {
-    explore(Time::AtAnyMoment, || async {
-        let books = Books::default();
-        let pool = books.playing(Pool::builder("pool").workers(2).queue(3));
-        let before = submitters(&pool, &books);
+/// Lives one after the other, of which each ends while others still submit.
+async fn lives() {
+    let books = Books::default();
+    let pool = books.pool(Pool::builder("pool").workers(3).queue(3));
+    let mut before = Vec::new();
+    for life in 1..=3 {
+        pool.start(&Context::background()).unwrap();
+        before.push(tokio::spawn(submit(pool.clone(), books.clone(), life * 10..life * 10 + 3)));
         pause(6).await;
         pool.shutdown(Instant::now() + MS).await;
-        pool.start(&Context::background()).unwrap();
-        let again = tokio::spawn(submit(pool.clone(), books.clone(), 100..104));
-        let (before, again) = (told_by(before).await, again.await.unwrap());
-        assert_eq!(again.accepted.len(), 4);
-        assert!(again.lost.is_empty());
-        settle().await;
-        let drained = drain(&pool).await;
-        // Who was still submitting may have got into the second life.
-        let done = drained.counts.finished;
-        assert!(done >= 4 && done <= 4 + before.accepted.len() as u64, "{drained}");
-        books.are_right();
-    });
+    }
+    pool.start(&Context::background()).unwrap();
+    let last = submit(pool.clone(), books.clone(), 100..104).await;
+    assert!(last.accepted.len() == 4 && last.lost.is_empty(), "it was ended by what is left of an earlier life");
+    let before = told_by(before).await;
+    settle().await;
+    let done = drain(&pool).await.counts.finished;
+    // Who was still submitting may have got into the last life.
+    assert!(done >= 4 && done <= 4 + before.accepted.len() as u64, "{done}");
+    books.are_right();
+}
+
+#[test]
+fn a_pool_that_is_drained_and_started_again_begins_clean() {
+    explore(Time::WhenIdle, lives);
+}
+
+#[test]
+fn a_pool_that_is_cut_and_started_again_begins_clean() {
+    explore(Time::AtAnyMoment, lives);
 }
