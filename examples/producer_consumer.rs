@@ -40,15 +40,15 @@ struct Shop {
     full: Arc<Once>,
 }
 
-/// An item is made once there is a place for it: from then on there is no `await` at which it could get lost.
+/// What it has begun it brings to the queue, even while it is stopping: consumers are there until no producer is.
 async fn produce(shop: Shop, cx: Context) -> Result<(), mpsc::error::SendError<()>> {
     let mut made = 0;
-    while cx.unless_stopping(sleep(TO_PRODUCE)).await.is_some() {
+    while !cx.is_stopping() {
+        sleep(TO_PRODUCE).await;
         if shop.orders.capacity() == 0 {
             shop.full.call_once(|| eprintln!("the queue is full: producers wait"));
         }
-        let Some(place) = cx.unless_stopping(shop.orders.reserve()).await else { break };
-        place?.send(shop.produced.fetch_add(1, Relaxed));
+        shop.orders.reserve().await?.send(shop.produced.fetch_add(1, Relaxed));
         made += 1;
     }
     cx.remark(format_args!("produced {made}"));
