@@ -1,0 +1,143 @@
+//! Converts heights and weights: CSV in inches and pounds to JSON lines in centimetres and kilograms.
+//!
+//! ```console
+//! $ cargo run --release --example csv2json -- --generate 1000000 -o rows.csv
+//! $ cargo run --release --example csv2json -- rows.csv -o rows.json
+//! ```
+
+mod cli;
+mod output;
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::Path,
+    process::ExitCode,
+    time::Instant,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Parser as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use upbeat::Context;
+use upbeat_csv2json::{ConvertError, Job, Record, write_sample};
+use upbeat_examples::{job, with_causes};
+
+use crate::{
+    cli::Arguments,
+    output::{Output, is_same},
+};
+
+const OK: u8 = 0;
+const MALFORMED: u8 = 1;
+const TROUBLE: u8 = 2;
+
+fn main() -> ExitCode {
+    let code = run(&Arguments::parse()).unwrap_or_else(|error| {
+        if is_broken_pipe(&error) {
+            // A reader that has gone, as `head` does, has what it wanted.
+            return OK;
+        }
+        say(format_args!("csv2json: {}", with_causes(&*error)));
+        TROUBLE
+    });
+    ExitCode::from(code)
+}
+
+fn run(arguments: &Arguments) -> Result<u8> {
+    let output = Output::open(arguments.output.as_deref())?;
+    match arguments.generate {
+        Some(rows) => {
+            write_sample(rows, io::BufWriter::new(output.writer()?))?;
+            output.keep()?;
+            Ok(OK)
+        }
+        None => convert(arguments, output),
+    }
+}
+
+fn convert(arguments: &Arguments, output: Output) -> Result<u8> {
+    let input = arguments.input.as_deref().filter(|path| path.as_os_str() != "-");
+    refuse_the_same(arguments, input)?;
+    let (input, bar) = open(input, output.is_a_terminal())?;
+    let job = Job {
+        input,
+        output: output.writer()?,
+        malformed: recorder(arguments.errors.as_deref(), bar.clone())?,
+        mode: arguments.mode.into(),
+        workers: arguments.workers(),
+    };
+    let begun = Instant::now();
+    let played = job::play("csv2json", async move |cx: Context| job.run(&cx).await.map(|(counts, _)| counts))?;
+    bar.finish_and_clear();
+    if let Some(code) = played.interrupted() {
+        return Ok(code);
+    }
+    let counts = played.answer.with_context(|| played.report.to_string())??;
+    output.keep()?;
+    say(format_args!(
+        "csv2json: {} rows converted, {} malformed, in {:.3} s",
+        counts.converted,
+        counts.malformed,
+        begun.elapsed().as_secs_f64()
+    ));
+    Ok(if counts.malformed == 0 { OK } else { MALFORMED })
+}
+
+/// Nothing may be written over what is read.
+fn refuse_the_same(arguments: &Arguments, input: Option<&Path>) -> Result<()> {
+    let input = input.unwrap_or(Path::new("/dev/stdin"));
+    for path in [&arguments.output, &arguments.errors].into_iter().flatten() {
+        ensure!(!is_same(input, path), "{} is the input: name another file", path.display());
+    }
+    if let (Some(output), Some(errors)) = (&arguments.output, &arguments.errors) {
+        let same = output == errors || is_same(output, errors);
+        ensure!(!same, "{} cannot take both rows and errors: name another file for one", output.display());
+    }
+    Ok(())
+}
+
+/// The input, and a bar that shows how much of it was read: on a terminal, unless the rows themselves go there.
+fn open(path: Option<&Path>, rows_are_shown: bool) -> Result<(Box<dyn Read + Send>, ProgressBar)> {
+    let Some(path) = path else { return Ok((Box::new(io::stdin()), ProgressBar::hidden())) };
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    let about = file.metadata().with_context(|| path.display().to_string())?;
+    ensure!(!about.is_dir(), "{} is a folder: name a file", path.display());
+    if rows_are_shown || !about.is_file() {
+        return Ok((Box::new(file), ProgressBar::hidden()));
+    }
+    let style = ProgressStyle::with_template("{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left")?;
+    // It hides itself where the standard error is no terminal.
+    let bar = ProgressBar::new(about.len()).with_style(style);
+    Ok((Box::new(bar.wrap_read(file)), bar))
+}
+
+/// Writes malformed rows down, one JSON object each.
+fn recorder(path: Option<&Path>, bar: ProgressBar) -> Result<impl FnMut(Record) + Send + 'static> {
+    let mut to: Box<dyn Write + Send> = match path {
+        Some(path) => Box::new(File::create(path).with_context(|| path.display().to_string())?),
+        None => Box::new(io::stderr()),
+    };
+    Ok(move |record: Record| {
+        // All of it is text and numbers, which JSON can always say.
+        let Ok(mut line) = serde_json::to_vec(&record) else { return };
+        line.push(b'\n');
+        // Where errors cannot be told the exit code still says that there were some.
+        bar.suspend(|| {
+            let _ = to.write_all(&line);
+        });
+    })
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let written = match error.downcast_ref() {
+        Some(ConvertError::Write(error)) => error.downcast_ref::<io::Error>(),
+        _ => error.downcast_ref(),
+    };
+    written.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// If that fails, there is nobody left to tell.
+fn say(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{text}");
+}

@@ -1,0 +1,192 @@
+//! The three steps, each for one row.
+
+use std::borrow::Cow;
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
+use memchr::memchr;
+use serde::Serialize;
+
+use crate::{COLUMNS, Malformed, Problem};
+
+const CENTIMETRES: f64 = 2.54;
+const KILOGRAMS: f64 = 0.454;
+
+/// One row, in whichever units.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// Its number.
+    pub row: u64,
+    /// How high.
+    pub height: f64,
+    /// How heavy.
+    pub weight: f64,
+}
+
+type Fields<'a> = [Cow<'a, [u8]>; COLUMNS.len()];
+
+/// Reads a line of CSV, without its end.
+///
+/// # Errors
+///
+/// Of the first column that is wrong.
+///
+/// ```
+/// let row = upbeat_csv2json::parse(br#"1,"70",150"#)?;
+/// assert_eq!((row.row, row.height, row.weight), (1, 70.0, 150.0));
+/// # Ok::<_, upbeat_csv2json::Malformed>(())
+/// ```
+pub fn parse(line: &[u8]) -> Result<Row, Malformed> {
+    let fields = if memchr(b'"', line).is_none() { split(line)? } else { split_quoted(line)? };
+    let text = |column: usize| std::str::from_utf8(&fields[column]).ok();
+    let number = |column| {
+        let parsed = text(column).and_then(|text| text.parse::<f64>().ok());
+        let number = parsed.ok_or_else(|| malformed(column, Problem::NotANumber, &fields[column]))?;
+        if number.is_finite() { Ok(number) } else { Err(malformed(column, Problem::NotFinite, &fields[column])) }
+    };
+    let row = text(0).and_then(|text| text.parse().ok());
+    Ok(Row {
+        row: row.ok_or_else(|| malformed(0, Problem::NotWhole, &fields[0]))?,
+        height: number(1)?,
+        weight: number(2)?,
+    })
+}
+
+/// Inches to centimetres, pounds to kilograms.
+///
+/// # Errors
+///
+/// When the result is beyond what a float can hold.
+pub fn to_metric(row: Row) -> Result<Row, Malformed> {
+    let finite = |column, from: f64, to: f64| {
+        let too_large = || malformed(column, Problem::NotFinite, from.to_string().as_bytes());
+        if to.is_finite() { Ok(to) } else { Err(too_large()) }
+    };
+    Ok(Row {
+        row: row.row,
+        height: finite(1, row.height, row.height * CENTIMETRES)?,
+        weight: finite(2, row.weight, row.weight * KILOGRAMS)?,
+    })
+}
+
+/// Appends a row as one line of JSON.
+///
+/// # Errors
+///
+/// None is known: a row has nothing that JSON has not, and memory takes all bytes.
+pub fn write_json(row: Row, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    serde_json::to_writer(&mut *out, &row)?;
+    out.push(b'\n');
+    Ok(())
+}
+
+/// Most lines have no quotes: they are cut where they lie.
+fn split(line: &[u8]) -> Result<Fields<'_>, Malformed> {
+    let mut fields = line.split(|&byte| byte == b',');
+    let mut field = |column| match fields.next() {
+        Some(field) => Ok(Cow::Borrowed(field)),
+        None => Err(malformed(column, Problem::Missing, b"")),
+    };
+    let found = [field(0)?, field(1)?, field(2)?];
+    match fields.next() {
+        Some(extra) => Err(malformed(COLUMNS.len(), Problem::TooMany, extra)),
+        None => Ok(found),
+    }
+}
+
+fn split_quoted(line: &[u8]) -> Result<Fields<'_>, Malformed> {
+    // A carriage return in the middle of a line is no end of it.
+    let mut reader: Reader = ReaderBuilder::new().terminator(Terminator::Any(b'\n')).build();
+    let mut text = vec![0; line.len()];
+    // One end more than there should be, to see one that should not.
+    let mut ends = [0; COLUMNS.len() + 1];
+    let (mut result, _, written, mut ended) = reader.read_record(line, &mut text, &mut ends);
+    if result == ReadRecordResult::InputEmpty {
+        let last = reader.read_record(b"\n", &mut text[written..], &mut ends[ended..]);
+        (result, ended) = (last.0, ended + last.3);
+    }
+    let field = |column: usize| {
+        let start = column.checked_sub(1).map_or(0, |before| ends[before]);
+        &text[start..ends[column]]
+    };
+    match result {
+        ReadRecordResult::Record if ended == COLUMNS.len() => {
+            Ok([0, 1, 2].map(|column| Cow::Owned(field(column).to_owned())))
+        }
+        ReadRecordResult::Record if ended < COLUMNS.len() => Err(malformed(ended, Problem::Missing, b"")),
+        ReadRecordResult::Record | ReadRecordResult::OutputEndsFull => {
+            Err(malformed(COLUMNS.len(), Problem::TooMany, field(COLUMNS.len())))
+        }
+        // Within quotes a line break is text, so the row has not ended with its line.
+        _ => Err(malformed(ended.min(COLUMNS.len()), Problem::OpenQuote, line)),
+    }
+}
+
+/// Who reads of it wants to see it, and not a megabyte of it.
+const SHOWN: usize = 100;
+
+fn malformed(column: usize, problem: Problem, text: &[u8]) -> Malformed {
+    Malformed { column, problem, text: String::from_utf8_lossy(&text[..text.len().min(SHOWN)]).into_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(line: &str) -> (usize, Problem, String) {
+        let malformed = parse(line.as_bytes()).and_then(to_metric).unwrap_err();
+        (malformed.column, malformed.problem, malformed.text)
+    }
+
+    #[test]
+    fn a_row_is_read_with_and_without_quotes() {
+        let row = Row { row: 7, height: 70.5, weight: 1e2 };
+        for line in ["7,70.5,100", "\"7\",70.5,\"1e2\"", "7,\"70.5\",+100.0"] {
+            assert_eq!(parse(line.as_bytes()), Ok(row), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_column() {
+        use Problem::{Missing, NotANumber, NotFinite, NotWhole, OpenQuote, TooMany};
+        let cases = [
+            ("", 1, Missing, ""),
+            ("7,70", 2, Missing, ""),
+            ("\"7\",70", 2, Missing, ""),
+            ("7,70,100,", 3, TooMany, ""),
+            ("7,70,100,\"a, b\"", 3, TooMany, "a, b"),
+            ("7,70,100,\"a\",b,c,d", 3, TooMany, "a"),
+            ("7.5,70,100", 0, NotWhole, "7.5"),
+            ("-7,70,100", 0, NotWhole, "-7"),
+            ("7,sixty,heavy", 1, NotANumber, "sixty"),
+            ("7,70, 100", 2, NotANumber, " 100"),
+            ("7,70,\"1\"\"00\"", 2, NotANumber, "1\"00"),
+            ("7,\"70,100", 1, OpenQuote, "7,\"70,100"),
+            ("7,70,1\r00", 2, NotANumber, "1\r00"),
+            ("7,\"70\",1\r00", 2, NotANumber, "1\r00"),
+            ("7,inf,100", 1, NotFinite, "inf"),
+            ("7,70,NaN", 2, NotFinite, "NaN"),
+            ("7,1e308,100", 1, NotFinite, "1"),
+        ];
+        for (line, column, what, text) in cases {
+            let (found_column, found, found_text) = problem(line);
+            assert_eq!((found_column, found), (column, what), "{line:?}");
+            assert!(
+                if text.is_empty() { found_text.is_empty() } else { found_text.starts_with(text) },
+                "{found_text:?}"
+            );
+        }
+        assert_eq!(problem(&format!("7,{},1", "x".repeat(1_000_000))).2.len(), SHOWN);
+    }
+
+    #[test]
+    fn json_has_the_numbers_of_serde_json() {
+        let mut out = Vec::new();
+        for line in ["1,70,150", "2,0.1,1e300", "3,-0,100"] {
+            write_json(parse(line.as_bytes()).and_then(to_metric).unwrap(), &mut out).unwrap();
+        }
+        let expected = "{\"row\":1,\"height\":177.8,\"weight\":68.10000000000001}\n\
+                        {\"row\":2,\"height\":0.254,\"weight\":4.54e+299}\n\
+                        {\"row\":3,\"height\":-0.0,\"weight\":45.4}\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}

@@ -1,0 +1,125 @@
+//! All ways give the same bytes, and the same records of malformed rows.
+
+use std::sync::{Arc, Mutex};
+
+use proptest::{collection::vec, prelude::*, sample::select};
+use upbeat::Context;
+use upbeat_csv2json::{Counts, Job, Mode, Record, write_sample};
+
+struct Came {
+    json: Vec<u8>,
+    malformed: Vec<Record>,
+    counts: Counts,
+}
+
+fn convert(input: &[u8], mode: Mode, workers: usize) -> Came {
+    let records = Arc::new(Mutex::new(Vec::new()));
+    let to = records.clone();
+    let malformed = move |record| to.lock().expect("no panic").push(record);
+    let job = Job { input: std::io::Cursor::new(input.to_vec()), output: Vec::new(), malformed, mode, workers };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let (counts, json) = runtime.block_on(job.run(&Context::background())).expect("memory does not fail");
+    let malformed = records.lock().expect("no panic").clone();
+    Came { json, malformed, counts }
+}
+
+fn lines(json: &[u8]) -> Vec<&[u8]> {
+    let mut lines: Vec<_> = json.split_inclusive(|&byte| byte == b'\n').collect();
+    lines.sort_unstable();
+    lines
+}
+
+fn check(input: &[u8], workers: usize) {
+    let plain = convert(input, Mode::Sync, 1);
+    for mode in [Mode::Ordered, Mode::Async] {
+        let came = convert(input, mode, workers);
+        assert_eq!(came.json, plain.json, "{mode:?}, {workers} workers");
+        assert_eq!(came.malformed, plain.malformed, "{mode:?}, {workers} workers");
+        assert_eq!(came.counts, plain.counts, "{mode:?}, {workers} workers");
+    }
+    let mut came = convert(input, Mode::Unordered, workers);
+    came.malformed.sort_by_key(|record| record.line);
+    assert_eq!(lines(&came.json), lines(&plain.json));
+    assert_eq!(came.malformed, plain.malformed);
+    assert_eq!(came.counts, plain.counts);
+}
+
+fn field() -> impl Strategy<Value = Vec<u8>> {
+    let odd = ["", "sixty", "\"", "\"\"", "\"70\"", "\"7\"\"0\"", "\"1,2\"", " 1", "inf", "1e308", "\r", "-", "\u{e9}"];
+    prop_oneof![
+        5 => any::<u32>().prop_map(|number| number.to_string().into_bytes()),
+        5 => any::<f64>().prop_map(|number| number.to_string().into_bytes()),
+        2 => select(odd.to_vec()).prop_map(|text| text.as_bytes().to_vec()),
+        1 => vec(any::<u8>(), 0..4),
+    ]
+}
+
+fn row() -> impl Strategy<Value = Vec<u8>> {
+    let whole = (any::<u32>(), 0.0..100.0_f64, 0.0..300.0_f64);
+    prop_oneof![
+        4 => whole.prop_map(|(row, height, weight)| format!("{row},{height},{weight}").into_bytes()),
+        3 => vec(field(), 0..5).prop_map(|fields| fields.join(&b','))
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn of_any_rows(rows in vec((row(), any::<bool>()), 0..300), end in any::<bool>(), workers in 1..5_usize) {
+        let mut input = Vec::new();
+        for (row, carriage_return) in &rows {
+            input.extend_from_slice(row);
+            input.extend_from_slice(if *carriage_return { b"\r\n" } else { b"\n" });
+        }
+        if !end {
+            input.pop();
+        }
+        check(&input, workers);
+    }
+}
+
+#[test]
+fn of_no_rows() {
+    for input in ["", "row,height,weight", "row,height,weight\n", "row,height,weight\r\n\r\n\n"] {
+        check(input.as_bytes(), 2);
+        assert_eq!(convert(input.as_bytes(), Mode::Ordered, 2).counts, Counts::default());
+    }
+}
+
+#[test]
+fn of_a_million_rows() {
+    const ROWS: u64 = 1_000_000;
+    let mut input = Vec::new();
+    write_sample(ROWS, &mut input).unwrap();
+    input.extend_from_slice(b"1,sixty,3\n");
+    let plain = convert(&input, Mode::Sync, 1);
+    assert_eq!(plain.counts, Counts { converted: ROWS, malformed: 1 });
+    assert_eq!(plain.malformed[0].line, ROWS + 2);
+    for mode in [Mode::Ordered, Mode::Async] {
+        let came = convert(&input, mode, 2);
+        assert!(came.json == plain.json && came.malformed == plain.malformed, "{mode:?}");
+    }
+}
+
+#[test]
+fn an_input_that_fails_is_an_error_and_no_end() {
+    struct Breaks(u32);
+    impl std::io::Read for Breaks {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            self.0 += 1;
+            if self.0 > 3 {
+                return Err(std::io::Error::other("the disk is gone"));
+            }
+            let row = b"1,2,3\n";
+            into[..row.len()].copy_from_slice(row);
+            Ok(row.len())
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    for mode in [Mode::Sync, Mode::Async, Mode::Ordered, Mode::Unordered] {
+        let job = Job { input: Breaks(0), output: Vec::new(), malformed: drop::<Record>, mode, workers: 2 };
+        let error = runtime.block_on(job.run(&Context::background())).unwrap_err();
+        assert_eq!(upbeat_examples::with_causes(&error), "cannot read the rows: the disk is gone", "{mode:?}");
+    }
+}
