@@ -37,8 +37,17 @@ pub(crate) struct Arguments {
 
 const AFTER_HELP: &str = "\
 Examples:
-  cargo run --example chat                                     Then open http://127.0.0.1:8080/ in two windows
-  cargo run --example chat -- --diagnostics 127.0.0.1:8081     Then: curl 'localhost:8081/readyz?verbose'
+  cargo run --example chat
+      Then open http://127.0.0.1:8080/ in two windows, and talk
   cargo run --example chat-client -- ws://127.0.0.1:8080/ws --name Ada
+      The same from a terminal
+  cargo run --example chat -- --diagnostics 127.0.0.1:8081
+      Then: curl 'localhost:8081/readyz?verbose'
 
-Ctrl-C tells every client that the room is going away (close code 1001), and stops.";
+Ctrl-C tells every client that the room is going away (close code 1001), and stops.
+
+Exit codes:
+  0    stopped as asked
+  1    it could not listen, or something failed
+  64   the command line is wrong
+  124  the stop took too long: something was cut";

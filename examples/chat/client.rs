@@ -61,9 +61,12 @@ struct Arguments {
 
 const AFTER_HELP: &str = "\
 Examples:
-  cargo run --example chat                                              The room, in another terminal
-  cargo run --example chat-client -- ws://127.0.0.1:8080/ws --name Ada  Type a line, press Enter; Ctrl-D ends it
+  cargo run --example chat
+      The room, in another terminal
+  cargo run --example chat-client -- ws://127.0.0.1:8080/ws --name Ada
+      Type a line and press Enter; Ctrl-D ends it
   echo done | cargo run --example chat-client -- ws://127.0.0.1:8080/ws --name robot
+      A line from a script
 
 Exit codes:
   0   as asked, or at the end of the input

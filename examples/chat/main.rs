@@ -10,6 +10,9 @@
 //!
 //! A client that does not read is dropped after ten messages, which wait in its buffer of a [`Hub`](upbeat_work::Hub); some more are in the buffers of the
 //! two kernels. What is said while nobody is there, or before somebody came, is not kept.
+//!
+//! What a client may send is limited for each connection. Whoever opens many may send as much by each: to prevent that is for the proxy in front of it, which
+//! knows who they are.
 
 #![expect(clippy::print_stdout, reason = "a program talks to whoever runs it")]
 

@@ -50,9 +50,11 @@ pub(crate) fn ladder() -> Vec<Step> {
         Step::cargo("lints of the network", &in_ladder("network", LINTS)),
         Step::cargo("many simulated networks", &in_ladder("network", "test"))
             .env("UPBEAT_NETWORK_SEEDS", from_outside("UPBEAT_NETWORK_SEEDS", "200")),
+        // A test that is asked for by its name does not have the examples built, which this one runs.
+        Step::cargo("a room to fill", "build --release -p upbeat-chat --examples"),
         Step::cargo(
             "a room with a thousand clients",
-            "test --release -p upbeat-chat --test chat load -- --ignored --nocapture",
+            "test --release -p upbeat-chat --test chat -- load --ignored --nocapture",
         ),
         Step::cargo("seeded faults", "xtask faults"),
         Step::cargo("stop under load, many times", "test --release -p upbeat-cli --test program stop_under_load")

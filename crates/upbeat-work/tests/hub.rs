@@ -218,6 +218,13 @@ fn nothing_is_kept_for_who_was_dropped_or_has_left() {
     drop(slow);
 }
 
+#[test]
+fn hub_and_members_go_anywhere() {
+    fn goes_anywhere<T: Send + Sync + Unpin + 'static>() {}
+    goes_anywhere::<Hub<str>>();
+    goes_anywhere::<Member<str>>();
+}
+
 /// A waker that does to the hub what nobody would expect of it.
 struct Meddler {
     hub: Hub<str>,

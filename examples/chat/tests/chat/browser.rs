@@ -37,6 +37,7 @@ async fn two_pages_talk_and_markup_stays_text() {
             let mut eve = server.join("Ada").await;
             eve.say("I am Ada, too").await;
             bob.shows("#log li .head b", "Ada (2)").await?;
+            assert_eq!(bob.evaluate("return [...document.querySelectorAll('input')].every(input => input.labels.length)").await?, true);
             look(&bob).await
         })
         .await;

@@ -64,10 +64,14 @@ impl Load {
             speaker.say(&format!("{number} {} {filling}", begun.elapsed().as_micros())).await;
             while !matches!(speaker.hears().await, (_, text) if text.starts_with(&format!("{number} "))) {}
         }
-        let mut delays = Vec::new();
+        let (mut delays, mut failures) = (Vec::new(), Vec::new());
         for reader in reading {
-            delays.extend(reader.await.expect("no panic"));
+            match reader.await.expect("no panic") {
+                Ok(each) => delays.extend(each),
+                Err(failure) => failures.push(failure),
+            }
         }
+        assert!(failures.is_empty(), "{} readers lost something, the first: {}", failures.len(), failures[0]);
         delays.sort_unstable();
         let at = |percent: usize| delays[(delays.len() - 1) * percent / 100];
         let figures = format!(
@@ -90,19 +94,27 @@ impl Load {
 }
 
 /// Reads so many messages, sees that none is missing, and tells how long each was on its way.
-async fn read(mut client: Client, messages: usize, begun: Instant) -> Vec<Duration> {
+async fn read(mut client: Client, messages: usize, begun: Instant) -> Result<Vec<Duration>, String> {
     let mut delays = Vec::with_capacity(messages);
     while delays.len() < messages {
-        let frame = timeout(SOON, client.socket.next()).await.expect("in time").expect("open").expect("whole");
-        let Message::Text(text) = frame else { continue };
+        let text = match timeout(SOON, client.socket.next()).await {
+            Ok(Some(Ok(Message::Text(text)))) => text,
+            Ok(Some(Ok(Message::Ping(_)))) => continue,
+            other => return Err(format!("{}, after {} messages: {other:?}", client.name, delays.len())),
+        };
         // A thousand that take the whole JSON apart would have no processor left for the room.
-        let (_, text) = text.split_once(r#""text":""#).unwrap_or_else(|| panic!("{}: {text}", client.name));
-        let mut words = text.split(' ');
-        let mut word = || words.next().and_then(|word| word.parse::<u64>().ok()).expect("a number");
-        assert_eq!(word(), delays.len() as u64, "{}", client.name);
-        delays.push(begun.elapsed().saturating_sub(Duration::from_micros(word())));
+        let numbers = text.split_once(r#""text":""#).and_then(|(_, text)| {
+            let mut words = text.split(' ').map_while(|word| word.parse::<u64>().ok());
+            words.next().zip(words.next())
+        });
+        match numbers {
+            Some((number, micros)) if number == delays.len() as u64 => {
+                delays.push(begun.elapsed().saturating_sub(Duration::from_micros(micros)));
+            }
+            _ => return Err(format!("{}, after {} messages: {text}", client.name, delays.len())),
+        }
     }
-    delays
+    Ok(delays)
 }
 
 /// Each connection is a file in both processes, and a shell often allows no more than 1,024.

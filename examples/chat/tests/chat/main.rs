@@ -3,6 +3,7 @@
 mod browser;
 mod limits;
 mod load;
+mod operating;
 mod page;
 mod server;
 mod stalled;

@@ -1,20 +1,6 @@
 //! The page and its parts, as they are served.
 
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
-
-use crate::server::Server;
-
-async fn get(server: &Server, path: &str) -> String {
-    let mut client = TcpStream::connect(server.address).await.expect("connects");
-    let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
-    client.write_all(request.as_bytes()).await.expect("sent");
-    let mut answer = String::new();
-    client.read_to_string(&mut answer).await.expect("text");
-    answer
-}
+use crate::server::{Server, get};
 
 #[tokio::test]
 async fn every_file_has_its_type_and_a_policy_without_inline_code() {
@@ -25,7 +11,7 @@ async fn every_file_has_its_type_and_a_policy_without_inline_code() {
         ("/chat.css", "text/css; charset=utf-8", ":root {"),
         ("/icon.svg", "image/svg+xml", "<svg"),
     ] {
-        let answer = get(&server, path).await;
+        let answer = get(server.address, path).await;
         let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         assert!(head.contains(&format!("content-type: {content_type}\r\n")), "{head}");
@@ -35,6 +21,6 @@ async fn every_file_has_its_type_and_a_policy_without_inline_code() {
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
         assert!(body.starts_with(begin), "{body}");
     }
-    assert!(get(&server, "/nothing").await.starts_with("HTTP/1.1 404"));
-    assert!(get(&server, "/ws").await.starts_with("HTTP/1.1 4"), "no upgrade was asked for");
+    assert!(get(server.address, "/nothing").await.starts_with("HTTP/1.1 404"));
+    assert!(get(server.address, "/ws").await.starts_with("HTTP/1.1 4"), "no upgrade was asked for");
 }

@@ -4,6 +4,7 @@ use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
     time::timeout,
 };
@@ -37,9 +38,7 @@ impl Server {
     pub(crate) fn start_at(address: &str, args: &[&str]) -> Self {
         let mut program = Program::spawn(example("chat").env("ADDRESS", address).args(args));
         let listening = program.until("listening on http://");
-        let (_, address) = listening.trim().rsplit_once("http://").expect("an address");
-        let address = address.parse().expect("an address");
-        Self { program, address }
+        Self { program, address: address_in(&listening) }
     }
 
     pub(crate) async fn stop(self) -> Ended {
@@ -68,6 +67,12 @@ impl Server {
     }
 }
 
+/// From a line that says where somebody listens.
+pub(crate) fn address_in(line: &str) -> SocketAddr {
+    let (_, address) = line.trim().rsplit_once("http://").expect("an address");
+    address.parse().expect("an address")
+}
+
 async fn connect(
     socket: TcpSocket,
     address: SocketAddr,
@@ -84,6 +89,16 @@ async fn connect(
     }
     let stream = socket.connect(address).await?;
     timeout(SOON, client_async(request, stream)).await.expect("in time").map(|(socket, _)| socket)
+}
+
+/// The whole answer to a plain request.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
+    let mut client = TcpStream::connect(address).await.expect("connects");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+    client.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.expect("text");
+    answer
 }
 
 /// A client that is in the room.

@@ -40,14 +40,3 @@ async fn who_does_not_answer_the_goodbye_is_not_waited_for_long() {
     let (_, closed) = tokio::time::timeout(SOON, lazy.rest()).await.expect("closed");
     assert_eq!(closed.map(|(code, _)| code), Some(CloseCode::Away));
 }
-
-#[test]
-fn an_address_in_use_is_a_clear_error() {
-    let server = Server::start(&[]);
-    let address = server.address.to_string();
-    let mut second = upbeat_examples::program::example("chat");
-    let ended = upbeat_examples::program::Program::spawn(second.env("ADDRESS", &address)).end();
-    assert_eq!(ended.code, Some(1));
-    assert!(ended.said.contains(&format!("cannot listen on {address}")), "{}", ended.said);
-    assert!(ended.said.contains("in use"), "{}", ended.said);
-}

@@ -62,7 +62,10 @@ async fn chromedriver() -> (String, Child) {
     loop {
         let line = lines.next_line().await.expect("text").expect(MISSING);
         if let Some((_, port)) = line.split_once("started successfully on port ") {
-            return (format!("http://127.0.0.1:{}", port.trim_end_matches('.')), child);
+            let url = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
+            // What it may still say must find somebody there.
+            child.stdout = Some(lines.into_inner().into_inner());
+            return (url, child);
         }
     }
 }
