@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Instant;
 
-use common::{SOON, Server, bytes, command, entries, file, folder};
+use common::{SOON, Server, bytes, command, entries, file, folder, lines};
 use tempfile::TempDir;
 use upbeat_examples::program::{Program, Signal};
 use upbeat_measurements::{Filled, Store};
@@ -21,8 +21,8 @@ fn until_it_fills(folder: &TempDir) {
     }
 }
 
-async fn rows(server: &Server) -> usize {
-    bytes(&server.http("")).await.split_inclusive(|byte| *byte == b'\n').count()
+async fn rows(server: &Server) -> u64 {
+    lines(&bytes(&server.http("")).await)
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{Server, assert_same, bytes, entries, folder, plain};
+use common::{Server, assert_same, bytes, entries, folder, lines, plain};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use upbeat_examples::program::{Program, example};
 use upbeat_measurements::{
@@ -60,10 +60,7 @@ async fn it_is_the_same_on_postgres() {
     let kick =
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = user";
     other.execute(kick).await.expect("kicked");
-    assert_eq!(
-        bytes(&server.http("?to=2026-01-01T00:00:10Z")).await.split_inclusive(|byte| *byte == b'\n').count(),
-        10
-    );
+    assert_eq!(lines(&bytes(&server.http("?to=2026-01-01T00:00:10Z")).await), 10);
 
     let (ended, _) = server.stop();
     assert_eq!(ended.code, Some(0), "{}", ended.said);

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{SOON, Server, bytes, file, fill, folder, nonsense};
+use common::{SOON, Server, bytes, file, fill, folder, lines, nonsense};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, Executor as _, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -71,7 +71,7 @@ async fn a_database_that_is_missing_is_503_until_it_is_there() {
     assert!(!path.exists(), "asking makes no file");
 
     Store::file(&path).fill(10, |_| {}).await.expect("filled");
-    assert_eq!(bytes(&server.http("")).await.split_inclusive(|byte| *byte == b'\n').count(), 10);
+    assert_eq!(lines(&bytes(&server.http("")).await), 10);
     assert_eq!(server.stop().0.code, Some(0));
 }
 
@@ -117,7 +117,7 @@ async fn a_database_that_is_locked_is_503_within_a_bound_and_the_server_serves_o
     assert!(meanwhile < took, "others are answered meanwhile: {meanwhile:?}");
 
     other.execute("ROLLBACK").await.expect("unlocked");
-    assert_eq!(bytes(&server.http("")).await.split_inclusive(|byte| *byte == b'\n').count(), 10);
+    assert_eq!(lines(&bytes(&server.http("")).await), 10);
     assert_eq!(server.stop().0.code, Some(0));
 }
 

@@ -146,6 +146,11 @@ pub(crate) async fn bytes(url: &str) -> Vec<u8> {
     timeout(SOON, pieces).await.expect("in time").expect("it is whole").concat()
 }
 
+/// How many lines end in these bytes.
+pub(crate) fn lines(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
+}
+
 /// All entries of a stream, faults among them.
 pub(crate) async fn entries(url: &str) -> Vec<Result<Averaged, Fault>> {
     let entries = connect::entries(url).await.expect("a stream");
