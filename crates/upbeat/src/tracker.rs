@@ -58,6 +58,9 @@ const FAILURES: usize = 16;
 ///
 /// Work that was accepted is not started again when it fails, and is not stored: what must survive the process belongs into a queue outside of it.
 ///
+/// Work given to a tracker that does not play yet is run, too. But if a stop comes before the tracker's start, there is nobody to wait for
+/// it: whoever gives work away comes after the tracker.
+///
 /// # Compared with `tokio_util::task::TaskTracker`
 ///
 /// That one counts tasks. It takes them also when it is closed, has no deadline, and knows neither names nor failures.
