@@ -103,6 +103,11 @@ async fn the_page_says_what_was_refused_and_why() {
             page.says(text).await?;
         }
         page.shows("#problem", "Not sent: too fast: at most 1 messages a minute").await?;
+        assert_eq!(
+            page.evaluate("return document.querySelector('#text').value").await?,
+            "three",
+            "it need not be typed again"
+        );
         page.picture("refused").await?;
         // Until the room has had enough.
         for _ in 0..20 {
