@@ -62,6 +62,7 @@ async fn enter(
 }
 
 /// Whether the request comes from our own page, or from no page at all. Browsers let every site connect, and name it.
+/// A proxy in front of us has to pass the `host` on as it is.
 fn same_origin(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());

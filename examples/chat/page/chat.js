@@ -12,6 +12,7 @@ const [nameInput, textInput] = [byId("name"), byId("text")];
 
 let socket = null;
 let self = null;
+let lastSent = "";
 let delay = FIRST_DELAY;
 let timer = null;
 let wasInside = false;
@@ -71,6 +72,8 @@ function receive(event) {
       break;
     case "refused":
       problem.textContent = `Not sent: ${event.problem}`;
+      // So that it need not be typed again.
+      if (textInput.value === "") textInput.value = lastSent;
       break;
   }
 }
@@ -145,6 +148,7 @@ byId("say").addEventListener("submit", (event) => {
     problem.textContent = "Not sent: there is no connection just now. Your text is kept.";
   } else {
     socket.send(json);
+    lastSent = text;
     textInput.value = "";
     problem.textContent = "";
   }

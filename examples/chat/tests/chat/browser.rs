@@ -103,14 +103,20 @@ async fn the_page_says_what_was_refused_and_why() {
             page.says(text).await?;
         }
         page.shows("#problem", "Not sent: too fast: at most 1 messages a minute").await?;
+        assert_eq!(
+            page.evaluate("return document.querySelector('#text').value").await?,
+            "three",
+            "it need not be typed again"
+        );
         page.picture("refused").await?;
-        // Until the room has had enough.
-        for _ in 0..20 {
-            page.evaluate(
-                "document.querySelector('#text').value = 'more'; document.querySelector('#say').requestSubmit()",
-            )
-            .await?;
-        }
+        // More than the room has patience for, all at once.
+        page.evaluate(
+            "for (let number = 0; number < 30; number++) {
+                document.querySelector('#text').value = 'more';
+                document.querySelector('#say').requestSubmit();
+            }",
+        )
+        .await?;
         page.shows("#state", "Disconnected: too many of your messages were refused").await?;
         page.find("#retry").await?.click().await?;
         page.find("#state[data-state=connected]").await.map(drop)
