@@ -395,6 +395,8 @@ impl<P: Plan> Engine<P> {
     /// The last worker has left. One that begins only now finds nothing to do, and does this again in vain.
     fn leave_all(&self) {
         let mut intake = self.source.lock();
+        // It may have been the section behind that saw a stop first, and ended this one.
+        self.is_at_end(&mut intake);
         intake.ended = true;
         let mut sink = self.desk.lock().sink.take();
         let left = Panic::catch(|| self.plan.leave(&mut intake.source, sink.as_mut()));
