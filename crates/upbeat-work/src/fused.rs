@@ -1,15 +1,20 @@
 //! What the engine drives: the stages and the sink of a pipeline, with their types.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{
+    marker::PhantomData,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
 
 use upbeat::{BoxError, Progress};
 
 use crate::{
     engine::Plan,
+    meter::{Gauge, Laps},
     run::{Run, Waiting},
     sink::{Failures, NoMore, Pack, Sink},
     source::{Filled, Source},
-    stage::{Account, Bottom, Line, Tray},
+    stage::{Account, Bottom, Line, Timed, Tray},
 };
 
 pub(crate) struct Fused<S, L, P, K, H> {
@@ -17,6 +22,7 @@ pub(crate) struct Fused<S, L, P, K, H> {
     pub(crate) pack: P,
     pub(crate) stages: Arc<[Arc<str>]>,
     pub(crate) run: Run,
+    pub(crate) gauge: Arc<Gauge>,
     /// Whether what it emits has come to the end.
     pub(crate) is_last: bool,
     pub(crate) progress: Option<Arc<Progress>>,
@@ -81,7 +87,7 @@ where
         source.lost()
     }
 
-    fn work(&self, batch: &mut Self::Batch) {
+    fn work(&self, batch: &mut Self::Batch) -> bool {
         let mut bottom = Bottom {
             account: Account::new(self.stages.clone(), batch.first),
             pack: &self.pack,
@@ -89,15 +95,23 @@ where
             tray: &mut batch.tray,
             whole: 0,
         };
-        self.line.run(&mut batch.raw, &mut bottom);
+        let mut is_typical = true;
+        if self.gauge.is_watched() {
+            (bottom, is_typical) = self.watched(bottom, &mut batch.raw, batch.items);
+        } else {
+            self.line.run(&mut batch.raw, &mut bottom);
+        }
         bottom.count();
         let passed = bottom.account.passed();
         batch.tray.passed = passed;
+        is_typical
     }
 
     fn emit(&self, exit: &mut Exit<K, H>, batch: &mut Self::Batch) -> Result<(), NoMore> {
         let Exit { sink, failures } = exit;
         let emitted = sink.emit(&mut batch.tray, failures);
+        self.gauge.emitted.store(failures.tally().emitted, Relaxed);
+        self.gauge.failed.store(failures.tally().failed, Relaxed);
         self.run.pass(batch.tray.passed);
         self.run.progress(if self.is_last { batch.items } else { 0 });
         if let Some(progress) = &self.progress {
@@ -111,5 +125,36 @@ where
         S::clear(&mut batch.raw);
         batch.tray.clear();
         std::mem::take(&mut batch.items)
+    }
+}
+
+impl<S, L, P, K, H> Fused<S, L, P, K, H>
+where
+    S: Source,
+    L: for<'b> Line<'b, S::Batch>,
+    P: for<'b> Pack<<L as Line<'b, S::Batch>>::Out, K::Unit>,
+    K: Sink,
+    H: Failures,
+{
+    /// Takes a batch through the stages for a meter; some of them against the clock, which takes longer.
+    fn watched<'a>(
+        &self,
+        mut bottom: Bottom<'a, P, K::Unit>,
+        raw: &mut S::Batch,
+        items: u64,
+    ) -> (Bottom<'a, P, K::Unit>, bool) {
+        if self.gauge.may_time(items) {
+            let (laps, at) = (Laps::new(self.stages.len()), bottom.at);
+            let mut timed = Timed { out: bottom, laps, at };
+            self.line.run(raw, &mut timed);
+            timed.laps.begin();
+            self.gauge.timed(&timed.laps);
+            self.gauge.worked(items, Duration::ZERO);
+            return (timed.out, false);
+        }
+        let begun = Instant::now();
+        self.line.run(raw, &mut bottom);
+        self.gauge.worked(items, begun.elapsed());
+        (bottom, true)
     }
 }

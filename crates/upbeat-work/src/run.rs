@@ -11,7 +11,7 @@ use std::{
 use tokio::runtime::{self, Handle, Runtime};
 use upbeat::Context;
 
-use crate::{OnStop, StopHandle};
+use crate::{OnStop, StopHandle, meter::Board};
 
 /// One run of a pipeline.
 #[derive(Clone, Default)]
@@ -22,6 +22,8 @@ struct Shared {
     stop: StopHandle,
     driver: OnceLock<Driver>,
     context: OnceLock<Context>,
+    /// Apart, so that a meter keeps nothing else alive.
+    board: Arc<Board>,
     /// Failures that were passed along.
     passed: AtomicU64,
 }
@@ -36,6 +38,10 @@ enum Driver {
 impl Run {
     pub(crate) fn stop(&self) -> &StopHandle {
         &self.0.stop
+    }
+
+    pub(crate) fn board(&self) -> &Arc<Board> {
+        &self.0.board
     }
 
     /// It runs in this runtime.

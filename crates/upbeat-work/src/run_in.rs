@@ -1,16 +1,20 @@
 //! A pipeline as the body of a player.
 
-use std::{pin::pin, sync::Arc, time::Instant};
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     runtime::Handle,
     task::spawn_blocking,
-    time::{Instant as Deadline, sleep_until},
+    time::{Instant as Deadline, MissedTickBehavior, interval_at, sleep_until},
 };
 use upbeat::Context;
 
 use crate::{
-    Cause, OnStop, PipelineError, Report, Runnable, StopHandle,
+    Cause, Meter, OnStop, PipelineError, Report, Runnable, StopHandle,
     run::Run,
     runnable::{Running, finish},
     segment::Segment,
@@ -21,6 +25,8 @@ use crate::{
 
 /// The share of the time left that is kept for dropping what could not be finished, and that again for saying so.
 const RESERVE: u32 = 10;
+/// How often it says how far it is.
+const EVERY: Duration = Duration::from_secs(1);
 
 impl<S, L, P, K, H> Runnable<S, L, P, K, H>
 where
@@ -69,8 +75,10 @@ where
         let run = self.shared();
         run.within(Handle::current());
         run.told_to(cx.clone());
+        let meter = self.meter();
         let segments = self.segments();
         let engine = Arc::new(self.into_engine());
+        run.board().begin();
         let mut threads = Vec::new();
         for segment in &segments {
             threads.extend((0..segment.workers()).map(|_| {
@@ -82,12 +90,13 @@ where
             let engine = engine.clone();
             spawn_blocking(move || engine.work())
         }));
-        let mut ended = pin!(async {
+        let all = async {
             for thread in threads {
                 // It catches its own panics, and nobody aborts it.
                 let _ = thread.await;
             }
-        });
+        };
+        let mut ended = pin!(telling(cx, &meter, all));
         tokio::select! {
             biased;
             () = &mut ended => return end(engine, &segments, &run, begun),
@@ -133,6 +142,25 @@ where
         Some(engine) => finish(engine, segments, run, begun),
         // Each worker has dropped its own before its task counted as ended.
         None => Err(PipelineError::new(Cause::Overran, None)),
+    }
+}
+
+/// Leaves a breadcrumb every second until the work has ended.
+async fn telling(cx: &Context, meter: &Meter, work: impl Future<Output = ()>) {
+    let mut work = pin!(work);
+    let mut before = meter.read();
+    let mut every = interval_at(Deadline::now() + EVERY, EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut work => return,
+            _ = every.tick() => {
+                let reading = meter.read();
+                cx.at(reading.with_rate(reading.rate_since(&before)).to_string());
+                before = reading;
+            }
+        }
     }
 }
 

@@ -3,7 +3,14 @@
 mod limit;
 mod set;
 
-use std::{future::poll_fn, io, pin::pin, sync::Arc, task::Poll, vec};
+use std::{
+    future::poll_fn,
+    io,
+    pin::pin,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::Poll,
+    vec,
+};
 
 pub use limit::Concurrency;
 use parking_lot::Mutex;
@@ -13,6 +20,7 @@ use upbeat::{BoxError, Panic};
 
 use crate::{
     Cause, Failure, OnStop, StopHandle,
+    meter::{Gauge, JointFill},
     run::Run,
     segment::{Outcome, Segment},
     stage::{Numbered, Relayed},
@@ -25,6 +33,8 @@ pub(crate) type Name = Arc<Mutex<Arc<str>>>;
 pub(crate) struct Joints<T, U> {
     pub(crate) from: Receiver<Vec<Relayed<T>>>,
     pub(crate) to: Sender<Vec<Relayed<U>>>,
+    pub(crate) in_front: Arc<JointFill>,
+    pub(crate) behind: Arc<JointFill>,
 }
 
 pub(crate) struct Concurrent<T, U, F> {
@@ -38,6 +48,7 @@ pub(crate) struct Concurrent<T, U, F> {
     pub(crate) over: StopHandle,
     /// Ends the section in front.
     pub(crate) front: StopHandle,
+    pub(crate) gauge: Arc<Gauge>,
     pub(crate) ended: Mutex<Ended>,
 }
 
@@ -71,13 +82,14 @@ where
 
     /// Drives futures until there are no more. They go on while the section behind is slow; then no more are begun.
     async fn drive(&self, joints: Joints<T, U>) {
-        let Joints { mut from, to } = joints;
+        let Joints { mut from, to, in_front, behind } = joints;
         let mut dropping = pin!(self.run.stop().asked(OnStop::Drop));
         let mut over = pin!(self.over.asked(OnStop::Drop));
         let mut under_way = Set::new(self.limit.ordered);
         let mut came = vec::IntoIter::default();
         let mut finished = Vec::new();
         let mut more = true;
+        let (is_watched, mut done) = (self.gauge.is_watched(), 0);
         loop {
             let mut room = self.limit.most.saturating_sub(under_way.len() + finished.len());
             while room > 0
@@ -86,6 +98,9 @@ where
                 under_way.push(self.one(relayed));
                 room -= 1;
             }
+            if is_watched {
+                self.gauge.under_way(under_way.len(), std::mem::take(&mut done));
+            }
             if !more && under_way.len() + finished.len() == 0 {
                 return;
             }
@@ -93,13 +108,22 @@ where
                 biased;
                 () = &mut dropping => break,
                 () = &mut over => break,
-                Some(relayed) = under_way.next() => finished.push(relayed),
+                Some(relayed) = under_way.next() => {
+                    finished.push(relayed);
+                    done += 1;
+                }
                 reserved = to.reserve(), if !finished.is_empty() => match reserved {
-                    Ok(reserved) => reserved.send(std::mem::take(&mut finished)),
+                    Ok(reserved) => {
+                        reserved.send(std::mem::take(&mut finished));
+                        behind.set(to.max_capacity() - to.capacity());
+                    }
                     Err(_) => break,
                 },
                 batch = from.recv(), if more && room > 0 => match batch {
-                    Some(batch) => came = batch.into_iter(),
+                    Some(batch) => {
+                        came = batch.into_iter();
+                        in_front.set(from.len());
+                    }
                     None => more = false,
                 },
             }
@@ -109,6 +133,7 @@ where
         while let Some(batch) = from.recv().await {
             dropped += batch.len();
         }
+        self.gauge.dropped.store(dropped as u64, Relaxed);
         self.ended.lock().dropped += dropped as u64;
     }
 }

@@ -68,6 +68,11 @@ impl<P: Plan> Desk<P> {
         self.in_flight >= self.window
     }
 
+    /// How many batches are between source and sink.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
     /// Whether nothing more is emitted.
     pub(crate) fn is_over(&self) -> bool {
         self.over

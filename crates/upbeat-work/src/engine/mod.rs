@@ -20,7 +20,10 @@ mod tune;
 
 use std::{
     io,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -32,6 +35,7 @@ use upbeat::{BoxError, Panic};
 
 use crate::{
     Cause, OnStop, Section, StopHandle,
+    meter::{Activity, Gauge, Shift},
     run::{Run, Waiting},
     segment::{Outcome, Segment},
     sink::NoMore,
@@ -58,7 +62,8 @@ pub(crate) trait Plan: Send + Sync {
     /// Nothing more is taken or emitted. Returns how many items the source had accepted that now are lost.
     fn leave(&self, source: &mut Self::Source, sink: Option<&mut Self::Sink>) -> u64;
 
-    fn work(&self, batch: &mut Self::Batch);
+    /// Returns whether the time it took is that of its items.
+    fn work(&self, batch: &mut Self::Batch) -> bool;
 
     /// Leaves the batch empty.
     fn emit(&self, sink: &mut Self::Sink, batch: &mut Self::Batch) -> Result<(), NoMore>;
@@ -109,6 +114,7 @@ pub(crate) struct Engine<P: Plan> {
     /// Whether the source has more at hand than one worker takes.
     backlog: AtomicBool,
     tuning: Tuning,
+    gauge: Arc<Gauge>,
 }
 
 struct Intake<S> {
@@ -153,7 +159,7 @@ impl<P: Plan> Segment for Engine<P> {
 }
 
 impl<P: Plan> Engine<P> {
-    pub(crate) fn new(plan: P, source: P::Source, sink: P::Sink, how: How, run: &Run) -> Self {
+    pub(crate) fn new(plan: P, source: P::Source, sink: P::Sink, how: How, run: &Run, gauge: Arc<Gauge>) -> Self {
         let over = StopHandle::default();
         Self {
             plan,
@@ -167,6 +173,7 @@ impl<P: Plan> Engine<P> {
             turn: Condvar::new(),
             backlog: AtomicBool::new(true),
             tuning: Tuning::new(how.first_batch, how.most_batch, how.batch_time),
+            gauge,
         }
     }
 
@@ -179,14 +186,15 @@ impl<P: Plan> Engine<P> {
     pub(crate) fn work(&self) {
         self.desk.lock().workers += 1;
         let run = Panic::catch(|| {
-            while let Some(mut pulled) = self.pull() {
+            let shift = self.gauge.begin();
+            while let Some(mut pulled) = self.pull(&shift) {
+                shift.turn_to(Activity::Work);
                 let begun = Instant::now();
                 // Who emits a batch that was not worked on sees this too, since it comes to them by the desk's lock, and drops it.
-                if !self.stop.is_dropping() {
-                    self.plan.work(&mut pulled.batch);
+                if !self.stop.is_dropping() && self.plan.work(&mut pulled.batch) {
+                    self.tuning.worked(pulled.size, begun.elapsed());
                 }
-                self.tuning.worked(pulled.size, begun.elapsed());
-                self.put_down(pulled.sequence, pulled.batch);
+                self.put_down(pulled.sequence, pulled.batch, &shift);
                 self.tuning.was_away(begun.elapsed());
             }
         });
@@ -215,14 +223,16 @@ impl<P: Plan> Engine<P> {
     }
 
     /// The next batch, or `None` at the end.
-    fn pull(&self) -> Option<Pulled<P::Batch>> {
+    fn pull(&self, shift: &Shift<'_>) -> Option<Pulled<P::Batch>> {
+        shift.turn_to(Activity::Turn);
         let mut intake = self.enter()?;
         loop {
             if self.is_at_end(&mut intake) {
                 self.close(None);
                 return None;
             }
-            let mut batch = self.wait_for_room()?;
+            let mut batch = self.wait_for_room(shift)?;
+            shift.turn_to(Activity::Source);
             if self.is_at_end(&mut intake) {
                 self.desk.lock().give_back(batch);
                 continue;
@@ -298,6 +308,7 @@ impl<P: Plan> Engine<P> {
         drop(intake);
         let mut desk = self.desk.lock();
         desk.taken += filled.items;
+        self.gauge.taken.store(desk.taken, Relaxed);
         desk.closed |= ended;
         if desk.followers == 0 {
             return;
@@ -311,22 +322,29 @@ impl<P: Plan> Engine<P> {
     }
 
     /// Room in the window, and memory for a batch.
-    fn wait_for_room(&self) -> Option<Box<P::Batch>> {
+    fn wait_for_room(&self, shift: &Shift<'_>) -> Option<Box<P::Batch>> {
         let mut desk = self.desk.lock();
         if desk.is_full() {
+            shift.turn_to(Activity::Room);
             desk.waits_for_room = true;
             while desk.waits_for_room && !desk.is_over() {
                 self.room.wait(&mut desk);
             }
         }
-        if desk.is_over() { None } else { Some(desk.begin()) }
+        if desk.is_over() {
+            return None;
+        }
+        let batch = desk.begin();
+        self.gauge.is_in_flight(desk.in_flight());
+        Some(batch)
     }
 
     /// Puts a finished batch down, and emits what is next if the sink is free.
-    fn put_down(&self, sequence: u64, batch: Box<P::Batch>) {
+    fn put_down(&self, sequence: u64, batch: Box<P::Batch>, shift: &Shift<'_>) {
         let mut desk = self.desk.lock();
         desk.put(sequence, batch);
         let Some((mut sink, mut batch)) = desk.take_sink() else { return };
+        shift.turn_to(Activity::Sink);
         loop {
             let is_over = desk.is_over();
             drop(desk);
@@ -347,6 +365,8 @@ impl<P: Plan> Engine<P> {
             if desk.done_with(batch) {
                 self.room.notify_one();
             }
+            self.gauge.is_in_flight(desk.in_flight());
+            self.gauge.dropped.store(desk.dropped, Relaxed);
             match desk.next() {
                 Some(next) => batch = next,
                 None => break,
@@ -378,6 +398,8 @@ impl<P: Plan> Engine<P> {
     /// The last worker has left. One that begins only now finds nothing to do, and does this again in vain.
     fn leave_all(&self) {
         let mut intake = self.source.lock();
+        // It may have been the section behind that saw a stop first, and ended this one.
+        self.is_at_end(&mut intake);
         intake.ended = true;
         let mut sink = self.desk.lock().sink.take();
         let left = Panic::catch(|| self.plan.leave(&mut intake.source, sink.as_mut()));
@@ -387,6 +409,8 @@ impl<P: Plan> Engine<P> {
             Ok(lost) => {
                 desk.taken += lost;
                 desk.dropped += lost;
+                self.gauge.taken.store(desk.taken, Relaxed);
+                self.gauge.dropped.store(desk.dropped, Relaxed);
             }
             Err(panic) => desk.note(Some(Cause::Panicked(panic))),
         }

@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, panic::Location, sync::Arc};
 
 use parking_lot::Mutex;
-use tokio::sync::mpsc::{self, Receiver};
+use tokio::sync::mpsc;
 use upbeat::BoxError;
 
 use super::{Pipeline, default_name};
@@ -12,11 +12,10 @@ use crate::{
     concurrent::{Concurrent, Joints},
     engine::{Engine, How},
     fused::{Exit, Fused},
-    run::Run,
-    segment::Segments,
+    meter::{Gauge, JointFill},
     sink::{Forward, Keep, Whole},
-    source::{Source, Split},
-    stage::{Line, Relay, RelayHead, Relayed},
+    source::{Front, Source, Split},
+    stage::{Line, Relay, RelayHead},
 };
 
 /// Sections.
@@ -55,13 +54,9 @@ where
         T: Send + 'a,
         L: for<'b> Line<'b, S::Batch, Out = T> + 'a,
     {
+        let run = self.run.clone();
         let front = self.section(default_name("split", Location::caller()), &section);
-        Pipeline {
-            source: Split::new(front.from, front.segments, front.over, None),
-            line: RelayHead,
-            stages: Vec::new(),
-            run: front.run,
-        }
+        Pipeline { source: Split::new(front, None), line: RelayHead, stages: Vec::new(), run }
     }
 
     /// Makes something else of each item, by a future: of so many items at once as this says.
@@ -161,20 +156,24 @@ where
         let (first, most) = S::SIZE;
         let most = most.min(first.saturating_mul(limit.most));
         let section = Section::new().workers(1).window(2).batch_at_most(most).joint(1);
-        let Front { from, mut segments, over: front, run } = self.section(name.clone(), &section);
+        let run = self.run.clone();
+        let Front { from, mut segments, fill, over: front } = self.section(name.clone(), &section);
         let (to, behind) = mpsc::channel(1);
         let (name, over) = (Arc::new(Mutex::new(name)), StopHandle::default());
+        let joint = Arc::new(JointFill::new(1));
         segments.push(Arc::new(Concurrent {
-            joints: Mutex::new(Some(Joints { from, to })),
+            joints: Mutex::new(Some(Joints { from, to, behind: joint.clone(), in_front: fill })),
             call,
             limit,
             name: name.clone(),
             run: run.clone(),
             over: over.clone(),
             front,
+            gauge: Gauge::futures(run.board(), limit.most, joint.clone(), name.clone()),
             ended: Mutex::default(),
         }));
-        Pipeline { source: Split::new(behind, segments, over, Some(name)), line: RelayHead, stages: Vec::new(), run }
+        let front = Front { from: behind, segments, fill: joint, over };
+        Pipeline { source: Split::new(front, Some(name)), line: RelayHead, stages: Vec::new(), run }
     }
 
     /// The stages so far as a section.
@@ -188,28 +187,24 @@ where
         let Self { mut source, line, stages, run } = self;
         let mut segments = source.take_segments();
         let (to, from) = mpsc::channel(section.joint);
+        let fill = Arc::new(JointFill::new(section.joint));
+        let how = How::of::<S>(section);
+        let (at, stages) = (stages.len() - 1, Arc::from(stages));
+        let gauge = Gauge::fused(run.board(), how.workers, how.window, Some(fill.clone()), Arc::clone(&stages));
         let plan = Fused {
-            line: Relay { line, at: stages.len() - 1 },
+            line: Relay { line, at },
             pack: Whole,
-            stages: stages.into(),
+            stages,
             run: run.clone(),
+            gauge: gauge.clone(),
             is_last: false,
             progress: None,
             of: PhantomData,
         };
-        let exit = Exit { sink: Forward::new(to, run.clone()), failures: Keep::default() };
-        let engine = Engine::new(plan, source, exit, How::of::<S>(section), &run);
+        let exit = Exit { sink: Forward::new(to, fill.clone(), run.clone()), failures: Keep::default() };
+        let engine = Engine::new(plan, source, exit, how, &run, gauge);
         let over = engine.over();
         segments.push(Arc::new(engine));
-        Front { from, segments, over, run }
+        Front { from, segments, fill, over }
     }
-}
-
-/// Sections that are made, and what comes out of the last of them.
-struct Front<'a, T> {
-    from: Receiver<Vec<Relayed<T>>>,
-    segments: Segments<'a>,
-    /// Ends the last of them.
-    over: StopHandle,
-    run: Run,
 }

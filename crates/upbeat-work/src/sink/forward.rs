@@ -1,10 +1,13 @@
 //! The sink of a section that has another one behind it.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 use super::{Failures, NoMore, Sink, private::Sealed};
 use crate::{
     Cause,
+    meter::JointFill,
     run::Run,
     stage::{Relayed, Tray},
 };
@@ -12,12 +15,13 @@ use crate::{
 /// Sends batches whole.
 pub(crate) struct Forward<T> {
     to: Option<Sender<Vec<Relayed<T>>>>,
+    fill: Arc<JointFill>,
     run: Run,
 }
 
 impl<T> Forward<T> {
-    pub(crate) fn new(to: Sender<Vec<Relayed<T>>>, run: Run) -> Self {
-        Self { to: Some(to), run }
+    pub(crate) fn new(to: Sender<Vec<Relayed<T>>>, fill: Arc<JointFill>, run: Run) -> Self {
+        Self { to: Some(to), fill, run }
     }
 }
 
@@ -41,6 +45,9 @@ impl<T: Send> Sink for Forward<T> {
         // Why the section behind has ended, it knows itself.
         let Some(room) = room else { return Err(NoMore { cause: None, dropped: count as u64 }) };
         room.send(std::mem::replace(&mut tray.units, Vec::with_capacity(count)));
+        if let Some(to) = &self.to {
+            self.fill.set(to.max_capacity() - to.capacity());
+        }
         Ok(())
     }
 

@@ -13,6 +13,7 @@ pub use connected::Connected;
 pub use groups::Groups;
 pub use items::Items;
 pub use reader::{Block, Blocks, Lines};
+pub(crate) use split::Front;
 pub use split::Split;
 use std::sync::Arc;
 pub use stream::Streamed;

@@ -6,7 +6,16 @@ use tokio::sync::mpsc::{Receiver, error::TryRecvError};
 use upbeat::BoxError;
 
 use super::{Filled, Source, channel::filled, private::Sealed};
-use crate::{OnStop, StopHandle, concurrent::Name, run::Waiting, segment::Segments, stage::Relayed};
+use crate::{OnStop, StopHandle, concurrent::Name, meter::JointFill, run::Waiting, segment::Segments, stage::Relayed};
+
+/// Sections that are made, and what comes out of the last of them.
+pub(crate) struct Front<'a, T> {
+    pub(crate) from: Receiver<Vec<Relayed<T>>>,
+    pub(crate) segments: Segments<'a>,
+    pub(crate) fill: Arc<JointFill>,
+    /// Ends the last of them.
+    pub(crate) over: StopHandle,
+}
 
 /// What the sections before a split give.
 pub struct Split<'a, T> {
@@ -15,6 +24,7 @@ pub struct Split<'a, T> {
     rest: vec::IntoIter<Relayed<T>>,
     next: u64,
     segments: Segments<'a>,
+    fill: Arc<JointFill>,
     /// Ends the section in front, which may be waiting for a source that is idle.
     front: StopHandle,
     /// The name of the stage in front, if that is asynchronous.
@@ -22,13 +32,9 @@ pub struct Split<'a, T> {
 }
 
 impl<'a, T> Split<'a, T> {
-    pub(crate) fn new(
-        from: Receiver<Vec<Relayed<T>>>,
-        segments: Segments<'a>,
-        front: StopHandle,
-        name: Option<Name>,
-    ) -> Self {
-        Self { from, rest: Vec::new().into_iter(), next: 0, segments, front, name }
+    pub(crate) fn new(front: Front<'a, T>, name: Option<Name>) -> Self {
+        let Front { from, segments, fill, over } = front;
+        Self { from, rest: Vec::new().into_iter(), next: 0, segments, fill, front: over, name }
     }
 
     /// Adds a batch to what is taken, as far as it is wanted.
@@ -72,6 +78,7 @@ impl<T: Send> Source for Split<'_, T> {
                 Err(TryRecvError::Empty) => break,
             }
         }
+        self.fill.set(self.from.len());
         Ok(filled(&mut self.next, batch, want, more))
     }
 

@@ -79,6 +79,16 @@ impl<P: Packs, U> Flow for Bottom<'_, P, U> {
     }
 
     #[inline]
+    fn begin(&mut self, begun: u64) {
+        self.account.begin(begun);
+    }
+
+    #[inline]
+    fn enter(&mut self, stage: usize) {
+        self.account.enter(stage);
+    }
+
+    #[inline]
     fn account(&mut self) -> &mut Account {
         &mut self.account
     }

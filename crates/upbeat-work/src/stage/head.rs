@@ -16,7 +16,7 @@ pub(super) fn each<I: Iterator, D: Flow>(items: I, out: &mut D, mut give: impl F
             on_stack(&mut items, |items| {
                 for item in items {
                     begun += 1;
-                    out.account().begin(begun);
+                    out.begin(begun);
                     give(item, out);
                 }
             })

@@ -9,6 +9,7 @@ mod head;
 mod pass_along;
 mod relay;
 mod stages;
+mod timed;
 
 pub use account::Account;
 pub(crate) use bottom::Bottom;
@@ -18,6 +19,7 @@ pub use pass_along::PassAlong;
 pub(crate) use relay::Relay;
 pub use relay::{Numbered, RelayHead, Relayed};
 pub use stages::{Filter, FlatMap, Inspect, Label, Map, TryMap};
+pub(crate) use timed::Timed;
 use upbeat::BoxError;
 
 use crate::Failure;
@@ -44,6 +46,12 @@ pub trait Flow {
 
     /// An item failed already before this section.
     fn relay(&mut self, failure: Failure);
+
+    /// The next item of the batch, the so many-th, from 1.
+    fn begin(&mut self, begun: u64);
+
+    /// What follows is done by this stage.
+    fn enter(&mut self, stage: usize);
 
     fn account(&mut self) -> &mut Account;
 }
@@ -96,6 +104,16 @@ impl<K, D: Flow> Flow for Next<'_, K, D> {
     }
 
     #[inline]
+    fn begin(&mut self, begun: u64) {
+        self.out.begin(begun);
+    }
+
+    #[inline]
+    fn enter(&mut self, stage: usize) {
+        self.out.enter(stage);
+    }
+
+    #[inline]
     fn account(&mut self) -> &mut Account {
         self.out.account()
     }
@@ -104,7 +122,7 @@ impl<K, D: Flow> Flow for Next<'_, K, D> {
 impl<T, K: Stage<T>, D: Downstream<K::Out>> Downstream<T> for Next<'_, K, D> {
     #[inline]
     fn give(&mut self, item: T) {
-        self.out.account().enter(self.at);
+        self.out.enter(self.at);
         self.stage.apply(item, self.out);
     }
 }

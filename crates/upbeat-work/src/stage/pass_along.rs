@@ -44,8 +44,18 @@ impl<T, D: Downstream<Result<T, Failure>>> Flow for Passing<'_, T, D> {
     fn relay(&mut self, failure: Failure) {
         let account = self.out.account();
         account.pass();
-        account.enter(self.at);
+        self.out.enter(self.at);
         self.out.give(Err(failure));
+    }
+
+    #[inline]
+    fn begin(&mut self, begun: u64) {
+        self.out.begin(begun);
+    }
+
+    #[inline]
+    fn enter(&mut self, stage: usize) {
+        self.out.enter(stage);
     }
 
     #[inline]
@@ -57,7 +67,7 @@ impl<T, D: Downstream<Result<T, Failure>>> Flow for Passing<'_, T, D> {
 impl<T, D: Downstream<Result<T, Failure>>> Downstream<T> for Passing<'_, T, D> {
     #[inline]
     fn give(&mut self, item: T) {
-        self.out.account().enter(self.at);
+        self.out.enter(self.at);
         self.out.give(Ok(item));
     }
 }

@@ -59,6 +59,16 @@ impl<T, D: Downstream<Relayed<T>>> Flow for Relaying<'_, T, D> {
     }
 
     #[inline]
+    fn begin(&mut self, begun: u64) {
+        self.out.begin(begun);
+    }
+
+    #[inline]
+    fn enter(&mut self, stage: usize) {
+        self.out.enter(stage);
+    }
+
+    #[inline]
     fn account(&mut self) -> &mut Account {
         self.out.account()
     }
@@ -67,8 +77,8 @@ impl<T, D: Downstream<Relayed<T>>> Flow for Relaying<'_, T, D> {
 impl<T, D: Downstream<Relayed<T>>> Downstream<T> for Relaying<'_, T, D> {
     #[inline]
     fn give(&mut self, item: T) {
+        self.out.enter(self.at);
         let account = self.out.account();
-        account.enter(self.at);
         let (number, context) = (account.item(), account.context());
         self.out.give(Ok(Numbered { item, number, context }));
     }

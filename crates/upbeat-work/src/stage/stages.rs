@@ -75,7 +75,7 @@ impl<T, I: IntoIterator, F: Fn(T) -> I + Send + Sync> Stage<T> for FlatMap<F> {
         for item in (self.0)(item) {
             out.give(item);
             // The stages behind have entered theirs, and the iterator's code is this one's.
-            out.account().enter(this);
+            out.enter(this);
         }
     }
 }
