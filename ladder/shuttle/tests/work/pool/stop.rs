@@ -7,10 +7,7 @@ use upbeat::Context;
 use upbeat_work::{Pool, pool::JobError};
 
 use super::jobs::{Books, Job, adds_up, drain};
-use crate::{
-    explore::{Time, explore, settle},
-    players::{MS, pause},
-};
+use crate::explore::{MS, Time, explore, pause, settle};
 
 /// What a submitter was told: which jobs were accepted, and which of them were lost.
 #[derive(Default)]

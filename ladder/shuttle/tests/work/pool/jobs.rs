@@ -14,7 +14,7 @@ use upbeat_work::{
     pool::{Counts, Drained, PoolBuilder, Worker},
 };
 
-use crate::players::{MS, pause};
+use crate::explore::{MS, pause};
 
 /// What jobs say of themselves. An ordinary lock: writing it down is no point of the schedule.
 #[derive(Clone, Debug, Default)]
