@@ -8,8 +8,8 @@ use std::sync::{
 use upbeat::{BoxError, Cause, Conductor, Context, OnSilence, Outcome, Part, StopCause, with};
 
 use crate::{
-    explore::{Time, explore, settle},
-    players::{Log, MS, accounted, deaf, failing, failures, idle, outcome, pause, polite, soon, sour},
+    explore::{MS, Time, explore, pause, settle},
+    players::{Log, accounted, deaf, failing, failures, idle, outcome, polite, soon, sour},
 };
 
 /// A diamond: `c` and `d` between `b` and `e`; and `x`, which nothing depends on.

@@ -4,11 +4,14 @@ use std::{cell::Cell, env, fs, future::Future, time::Duration};
 
 use shuttle::{
     Config, MaxSteps, Runner,
+    rand::{Rng as _, thread_rng},
     scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, Schedule, Scheduler, Task, TaskId},
 };
 
 /// The task that moves the clock: the first that an execution spawns.
 const CLOCK: usize = 1;
+
+pub(crate) const MS: Duration = Duration::from_millis(1);
 
 /// How often each scenario runs under each of the two schedulers, unless `UPBEAT_SHUTTLE_RUNS` says otherwise.
 const RUNS: usize = 500;
@@ -34,6 +37,16 @@ thread_local! {
 pub(crate) async fn settle() {
     TIME.set(Time::WhenIdle);
     tokio::time::sleep(Duration::from_hours(24)).await;
+}
+
+/// Lets others go first, a few times.
+pub(crate) fn pause(most: u32) -> impl Future<Output = ()> + Send {
+    let times = thread_rng().gen_range(0..=most);
+    async move {
+        for _ in 0..times {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 /// Plays `scenario` under thousands of schedules. The first that fails is printed, and can be

@@ -7,10 +7,7 @@ use std::sync::{
 
 use upbeat::{BoxError, Context, Group};
 
-use crate::{
-    explore::{Time, explore, settle},
-    players::pause,
-};
+use crate::explore::{Time, explore, pause, settle};
 
 #[test]
 fn all_values_come_in_order() {

@@ -3,8 +3,8 @@
 use upbeat::{Conductor, HandleError, Outcome, Part};
 
 use crate::{
-    explore::{Time, explore},
-    players::{Log, accounted, idle, pause, polite},
+    explore::{Time, explore, pause},
+    players::{Log, accounted, idle, polite},
 };
 
 #[test]

@@ -1,4 +1,4 @@
-//! The real conductor, contexts, groups, monitor, tracker, pools and pipelines under random and PCT schedules.
+//! The real conductor, contexts, groups, monitor and tracker under random and PCT schedules.
 //!
 //! What each scenario asserts holds for every order in which tasks, locks, channels and atomics may follow each other, as far as the
 //! schedules reach; see "The reliability ladder" in ARCHITECTURE.md.
@@ -10,8 +10,6 @@ mod explore;
 mod group;
 mod handle;
 mod monitor;
-mod pipeline;
 mod players;
-mod pool;
 mod spawned;
 mod tracker;

@@ -7,10 +7,7 @@ use std::sync::{
 
 use upbeat::{CallError, Monitor};
 
-use crate::{
-    explore::{Time, explore, settle},
-    players::{MS, pause},
-};
+use crate::explore::{MS, Time, explore, pause, settle};
 
 const MOST: usize = 2;
 

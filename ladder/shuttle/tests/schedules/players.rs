@@ -1,15 +1,10 @@
 //! Players that say what they do, and what is asked of every report.
 
-use std::{
-    future::Future,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
-use shuttle::rand::{Rng as _, thread_rng};
 use upbeat::{Backoff, BoxError, Context, Outcome, Player, Report, Restart, with};
 
-pub(crate) const MS: Duration = Duration::from_millis(1);
+use crate::explore::{MS, pause};
 
 /// What happened, in order. An ordinary lock: writing it down is no point of the schedule.
 #[derive(Clone, Default)]
@@ -90,16 +85,6 @@ pub(crate) async fn deaf(_: Context) -> Result<(), BoxError> {
 pub(crate) async fn idle(cx: Context) -> Result<(), BoxError> {
     cx.stopping().await;
     Ok(())
-}
-
-/// Lets others go first, a few times.
-pub(crate) fn pause(most: u32) -> impl Future<Output = ()> + Send {
-    let times = thread_rng().gen_range(0..=most);
-    async move {
-        for _ in 0..times {
-            tokio::task::yield_now().await;
-        }
-    }
 }
 
 pub(crate) fn soon() -> Restart {

@@ -8,8 +8,8 @@ use std::sync::{
 use upbeat::{BoxError, Conductor, Context, Outcome, with};
 
 use crate::{
-    explore::{Time, explore},
-    players::{MS, accounted, outcome, pause},
+    explore::{MS, Time, explore, pause},
+    players::{accounted, outcome},
 };
 
 #[test]

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use upbeat::{BoxError, Conductor, Context, Outcome, Part, Tracker, with};
 
 use crate::{
-    explore::{Time, explore, settle},
-    players::{MS, outcome, pause},
+    explore::{MS, Time, explore, pause, settle},
+    players::outcome,
 };
 
 /// The numbers of what was accepted, and of what came to its end.

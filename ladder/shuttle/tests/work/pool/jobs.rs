@@ -14,7 +14,7 @@ use upbeat_work::{
     pool::{Counts, Drained, PoolBuilder, Worker},
 };
 
-use crate::players::{MS, pause};
+use crate::explore::{MS, pause};
 
 /// What jobs say of themselves. An ordinary lock: writing it down is no point of the schedule.
 #[derive(Clone, Debug, Default)]
@@ -29,12 +29,19 @@ struct Entries {
     wrong: Vec<String>,
 }
 
-/// What a job does: it may be overtaken a few times, and may panic then.
+/// A job that may be overtaken a few times, and then ends as it is its manner.
 #[derive(Debug)]
 pub(super) struct Job {
     id: u32,
-    panics: bool,
+    manner: Manner,
     books: Books,
+}
+
+#[derive(Debug)]
+enum Manner {
+    Ends,
+    Panics,
+    NeverEnds,
 }
 
 /// The state of a worker. Every job leaves it damaged but those that come to their end.
@@ -49,9 +56,11 @@ pub(super) async fn work(state: &mut State, job: Job) -> u32 {
     job.books.begin(job.id, state.damaged);
     state.damaged = true;
     pause(2).await;
-    if job.panics {
+    match job.manner {
+        Manner::Ends => {}
         // Without the panic hook, which prints a failing schedule.
-        resume_unwind(Box::new("on purpose"));
+        Manner::Panics => resume_unwind(Box::new("on purpose")),
+        Manner::NeverEnds => std::future::pending().await,
     }
     state.damaged = false;
     job.books.entries(|books| books.done.insert(job.id));
@@ -60,14 +69,20 @@ pub(super) async fn work(state: &mut State, job: Job) -> u32 {
 
 impl Books {
     pub(super) fn job(&self, id: u32) -> Job {
-        self.entries(|books| books.living.insert(id));
-        Job { id, panics: false, books: self.clone() }
+        self.job_that(Manner::Ends, id)
     }
 
     pub(super) fn panicking_job(&self, id: u32) -> Job {
-        let mut job = self.job(id);
-        job.panics = true;
-        job
+        self.job_that(Manner::Panics, id)
+    }
+
+    pub(super) fn endless_job(&self, id: u32) -> Job {
+        self.job_that(Manner::NeverEnds, id)
+    }
+
+    fn job_that(&self, manner: Manner, id: u32) -> Job {
+        self.entries(|books| books.living.insert(id));
+        Job { id, manner, books: self.clone() }
     }
 
     /// A pool for these jobs.

@@ -7,10 +7,7 @@ use upbeat::{BoxError, Context};
 use upbeat_work::{Pool, pool::Worker};
 
 use super::jobs::{Books, chance, drain};
-use crate::{
-    explore::{Time, explore, settle},
-    players::MS,
-};
+use crate::explore::{MS, Time, explore, settle};
 
 #[test]
 fn workers_come_and_go_at_any_moment_and_no_job_is_lost() {

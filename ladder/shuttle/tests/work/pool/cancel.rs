@@ -3,10 +3,7 @@
 use upbeat_work::Pool;
 
 use super::jobs::{Books, chance, drain};
-use crate::{
-    explore::{Time, explore},
-    players::pause,
-};
+use crate::explore::{Time, explore, pause};
 
 #[test]
 fn a_cancelled_job_never_begins_and_its_place_is_free_at_once() {

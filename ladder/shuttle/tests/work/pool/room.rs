@@ -10,10 +10,7 @@ use upbeat_work::{
 };
 
 use super::jobs::{Books, chance, drain};
-use crate::{
-    explore::{Time, explore, settle},
-    players::pause,
-};
+use crate::explore::{Time, explore, pause, settle};
 
 #[test]
 fn no_more_is_accepted_than_there_is_room_for_and_room_is_used_the_moment_it_comes() {

@@ -4,10 +4,7 @@ use upbeat::{BoxError, Conductor, Context, Outcome, Part, with};
 use upbeat_work::{Cause, OnStop, Pipeline};
 
 use super::items::{Living, stumble};
-use crate::{
-    explore::{Time, explore, settle},
-    players::{MS, pause},
-};
+use crate::explore::{MS, Time, explore, pause, settle};
 
 const ITEMS: u32 = 16;
 

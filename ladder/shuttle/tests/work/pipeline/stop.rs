@@ -3,10 +3,7 @@
 use upbeat_work::{OnStop, Pipeline};
 
 use super::items::{Living, stumble};
-use crate::{
-    explore::{Time, explore},
-    players::pause,
-};
+use crate::explore::{Time, explore, pause};
 
 const ITEMS: u32 = 16;
 

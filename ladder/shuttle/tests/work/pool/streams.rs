@@ -7,10 +7,7 @@ use upbeat::{BoxError, Context};
 use upbeat_work::{Pool, pool::Emitter};
 
 use super::jobs::{Books, drain};
-use crate::{
-    explore::{Time, explore},
-    players::{MS, pause},
-};
+use crate::explore::{MS, Time, explore, pause};
 
 /// More than the queue holds, so that several batches are under way.
 const JOBS: u32 = 9;

@@ -8,10 +8,7 @@ use upbeat_work::{
 };
 
 use super::jobs::{Books, State, adds_up, chance, drain, work};
-use crate::{
-    explore::{Time, explore, settle},
-    players::{MS, pause},
-};
+use crate::explore::{MS, Time, explore, pause, settle};
 
 #[test]
 fn every_ticket_is_answered_with_the_reply_to_its_own_job() {

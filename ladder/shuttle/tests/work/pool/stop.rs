@@ -7,10 +7,7 @@ use upbeat::Context;
 use upbeat_work::{Pool, pool::JobError};
 
 use super::jobs::{Books, Job, adds_up, drain};
-use crate::{
-    explore::{Time, explore, settle},
-    players::{MS, pause},
-};
+use crate::explore::{MS, Time, explore, pause, settle};
 
 /// What a submitter was told: which jobs were accepted, and which of them were lost.
 #[derive(Default)]
@@ -100,6 +97,34 @@ fn what_a_deadline_cuts_is_named_counted_and_told_to_its_ticket() {
         assert!(told.lost_before_they_began.is_disjoint(&books.begun()), "{books:?}");
         let (counts, before) = (pool.counts(), drained.counts);
         assert_eq!((counts.finished, counts.lost), (before.finished, before.lost), "it went on after its end");
+        books.are_right();
+    });
+}
+
+#[test]
+fn only_the_job_that_never_ends_is_cut_and_at_the_deadline() {
+    explore(Time::WhenIdle, || async {
+        let books = Books::default();
+        let pool = books.playing(Pool::builder("pool").workers(2).queue(3));
+        let mut tickets = Vec::new();
+        for id in 0..6 {
+            let job = if id == 2 { books.endless_job(id) } else { books.job(id) };
+            tickets.push(pool.submit(job).await.unwrap());
+        }
+        let begun = Instant::now();
+        let drained = pool.shutdown(begun + MS).await;
+        assert_eq!(begun.elapsed(), MS, "{drained}");
+        // What was taken together with it is done by the other worker.
+        let lost: Vec<_> = drained.lost.iter().map(|lost| (lost.name.as_deref(), lost.begun.is_some())).collect();
+        assert_eq!(lost, [(Some("2"), true)], "{drained}");
+        for (id, ticket) in (0..).zip(tickets) {
+            match ticket.await {
+                Ok(reply) => assert!(id != 2 && reply == id),
+                Err(error) => assert!(id == 2 && error.is_lost(), "{error}"),
+            }
+        }
+        settle().await;
+        adds_up(&pool.counts());
         books.are_right();
     });
 }

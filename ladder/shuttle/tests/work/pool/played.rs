@@ -4,10 +4,7 @@ use upbeat::{BoxError, Conductor, Context, Outcome, Part, with};
 use upbeat_work::Pool;
 
 use super::jobs::{Books, Job, adds_up};
-use crate::{
-    explore::{Time, explore, settle},
-    players::{MS, pause},
-};
+use crate::explore::{MS, Time, explore, pause, settle};
 
 /// Where jobs go.
 type Web = (Pool<Job, u32>, Books);
