@@ -25,7 +25,7 @@ const QUERY: &str = "SELECT time, value FROM measurement WHERE time >= 0 AND tim
 
 /// What somebody writes who only wants the sum. With the options that the store has, too.
 async fn plain(file: &Path) -> anyhow::Result<u64> {
-    let options = SqliteConnectOptions::new().filename(file).row_buffer_size(1_024).pragma("cache_size", "-256");
+    let options = SqliteConnectOptions::new().filename(file).row_buffer_size(4_096).pragma("cache_size", "-256");
     let mut connection = SqliteConnection::connect_with(&options).await?;
     let mut rows = sqlx::query(QUERY).fetch(&mut connection);
     let (mut count, mut last, mut sum) = (0, 0_i64, 0.0_f64);

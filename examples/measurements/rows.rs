@@ -15,7 +15,10 @@ use futures_util::Stream;
 use tokio_util::task::AbortOnDropHandle;
 use upbeat::Context;
 
-use crate::{Fault, Measurement, Store, StoreError, Time, store::Page};
+use crate::{
+    Fault, Measurement, Store, StoreError, Time,
+    store::{Page, Row},
+};
 
 /// The rows of a range of time, as a stream. A row that is no measurement is an error in its place.
 ///
@@ -33,7 +36,7 @@ pub struct Rows {
     store: Store,
     cx: Context,
     reads: Reads,
-    page: vec::IntoIter<Result<Measurement, Fault>>,
+    page: vec::IntoIter<Row>,
     /// Where the page ends that is read after this one; at the end of all there is none.
     next: Option<(Time, AbortOnDropHandle<Result<Page, StoreError>>)>,
     end: Time,
@@ -94,7 +97,7 @@ impl Stream for Rows {
         let this = &mut *self;
         loop {
             if let Some(row) = this.page.next() {
-                return Poll::Ready(Some(row));
+                return Poll::Ready(Some(row.into()));
             }
             let Some((from, reading)) = &mut this.next else { return Poll::Ready(None) };
             let from = *from;

@@ -6,11 +6,14 @@ mod page;
 
 use std::{ops::Range, path::Path, str::FromStr as _, time::Duration};
 
-use sqlx::{PgPool, Pool, SqlitePool, pool::PoolOptions, postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
+use sqlx::{
+    Connection as _, PgPool, Pool, SqlitePool, pool::PoolOptions, postgres::PgConnectOptions,
+    sqlite::SqliteConnectOptions,
+};
 
 pub use error::StoreError;
 pub use fill::Filled;
-pub(crate) use page::Page;
+pub(crate) use page::{Page, Row};
 
 use crate::Time;
 
@@ -20,6 +23,8 @@ const CONNECTIONS: u32 = 8;
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// How long a query waits for somebody's lock.
 const LOCKED_AT_MOST: Duration = Duration::from_secs(1);
+/// How long a connection that nobody uses is believed to be open.
+const TRUSTED: Duration = Duration::from_millis(500);
 /// How long `PostgreSQL` may work on one query, so that no page hangs. In milliseconds.
 const QUERY_AT_MOST: &str = "10000";
 
@@ -141,5 +146,18 @@ fn bounded(options: SqliteConnectOptions) -> SqliteConnectOptions {
 }
 
 fn pool<DB: sqlx::Database>(options: <DB::Connection as sqlx::Connection>::Options) -> Pool<DB> {
-    PoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(CONNECT_WITHIN).connect_lazy_with(options)
+    PoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(CONNECT_WITHIN)
+        // One that was used just now need not be asked whether it is still there: a page would take twice as many round trips.
+        .test_before_acquire(false)
+        .before_acquire(|connection: &mut DB::Connection, about| {
+            Box::pin(async move {
+                if about.idle_for > TRUSTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(options)
 }

@@ -26,8 +26,8 @@ async fn the_rows_are_those_of_a_plain_loop() {
 
 #[tokio::test]
 async fn a_page_that_ends_with_the_last_row_is_the_last_one() {
-    // A page has 1024 rows.
-    for rows in [1_023, 1_024, 1_025, 2_048] {
+    // A page has 4096 rows.
+    for rows in [4_095, 4_096, 4_097, 8_192] {
         let server = Server::with_rows(rows);
         assert_eq!(entries(&server.http("")).await.len() as u64, rows);
     }

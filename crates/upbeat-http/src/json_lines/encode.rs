@@ -1,6 +1,6 @@
 use std::{
     convert::Infallible,
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -9,7 +9,7 @@ use axum::{
     body::Body as AxumBody,
     response::{IntoResponse, Response},
 };
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::Stream;
 use http::{HeaderValue, header};
 use http_body::{Body, Frame, SizeHint};
@@ -77,7 +77,7 @@ pin_project! {
     pub struct JsonLines<S> {
         #[pin]
         source: S,
-        chunk: BytesMut,
+        chunk: Vec<u8>,
         ended: bool,
     }
 }
@@ -85,7 +85,7 @@ pin_project! {
 impl<S> JsonLines<S> {
     /// The items of `source`, encoded as they are asked for.
     pub fn new(source: S) -> Self {
-        Self { source, chunk: BytesMut::new(), ended: false }
+        Self { source, chunk: Vec::new(), ended: false }
     }
 }
 
@@ -107,7 +107,7 @@ where
                 Poll::Pending => break,
             }
         }
-        Poll::Ready((!this.chunk.is_empty()).then(|| this.chunk.split().freeze()))
+        Poll::Ready((!this.chunk.is_empty()).then(|| mem::take(this.chunk).into()))
     }
 }
 
@@ -157,20 +157,16 @@ struct InBand<'a, E: ?Sized> {
     error: &'a E,
 }
 
-fn write_line<T: Serialize, E: Serialize>(chunk: &mut BytesMut, entry: &Result<T, E>) {
-    if chunk.capacity() < CHUNK {
-        chunk.reserve(CHUNK + CHUNK / 4);
-    }
+fn write_line<T: Serialize, E: Serialize>(chunk: &mut Vec<u8>, entry: &Result<T, E>) {
     let before = chunk.len();
-    let mut line = chunk.writer();
     let written = match entry {
-        Ok(value) => serde_json::to_writer(&mut line, value),
-        Err(error) => serde_json::to_writer(&mut line, &InBand { error }),
+        Ok(value) => serde_json::to_writer(&mut *chunk, value),
+        Err(error) => serde_json::to_writer(&mut *chunk, &InBand { error }),
     };
     if let Err(refused) = written {
         chunk.truncate(before);
         let text = serde_json::Value::from(refused.to_string());
         chunk.extend_from_slice(format!("{{\"error\":{text}}}").as_bytes());
     }
-    chunk.put_u8(b'\n');
+    chunk.push(b'\n');
 }
