@@ -3,7 +3,7 @@
 use axum::Router;
 use upbeat::Context;
 use upbeat_http::{
-    Address, CutRequest, Diagnostics, DrainReport, HttpServer, LastDrain, ListenError, Peer, Socket, TcpServer,
+    Address, CutRequest, Diagnostics, DrainReport, HttpServer, LastDrain, ListenError, Peer, Problem, Socket, TcpServer,
 };
 
 fn all<T: Send + Sync + Unpin + 'static>() {}
@@ -18,8 +18,15 @@ fn everything_is_send_sync_and_unpin() {
     all::<LastDrain>();
     all::<ListenError>();
     all::<Peer>();
+    all::<Problem>();
     all::<Socket>();
     all::<TcpServer<fn(Socket, Context)>>();
+    #[cfg(feature = "limit")]
+    {
+        all::<upbeat_http::RequestKey>();
+        all::<upbeat_http::RateLimited<Router>>();
+        all::<upbeat_http::ConcurrencyLimited<Router>>();
+    }
     #[cfg(feature = "tls")]
     {
         all::<upbeat_http::TlsConfig>();

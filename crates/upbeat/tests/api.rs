@@ -1,11 +1,14 @@
 //! Promises that the compiler keeps: what may cross threads, what is a player, what the report looks like to machines.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use upbeat::{
     Alert, BoxError, CallError, Conductor, Context, ContextError, Group, GroupError, Handle, HandleError, Monitor,
     MonitorSnapshot, Overview, Part, Player, PlayerReport, Progress, Reloads, Report, ScoreError, Snapshot, Stall,
-    once, stall_guard, with,
+    Timer, after, at, every, once, stall_guard, with,
 };
 
 fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}
@@ -34,6 +37,8 @@ fn the_public_types_cross_threads() {
     crosses_threads::<Monitor>();
     crosses_threads::<MonitorSnapshot>();
     crosses_threads::<Progress>();
+    crosses_threads::<Timer>();
+    is_sent(&Timer::new(Duration::ZERO).fired());
     is_sent(&Monitor::new("bank").call("add", async {}));
     is_sent(&Monitor::new("bank").call_blocking("add", || ()));
     is_sent(&Monitor::new("bank").snapshot());
@@ -41,6 +46,25 @@ fn the_public_types_cross_threads() {
     crosses_threads::<Stall>();
     is_sent(&Conductor::new("shop").play_until(std::future::pending()));
     is_sent(&Conductor::new("shop").play_until_signal());
+}
+
+#[cfg(feature = "limit")]
+#[test]
+fn limits_cross_threads_and_so_do_those_who_wait() {
+    use upbeat::limit::{
+        ConcurrencyLimit, KeyedConcurrencyLimit, KeyedPermit, KeyedRateLimit, Permit, Rate, RateLimit,
+    };
+    crosses_threads::<RateLimit>();
+    crosses_threads::<KeyedRateLimit<String>>();
+    crosses_threads::<ConcurrencyLimit>();
+    crosses_threads::<KeyedConcurrencyLimit<String>>();
+    crosses_threads::<Permit>();
+    crosses_threads::<KeyedPermit<String>>();
+    let (cx, rate) = (Context::background(), Rate::per_second(1));
+    is_sent(&RateLimit::new(rate).acquire(&cx));
+    is_sent(&KeyedRateLimit::new(rate).acquire(&cx, &7));
+    is_sent(&ConcurrencyLimit::new(1).acquire(&cx));
+    is_sent(&KeyedConcurrencyLimit::new(1).acquire(&cx, &7));
 }
 
 #[test]
@@ -72,6 +96,9 @@ fn functions_closures_and_shared_players_are_players_without_any_wrapper() {
         Ok::<_, BoxError>(())
     }));
     is_a_player(Conductor::new("nested"));
+    is_a_player(every(Duration::from_secs(1), function));
+    is_a_player(after(Duration::from_secs(1), function));
+    is_a_player(at(SystemTime::now(), function));
 }
 
 #[cfg(feature = "serde")]

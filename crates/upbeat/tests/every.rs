@@ -16,7 +16,10 @@ use std::{
 
 use common::{MS, S, ZERO};
 use events::Events;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
 use tracing::Level;
 use upbeat::{BoxError, Conductor, Context, Missed, Player, Report, Tick, every, exit_code, with};
 
@@ -87,6 +90,22 @@ async fn missed_ticks_are_skipped_made_up_for_or_put_off() {
     assert_eq!(with_a_long_tick(Missed::Skip, 1).await, [0, 10, 20, 47, 50, 60, 70]);
     assert_eq!(with_a_long_tick(Missed::Burst, 1).await, [0, 10, 20, 47, 47, 50, 60, 70]);
     assert_eq!(with_a_long_tick(Missed::Delay, 1).await, [0, 10, 20, 47, 57, 67, 77]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ticks_that_are_made_up_for_let_others_run() {
+    // A million of them are due when the first one ends; the second asks for the stop.
+    let (stop, last) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+    let tick = with((stop.clone(), last.clone()), async |(stop, last): (Arc<Notify>, Arc<AtomicUsize>), _| {
+        match last.fetch_add(1, SeqCst) {
+            0 => sleep(1000 * S).await,
+            1 => stop.notify_one(),
+            _ => {}
+        }
+        Ok::<_, BoxError>(())
+    });
+    assert!(play(every(MS, tick).missed(Missed::Burst), stop.notified()).await.is_clean());
+    assert!(last.load(SeqCst) < 1000, "{last:?}");
 }
 
 #[tokio::test(start_paused = true)]

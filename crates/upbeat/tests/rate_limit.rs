@@ -9,6 +9,7 @@ use std::{
     pin::pin,
     sync::Mutex,
     task::{Context as TaskContext, Waker},
+    thread,
     time::Duration,
 };
 
@@ -151,6 +152,22 @@ async fn a_million_keys_need_the_memory_of_a_thousand() {
     advance(refused.retry_after).await;
     assert!(limit.try_acquire(&1_000_000).is_ok());
     assert_eq!(limit.known(), 1000);
+}
+
+#[test]
+fn threads_that_race_for_tokens_get_no_more_than_there_are() {
+    let rate = Rate::new(1, Duration::from_hours(1)).burst(100);
+    let (all, keys) = (RateLimit::new(rate), KeyedRateLimit::with_capacity(rate, 5));
+    let grab = || {
+        let tries = (0..1000).map(|number| (all.try_acquire().is_ok(), keys.try_acquire(&(number % 5)).is_ok()));
+        tries.fold((0, 0), |(all, keys), (of_all, of_key)| (all + i32::from(of_all), keys + i32::from(of_key)))
+    };
+    let got = thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(grab)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    let sum = got.into_iter().reduce(|(all, keys), (more, of_keys)| (all + more, keys + of_keys)).unwrap();
+    assert_eq!(sum, (100, 500));
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 /// An HTTP/1 and HTTP/2 server as a player, with a drain in which every connection has a bound.
 ///
 /// It serves an `axum::Router`, or any tower service of `Request<hyper::body::Incoming>`. A service's error, and a
-/// handler's panic, is a 500 for that request alone and an error event; the server lives.
+/// handler's panic, is a 500 for that request alone, of the shape of a [`Problem`](crate::Problem), and an error event; the server lives.
 ///
 /// Every request carries a [`Context`] of its own as an extension. Handlers, and above all streams without an end of their
 /// own such as server-sent events, can see the stop coming by it:

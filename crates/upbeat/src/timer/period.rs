@@ -1,6 +1,9 @@
 //! Times at a fixed distance.
 
-use tokio::time::{Duration, Instant, sleep_until};
+use tokio::{
+    task::yield_now,
+    time::{Duration, Instant, sleep_until},
+};
 
 use super::schedule::{Schedule, later};
 
@@ -54,6 +57,8 @@ impl Schedule for Period {
         let (due, now) = (self.due, Instant::now());
         // Only who asks too late has missed something: a timer that fires a little late has not.
         if due < now {
+            // There may be many to make up for, of ticks that never wait.
+            yield_now().await;
             self.due = self.after_late(now);
         } else {
             sleep_until(due).await;
