@@ -5,7 +5,7 @@ use std::{
     marker::PhantomData,
     num::NonZero,
     panic::Location,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread,
     time::{Duration, Instant},
 };
@@ -49,7 +49,7 @@ impl<S: Source, L, P, K> Runnable<S, L, P, K> {
     pub(crate) fn new(mut pipeline: Pipeline<S, L>, kind: &str, at: &Location<'_>, pack: P, sink: K) -> Self {
         pipeline.stages.push(default_name(kind, at));
         let settings = Settings {
-            workers: thread::available_parallelism().map_or(1, NonZero::get),
+            workers: processors(),
             window: None,
             most: None,
             batch_time: AIM,
@@ -264,6 +264,12 @@ where
         // Only a worker that panics loses the sink, and that is a cause.
         (cause, report) => Err(PipelineError::new(cause.unwrap_or(Cause::Overran), report)),
     }
+}
+
+/// Asked once: on Linux the answer is in files, and to read them costs more than a small pipeline does.
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
 }
 
 impl<S, L, P, K, H> fmt::Debug for Runnable<S, L, P, K, H> {
