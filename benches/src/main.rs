@@ -4,6 +4,7 @@
 //! the machine so hits all of them, and the ratios stand where the absolute figures do not.
 
 mod args;
+mod breakeven;
 mod child;
 mod grep;
 mod http;
@@ -30,6 +31,7 @@ usage: upbeat-bench <command> [options]
   http [--seconds S] [--rounds N] [--workers W]   requests, CPU and memory of HTTP servers
   pipeline [--rounds N] [--rows N] [--samples N]  pipelines beside loops, rayon and channels
   pool [--rounds N] [--workers W]                 jobs with replies: a pool, tasks, channels
+  breakeven [--rounds N]                          from where on a pipeline is faster than a loop
   grep [DIR] [--rounds N] [--pattern REGEX]       a search through sources, beside ripgrep's walk and goroutines
   all                                             everything, as in BENCHMARKS.md
 ";
@@ -45,6 +47,7 @@ fn main() -> anyhow::Result<ExitCode> {
         "http" => http::bench(&args, &mut out)?,
         "pipeline" => pipeline::bench(&args, &mut out)?,
         "pool" => pool::bench(&args, &mut out)?,
+        "breakeven" => breakeven::bench(&args, &mut out)?,
         "grep" => grep::bench(&args, &mut out)?,
         "all" => {
             players::bench(&args, &mut out)?;
@@ -52,6 +55,7 @@ fn main() -> anyhow::Result<ExitCode> {
             http::bench(&args, &mut out)?;
             pipeline::bench(&args, &mut out)?;
             pool::bench(&args, &mut out)?;
+            breakeven::bench(&args, &mut out)?;
             grep::bench(&args, &mut out)?;
         }
         "child-grep" => grep::child(&args, &mut out)?,
