@@ -1,6 +1,6 @@
 //! How a section of a pipeline runs.
 
-use std::{num::NonZero, sync::OnceLock, thread, time::Duration};
+use std::{num::NonZero, sync::LazyLock, thread, time::Duration};
 
 use crate::engine::AIM;
 
@@ -30,7 +30,7 @@ pub struct Section {
 impl Section {
     /// Ordered, a worker per processor, four batches in the window for each, two in the joint behind it.
     pub fn new() -> Self {
-        Self { workers: processors(), window: None, most: None, batch_time: AIM, ordered: true, joint: 2 }
+        Self { workers: *PROCESSORS, window: None, most: None, batch_time: AIM, ordered: true, joint: 2 }
     }
 
     /// As [`Runnable::workers`](crate::Runnable::workers).
@@ -81,7 +81,4 @@ impl Default for Section {
 }
 
 /// Asked once: on Linux the answer is in files, and to read them costs more than a small pipeline does.
-fn processors() -> usize {
-    static PROCESSORS: OnceLock<usize> = OnceLock::new();
-    *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
-}
+static PROCESSORS: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
