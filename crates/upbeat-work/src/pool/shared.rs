@@ -297,18 +297,17 @@ impl<J, R> Shared<J, R> {
         self.changed.notify_waiters();
     }
 
-    /// A worker cannot build its state. The first such error is kept.
+    /// A worker cannot build its state, and nothing more is accepted. The first such error is kept.
     pub(super) fn fail(&self, hand: &Hand<J, R>, error: BoxError) {
-        let cut = self.with(|queue, _| {
-            let cut = hand.state.lock().cut;
-            if !cut {
-                queue.failure.get_or_insert(Arc::new(error));
+        let error = Arc::new(error);
+        self.with(|queue, wakes| {
+            // Under this lock: a moment later it might be the next run that is closed.
+            if !hand.state.lock().cut {
+                queue.failure.get_or_insert_with(|| error.clone());
+                queue.close(wakes);
             }
-            cut
         });
-        if !cut {
-            self.close();
-        }
+        self.changed.notify_waiters();
     }
 
     /// Completes when `is_so` returns something, which it is asked whenever something has changed.

@@ -26,6 +26,7 @@ struct Entries {
     done: BTreeSet<u32>,
     living: BTreeSet<u32>,
     states: usize,
+    flaky: bool,
     wrong: Vec<String>,
 }
 
@@ -89,13 +90,19 @@ impl Books {
     pub(super) fn pool(&self, builder: PoolBuilder<Job>) -> Pool<Job, u32> {
         let books = self.clone();
         let make = move |_: Worker| {
+            let fails = books.entries(|books| books.flaky) && chance();
             let state = State::new(&books);
             async move {
                 pause(1).await;
-                Ok::<_, BoxError>(state)
+                if fails { Err(BoxError::from("no route")) } else { Ok(state) }
             }
         };
         builder.name_jobs(|job: &Job| job.id.to_string()).build(make, work)
+    }
+
+    /// Whether states may turn out not to be possible, from now on.
+    pub(super) fn are_flaky(&self, flaky: bool) {
+        self.entries(|books| books.flaky = flaky);
     }
 
     /// A pool that has been started.

@@ -129,10 +129,11 @@ fn only_the_job_that_never_ends_is_cut_and_at_the_deadline() {
     });
 }
 
-/// Lives one after the other, of which each ends while others still submit.
-async fn lives() {
+/// Lives one after the other, of which each ends while others still submit. In all but the last, workers may fail.
+async fn lives(flaky: bool) {
     let books = Books::default();
-    let pool = books.pool(Pool::builder("pool").workers(3).queue(3));
+    let pool = books.pool(Pool::builder("pool").workers(3).queue(3).attempts(1));
+    books.are_flaky(flaky);
     let mut before = Vec::new();
     for life in 1..=3 {
         pool.start(&Context::background()).unwrap();
@@ -140,6 +141,7 @@ async fn lives() {
         pause(6).await;
         pool.shutdown(Instant::now() + MS).await;
     }
+    books.are_flaky(false);
     pool.start(&Context::background()).unwrap();
     let last = submit(pool.clone(), books.clone(), 100..104).await;
     assert!(last.accepted.len() == 4 && last.lost.is_empty(), "it was ended by what is left of an earlier life");
@@ -153,10 +155,15 @@ async fn lives() {
 
 #[test]
 fn a_pool_that_is_drained_and_started_again_begins_clean() {
-    explore(Time::WhenIdle, lives);
+    explore(Time::WhenIdle, || lives(false));
 }
 
 #[test]
 fn a_pool_that_is_cut_and_started_again_begins_clean() {
-    explore(Time::AtAnyMoment, lives);
+    explore(Time::AtAnyMoment, || lives(false));
+}
+
+#[test]
+fn a_pool_that_has_failed_and_is_started_again_begins_clean() {
+    explore(Time::AtAnyMoment, || lives(true));
 }
