@@ -37,7 +37,8 @@ where
     H: Failures + 'static,
 {
     /// Runs it on tokio's blocking threads, until it has ended or `cx` is done. Each batch is a sign of life of the player, and
-    /// counts as its [progress](Context::progress).
+    /// counts as its [progress](Context::progress). Every second it leaves a [breadcrumb](Context::at) with its [meter's](crate::Meter) reading, such as `1.2 M items, 310 k/s, 71 % in
+    /// parse, window 3/8`; with splits and futures progress counts what comes to the last section.
     ///
     /// When `cx` is done nothing more is taken from the source. What was taken is finished or dropped, as [`on_stop`](Runnable::on_stop) says; a stop is no
     /// error. If `cx` has a [deadline](Context::deadline) (a stop does), what is not finished shortly before it is dropped, and the report of the run
