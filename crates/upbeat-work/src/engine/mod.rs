@@ -249,8 +249,8 @@ impl<P: Plan> Engine<P> {
                     return Some(Pulled { sequence, batch, size: filled.size });
                 }
                 Err(error) => {
+                    // What was taken before still comes out. Whoever waits for the source must not ask it again.
                     intake.ended = true;
-                    // What was taken before still comes out.
                     self.desk.lock().give_back(batch);
                     self.close(Some(Cause::Source(error)));
                     return None;
@@ -322,8 +322,8 @@ impl<P: Plan> Engine<P> {
     fn wait_for_room(&self, shift: &Shift<'_>) -> Option<Box<P::Batch>> {
         let mut desk = self.desk.lock();
         if desk.is_full() {
-            shift.turn_to(Activity::Room);
             desk.waits_for_room = true;
+            shift.turn_to(Activity::Room);
             while desk.waits_for_room && !desk.is_over() {
                 self.room.wait(&mut desk);
             }
