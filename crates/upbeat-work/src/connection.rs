@@ -1,8 +1,11 @@
 //! What joins pipelines: fan-out and merge.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::{
+    Semaphore,
+    mpsc::{self, UnboundedReceiver, UnboundedSender},
+};
 
 /// A bounded connection from pipelines to a pipeline, for so many items, at least one.
 ///
@@ -28,36 +31,56 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 /// # Ok::<_, upbeat_work::PipelineError<u64>>(())
 /// ```
 pub fn connection<T>(items: usize) -> (Inlet<T>, Outlet<T>) {
-    let (to, from) = mpsc::channel(items.clamp(1, MOST));
-    (Inlet(to), Outlet(from))
+    let (to, from) = mpsc::unbounded_channel();
+    let room = Arc::new(Semaphore::new(items.clamp(1, Semaphore::MAX_PERMITS)));
+    (Inlet { to, room: room.clone() }, Outlet { from, room })
 }
-
-/// What a channel of tokio can count to.
-const MOST: usize = tokio::sync::Semaphore::MAX_PERMITS;
 
 /// The end of a [`connection`] that pipelines send to.
 ///
 /// Only they can: so when all of them have ended, nothing more will come.
-pub struct Inlet<T>(pub(crate) Sender<T>);
+pub struct Inlet<T> {
+    /// Items that are sent together: one hop, and one wake-up, for all of them. What bounds it is the room.
+    pub(crate) to: UnboundedSender<Vec<T>>,
+    /// For so many items.
+    pub(crate) room: Arc<Semaphore>,
+}
 
 impl<T> Clone for Inlet<T> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { to: self.to.clone(), room: self.room.clone() }
     }
 }
 
 impl<T> fmt::Debug for Inlet<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inlet").field("room", &self.0.capacity()).finish_non_exhaustive()
+        f.debug_struct("Inlet").field("room", &self.room.available_permits()).finish_non_exhaustive()
     }
 }
 
 /// The end of a [`connection`] that a pipeline [takes from](crate::Pipeline::from_outlet).
-pub struct Outlet<T>(pub(crate) Receiver<T>);
+pub struct Outlet<T> {
+    pub(crate) from: UnboundedReceiver<Vec<T>>,
+    pub(crate) room: Arc<Semaphore>,
+}
+
+impl<T> Outlet<T> {
+    /// Nothing more is accepted, and who waits for room waits no longer.
+    pub(crate) fn close(&mut self) {
+        self.room.close();
+        self.from.close();
+    }
+}
+
+impl<T> Drop for Outlet<T> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
 
 impl<T> fmt::Debug for Outlet<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outlet").field("items", &self.0.len()).finish_non_exhaustive()
+        f.debug_struct("Outlet").field("room", &self.room.available_permits()).finish_non_exhaustive()
     }
 }
 

@@ -55,6 +55,11 @@ impl Run {
         let _ = self.0.context.set(context);
     }
 
+    /// Whether it, or the player that it is part of, was asked to stop.
+    pub(crate) fn is_asked_to_stop(&self) -> bool {
+        self.stop().is_stopping() || self.0.context.get().is_some_and(|context| context.error().is_some())
+    }
+
     /// Items of the source are through; none is a sign of life.
     pub(crate) fn progress(&self, items: u64) {
         if let Some(context) = self.0.context.get() {

@@ -9,7 +9,7 @@ use std::{
 use tokio::{
     runtime::Handle,
     task::spawn_blocking,
-    time::{Instant as Deadline, MissedTickBehavior, interval_at, sleep_until},
+    time::{Instant as Deadline, sleep, sleep_until},
 };
 use upbeat::Context;
 
@@ -37,7 +37,8 @@ where
     H: Failures + 'static,
 {
     /// Runs it on tokio's blocking threads, until it has ended or `cx` is done. Each batch is a sign of life of the player, and
-    /// counts as its [progress](Context::progress).
+    /// counts as its [progress](Context::progress). Every second it leaves a [breadcrumb](Context::at) with its [meter's](crate::Meter) reading, such as `1.2 M items, 310 k/s, 71 % in
+    /// parse, window 3/8`; with splits and futures progress counts what comes to the last section.
     ///
     /// When `cx` is done nothing more is taken from the source. What was taken is finished or dropped, as [`on_stop`](Runnable::on_stop) says; a stop is no
     /// error. If `cx` has a [deadline](Context::deadline) (a stop does), what is not finished shortly before it is dropped, and the report of the run
@@ -149,13 +150,11 @@ where
 async fn telling(cx: &Context, meter: &Meter, work: impl Future<Output = ()>) {
     let mut work = pin!(work);
     let mut before = meter.read();
-    let mut every = interval_at(Deadline::now() + EVERY, EVERY);
-    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
             () = &mut work => return,
-            _ = every.tick() => {
+            () = sleep(EVERY) => {
                 let reading = meter.read();
                 cx.at(reading.with_rate(reading.rate_since(&before)).to_string());
                 before = reading;

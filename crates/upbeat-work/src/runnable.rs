@@ -147,7 +147,7 @@ impl<S, L, P, K, H: Failures> Runnable<S, L, P, K, H> {
         self
     }
 
-    /// Counts the items of the source (or lines) that are through, batch by batch.
+    /// Counts the items of the source (or lines) that are through, batch by batch; behind a [split](Pipeline::split) the items that they have become.
     pub fn progress(mut self, progress: Arc<Progress>) -> Self {
         self.settings.progress = Some(progress);
         self

@@ -224,6 +224,68 @@ fn what_ends_the_sections_behind_ends_it() {
     assert!(matches!(error.cause(), Cause::Sink(_)), "{error:?}");
 }
 
+#[test]
+fn a_future_that_panics_when_it_is_dropped_ends_it_and_nobody_waits_forever() {
+    struct Spiteful;
+    impl Drop for Spiteful {
+        fn drop(&mut self) {
+            assert!(thread::panicking(), "spite");
+        }
+    }
+    let run = Pipeline::generate(|| Some(())).map_async(2, async |()| {
+        let _spiteful = Spiteful;
+        pending::<()>().await;
+    });
+    let run = run.collect();
+    run.stop_handle().stop(OnStop::Finish);
+    assert_eq!(run.run().unwrap().taken, 0, "nothing was begun");
+
+    let begun = AtomicUsize::new(0);
+    let run = Pipeline::generate(|| Some(())).map_async(2, |()| {
+        begun.fetch_add(1, SeqCst);
+        async {
+            let _spiteful = Spiteful;
+            pending::<()>().await;
+        }
+    });
+    let run = run.collect();
+    let stop = run.stop_handle();
+    let ended = thread::scope(|scope| {
+        scope.spawn(|| {
+            while begun.load(SeqCst) < 2 {
+                thread::yield_now();
+            }
+            stop.stop(OnStop::Drop);
+        });
+        run.run()
+    });
+    let error = ended.unwrap_err();
+    assert!(matches!(error.cause(), Cause::Panicked(panic) if panic.message() == "spite"), "{error:?}");
+}
+
+#[tokio::test]
+async fn dropping_the_player_drops_its_futures() {
+    let live = Arc::new(AtomicUsize::new(0));
+    let held = live.clone();
+    let running = tokio::spawn(async move {
+        let run = Pipeline::generate(move || Some(Counted::new(&held)));
+        let run = run.map_async(3, async |item| {
+            let _held = item;
+            pending::<()>().await;
+        });
+        run.for_each(drop).run_in(&Context::background()).await.map(|_| ())
+    });
+    let until = async |is_so: &dyn Fn() -> bool| {
+        while !is_so() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    until(&|| live.load(SeqCst) > 3).await;
+    running.abort();
+    assert!(running.await.expect_err("it was aborted").is_cancelled());
+    timeout(LONG, until(&|| Arc::strong_count(&live) == 1)).await.expect("all threads end");
+}
+
 #[tokio::test]
 async fn they_run_in_the_runtime_of_the_player_and_stop_with_it() {
     let (asked, answered) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));

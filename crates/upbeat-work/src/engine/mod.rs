@@ -325,8 +325,8 @@ impl<P: Plan> Engine<P> {
     fn wait_for_room(&self, shift: &Shift<'_>) -> Option<Box<P::Batch>> {
         let mut desk = self.desk.lock();
         if desk.is_full() {
-            shift.turn_to(Activity::Room);
             desk.waits_for_room = true;
+            shift.turn_to(Activity::Room);
             while desk.waits_for_room && !desk.is_over() {
                 self.room.wait(&mut desk);
             }

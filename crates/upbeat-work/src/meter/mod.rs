@@ -22,7 +22,7 @@ pub use reading::{Bottleneck, Reading, SectionReading, StageReading};
 /// Shows what a pipeline does, from any thread, while it runs and afterwards. A cheap clone. Made by [`Runnable::meter`](crate::Runnable::meter).
 ///
 /// ```
-/// use upbeat_work::{Bottleneck, Pipeline};
+/// use upbeat_work::Pipeline;
 ///
 /// let run = Pipeline::from_iter(0..200_u64)
 ///     .map(|n| (0..20_000).fold(n, |hash, n| std::hint::black_box(hash * 31 + n) % 1_000_003))
@@ -32,7 +32,10 @@ pub use reading::{Bottleneck, Reading, SectionReading, StageReading};
 /// run.run()?;
 /// let reading = meter.read();
 /// assert_eq!((reading.taken, reading.emitted), (200, 200));
-/// assert_eq!(reading.bottleneck(), Some(Bottleneck::Stage("hash".into())));
+/// println!("{reading}"); // 200 items, 4.0 k/s, 97 % in hash, window 0/8
+/// for stage in &reading.sections[0].stages {
+///     println!("{:.0} % in {}, {:?} for an item", stage.share * 100.0, stage.name, stage.per_item);
+/// }
 /// # Ok::<_, upbeat_work::PipelineError<()>>(())
 /// ```
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TryRecvError};
 use upbeat::BoxError;
 
 use super::{Filled, Source, private::Sealed};
@@ -107,8 +107,23 @@ impl<T: Send> Source for Channel<T> {
     fn fill(&mut self, batch: &mut Vec<T>, want: usize, waiting: &Waiting) -> Result<Filled, BoxError> {
         // Once closed it ends by itself, when whoever holds a permit has used it.
         let how = if self.from.is_closed() { OnStop::Drop } else { OnStop::Finish };
-        let received = waiting.unless_asked(how, self.from.recv_many(batch, want.max(1)))?;
-        Ok(filled(&mut self.next, batch, want, received != Some(0)))
+        let mut more = true;
+        while batch.len() < want.max(1) {
+            let received = match self.from.try_recv() {
+                Err(TryRecvError::Empty) if batch.is_empty() => waiting.unless_asked(how, self.from.recv())?,
+                Err(TryRecvError::Empty) => break,
+                received => Some(received.ok()),
+            };
+            match received {
+                Some(Some(item)) => batch.push(item),
+                Some(None) => {
+                    more = false;
+                    break;
+                }
+                None => break,
+            }
+        }
+        Ok(filled(&mut self.next, batch, want, more))
     }
 
     fn close(&mut self) -> bool {
@@ -117,18 +132,13 @@ impl<T: Send> Source for Channel<T> {
     }
 
     fn lost(&mut self) -> u64 {
-        drain(&mut self.from)
+        self.from.close();
+        std::iter::from_fn(|| self.from.try_recv().ok()).count() as u64
     }
 
     fn clear(batch: &mut Vec<T>) {
         batch.clear();
     }
-}
-
-/// Closes a channel, and says how much was in it.
-pub(super) fn drain<T>(from: &mut mpsc::Receiver<T>) -> u64 {
-    from.close();
-    std::iter::from_fn(|| from.try_recv().ok()).count() as u64
 }
 
 /// What a source says that gives what is there.

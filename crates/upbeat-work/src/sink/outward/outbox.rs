@@ -1,6 +1,6 @@
 //! What is to go through one connection.
 
-use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{TryAcquireError, mpsc::error::SendError};
 
 use crate::{Cause, Disconnected, Inlet, run::Run};
 
@@ -24,19 +24,27 @@ impl<T> Outbox<T> {
     /// Sends what is in it, and waits for room, unless everything is to be dropped: that is an error without a cause.
     pub(crate) fn send(&mut self, run: &Run) -> Result<(), Option<Cause>> {
         while !self.items.is_empty() {
-            let to = &self.to.0;
+            let Inlet { to, room } = &self.to;
             // As many as there is room for now; to wait for more would leave those behind waiting too.
-            let some = self.items.len().min(to.capacity().max(1));
-            let room = match to.try_reserve_many(some) {
-                Ok(room) => Ok(room),
-                Err(TrySendError::Closed(())) => return Err(Some(gone())),
-                Err(TrySendError::Full(())) => {
-                    let room = run.unless_dropping(to.reserve_many(1)).map_err(|error| Cause::Sink(error.into()))?;
-                    room.ok_or(None)?.map_err(|_| gone())
+            let some = self.items.len().min(room.available_permits()).max(1);
+            let permit = match room.try_acquire_many(u32::try_from(some).unwrap_or(u32::MAX)) {
+                Ok(permit) => permit,
+                Err(TryAcquireError::Closed) => return Err(gone(run)),
+                Err(TryAcquireError::NoPermits) => {
+                    let permit = run.unless_dropping(room.acquire()).map_err(|error| Cause::Sink(error.into()))?;
+                    permit.ok_or(None)?.map_err(|_| gone(run))?
                 }
-            }?;
-            let some = room.len();
-            room.zip(self.items.drain(..some)).for_each(|(place, item)| place.send(item));
+            };
+            let some = permit.num_permits();
+            let behind = self.items.split_off(some);
+            let first = std::mem::replace(&mut self.items, behind);
+            if let Err(SendError(first)) = to.send(first) {
+                // Back to where they are counted.
+                self.items.splice(..0, first);
+                return Err(gone(run));
+            }
+            // Whoever takes the items gives their places back.
+            permit.forget();
         }
         Ok(())
     }
@@ -47,6 +55,7 @@ impl<T> Outbox<T> {
     }
 }
 
-fn gone() -> Cause {
-    Cause::Sink(Disconnected.into())
+/// Nobody receives any more. That is no failure where all are asked to stop, and the other one was quicker.
+fn gone(run: &Run) -> Option<Cause> {
+    if run.is_asked_to_stop() { None } else { Some(Cause::Sink(Disconnected.into())) }
 }
