@@ -10,10 +10,14 @@
 
 #![expect(clippy::print_stdout, reason = "a program talks to whoever runs it")]
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, ensure};
 use futures_util::TryStreamExt as _;
+use rustix::time::{ClockId, clock_gettime};
 use sqlx::{Connection as _, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use upbeat::{Conductor, Part};
 use upbeat_http::HttpServer;
@@ -51,26 +55,35 @@ async fn stream(url: &str) -> anyhow::Result<u64> {
 struct Way {
     name: &'static str,
     rates: Vec<f64>,
+    /// Of all threads of this process: nanoseconds for each row.
+    costs: Vec<f64>,
 }
 
 impl Way {
     fn new(name: &'static str) -> Self {
-        Self { name, rates: Vec::new() }
+        Self { name, rates: Vec::new(), costs: Vec::new() }
     }
 
     async fn round(&mut self, rows: u64, read: impl Future<Output = anyhow::Result<u64>>) -> anyhow::Result<()> {
-        let begun = Instant::now();
+        let (begun, worked) = (Instant::now(), cpu());
         let count = read.await?;
         self.rates.push(count as f64 / begun.elapsed().as_secs_f64());
+        self.costs.push(cpu().saturating_sub(worked).as_nanos() as f64 / count as f64);
         ensure!(count == rows, "{} had {count} of {rows} rows", self.name);
         Ok(())
     }
+}
 
-    fn median(&self) -> f64 {
-        let mut rates = self.rates.clone();
-        rates.sort_by(f64::total_cmp);
-        rates[rates.len() / 2]
-    }
+/// The time of the processors that this process had so far.
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+fn median(figures: &[f64]) -> f64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
 }
 
 async fn measure(file: &Path, rows: u64, address: &str) -> anyhow::Result<()> {
@@ -82,9 +95,10 @@ async fn measure(file: &Path, rows: u64, address: &str) -> anyhow::Result<()> {
         by_socket.round(rows, stream(&ws)).await?;
     }
     for way in [&loop_, &by_http, &by_socket] {
-        println!("{:10}  {:>9.0} rows/s  {:.2}", way.name, way.median(), way.median() / loop_.median());
+        let (rate, cost) = (median(&way.rates), median(&way.costs));
+        println!("{:10}  {rate:>9.0} rows/s  {:.2}  {cost:>5.0} ns CPU/row", way.name, rate / median(&loop_.rates));
     }
-    let ratio = by_http.median() / loop_.median();
+    let ratio = median(&by_http.rates) / median(&loop_.rates);
     ensure!(ratio >= BOUND, "HTTP has {ratio:.2} of the plain loop; the bound is {BOUND}");
     Ok(())
 }

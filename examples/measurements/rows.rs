@@ -1,7 +1,6 @@
 use std::{
     error::Error,
     ops::Range,
-    panic::resume_unwind,
     pin::Pin,
     sync::{
         Arc,
@@ -12,6 +11,7 @@ use std::{
 };
 
 use futures_util::Stream;
+use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use upbeat::Context;
 
@@ -22,9 +22,9 @@ use crate::{
 
 /// The rows of a range of time, as a stream. A row that is no measurement is an error in its place.
 ///
-/// It reads page by page, and the next page while this one is used. So
+/// It reads page by page, and the next ones while this one is used. So
 ///
-/// - its memory is that of two pages, however many rows there are and however slowly it is read;
+/// - its memory is that of three pages, however many rows there are and however slowly it is read;
 /// - it has a connection to the database only while a page is read: a thousand readers that are slow, or asleep, hold none;
 /// - each page is what was in the database when it was read. Rows that are added behind the last one read come; they are not one snapshot.
 ///
@@ -33,13 +33,14 @@ use crate::{
 /// When `cx` is stopping, or the database fails, the last entry is a [`Fault`] that says so and where to [resume](Fault::resume).
 #[derive(Debug)]
 pub struct Rows {
-    store: Store,
     cx: Context,
     reads: Reads,
     page: vec::IntoIter<Row>,
-    /// Where the page ends that is read after this one; at the end of all there is none.
-    next: Option<(Time, AbortOnDropHandle<Result<Page, StoreError>>)>,
-    end: Time,
+    /// Where the page begins that comes after this one; `None` at the end.
+    next: Option<Time>,
+    pages: mpsc::Receiver<Result<Page, StoreError>>,
+    /// Who reads them.
+    _reader: AbortOnDropHandle<()>,
 }
 
 /// How many rows were read by all who share this. A cheap clone.
@@ -74,19 +75,31 @@ impl Rows {
     /// As [`read`](Self::read).
     pub async fn counted(store: Store, range: Range<Time>, cx: Context, reads: Reads) -> Result<Self, StoreError> {
         let first = store.page(range.clone()).await?;
-        let mut rows = Self { store, cx, reads, page: Vec::new().into_iter(), next: None, end: range.end };
+        let next = first.next;
+        let (sender, pages) = mpsc::channel(1);
+        let reader = tokio::spawn(read_on(store, next, range.end, sender));
+        let page = Vec::new().into_iter();
+        let mut rows = Self { cx, reads, page, next, pages, _reader: AbortOnDropHandle::new(reader) };
         rows.turn(first);
         Ok(rows)
     }
 
-    /// Goes on with this page, and has the next one read.
+    /// Goes on with this page.
     fn turn(&mut self, page: Page) {
         self.reads.0.fetch_add(page.rows.len() as u64, Relaxed);
         self.page = page.rows.into_iter();
-        self.next = page.next.map(|from| {
-            let (store, range) = (self.store.clone(), from..self.end);
-            (from, AbortOnDropHandle::new(tokio::spawn(async move { store.page(range).await })))
-        });
+        self.next = page.next;
+    }
+}
+
+/// Reads page after page, until there is no room for one. It has no connection while it waits for that.
+async fn read_on(store: Store, mut next: Option<Time>, end: Time, pages: mpsc::Sender<Result<Page, StoreError>>) {
+    while let Some(from) = next {
+        let page = store.page(from..end).await;
+        next = page.as_ref().map_or(None, |page| page.next);
+        if pages.send(page).await.is_err() {
+            return;
+        }
     }
 }
 
@@ -99,27 +112,22 @@ impl Stream for Rows {
             if let Some(row) = this.page.next() {
                 return Poll::Ready(Some(row.into()));
             }
-            let Some((from, reading)) = &mut this.next else { return Poll::Ready(None) };
-            let from = *from;
-            if this.cx.is_stopping() {
-                this.next = None;
-                return Poll::Ready(Some(Err(Fault::stopping(from))));
-            }
-            let read = ready!(Pin::new(reading).poll(task));
-            let last = match read {
-                Ok(Ok(page)) => {
-                    this.turn(page);
-                    continue;
+            let Some(from) = this.next else { return Poll::Ready(None) };
+            let last = if this.cx.is_stopping() {
+                Fault::stopping(from)
+            } else {
+                match ready!(this.pages.poll_recv(task)) {
+                    Some(Ok(page)) => {
+                        this.turn(page);
+                        continue;
+                    }
+                    Some(Err(error)) => {
+                        tracing::warn!(error = &error as &dyn Error, "a stream ends early: the database failed");
+                        Fault::database(&error, from)
+                    }
+                    // The runtime is going down with its tasks.
+                    None => Fault::stopping(from),
                 }
-                Ok(Err(error)) => {
-                    tracing::warn!(error = &error as &dyn Error, "a stream ends early: the database failed");
-                    Fault::database(&error, from)
-                }
-                Err(ended) => match ended.try_into_panic() {
-                    Ok(panic) => resume_unwind(panic),
-                    // The runtime is going down.
-                    Err(_) => Fault::stopping(from),
-                },
             };
             this.next = None;
             return Poll::Ready(Some(Err(last)));
