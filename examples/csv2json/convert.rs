@@ -141,7 +141,7 @@ where
             if input.read_until(b'\n', &mut line).map_err(|error| ConvertError::Read(error.into()))? == 0 {
                 break;
             }
-            if cx.is_stopping() {
+            if cx.error().is_some() {
                 return Err(ConvertError::Stopped);
             }
             let row = line.strip_suffix(b"\r\n").or(line.strip_suffix(b"\n")).unwrap_or(&line);

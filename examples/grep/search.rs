@@ -218,7 +218,7 @@ struct Unless<'a, R> {
 
 impl<R: Read> Read for Unless<'_, R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.cx.is_stopping() {
+        if self.cx.error().is_some() {
             return Err(io::Error::other("stopped"));
         }
         self.read.read(into)
