@@ -241,7 +241,7 @@ async fn memory_is_the_same_for_ten_thousand_rows_and_ten_million() {
 async fn many_streams_at_once_are_all_whole() {
     let server = Server::with_rows(20_000);
     let urls: Vec<_> =
-        (0..40).map(|n| if n % 2 == 0 { server.http("?window=60") } else { server.ws("?window=60") }).collect();
+        (0..24).map(|n| if n % 2 == 0 { server.http("?window=60") } else { server.ws("?window=60") }).collect();
     let all: Vec<_> = futures_util::future::join_all(urls.iter().map(|url| bytes(url))).await;
     assert_eq!(all.into_iter().collect::<HashSet<_>>().len(), 1);
     until_all_is_quiet(&server).await;
