@@ -20,7 +20,7 @@ use crate::Time;
 /// How many queries run at the same time. A stream has one only while it reads a page.
 const CONNECTIONS: u32 = 8;
 /// How long a query waits for a connection.
-const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How long a query waits for somebody's lock.
 const LOCKED_AT_MOST: Duration = Duration::from_secs(1);
 /// How long a connection that nobody uses is believed to be open.
@@ -30,7 +30,7 @@ const QUERY_AT_MOST: &str = "10000";
 
 /// A time series in a database: `SQLite` in a file, or `PostgreSQL`. A cheap clone.
 ///
-/// Every query has a bound: 2 s for a connection, 1 s for a lock that somebody holds.
+/// Every query has a bound: 5 s for a connection, 1 s for a lock that somebody holds.
 #[derive(Clone, Debug)]
 pub struct Store {
     pools: Pools,
