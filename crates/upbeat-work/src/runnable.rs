@@ -209,10 +209,15 @@ where
     ///
     /// When it could not run to the end of its source: the source or the sink failed, or an item did and was to [stop](OnFailure::Stop) it.
     /// Failures that were recorded are no error: the [`Report`] has them.
-    pub fn run(mut self) -> Result<Report<K::Output>, PipelineError<K::Output>> {
+    pub fn run(self) -> Result<Report<K::Output>, PipelineError<K::Output>> {
+        self.run_on(Handle::try_current().ok())
+    }
+
+    /// Without a runtime this thread may wait for a stream, and is a worker like the others.
+    pub(crate) fn run_on(mut self, runtime: Option<Handle>) -> Result<Report<K::Output>, PipelineError<K::Output>> {
         let begun = Instant::now();
         let (workers, run) = (self.settings.section.workers, self.shared());
-        let is_in_runtime = Handle::try_current().map(|runtime| run.within(runtime)).is_ok();
+        let is_in_runtime = runtime.map(|runtime| run.within(runtime)).is_some();
         let segments = self.segments();
         let engine = self.into_engine();
         run.board().begin();

@@ -41,16 +41,7 @@ impl<A: Runs, B: Runs> Together<A, B> {
     ///
     /// When there is no thread for each of them.
     pub fn run(self) -> (A::Outcome, B::Outcome) {
-        let Self { one, other } = self;
-        let runtime = Handle::try_current().ok();
-        thread::scope(|scope| {
-            let one = scope.spawn(move || {
-                let _within = runtime.as_ref().map(Handle::enter);
-                one.run()
-            });
-            let other = other.run();
-            (one.join().unwrap_or_else(|panic| resume_unwind(panic)), other)
-        })
+        self.run_on(Handle::try_current().ok())
     }
 }
 
@@ -76,8 +67,9 @@ pub trait Runs: Send + sealed::Sealed {
     /// What comes of it; of several pipelines, both.
     type Outcome: Send;
 
+    /// In a runtime, if there is one.
     #[doc(hidden)]
-    fn run(self) -> Self::Outcome;
+    fn run_on(self, runtime: Option<Handle>) -> Self::Outcome;
 }
 
 /// What can run as a player's body: it borrows nothing. Sealed: [`Runnable`] and [`Together`].
@@ -97,8 +89,8 @@ where
 {
     type Outcome = Result<Report<K::Output>, PipelineError<K::Output>>;
 
-    fn run(self) -> Self::Outcome {
-        Self::run(self)
+    fn run_on(self, runtime: Option<Handle>) -> Self::Outcome {
+        Self::run_on(self, runtime)
     }
 }
 
@@ -118,8 +110,14 @@ where
 impl<A: Runs, B: Runs> Runs for Together<A, B> {
     type Outcome = (A::Outcome, B::Outcome);
 
-    fn run(self) -> Self::Outcome {
-        Self::run(self)
+    fn run_on(self, runtime: Option<Handle>) -> Self::Outcome {
+        let Self { one, other } = self;
+        thread::scope(|scope| {
+            let of_one = runtime.clone();
+            let one = scope.spawn(move || one.run_on(of_one));
+            let other = other.run_on(runtime);
+            (one.join().unwrap_or_else(|panic| resume_unwind(panic)), other)
+        })
     }
 }
 
