@@ -9,7 +9,7 @@ use std::{
 use tokio::{
     runtime::Handle,
     task::spawn_blocking,
-    time::{Instant as Deadline, MissedTickBehavior, interval_at, sleep_until},
+    time::{Instant as Deadline, sleep, sleep_until},
 };
 use upbeat::Context;
 
@@ -149,13 +149,11 @@ where
 async fn telling(cx: &Context, meter: &Meter, work: impl Future<Output = ()>) {
     let mut work = pin!(work);
     let mut before = meter.read();
-    let mut every = interval_at(Deadline::now() + EVERY, EVERY);
-    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
             () = &mut work => return,
-            _ = every.tick() => {
+            () = sleep(EVERY) => {
                 let reading = meter.read();
                 cx.at(reading.with_rate(reading.rate_since(&before)).to_string());
                 before = reading;
