@@ -6,9 +6,11 @@
 use std::{env, error::Error, fs, path::Path};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let name = env!("CARGO_PKG_NAME").strip_suffix("-shuttle").ok_or("the package is called NAME-shuttle")?;
+    // Asked when it runs: a target folder that was copied has the script that was compiled elsewhere.
+    let (package, folder) = (env::var("CARGO_PKG_NAME")?, env::var("CARGO_MANIFEST_DIR")?);
+    let name = package.strip_suffix("-shuttle").ok_or("the package is called NAME-shuttle")?;
     let sources = Path::new("crates").join(name).join("src");
-    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let above = Path::new(&folder).ancestors();
     let sources = above.map(|folder| folder.join(&sources)).find(|sources| sources.is_dir()).ok_or("no such crate")?;
     println!("cargo::rerun-if-changed={}", sources.display());
     copy(&sources, &Path::new(&env::var("OUT_DIR")?).join("sources"))

@@ -1,7 +1,8 @@
-//! shuttle-tokio, with a clock, with a budget that is used up, and with what it lacks of tokio's channels.
+//! shuttle-tokio, with a clock, with a budget that is used up, with tokio's bounded channel, and with what it lacks otherwise.
 
 pub use shuttle_tokio::*;
 
+pub mod runtime;
 pub mod time;
 
 /// As `tokio::sync`.

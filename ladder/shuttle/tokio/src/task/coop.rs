@@ -1,6 +1,10 @@
 //! As `tokio::task::coop`: a budget that is used up at any time, instead of one that never is and is waited for all the same.
 
-use std::{cell::RefCell, collections::HashSet};
+use std::{
+    cell::RefCell,
+    collections::HashSet,
+    task::{Context, Poll},
+};
 
 use shuttle::rand::{Rng as _, thread_rng};
 pub use shuttle_tokio::task::coop::*;
@@ -24,4 +28,22 @@ pub async fn consume_budget() {
     if USED_UP.with_borrow_mut(|tasks| tasks.remove(&id())) {
         super::yield_now().await;
     }
+}
+
+/// As tokio's: now and then nobody proceeds before others had a chance.
+pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
+    if thread_rng().gen_bool(0.25) {
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    }
+    Poll::Ready(RestoreOnPending)
+}
+
+/// As tokio's. There is nothing to restore, because the budget is chance.
+#[derive(Debug)]
+pub struct RestoreOnPending;
+
+impl RestoreOnPending {
+    /// As tokio's.
+    pub fn made_progress(&self) {}
 }

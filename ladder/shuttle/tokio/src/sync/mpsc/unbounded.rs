@@ -1,6 +1,4 @@
-//! As `tokio::sync::mpsc`, with `recv_many` of the unbounded receiver.
-
-pub use shuttle_tokio::sync::mpsc::*;
+use shuttle_tokio::sync::mpsc::{UnboundedSender, error};
 
 /// As tokio's.
 pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
