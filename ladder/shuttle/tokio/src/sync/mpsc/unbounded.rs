@@ -38,4 +38,14 @@ impl<T> UnboundedReceiver<T> {
     pub fn try_recv(&mut self) -> Result<T, error::TryRecvError> {
         self.0.try_recv()
     }
+
+    /// As tokio's.
+    pub fn blocking_recv(&mut self) -> Option<T> {
+        self.0.blocking_recv()
+    }
+
+    /// As tokio's.
+    pub fn close(&mut self) {
+        self.0.close();
+    }
 }
