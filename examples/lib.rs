@@ -29,3 +29,8 @@ pub fn with_causes(error: &dyn StdError) -> String {
 #[cfg(doctest)]
 #[doc = include_str!("../docs/from-go.md")]
 struct FromGo;
+
+/// The examples of the README, so that they are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

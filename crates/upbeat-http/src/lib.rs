@@ -69,8 +69,3 @@ pub use limit::{ConcurrencyLimitLayer, ConcurrencyLimited, RateLimitLayer, RateL
 pub use listen::{Address, IntoListener, ListenError, Peer, Socket};
 pub use problem::Problem;
 pub use tcp::TcpServer;
-
-/// The examples of the README, so that they are compiled.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

@@ -73,7 +73,6 @@
 //!   suddenly blocks is the exception: it cannot be asked.)
 //! - A [stop](Runnable::run_in) finishes what was taken, or drops it, as you choose, within the deadline. A [channel](Pipeline::from_channel) is closed by it, and drained.
 //! - Sections end front to back: producers stop first, then what is between drains, then consumers stop.
-//!
 //! - A [meter](Runnable::meter) shows where the time goes, and names the bottleneck; without it nothing is measured.
 //!
 //! # What does not

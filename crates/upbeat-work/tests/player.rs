@@ -51,19 +51,19 @@ async fn what_cannot_be_finished_in_time_is_dropped_and_told() {
     let sunk = Arc::new(AtomicUsize::new(0));
     let player = {
         with(sunk.clone(), async |sunk, cx: Context| {
-            // Each item takes 50 ms in the sink, so a window of them takes longer than there is.
+            // Each item takes 10 ms in the sink, so a window of them takes longer than there is.
             let run = Pipeline::generate(|| Some(())).for_each(move |()| {
                 sunk.fetch_add(1, SeqCst);
                 let begun = Instant::now();
-                while begun.elapsed() < Duration::from_millis(50) {
+                while begun.elapsed() < Duration::from_millis(10) {
                     std::thread::yield_now();
                 }
             });
-            run.workers(2).window(100).batch_at_most(1).run_in(&cx).await?;
+            run.workers(2).window(400).batch_at_most(1).run_in(&cx).await?;
             Ok::<_, BoxError>(())
         })
     };
-    let conductor = Conductor::new("work").part(Part::new("slow", player).stop_within(Duration::from_secs(1)));
+    let conductor = Conductor::new("work").part(Part::new("slow", player).stop_within(Duration::from_secs(2)));
     let report = conductor.play_until(async move { until(|| sunk.load(SeqCst) > 2).await }).await;
     assert!(report.to_string().contains("items in a pipeline"), "{report}");
     assert_eq!(report.exit_code(), exit_code::OVERRAN);
