@@ -4,7 +4,10 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering::Relaxed},
+        atomic::{
+            AtomicU8,
+            Ordering::{Acquire, Release},
+        },
     },
 };
 
@@ -48,18 +51,19 @@ impl StopHandle {
             OnStop::Finish => FINISH,
             OnStop::Drop => DROP,
         };
-        if self.0.state.fetch_max(state, Relaxed) < state {
+        // Release and acquire: who sees that it was asked sees also why, which may be another handle's stop.
+        if self.0.state.fetch_max(state, Release) < state {
             self.0.changed.notify_waiters();
         }
     }
 
     /// Whether it was asked to stop.
     pub fn is_stopping(&self) -> bool {
-        self.0.state.load(Relaxed) >= FINISH
+        self.0.state.load(Acquire) >= FINISH
     }
 
     pub(crate) fn is_dropping(&self) -> bool {
-        self.0.state.load(Relaxed) == DROP
+        self.0.state.load(Acquire) == DROP
     }
 
     /// Completes once it is asked to stop at least so.

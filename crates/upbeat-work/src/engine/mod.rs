@@ -264,6 +264,8 @@ impl<P: Plan> Engine<P> {
 
     /// Whether the source is to be asked for nothing more. If it is to stop it learns that here.
     fn is_at_end(&self, intake: &mut Intake<P::Source>) -> bool {
+        // Looked at first: the section behind may end this one because of a stop, which then is seen below.
+        let is_over = self.over.is_dropping();
         if !intake.ended && self.stop.is_stopping() {
             if !intake.stopped {
                 intake.stopped = true;
@@ -271,7 +273,7 @@ impl<P: Plan> Engine<P> {
             }
             intake.ended |= self.stop.is_dropping();
         }
-        intake.ended |= self.over.is_dropping();
+        intake.ended |= is_over;
         intake.ended
     }
 

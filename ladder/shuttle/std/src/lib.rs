@@ -21,9 +21,9 @@ pub mod sync {
 pub mod thread {
     pub use std::thread::*;
 
-    pub use shuttle::thread::{JoinHandle, Scope, ScopedJoinHandle, scope, spawn};
+    pub use shuttle::thread::{JoinHandle, Scope, ScopedJoinHandle, spawn};
 
-    pub use crate::builder::Builder;
+    pub use crate::{builder::Builder, scope::scope};
 }
 
 /// As `std::time`.
@@ -36,3 +36,4 @@ pub mod time {
 mod builder;
 mod instant;
 mod once_lock;
+mod scope;

@@ -3,6 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use shuttle::rand::{Rng as _, thread_rng};
+use tokio::sync::mpsc::Sender;
+use upbeat_work::Section;
+
+use crate::explore::pause;
 
 /// How many items exist, and how many did at most. An ordinary lock: counting is no point of the schedule.
 #[derive(Clone, Debug, Default)]
@@ -51,4 +55,25 @@ pub(super) fn stumble(most: u32) {
     for _ in 0..thread_rng().gen_range(0..=most) {
         shuttle::thread::yield_now();
     }
+}
+
+/// A section of some workers, one to three, and little room.
+pub(super) fn small() -> Section {
+    Section::new().workers(some()).window(2).batch_at_most(2).joint(1)
+}
+
+/// How many workers a section has: one to three.
+pub(super) fn some() -> usize {
+    thread_rng().gen_range(1..=3)
+}
+
+/// Feeds numbered items until there are so many, or nobody takes them any more; then waits until nobody does, and says how many were accepted.
+pub(super) async fn feed(living: Living, to: Sender<Item>, most: u32) -> u32 {
+    let mut accepted = 0;
+    while accepted < most && to.send(living.item(accepted)).await.is_ok() {
+        accepted += 1;
+        pause(2).await;
+    }
+    to.closed().await;
+    accepted
 }

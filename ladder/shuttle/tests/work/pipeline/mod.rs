@@ -1,8 +1,11 @@
 //! Pipelines: every item comes out once, in order, or is accounted for, whichever worker overtakes which.
 
+mod connections;
 mod failures;
+mod futures;
 mod items;
 mod order;
+mod sections;
 mod slow;
 mod stop;
 mod within;

@@ -1,9 +1,10 @@
 //! Pipelines as players.
 
-use upbeat::{BoxError, Conductor, Context, Outcome, Part, with};
+use tokio::sync::mpsc::channel;
+use upbeat::{BoxError, Conductor, Context, Outcome, Part, once, with};
 use upbeat_work::{Cause, OnStop, Pipeline};
 
-use super::items::{Living, stumble};
+use super::items::{Living, feed, small, some, stumble};
 use crate::explore::{MS, Time, explore, pause, settle};
 
 const ITEMS: u32 = 16;
@@ -71,6 +72,33 @@ fn who_stops_waiting_for_it_ends_it() {
             () = pause(12) => {}
         }
         settle().await;
+        assert_eq!(living.now(), 0);
+    });
+}
+
+#[test]
+fn a_stop_ends_one_whose_channel_gives_nothing() {
+    explore(Time::WhenIdle, || async {
+        let living = Living::default();
+        let (to, from) = channel(2);
+        let feeding = tokio::spawn(feed(living.clone(), to, 6));
+        let copy = once(async move |cx: Context| {
+            let pipeline = Pipeline::from_channel(from).split(small()).map_async(2, async |item| item.number);
+            let report = pipeline.collect().workers(some()).window(2).run_in(&cx).await?;
+            cx.remark(report.taken);
+            assert!(report.output.iter().copied().eq(0..u32::try_from(report.taken).unwrap()), "{:?}", report.output);
+            assert!(report.stopped && report.dropped == 0, "{report}");
+            Ok::<_, BoxError>(())
+        });
+        let report = Conductor::new("shop").part(Part::new("copy", copy)).play_until(pause(60)).await;
+        // It has no end of its own, and nothing would wake it but the stop.
+        assert!(report.is_clean(), "{report}");
+        let accepted = feeding.await.unwrap();
+        let player = report.player("shop/copy").unwrap_or_else(|| panic!("no copy in {report}"));
+        // Who is stopped before it has begun takes nothing; its channel is gone with what is in it.
+        if !player.remarks.is_empty() {
+            assert_eq!(player.remarks, [accepted.to_string()], "{report}");
+        }
         assert_eq!(living.now(), 0);
     });
 }

@@ -1,0 +1,154 @@
+//! Pipelines that are connected: they end front to back, or back to front.
+
+use upbeat::{BoxError, Conductor, Context, Part, once};
+use upbeat_work::{Cause, Disconnected, OnStop, Pipeline, connection};
+
+use super::items::{Living, some, stumble};
+use crate::explore::{Time, explore, pause};
+
+const ITEMS: u32 = 10;
+
+#[test]
+fn what_is_routed_and_merged_comes_out_once_and_in_the_order_of_its_way() {
+    explore(Time::WhenIdle, || async {
+        let living = Living::default();
+        let ((to_even, even), (to_odd, odd), (to_all, all)) = (connection(1), connection(2), connection(1));
+        let routed = Pipeline::from_iter(living.items(0..ITEMS))
+            .route([to_even, to_odd], |item| item.number as usize % 2)
+            .workers(some())
+            .window(2)
+            .batch_at_most(3)
+            .and(Pipeline::from_outlet(even).inspect(|_| stumble(1)).send_to(to_all.clone()).workers(1).window(1))
+            .and(Pipeline::from_outlet(odd).send_to(to_all).workers(some()).window(2))
+            .and(Pipeline::from_outlet(all).map(|item| item.number).collect().workers(some()).window(2));
+        let (((routed, even), odd), all) = routed.run();
+        assert_eq!([routed, even, odd].map(|report| report.unwrap().emitted), [10, 5, 5]);
+        let all = all.unwrap();
+        assert!(all.output.len() == 10 && all.is_clean(), "{all}");
+        for which in 0..2 {
+            let way = all.output.iter().copied().filter(|number| number % 2 == which);
+            assert!(way.eq((which..ITEMS).step_by(2)), "{:?}", all.output);
+        }
+        assert_eq!(living.now(), 0);
+    });
+}
+
+#[test]
+fn what_is_broadcast_comes_to_all() {
+    explore(Time::WhenIdle, || async {
+        let ((to_one, one), (to_other, other)) = (connection(1), connection(3));
+        let all = Pipeline::from_iter(0..ITEMS)
+            .broadcast([to_one, to_other])
+            .workers(some())
+            .window(2)
+            .batch_at_most(2)
+            .and(Pipeline::from_outlet(one).inspect(|_| stumble(2)).collect().workers(some()).window(2))
+            .and(Pipeline::from_outlet(other).collect().workers(1).window(1));
+        let ((sent, one), other) = all.run();
+        assert_eq!(sent.unwrap().emitted, 10);
+        for received in [one, other] {
+            let report = received.unwrap();
+            assert!(report.output.iter().copied().eq(0..ITEMS), "{:?}", report.output);
+        }
+    });
+}
+
+#[test]
+fn who_receives_no_more_ends_those_who_send() {
+    explore(Time::WhenIdle, || async {
+        let living = Living::default();
+        let (inlet, outlet) = connection(1);
+        // More than it takes until they notice: neither has an end of its own.
+        let one = Pipeline::from_iter(living.items(0..u32::MAX)).send_to(inlet.clone());
+        let other = Pipeline::from_iter(living.items(0..u32::MAX)).inspect(|_| stumble(1)).send_to(inlet);
+        let mut received = 0;
+        let sink = move |_| {
+            received += 1;
+            if received == 4 { Err("the disk is full") } else { Ok(()) }
+        };
+        let all = one.workers(some()).window(2).and(other.workers(1).window(1).batch_at_most(2));
+        let all = all.and(Pipeline::from_outlet(outlet).try_for_each(sink).workers(some()).window(2));
+        let ((one, other), receiver) = all.run();
+        for sender in [one, other] {
+            let (cause, report) = sender.unwrap_err().into_parts();
+            let Cause::Sink(error) = cause else { panic!("{cause:?}") };
+            assert_eq!(error.downcast_ref(), Some(&Disconnected));
+            let report = report.unwrap();
+            assert!(report.emitted + report.dropped <= report.taken, "{report}");
+        }
+        assert!(matches!(receiver.unwrap_err().cause(), Cause::Sink(_)));
+        assert_eq!(living.now(), 0);
+    });
+}
+
+#[test]
+fn those_who_send_end_those_who_receive_also_when_they_fail() {
+    explore(Time::WhenIdle, || async {
+        let living = Living::default();
+        let (inlet, outlet) = connection(2);
+        let items = living.items(0..ITEMS).inspect(|item| {
+            if item.number == 6 {
+                // Without the panic hook, which prints a failing schedule.
+                std::panic::resume_unwind(Box::new("on purpose"));
+            }
+        });
+        let one = Pipeline::from_iter(items).send_to(inlet.clone()).workers(some()).window(2).batch_at_most(2);
+        let other = Pipeline::from_iter(living.items(0..3)).send_to(inlet).workers(1).window(1);
+        let receiver = Pipeline::from_outlet(outlet).inspect(|_| stumble(1)).for_each(drop).workers(some()).window(2);
+        let ((one, other), receiver) = one.and(other).and(receiver).run();
+        let error = one.unwrap_err();
+        assert!(matches!(error.cause(), Cause::Source(_)), "{error}");
+        let sent = error.report().unwrap().emitted + other.unwrap().emitted;
+        let received = receiver.unwrap();
+        assert_eq!((sent, received.taken, received.emitted), (9, 9, 9), "{received}");
+        assert!(!received.stopped, "{received}");
+        assert_eq!(living.now(), 0);
+    });
+}
+
+#[test]
+fn a_stop_that_drops_is_exact_on_both_sides() {
+    explore(Time::WhenIdle, || async {
+        let living = Living::default();
+        let (inlet, outlet) = connection(2);
+        let front = Pipeline::from_iter(living.items(0..u32::MAX)).send_to(inlet).workers(some()).window(2);
+        let back = Pipeline::from_outlet(outlet).for_each(|_| stumble(1)).workers(some()).window(2);
+        let stops = [front.stop_handle(), back.stop_handle()];
+        let running = tokio::task::spawn_blocking(move || front.and(back).run());
+        for stop in stops {
+            pause(20).await;
+            stop.stop(OnStop::Drop);
+        }
+        let (sent, received) = running.await.unwrap();
+        let (sent, received) = (sent.unwrap(), received.unwrap());
+        assert_eq!(sent.taken, sent.emitted + sent.dropped, "{sent}");
+        assert_eq!(sent.emitted, received.taken, "{sent}; {received}");
+        assert_eq!(received.taken, received.emitted + received.dropped, "{received}");
+        assert_eq!(living.now(), 0);
+    });
+}
+
+#[test]
+fn a_player_of_several_drains_front_to_back() {
+    explore(Time::WhenIdle, || async {
+        let living = Living::default();
+        let items = living.items(0..u32::MAX);
+        let player = once(async move |cx: Context| {
+            let ((to_even, even), (to_odd, odd)) = (connection(1), connection(1));
+            let all = Pipeline::from_iter(items)
+                .route([to_even, to_odd], |item| item.number as usize % 2)
+                .workers(some())
+                .window(2)
+                .and(Pipeline::from_outlet(even).for_each(|_| stumble(1)).workers(1).window(1))
+                .and(Pipeline::from_outlet(odd).map_async(2, async |item| item).for_each(drop).workers(1).window(1));
+            let ((sent, even), odd) = all.run_in(&cx).await;
+            let (sent, even, odd) = (sent?, even?, odd?);
+            assert!(sent.stopped && sent.dropped == 0, "{sent}");
+            assert_eq!(sent.taken, even.emitted + odd.emitted, "{sent}; {even}; {odd}");
+            Ok::<_, BoxError>(())
+        });
+        let report = Conductor::new("shop").part(Part::new("fan", player)).play_until(pause(30)).await;
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(living.now(), 0);
+    });
+}
