@@ -10,7 +10,7 @@ use upbeat::{BoxError, Progress};
 
 use crate::{
     engine::Plan,
-    meter::{Gauge, Laps},
+    meter::Gauge,
     run::{Run, Waiting},
     sink::{Failures, NoMore, Pack, Sink},
     source::{Filled, Source},
@@ -143,8 +143,8 @@ where
         raw: &mut S::Batch,
         items: u64,
     ) -> (Bottom<'a, P, K::Unit>, bool) {
-        if self.gauge.may_time(items) {
-            let (laps, at) = (Laps::new(self.stages.len()), bottom.at);
+        if let Some(laps) = self.gauge.laps(items) {
+            let at = bottom.at;
             let mut timed = Timed { out: bottom, laps, at };
             self.line.run(raw, &mut timed);
             timed.laps.begin();

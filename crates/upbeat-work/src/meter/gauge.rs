@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -78,6 +78,8 @@ enum Stages {
         items: AtomicU64,
         /// For how many nanoseconds of reading the clock there was work since.
         credit: AtomicU64,
+        /// What reading the clock takes, once it is known. Its own, so that no run depends on another one.
+        look: OnceLock<u64>,
     },
     Futures {
         name: Name,
@@ -130,7 +132,8 @@ impl Gauge {
         names: Arc<[Arc<str>]>,
     ) -> Arc<Self> {
         let times = (0..=names.len()).map(|_| AtomicU64::new(0)).collect();
-        let stages = Stages::Fused { names, times, items: AtomicU64::new(0), credit: AtomicU64::new(ADVANCE) };
+        let (items, credit) = (AtomicU64::new(0), AtomicU64::new(ADVANCE));
+        let stages = Stages::Fused { names, times, items, credit, look: OnceLock::new() };
         Self::new(board, workers, window, joint, stages)
     }
 
@@ -158,12 +161,14 @@ impl Gauge {
         self.in_flight.store(batches, Relaxed);
     }
 
-    /// Whether to time a batch of so many items, by what reading the clock costs.
-    pub(crate) fn may_time(&self, items: u64) -> bool {
-        let Stages::Fused { times, credit, .. } = &self.stages else { return false };
-        let cost = items.saturating_mul(times.len() as u64).saturating_mul(laps::look().max(1));
+    /// What to time a batch of so many items with, unless reading the clock costs too much of the work.
+    pub(crate) fn laps(&self, items: u64) -> Option<Laps> {
+        let Stages::Fused { times, credit, look, .. } = &self.stages else { return None };
+        let look = *look.get_or_init(laps::look);
+        let cost = items.saturating_mul(times.len() as u64).saturating_mul(look.max(1));
         let spend = |credit: u64| credit.checked_sub(cost);
-        credit.fetch_update(Relaxed, Relaxed, spend).is_ok()
+        credit.fetch_update(Relaxed, Relaxed, spend).ok()?;
+        Some(Laps::new(times.len() - 1, look))
     }
 
     pub(crate) fn timed(&self, laps: &Laps) {

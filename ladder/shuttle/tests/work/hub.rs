@@ -144,14 +144,13 @@ fn a_wait_that_is_given_up_loses_no_message_and_no_wake_up() {
                     news = member.recv() => Some(news),
                     () = pause(2) => None,
                 };
-                // Whoever asks in between has taken the other's place.
-                let news = match news {
-                    Some(news) => news,
-                    None => tokio::select! {
+                let Some(news) = news else {
+                    // Another wait takes its place, and is given up as well.
+                    tokio::select! {
                         biased;
-                        left = member.left() => Err(left),
-                        () = pause(2) => member.recv().await,
-                    },
+                        _ = member.left() => break,
+                        () = pause(2) => continue,
+                    }
                 };
                 match news {
                     Ok(message) => heard.push(*message),

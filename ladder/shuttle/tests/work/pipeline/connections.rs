@@ -61,10 +61,10 @@ fn who_receives_no_more_ends_those_who_send() {
         // More than it takes until they notice: neither has an end of its own.
         let one = Pipeline::from_iter(living.items(0..u32::MAX)).send_to(inlet.clone());
         let other = Pipeline::from_iter(living.items(0..u32::MAX)).inspect(|_| stumble(1)).send_to(inlet);
-        let mut received = 0;
+        let mut given = 0;
         let sink = move |_| {
-            received += 1;
-            if received == 4 { Err("the disk is full") } else { Ok(()) }
+            given += 1;
+            if given == 4 { Err("the disk is full") } else { Ok(()) }
         };
         let all = one.workers(some()).window(2).and(other.workers(1).window(1).batch_at_most(2));
         let all = all.and(Pipeline::from_outlet(outlet).try_for_each(sink).workers(some()).window(2));
@@ -94,12 +94,12 @@ fn those_who_send_end_those_who_receive_also_when_they_fail() {
         });
         let one = Pipeline::from_iter(items).send_to(inlet.clone()).workers(some()).window(2).batch_at_most(2);
         let other = Pipeline::from_iter(living.items(0..3)).send_to(inlet).workers(1).window(1);
-        let receiver = Pipeline::from_outlet(outlet).inspect(|_| stumble(1)).for_each(drop).workers(some()).window(2);
-        let ((one, other), receiver) = one.and(other).and(receiver).run();
+        let back = Pipeline::from_outlet(outlet).inspect(|_| stumble(1)).for_each(drop).workers(some()).window(2);
+        let ((one, other), back) = one.and(other).and(back).run();
         let error = one.unwrap_err();
         assert!(matches!(error.cause(), Cause::Source(_)), "{error}");
         let sent = error.report().unwrap().emitted + other.unwrap().emitted;
-        let received = receiver.unwrap();
+        let received = back.unwrap();
         assert_eq!((sent, received.taken, received.emitted), (9, 9, 9), "{received}");
         assert!(!received.stopped, "{received}");
         assert_eq!(living.now(), 0);
