@@ -63,6 +63,7 @@ fn main() -> anyhow::Result<ExitCode> {
         "child-pool" => pool::child(&args, &mut out)?,
         "child-stop" => stop::child(&args, &mut out)?,
         "child-pipeline" => pipeline::child(&args, &mut out)?,
+        "child-trickle" => pipeline::trickle(&args, &mut out)?,
         "child-server" => http::server(&args, &mut out)?,
         "child-load" => http::load(&args, &mut out)?,
         "child-idle" => http::idle(&args, &mut out)?,

@@ -2,7 +2,9 @@
 
 mod average;
 mod csv;
+mod growth;
 mod rows;
+mod trickle;
 
 use std::{
     fs,
@@ -18,11 +20,14 @@ use crate::{
     child::Child,
     measure::own_cpu,
     stats::{median, ratio},
-    table::{Table, at_least, bound},
+    table::{Table, at_least, bound, grouped},
 };
 
 const ROWS: [&str; 7] = ["loop", "upbeat-1", "upbeat-2", "upbeat-owned-2", "rayon", "rayon-blocks", "mpsc"];
 const BLOCKS: [&str; 4] = ["tuned-loop", "tuned-upbeat-1", "tuned-upbeat-2", "tuned-rayon-blocks"];
+const TRICKLES: [&str; 3] = ["loop", "upbeat-1", "upbeat-2"];
+/// A second's worth.
+const TRICKLED: u64 = 5_000;
 const SAMPLES: [&str; 4] = ["loop", "upbeat-1", "upbeat-2", "mpsc"];
 /// Rows on which it is checked that all contenders write the same.
 const CHECKED: u64 = 20_000;
@@ -65,6 +70,77 @@ pub(crate) fn bench(args: &Args, out: &mut impl Write) -> Result<()> {
         bound(out, &format!("{workers}, time to the plain loop's"), ratio(&ours.millis, &plain.millis), 2.0, " ×")?;
     }
     writeln!(out)?;
+    growth_of_costs(rounds, out)?;
+    slow_source(rounds, out)
+}
+
+fn growth_of_costs(rounds: usize, out: &mut impl Write) -> Result<()> {
+    writeln!(out, "### Growth: one worker, steps of about a nanosecond\n")?;
+    let mut table = Table::new(["items and stages", "loop, ns per item", "upbeat-1, ns per item", "more"]);
+    let mut more = |count: u64, stages: &str| -> Result<f64> {
+        let [plain, ours] = run(&format!("growth-{stages}"), &["loop", "upbeat-1"], count, rounds)?;
+        let each = |samples: &Samples| median(samples.millis.iter().copied()) * 1e6 / count as f64;
+        let more =
+            median(ours.millis.iter().zip(&plain.millis).map(|(ours, plain)| (ours - plain) * 1e6 / count as f64));
+        table.row([
+            format!("{}, {stages}", grouped(count as f64)),
+            format!("{:.2}", each(&plain)),
+            format!("{:.2}", each(&ours)),
+            format!("{more:.2}"),
+        ]);
+        Ok(more)
+    };
+    let few = more(100_000, "1")?;
+    more(1_000_000, "1")?;
+    more(10_000_000, "1")?;
+    let many = more(100_000_000, "1")?;
+    let one = more(10_000_000, "1")?;
+    let eight = more(10_000_000, "8")?;
+    table.print(out)?;
+    bound(out, "what 100,000,000 items cost more than a loop, to what 100,000 do", many / few, 1.0, " ×")?;
+    bound(out, "what 8 stages cost more than a loop of them, to what 1 does", eight / one, 1.0, " ×")?;
+    writeln!(out)?;
+    Ok(())
+}
+
+fn slow_source(rounds: usize, out: &mut impl Write) -> Result<()> {
+    writeln!(out, "### A trickle: {TRICKLED} items, one every 200 µs, through a channel\n")?;
+    let mut table = Table::new(["contender", "first, µs", "median, µs", "99th percentile, µs", "CPU, ms", "ratio"]);
+    let mut samples: [[Vec<f64>; 4]; 3] = Default::default();
+    for _ in 0..rounds {
+        for (name, sample) in TRICKLES.iter().zip(&mut samples) {
+            let mut child = Child::spawn(&["child-trickle", name])?;
+            for (all, one) in sample.iter_mut().zip(child.numbers::<f64, 4>()?) {
+                all.push(one);
+            }
+            child.finish()?;
+        }
+    }
+    let cpu = |sample: &[Vec<f64>; 4]| ratio(&sample[3], &samples[0][3]);
+    for (name, sample) in TRICKLES.iter().zip(&samples) {
+        let [first, middle, late, used] = sample.each_ref().map(|all| median(all.iter().copied()));
+        table.row([
+            (*name).to_owned(),
+            format!("{first:.0}"),
+            format!("{middle:.0}"),
+            format!("{late:.0}"),
+            format!("{used:.0}"),
+            format!("{:.2}", cpu(sample)),
+        ]);
+    }
+    table.print(out)?;
+    for (name, sample) in TRICKLES.iter().zip(&samples).skip(1) {
+        bound(out, &format!("{name}, the first item"), median(sample[0].iter().copied()) / 1e3, 1.0, " ms")?;
+        bound(out, &format!("{name}, CPU to the channel loop's"), cpu(sample), 1.0, " ×")?;
+    }
+    writeln!(out)?;
+    Ok(())
+}
+
+/// One run of a slow source.
+pub(crate) fn trickle(args: &Args, out: &mut impl Write) -> Result<()> {
+    let trickled = trickle::run(&args.word::<String>(0)?, TRICKLED)?;
+    writeln!(out, "{} {} {} {}", trickled.first, trickled.median, trickled.ninety_ninth, trickled.cpu)?;
     Ok(())
 }
 
@@ -130,7 +206,8 @@ pub(crate) fn child(args: &Args, out: &mut impl Write) -> Result<()> {
     let (began, cpu) = (Instant::now(), own_cpu());
     let result = match what.as_str() {
         "csv" => csv::run(&name, &input, rows::Out::default())?.bytes as f64,
-        _ => average::run(&name, count)?,
+        "average" => average::run(&name, count)?,
+        growth => growth::run(&name, growth.trim_start_matches("growth-"), count)?,
     };
     let (time, cpu) = (began.elapsed(), own_cpu().saturating_sub(cpu));
     let (millis, cpu) = (time.as_secs_f64() * 1e3, cpu.as_secs_f64() * 1e3);

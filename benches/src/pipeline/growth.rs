@@ -1,0 +1,42 @@
+//! Whether what an item costs stays the same: for more items, and for more stages.
+
+use anyhow::{Context, Result, bail};
+use upbeat_work::Pipeline;
+
+/// Some work that nobody can do for two items at once, nor leave out.
+#[inline]
+fn step(x: u64) -> u64 {
+    let x = x ^ (x << 13);
+    let x = x ^ (x >> 7);
+    x ^ (x << 17)
+}
+
+/// Runs one of the contenders with so many stages, and returns a checksum.
+pub(crate) fn run(name: &str, stages: &str, count: u64) -> Result<f64> {
+    let sum = match (name, stages) {
+        ("loop", "1") => (1..=count).map(step).fold(0, add),
+        ("loop", "8") => {
+            let items = (1..=count).map(step).map(step).map(step).map(step);
+            items.map(step).map(step).map(step).map(step).fold(0, add)
+        }
+        ("upbeat-1", "1") => {
+            let run = Pipeline::from_iter(1..=count).map(step).fold(0, add_to);
+            run.workers(1).run().ok().context("it runs to the end")?.output
+        }
+        ("upbeat-1", "8") => {
+            let items = Pipeline::from_iter(1..=count).map(step).map(step).map(step).map(step);
+            let run = items.map(step).map(step).map(step).map(step).fold(0, add_to);
+            run.workers(1).run().ok().context("it runs to the end")?.output
+        }
+        _ => bail!("no contender {name:?} with {stages} stages"),
+    };
+    Ok(sum as f64)
+}
+
+fn add(sum: u64, x: u64) -> u64 {
+    sum.wrapping_add(x)
+}
+
+fn add_to(sum: &mut u64, x: u64) {
+    *sum = sum.wrapping_add(x);
+}
