@@ -8,7 +8,10 @@ use std::{
 };
 
 use shuttle::rand::{Rng as _, thread_rng};
-use tokio::{sync::mpsc::channel, task::spawn_blocking};
+use tokio::{
+    sync::{Notify, mpsc::channel, oneshot},
+    task::spawn_blocking,
+};
 use upbeat_work::{Cause, Concurrency, OnStop, Pipeline};
 
 use super::items::{Living, feed, some, stumble};
@@ -57,14 +60,48 @@ impl Drop for Call {
     }
 }
 
+/// Futures that wait until they are let go.
+#[derive(Clone, Default)]
+struct Gates {
+    waiting: Arc<Mutex<Vec<oneshot::Sender<()>>>>,
+    came: Arc<Notify>,
+}
+
+impl Gates {
+    async fn pass(&self) {
+        let (go, gate) = oneshot::channel();
+        self.waiting.lock().unwrap().push(go);
+        self.came.notify_one();
+        gate.await.unwrap();
+    }
+
+    /// Lets so many go, one by one, any of those that wait.
+    async fn open(self, times: u32) {
+        for _ in 0..times {
+            while self.waiting.lock().unwrap().is_empty() {
+                self.came.notified().await;
+            }
+            pause(8).await;
+            // Sent without the lock, which is no point of the schedule.
+            let go = {
+                let mut waiting = self.waiting.lock().unwrap();
+                let any = thread_rng().gen_range(0..waiting.len());
+                waiting.swap_remove(any)
+            };
+            go.send(()).unwrap();
+        }
+    }
+}
+
 #[test]
 fn no_more_are_under_way_than_it_says_and_they_come_out_in_order() {
     explore(Time::WhenIdle, || async {
-        let (living, calls) = (Living::default(), Calls::default());
+        let (living, calls, gates) = (Living::default(), Calls::default(), Gates::default());
+        let opening = tokio::spawn(gates.clone().open(ITEMS));
         let report = Pipeline::from_iter(living.items(0..ITEMS))
             .map_async(LIMIT, async |item| {
                 let call = calls.begin();
-                pause(3).await;
+                gates.pass().await;
                 call.done();
                 item.number
             })
@@ -79,6 +116,7 @@ fn no_more_are_under_way_than_it_says_and_they_come_out_in_order() {
         assert!(report.is_clean(), "{report}");
         let Counts { begun, done, at_most, .. } = calls.counts();
         assert!((begun, done) == (10, 10) && at_most <= LIMIT, "{at_most} at once");
+        opening.await.unwrap();
         assert_eq!(living.now(), 0);
     });
 }
@@ -86,11 +124,12 @@ fn no_more_are_under_way_than_it_says_and_they_come_out_in_order() {
 #[test]
 fn all_come_out_once_as_they_finish() {
     explore(Time::WhenIdle, || async {
-        let (living, calls) = (Living::default(), Calls::default());
+        let (living, calls, gates) = (Living::default(), Calls::default(), Gates::default());
+        let opening = tokio::spawn(gates.clone().open(ITEMS));
         let report = Pipeline::from_iter(living.items(0..ITEMS))
             .map_async(Concurrency::unordered(LIMIT), async |item| {
                 let call = calls.begin();
-                pause(3).await;
+                gates.pass().await;
                 call.done();
                 item.number
             })
@@ -102,6 +141,7 @@ fn all_come_out_once_as_they_finish() {
         let output: BTreeSet<u32> = report.output.iter().copied().collect();
         assert!(report.output.len() == 10 && output == (0..ITEMS).collect(), "{:?}", report.output);
         assert!(calls.counts().at_most <= LIMIT, "{} at once", calls.counts().at_most);
+        opening.await.unwrap();
     });
 }
 
