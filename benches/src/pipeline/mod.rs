@@ -75,30 +75,35 @@ pub(crate) fn bench(args: &Args, out: &mut impl Write) -> Result<()> {
 }
 
 fn growth_of_costs(rounds: usize, out: &mut impl Write) -> Result<()> {
-    writeln!(out, "### Growth: one worker, steps of about a nanosecond\n")?;
+    writeln!(out, "### Growth: one worker, stages of about a nanosecond\n")?;
     let mut table = Table::new(["items and stages", "loop, ns per item", "upbeat-1, ns per item", "more"]);
-    let mut more = |count: u64, stages: &str| -> Result<f64> {
+    // Nanoseconds for each item: of the loop, and of ours.
+    let mut each = |count: u64, stages: &str| -> Result<[f64; 2]> {
         let [plain, ours] = run(&format!("growth-{stages}"), &["loop", "upbeat-1"], count, rounds)?;
-        let each = |samples: &Samples| median(samples.millis.iter().copied()) * 1e6 / count as f64;
-        let more =
-            median(ours.millis.iter().zip(&plain.millis).map(|(ours, plain)| (ours - plain) * 1e6 / count as f64));
+        let each = [plain, ours].map(|samples| median(samples.millis) * 1e6 / count as f64);
+        let [plain, ours] = each;
         table.row([
             format!("{}, {stages}", grouped(count as f64)),
-            format!("{:.2}", each(&plain)),
-            format!("{:.2}", each(&ours)),
-            format!("{more:.2}"),
+            format!("{plain:.2}"),
+            format!("{ours:.2}"),
+            format!("{:.2}", ours - plain),
         ]);
-        Ok(more)
+        Ok(each)
     };
-    let few = more(100_000, "1")?;
-    more(1_000_000, "1")?;
-    more(10_000_000, "1")?;
-    let many = more(100_000_000, "1")?;
-    let one = more(10_000_000, "1")?;
-    let eight = more(10_000_000, "8")?;
+    let [_, few] = each(100_000, "1")?;
+    each(1_000_000, "1")?;
+    let [plain_one, one] = each(10_000_000, "1")?;
+    let [_, many] = each(100_000_000, "1")?;
+    let [plain_eight, eight] = each(10_000_000, "8")?;
     table.print(out)?;
-    bound(out, "what 100,000,000 items cost more than a loop, to what 100,000 do", many / few, 1.0, " ×")?;
-    bound(out, "what 8 stages cost more than a loop of them, to what 1 does", eight / one, 1.0, " ×")?;
+    bound(out, "an item of 100,000,000, to one of 100,000", many / few, 1.0, " ×")?;
+    bound(
+        out,
+        "what seven more stages add, to what they add to a loop",
+        (eight - one) / (plain_eight - plain_one),
+        1.0,
+        " ×",
+    )?;
     writeln!(out)?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use tokio::runtime::{self, Handle, Runtime};
@@ -116,11 +117,17 @@ pub struct Waiting {
     run: Run,
     /// Dropping once its own section emits nothing more, whatever the others do.
     over: StopHandle,
+    batch_time: Duration,
 }
 
 impl Waiting {
-    pub(crate) fn new(run: Run, over: StopHandle) -> Self {
-        Self { run, over }
+    pub(crate) fn new(run: Run, over: StopHandle, batch_time: Duration) -> Self {
+        Self { run, over, batch_time }
+    }
+
+    /// How long a batch may be filled by a source that cannot be asked what is there.
+    pub(crate) fn patience(&self) -> Duration {
+        self.batch_time
     }
 
     /// Whether there is no reason to wait any longer, for a source that is asked to stop like this.

@@ -129,7 +129,8 @@ impl<S, L, P, K, H: Failures> Runnable<S, L, P, K, H> {
     /// How much work a batch should be, by the clock: 50 µs unless this says otherwise, enough for sources and sinks in memory.
     ///
     /// More is better where a batch itself is dear: the source makes system calls while all wait for it, as a walk through directories does, or
-    /// each write of the sink costs much. The price is that a stop, and the workers' common end, come that much later.
+    /// each write of the sink costs much. The price is that a stop, and the workers' common end, come that much later; and that an iterator
+    /// counts as slow only when it takes longer than a fifth of this for an item: a quicker one's items may wait for a batch.
     pub fn batch_time(mut self, aim: Duration) -> Self {
         self.settings.section = self.settings.section.batch_time(aim);
         self

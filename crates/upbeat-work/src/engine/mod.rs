@@ -165,7 +165,7 @@ impl<P: Plan> Engine<P> {
             plan,
             workers: how.workers,
             stop: run.stop().clone(),
-            waiting: Waiting::new(run.clone(), over.clone()),
+            waiting: Waiting::new(run.clone(), over.clone(), how.batch_time),
             over,
             source: Mutex::new(Intake { source, sequence: 0, ended: false, stopped: false }),
             desk: Mutex::new(Desk::new(sink, how.window, how.ordered)),

@@ -11,10 +11,8 @@ use crate::{lend::on_stack, run::Waiting};
 
 use super::{Filled, Source, private::Sealed};
 
-/// Slower than this for one item, and the source is a trickle.
-const TRICKLE: Duration = Duration::from_micros(10);
-/// How long a batch is filled, if the source is no trickle but not fast either.
-const PATIENCE: Duration = Duration::from_micros(50);
+/// A source that takes longer than this share of a batch's time for one item is a trickle.
+const TRICKLE: u32 = 5;
 /// How many items are taken between two looks at the clock: a look costs as much as ten cheap items.
 const STRIDE: usize = 64;
 /// How many fast items it takes for a source not to be a trickle.
@@ -49,8 +47,10 @@ struct Taken {
     slow: bool,
 }
 
+/// Fills a batch for as long as `patience` lasts, if the source is no trickle but not fast either.
 #[inline]
-fn take<I: Iterator>(iter: &mut I, batch: &mut Vec<I::Item>, most: usize) -> Taken {
+fn take<I: Iterator>(iter: &mut I, batch: &mut Vec<I::Item>, most: usize, patience: Duration) -> Taken {
+    let trickle = patience / TRICKLE;
     let begun = Instant::now();
     let mut looked = begun;
     let mut stride = 1;
@@ -62,8 +62,8 @@ fn take<I: Iterator>(iter: &mut I, batch: &mut Vec<I::Item>, most: usize) -> Tak
             return Taken { more: false, slow: false };
         }
         let now = Instant::now();
-        let slow = (now - looked).as_nanos() > TRICKLE.as_nanos() * step as u128;
-        if slow || batch.len() >= most || now - begun > PATIENCE {
+        let slow = (now - looked).as_nanos() > trickle.as_nanos() * step as u128;
+        if slow || batch.len() >= most || now - begun > patience {
             return Taken { more: true, slow };
         }
         looked = now;
@@ -76,12 +76,13 @@ impl<I: Iterator<Item: Send> + Send> Source for Items<I> {
 
     const SIZE: (usize, usize) = (1, 4096);
 
-    fn fill(&mut self, batch: &mut Self::Batch, want: usize, _: &Waiting) -> Result<Filled, BoxError> {
+    fn fill(&mut self, batch: &mut Self::Batch, want: usize, waiting: &Waiting) -> Result<Filled, BoxError> {
         if let Some(panic) = self.panic.take() {
             return Err(panic.into());
         }
         let most = want.min(self.allowance).max(1);
-        let taken = match Panic::catch(|| on_stack(&mut self.iter, |iter| take(iter, batch, most))) {
+        let taken = match Panic::catch(|| on_stack(&mut self.iter, |iter| take(iter, batch, most, waiting.patience())))
+        {
             // The iterator is always at home here.
             Ok(taken) => taken.unwrap_or(Taken { more: false, slow: false }),
             Err(panic) if batch.is_empty() => return Err(panic.into()),
