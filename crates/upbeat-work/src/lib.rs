@@ -88,7 +88,7 @@
 //!
 //! - For a slice in memory and a result in memory, `rayon` is simpler.
 //! - For a handful of requests, [`buffered`](https://docs.rs/futures/latest/futures/stream/trait.StreamExt.html#method.buffered) is.
-//! - For so few items that a thread costs more than they do (less than some tenths of a millisecond in all), a loop is; or one
+//! - For so few items that a thread costs more than they do (less than a tenth of a millisecond in all), a loop is; or one
 //!   [worker](Runnable::workers), which starts no thread.
 //!
 //! The page `docs/when-not-to-use-pipelines.md` beside the sources has the figures.
