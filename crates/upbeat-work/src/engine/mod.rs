@@ -234,7 +234,7 @@ impl<P: Plan> Engine<P> {
             let mut batch = self.wait_for_room(shift)?;
             shift.turn_to(Activity::Source);
             if self.is_at_end(&mut intake) {
-                self.desk.lock().give_back(batch);
+                self.give_back(batch);
                 continue;
             }
             let want = self.tuning.want();
@@ -243,7 +243,7 @@ impl<P: Plan> Engine<P> {
                 Ok(filled) => {
                     intake.ended = !filled.more;
                     if filled.items == 0 {
-                        self.desk.lock().give_back(batch);
+                        self.give_back(batch);
                         continue;
                     }
                     let sequence = intake.sequence;
@@ -254,7 +254,7 @@ impl<P: Plan> Engine<P> {
                 Err(error) => {
                     // What was taken before still comes out. Whoever waits for the source must not ask it again.
                     intake.ended = true;
-                    self.desk.lock().give_back(batch);
+                    self.give_back(batch);
                     self.close(Some(Cause::Source(error)));
                     return None;
                 }
@@ -339,6 +339,13 @@ impl<P: Plan> Engine<P> {
         let batch = desk.begin();
         self.gauge.is_in_flight(desk.in_flight());
         Some(batch)
+    }
+
+    /// What was taken for a batch came to nothing.
+    fn give_back(&self, batch: Box<P::Batch>) {
+        let mut desk = self.desk.lock();
+        desk.give_back(batch);
+        self.gauge.is_in_flight(desk.in_flight());
     }
 
     /// Puts a finished batch down, and emits what is next if the sink is free.
