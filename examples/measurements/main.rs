@@ -30,7 +30,7 @@ struct Args {
     rows: u64,
     /// Where to listen
     #[arg(long, env = "ADDRESS", default_value = "127.0.0.1:8080", value_name = "HOST:PORT")]
-    listen: String,
+    address: String,
     /// Where the diagnostics listen: /readyz, /players, /dump
     #[arg(long, env = "DIAGNOSTICS", default_value = "127.0.0.1:8081", value_name = "HOST:PORT")]
     diagnostics: String,
@@ -63,7 +63,7 @@ async fn fill((store, rows): (Store, u64), cx: Context) -> Result<(), StoreError
 fn conduct(args: Args) -> Conductor {
     let store = args.database.unwrap_or_else(|| Store::file(env::temp_dir().join("upbeat-measurements.db")));
     let drain = Duration::from_secs(args.drain);
-    let web = HttpServer::bind(args.listen, Web::new(store.clone()).router()).drain(drain);
+    let web = HttpServer::bind(args.address, Web::new(store.clone()).router()).drain(drain);
     Conductor::new("measurements")
         .part(
             Part::new("diagnostics", Diagnostics::bind(args.diagnostics).version(env!("CARGO_PKG_VERSION")))

@@ -65,7 +65,7 @@ async fn what_is_there_is_left_as_it_is() {
 fn a_file_that_cannot_be_made_fails_the_start_and_says_which() {
     let folder = folder();
     let mut command = command(&folder, &["--rows", "10"]);
-    command.arg("--listen=127.0.0.1:0").env("DATABASE_URL", "");
+    command.arg("--address=127.0.0.1:0").env("DATABASE_URL", "");
     let folder = folder.keep();
     std::fs::remove_dir(&folder).expect("it is empty");
     let ended = Program::spawn(&mut command).end();
