@@ -5,12 +5,13 @@
 mod common;
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use axum::{Router, body::Body, extract::ws::WebSocketUpgrade, routing::get};
-use common::{SOON, raw::Raw, serve};
+use common::{Playing, SOON, raw::Raw, serve};
 use futures_util::StreamExt;
 use tokio::{
     runtime::Handle,
@@ -70,20 +71,20 @@ async fn slow(gate: Arc<Notify>) -> &'static str {
     "done"
 }
 
+/// A server whose requests take until the gate opens.
+async fn serve_slowly(gate: &Arc<Notify>) -> (Playing, SocketAddr) {
+    let gate = gate.clone();
+    let app = Router::new().route("/slow", get(async move || slow(gate).await));
+    let server = HttpServer::bind("127.0.0.1:0", app).stall_limit(LIMIT);
+    let address = server.address();
+    serve(server, address).await
+}
+
 #[tokio::test]
 async fn a_request_past_the_limit_is_told_once_with_its_place_and_goes_on() {
     let (said, _heard) = Said::heard();
     let gate = Arc::new(Notify::new());
-    let app = Router::new().route(
-        "/slow",
-        get({
-            let gate = gate.clone();
-            async move || slow(gate).await
-        }),
-    );
-    let server = HttpServer::bind("127.0.0.1:0", app).stall_limit(LIMIT);
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve_slowly(&gate).await;
     let mut client = Raw::connect(address).await;
     let begun = Instant::now();
     client.send("GET /slow?secret HTTP/1.1\r\nhost: test\r\nx-request-id: order-7\r\n\r\n").await;
@@ -109,16 +110,7 @@ async fn each_of_many_is_told_once() {
     const MANY: usize = 150;
     let (said, _heard) = Said::heard();
     let gate = Arc::new(Notify::new());
-    let app = Router::new().route(
-        "/slow",
-        get({
-            let gate = gate.clone();
-            async move || slow(gate).await
-        }),
-    );
-    let server = HttpServer::bind("127.0.0.1:0", app).stall_limit(LIMIT);
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve_slowly(&gate).await;
     let mut clients = Vec::new();
     for i in 0..MANY {
         let mut client = Raw::connect(address).await;

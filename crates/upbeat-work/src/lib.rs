@@ -103,6 +103,7 @@ mod lend;
 mod meter;
 mod pipeline;
 pub mod pool;
+mod processors;
 mod report;
 mod run;
 mod run_in;

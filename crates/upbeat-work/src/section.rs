@@ -1,8 +1,8 @@
 //! How a section of a pipeline runs.
 
-use std::{num::NonZero, sync::LazyLock, thread, time::Duration};
+use std::time::Duration;
 
-use crate::engine::AIM;
+use crate::{engine::AIM, processors::PROCESSORS};
 
 /// How the stages up to a [split](crate::Pipeline::split) run: with workers, order and bounds of their own.
 ///
@@ -79,6 +79,3 @@ impl Default for Section {
         Self::new()
     }
 }
-
-/// Asked once: on Linux the answer is in files, and to read them costs more than a small pipeline does.
-static PROCESSORS: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));

@@ -36,7 +36,7 @@ pub struct StopHandle(Arc<Signal>);
 
 #[derive(Debug, Default)]
 struct Signal {
-    /// Relaxed suffices: it publishes nothing, and whoever sees it late does a batch more. Who waits sees it by the lock inside of `changed`.
+    /// Whoever sees it late does a batch more. Who waits sees it by the lock inside of `changed`.
     state: AtomicU8,
     changed: Notify,
 }

@@ -2,6 +2,8 @@
 
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
+use crate::processors::PROCESSORS;
+
 pub(super) struct Settings<J> {
     pub(super) workers: RangeInclusive<usize>,
     pub(super) queue: usize,
@@ -17,7 +19,7 @@ pub(super) type Describe<J> = Arc<dyn Fn(&J) -> String + Send + Sync>;
 
 impl<J> Default for Settings<J> {
     fn default() -> Self {
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = *PROCESSORS;
         Self {
             workers: workers..=workers,
             queue: 1024,

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{sync::mpsc::channel, task::spawn_blocking};
 use upbeat::BoxError;
-use upbeat_work::{Cause, OnFailure, OnStop, Pipeline, StopHandle};
+use upbeat_work::{Cause, OnFailure, OnStop, Pipeline, Report, StopHandle};
 
 use super::items::{Living, feed, small, some, stumble};
 use crate::explore::{Time, explore, pause};
@@ -61,47 +61,43 @@ fn every_item_of_unordered_sections_comes_out_once() {
     });
 }
 
+/// Two sections that are fed until they are asked to stop, each time after a pause; and how many items the channel had accepted.
+async fn stopped(stops: impl IntoIterator<Item = (u32, OnStop)>) -> (Report<Vec<u32>>, u32) {
+    let living = Living::default();
+    let (to, from) = channel(2);
+    let feeding = tokio::spawn(feed(living.clone(), to, ITEMS));
+    let pipeline = Pipeline::from_channel(from).inspect(|_| stumble(1)).split(small());
+    let pipeline = pipeline.map(|item| item.number).collect().workers(some()).window(2).batch_at_most(2);
+    let stop = pipeline.stop_handle();
+    let running = spawn_blocking(move || pipeline.run().unwrap());
+    // Sometimes while it works, sometimes while the source gives nothing.
+    for (after, how) in stops {
+        pause(after).await;
+        stop.stop(how);
+    }
+    let ended = (running.await.unwrap(), feeding.await.unwrap());
+    assert_eq!(living.now(), 0);
+    ended
+}
+
 #[test]
 fn a_stop_that_finishes_loses_nothing_that_was_accepted() {
     explore(Time::WhenIdle, || async {
-        let living = Living::default();
-        let (to, from) = channel(2);
-        let feeding = tokio::spawn(feed(living.clone(), to, ITEMS));
-        let pipeline = Pipeline::from_channel(from).inspect(|_| stumble(1)).split(small());
-        let pipeline = pipeline.map(|item| item.number).collect().workers(some()).window(2).batch_at_most(2);
-        let stop = pipeline.stop_handle();
-        let running = spawn_blocking(move || pipeline.run().unwrap());
-        // Sometimes while it works, sometimes while the source gives nothing.
-        pause(40).await;
-        stop.stop(OnStop::Finish);
-        let (report, accepted) = (running.await.unwrap(), feeding.await.unwrap());
+        let (report, accepted) = stopped([(40, OnStop::Finish)]).await;
         assert!(report.output.iter().copied().eq(0..accepted), "{accepted} accepted: {:?}", report.output);
         assert_eq!((report.taken, report.dropped), (accepted.into(), 0), "{report}");
         assert!(report.stopped, "{report}");
-        assert_eq!(living.now(), 0);
     });
 }
 
 #[test]
 fn a_stop_that_drops_accounts_for_all_that_was_taken() {
     explore(Time::WhenIdle, || async {
-        let living = Living::default();
-        let (to, from) = channel(2);
-        let feeding = tokio::spawn(feed(living.clone(), to, ITEMS));
-        let pipeline = Pipeline::from_channel(from).inspect(|_| stumble(1)).split(small());
-        let pipeline = pipeline.map(|item| item.number).collect().workers(some()).window(2).batch_at_most(2);
-        let stop = pipeline.stop_handle();
-        let running = spawn_blocking(move || pipeline.run().unwrap());
-        pause(20).await;
-        stop.stop(OnStop::Finish);
-        pause(20).await;
-        stop.stop(OnStop::Drop);
-        let (report, accepted) = (running.await.unwrap(), feeding.await.unwrap());
+        let (report, accepted) = stopped([(20, OnStop::Finish), (20, OnStop::Drop)]).await;
         assert!(report.output.iter().copied().eq(0..u32::try_from(report.emitted).unwrap()), "{:?}", report.output);
         assert_eq!(report.emitted + report.dropped, report.taken, "{report}");
         // What was sent while everything was dropped is with nobody.
         assert!((report.taken..=report.taken + 1).contains(&accepted.into()), "{accepted} accepted: {report}");
-        assert_eq!(living.now(), 0);
     });
 }
 
