@@ -17,7 +17,7 @@ use tokio::{
     sync::{Mutex, MutexGuard},
     task::yield_now,
 };
-use upbeat::{BoxError, Conductor, Context, Group, OnSilence, Part, Report, with};
+use upbeat::{BoxError, Conductor, Context, Group, OnUnresponsive, Part, Report, with};
 
 /// What each account begins with, in cents.
 const OPENING: u64 = 1_000;
@@ -124,13 +124,13 @@ async fn teller(bank: Bank, cx: Context) -> Result<[u64; 2], Infallible> {
 
 async fn tellers(bank: Bank, cx: Context) -> Result<(), BoxError> {
     // A teller ends a transfer that he has begun, and goes home by himself: for the group a stop is no reason to fail.
-    let group = Group::new(&cx.through_stop());
+    let group = Group::new(&cx.until_deadline());
     for number in 0..bank.args.tellers {
         let bank = bank.clone();
         group.spawn(format!("teller {number}"), move |cx| teller(bank, cx));
     }
     let [made, refused] = group.wait().await?.into_iter().fold([0, 0], |[a, b], [c, d]| [a + c, b + d]);
-    cx.remark(format_args!("{made} transfers, and {refused} refused for want of money"));
+    cx.note(format_args!("{made} transfers, and {refused} refused for want of money"));
     Ok(())
 }
 
@@ -145,7 +145,7 @@ async fn auditor(bank: Bank, cx: Context) -> Result<(), BoxError> {
         }
         cx.progress(1);
         if last {
-            cx.remark(format_args!("{audit} audits, and each found all {all} cents"));
+            cx.note(format_args!("{audit} audits, and each found all {all} cents"));
             break;
         }
         yield_now().await;
@@ -158,12 +158,12 @@ async fn main() -> Report {
     upbeat_examples::log();
     let bank = Bank::open(Args::parse());
     // Nobody waits for long, unless they wait for each other: then the report says where.
-    let watched = |part: Part| part.watchdog(Duration::from_secs(10), OnSilence::Fail);
+    let watched = |part: Part| part.watchdog(Duration::from_secs(10), OnUnresponsive::Fail);
     println!("try also: --how one-at-a-time, and: --accounts 2 --tellers 100");
     Conductor::new("bank")
         .part(watched(Part::new("auditor", with(bank.clone(), auditor))))
         // When they are done, the auditor stops after them, and adds up for the last time.
-        .part(watched(Part::new("tellers", with(bank, tellers))).after("auditor").job().ends_all())
+        .part(watched(Part::new("tellers", with(bank, tellers))).after("auditor").job().stops_all())
         .play_until_signal()
         .await
 }

@@ -11,7 +11,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use tokio::sync::Mutex;
-use upbeat::{Conductor, Context, OnSilence, Part, Report, with};
+use upbeat::{Conductor, Context, OnUnresponsive, Part, Report, with};
 
 /// Two accounts, each behind a lock of its own.
 #[derive(Clone, Default)]
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 async fn deposits(bank: Bank, cx: Context) -> Result<(), Infallible> {
     loop {
-        cx.beat();
+        cx.heartbeat();
         let _checking = bank.checking.lock().await;
         tokio::time::sleep(PAUSE).await;
         let _savings = bank.savings.lock().await;
@@ -34,7 +34,7 @@ async fn deposits(bank: Bank, cx: Context) -> Result<(), Infallible> {
 
 async fn withdrawals(bank: Bank, cx: Context) -> Result<(), Infallible> {
     loop {
-        cx.beat();
+        cx.heartbeat();
         let _savings = bank.savings.lock().await;
         tokio::time::sleep(PAUSE).await;
         let _checking = bank.checking.lock().await;
@@ -46,11 +46,11 @@ async fn main() -> Report {
     upbeat_examples::log();
     println!("playing; the watchdog speaks after 2 s; then press Ctrl-C, or: kill -TERM {}", std::process::id());
     let bank = Bank::default();
-    let watched = |part: Part| part.watchdog(Duration::from_secs(2), OnSilence::Log);
+    let watched = |part: Part| part.watchdog(Duration::from_secs(2), OnUnresponsive::Log);
     Conductor::new("bank")
         .part(watched(Part::new("deposits", with(bank.clone(), deposits))))
         .part(watched(Part::new("withdrawals", with(bank, withdrawals))))
-        .stop_within(Duration::from_secs(1))
+        .stop_timeout(Duration::from_secs(1))
         .play_until_signal()
         .await
 }

@@ -65,7 +65,7 @@ async fn main() -> Report {
     let report = Conductor::new("shop")
         .player("tracker", shop.tracker)
         .part(Part::new("web", HttpServer::bind(address, app)).after("tracker"))
-        .stop_within(Duration::from_millis(grace))
+        .stop_timeout(Duration::from_millis(grace))
         .play_until_signal()
         .await;
     println!("{} events were worked off", shop.done.load(Relaxed));

@@ -41,7 +41,7 @@ where
         *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
         Ok::<_, std::convert::Infallible>(())
     });
-    let conductor = Conductor::new(name).part(Part::new("job", player).job()).stop_within(GRACE);
+    let conductor = Conductor::new(name).part(Part::new("job", player).job()).stop_timeout(GRACE);
     let report = runtime.block_on(conductor.play_until_signal());
     runtime.shutdown_background();
     let answer = answer.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -19,7 +19,7 @@ use tokio::{
     task::yield_now,
     time::sleep,
 };
-use upbeat::{Conductor, Context, OnSilence, Part, Report, with};
+use upbeat::{Conductor, Context, OnUnresponsive, Part, Report, with};
 
 /// Dining philosophers: each needs the two forks beside him, and shares either with a neighbour.
 #[derive(Clone, Copy, Parser)]
@@ -71,7 +71,7 @@ impl Seat {
                 let first = left.lock().await;
                 // Bad luck, made certain.
                 self.all_have_one.wait().await;
-                cx.at(format!("holding fork {}, waiting for fork {}", self.left.0, self.right.0));
+                cx.set_status(format!("holding fork {}, waiting for fork {}", self.left.0, self.right.0));
                 let second = right.lock().await;
                 ([first, second], 1)
             }
@@ -115,7 +115,7 @@ async fn philosopher(seat: Seat, cx: Context) -> Result<(), Infallible> {
         sleep(Duration::from_millis(1)).await;
         cx.progress(1);
     }
-    cx.remark(format_args!("ate {} times, after {failed} failed attempts", seat.args.meals));
+    cx.note(format_args!("ate {} times, after {failed} failed attempts", seat.args.meals));
     Ok(())
 }
 
@@ -131,8 +131,8 @@ async fn main() -> Report {
     }
     // Whoever expects a deadlock lets the watchdog tell; whoever does not, has it end the program.
     let (silence, action) = match args.how {
-        How::Deadlock => (Duration::from_secs(2), OnSilence::Log),
-        How::Ordered | How::TryLock => (Duration::from_secs(10), OnSilence::Fail),
+        How::Deadlock => (Duration::from_secs(2), OnUnresponsive::Log),
+        How::Ordered | How::TryLock => (Duration::from_secs(10), OnUnresponsive::Fail),
     };
     let mut table = Conductor::new("table");
     let pairs = forks.iter().cloned().enumerate().zip(forks.iter().cloned().enumerate().cycle().skip(1));

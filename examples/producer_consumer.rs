@@ -51,7 +51,7 @@ async fn produce(shop: Shop, cx: Context) -> Result<(), mpsc::error::SendError<(
         shop.orders.reserve().await?.send(shop.produced.fetch_add(1, Relaxed));
         made += 1;
     }
-    cx.remark(format_args!("produced {made}"));
+    cx.note(format_args!("produced {made}"));
     Ok(())
 }
 
@@ -75,7 +75,7 @@ async fn consume(shop: Shop, cx: Context) -> Result<(), Infallible> {
         used += 1;
         late += u64::from(cx.is_stopping());
     }
-    cx.remark(format_args!("consumed {used}, {late} of them when no producer was left"));
+    cx.note(format_args!("consumed {used}, {late} of them when no producer was left"));
     Ok(())
 }
 
@@ -96,7 +96,7 @@ async fn main() -> Report {
     let report = Conductor::new("shop")
         .part(Part::new("consumers", consumers))
         .part(Part::new("producers", producers).after("consumers"))
-        .stop_within(Duration::from_millis(grace))
+        .stop_timeout(Duration::from_millis(grace))
         .play_until_signal()
         .await;
     println!("{} produced, {} consumed", shop.produced.load(Relaxed), shop.consumed.load(Relaxed));

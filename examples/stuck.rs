@@ -19,14 +19,14 @@ const GRACE: Duration = Duration::from_secs(3);
 /// Does what it is asked to.
 async fn polite(cx: Context) -> Result<(), Infallible> {
     cx.stopping().await;
-    cx.at("saying goodbye");
+    cx.set_status("saying goodbye");
     Ok(())
 }
 
 /// Waits for something that never comes, and does not look at the stop meanwhile.
 async fn deaf(cx: Context) -> Result<(), Infallible> {
     let answer = Arc::new(Notify::new());
-    cx.at("asking the oracle");
+    cx.set_status("asking the oracle");
     answer.notified().await;
     Ok(())
 }
@@ -65,7 +65,7 @@ async fn main() -> Report {
     Conductor::new("shop")
         .player("polite", polite)
         .part(Part::new("workers", workers))
-        .stop_within(GRACE)
+        .stop_timeout(GRACE)
         .play_until_signal()
         .await
 }

@@ -70,7 +70,7 @@ async fn main() -> Report {
     Conductor::new("tcp")
         .player("echo", TcpServer::bind(args.address, move |socket, cx| echo(socket, cx, quiet)).drain(drain))
         // Longer than the drain, so that the server itself names what it cuts.
-        .stop_within(drain + Duration::from_secs(1))
+        .stop_timeout(drain + Duration::from_secs(1))
         .play_until_signal()
         .await
 }

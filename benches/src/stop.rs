@@ -65,7 +65,7 @@ async fn once() -> Result<Duration> {
     }
     let handle = conductor.handle();
     let playing = tokio::spawn(conductor.play_until(std::future::pending()));
-    handle.overview().ready().await;
+    handle.overview().wait_ready().await;
     // A stop comes to a service at rest: let the runtime's threads go to sleep, so that waking them is part of the time.
     tokio::time::sleep(Duration::from_millis(1)).await;
     let asked = Instant::now();

@@ -70,7 +70,7 @@ async fn play(arguments: Arguments, listener: TcpListener) -> Report {
         .part(Part::new("web", HttpServer::on(listener, routes)).after("room"));
     if let Some(address) = arguments.diagnostics {
         let diagnostics = Diagnostics::bind(address).version(env!("CARGO_PKG_VERSION"));
-        chat = chat.part(Part::new("diagnostics", diagnostics).before_all());
+        chat = chat.part(Part::new("diagnostics", diagnostics).first_and_last());
     }
     chat.play_until_signal().await
 }

@@ -28,8 +28,8 @@ async fn main() -> Report {
     upbeat_examples::log();
 
     let mut shop = Conductor::new("shop")
-        .part(Part::new("diagnostics", Diagnostics::bind(&settings.diagnostics)).before_all())
-        .stop_within(Duration::from_secs(10));
+        .part(Part::new("diagnostics", Diagnostics::bind(&settings.diagnostics)).first_and_last())
+        .stop_timeout(Duration::from_secs(10));
     let mut started = Vec::new();
     let mut upstream = |name, given: &Option<_>, router| {
         if let Some(url) = given {

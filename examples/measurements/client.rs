@@ -87,7 +87,7 @@ async fn read(args: Arc<Args>, cx: Context) -> Result<(), ReadError> {
         }
     };
     let printed = print(series::split(filtered(&args, entries?), told), args.json, &cx).await?;
-    cx.remark(format_args!("printed {printed} measurements"));
+    cx.note(format_args!("printed {printed} measurements"));
     if errors > 0 { Err(ReadError::Entries(errors)) } else { Ok(()) }
 }
 

@@ -44,7 +44,7 @@ async fn fill((store, rows): (Store, u64), cx: Context) -> Result<(), StoreError
     if rows == 0 {
         return Ok(());
     }
-    cx.at("filling the database");
+    cx.set_status("filling the database");
     // It shows itself on a terminal only.
     let bar = ProgressBar::new(rows);
     let style =
@@ -53,9 +53,9 @@ async fn fill((store, rows): (Store, u64), cx: Context) -> Result<(), StoreError
     let filled = cx.unless_stopping(store.fill(rows, |done| bar.set_position(done))).await.transpose();
     bar.finish_and_clear();
     match filled? {
-        Some(Filled::With(rows)) => cx.remark(format_args!("filled the database with {rows} rows")),
+        Some(Filled::With(rows)) => cx.note(format_args!("filled the database with {rows} rows")),
         Some(Filled::Before) => tracing::info!("the database has rows already, and is left as it is"),
-        None => cx.remark("gave up filling the database, and left it as it was"),
+        None => cx.note("gave up filling the database, and left it as it was"),
     }
     Ok(())
 }
@@ -67,11 +67,11 @@ fn conduct(args: Args) -> Conductor {
     Conductor::new("measurements")
         .part(
             Part::new("diagnostics", Diagnostics::bind(args.diagnostics).version(env!("CARGO_PKG_VERSION")))
-                .before_all(),
+                .first_and_last(),
         )
         .part(Part::new("fill", upbeat::with((store, args.rows), fill)).job())
         .part(Part::new("web", web).after_when("fill", Condition::Finished))
-        .stop_within(drain + Duration::from_secs(2))
+        .stop_timeout(drain + Duration::from_secs(2))
 }
 
 #[tokio::main]

@@ -86,7 +86,7 @@ async fn upbeat(size: usize) -> Result<Spent> {
     }
     let handle = conductor.handle();
     let playing = tokio::spawn(conductor.play_until(std::future::pending()));
-    handle.overview().ready().await;
+    handle.overview().wait_ready().await;
     probe.ready()?;
     handle.stop();
     let report = playing.await?;

@@ -62,7 +62,7 @@ impl Drop for Door {
 /// `stopping for 3s, 7s left: shop/web (2 open, GET /slow for 5.0 s), shop/db (at flushing for 2.0 s)`
 fn line(seen: &Snapshot, after: Duration) -> String {
     let seconds = |time: Duration| format_duration(Duration::from_secs(time.as_secs())).to_string();
-    let holders: Vec<_> = seen.holding_the_door().collect();
+    let holders: Vec<_> = seen.delaying_stop().collect();
     let left = holders.iter().filter_map(|player| player.remaining).max();
     let left = left.map_or_else(String::new, |left| format!(", {} left", seconds(left)));
     let names: Vec<_> = holders.into_iter().map(holder).collect();
@@ -98,9 +98,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn names_who_is_left_with_what_they_have_under_way() {
         let slow = async |cx: Context| -> Result<(), BoxError> {
-            cx.at("flushing");
+            cx.set_status("flushing");
             let begun = tokio::time::Instant::now();
-            cx.open_work(move |list| list.add(begun, || "GET /slow".to_owned(), None));
+            cx.register_work(move |list| list.add(begun, || "GET /slow".to_owned(), None));
             std::future::pending().await
         };
         let polite = async |cx: Context| -> Result<(), BoxError> {

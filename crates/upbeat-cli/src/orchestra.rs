@@ -12,7 +12,7 @@ use crate::{
 /// Gathers the servers of a score under one conductor. Nothing is bound before it plays.
 pub(crate) fn gather(score: Score) -> Conductor {
     let Score { settings, servers, .. } = score;
-    let conductor = Conductor::new(settings.name.as_str()).stop_within(settings.grace).lame_duck(settings.lame_duck);
+    let conductor = Conductor::new(settings.name.as_str()).stop_timeout(settings.grace).lame_duck(settings.lame_duck);
     servers.into_iter().fold(conductor, |conductor, (policies, server)| {
         let part = player(&policies, server, &settings);
         conductor.part(under(policies, &settings, part))
@@ -46,7 +46,7 @@ fn player(policies: &score::Part, server: Server, settings: &Settings) -> Part {
             if let Some(drain) = policies.drain {
                 diagnostics = diagnostics.drain(drain);
             }
-            Part::new(name, diagnostics).before_all()
+            Part::new(name, diagnostics).first_and_last()
         }
     }
 }
@@ -54,9 +54,9 @@ fn player(policies: &score::Part, server: Server, settings: &Settings) -> Part {
 /// The server under the policies of the score.
 fn under(policies: score::Part, settings: &Settings, part: Part) -> Part {
     let on_failure = policies.on_failure.unwrap_or(settings.on_failure);
-    let mut part = part.ready_within(settings.start_timeout).restart(policies.restart).on_failure(on_failure);
+    let mut part = part.ready_timeout(settings.start_timeout).restart(policies.restart).on_failure(on_failure);
     if let Some(drain) = policies.drain {
-        part = part.stop_within(drain);
+        part = part.stop_timeout(drain);
     }
     policies.depends_on.into_iter().fold(part, |part, edge| match edge.condition {
         Some(condition) => part.after_when(edge.on, condition),

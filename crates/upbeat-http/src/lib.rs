@@ -12,7 +12,7 @@
 //! let address = web.address();
 //!
 //! let shop = Conductor::new("shop")
-//!     .part(Part::new("diagnostics", Diagnostics::bind("127.0.0.1:0").version("1.2.3")).before_all())
+//!     .part(Part::new("diagnostics", Diagnostics::bind("127.0.0.1:0").version("1.2.3")).first_and_last())
 //!     .player("web", web);
 //! # let enough = async { address.wait().await; };
 //! // In a `main` this would be `play_until_signal()`.

@@ -46,7 +46,7 @@ fn shop() -> Shop {
     let conductor = Conductor::new("shop")
         .part(Part::new("db", db).signals_ready())
         .part(Part::new("api", Conductor::new("api").player("web", web)).after("db"))
-        .part(Part::new("server", diagnostics).before_all());
+        .part(Part::new("server", diagnostics).first_and_last());
     Shop { playing: start(conductor), diagnostics: diagnostics_address, web: web_address, may_be_ready, may_end }
 }
 

@@ -111,7 +111,7 @@ async fn a_connection_that_was_idle_for_long_is_closed_at_once() {
     let ended = playing.ended().await;
     assert!(ended.took < AT_ONCE, "{ended:?}");
     assert!(ended.cut.is_empty());
-    assert!(ended.remarks[0].ends_with(": no request was in flight"), "{ended:?}");
+    assert!(ended.notes[0].ends_with(": no request was in flight"), "{ended:?}");
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn a_connection_that_was_used_a_moment_ago_may_ask_once_more_within_the_gr
     assert!(client.closed().await < AT_ONCE);
     let ended = playing.ended().await;
     assert!(ended.took < Duration::from_secs(4), "it does not wait for the grace: {ended:?}");
-    assert!(ended.remarks[0].ends_with(": 1 request in flight finished"), "{ended:?}");
+    assert!(ended.notes[0].ends_with(": 1 request in flight finished"), "{ended:?}");
 }
 
 #[tokio::test]
@@ -236,7 +236,7 @@ async fn a_request_in_flight_finishes_and_its_answer_says_close() {
     assert!(answer.contains("connection: close") && answer.ends_with("through the gate"), "{answer}");
     assert!(client.closed().await < AT_ONCE);
     let ended = playing.ended().await;
-    assert!(ended.cut.is_empty() && ended.remarks[0].ends_with(": 1 request in flight finished"), "{ended:?}");
+    assert!(ended.cut.is_empty() && ended.notes[0].ends_with(": 1 request in flight finished"), "{ended:?}");
     let report = report.get().expect("a drain has ended");
     assert_eq!((report.finished, report.abandoned, report.cut.len()), (1, 0, 0));
 }
@@ -256,7 +256,7 @@ async fn a_request_that_does_not_finish_is_cut_at_the_drain_deadline_and_named()
     assert_eq!(ended.player.outcome, Outcome::Stopped);
     assert!(ended.took >= DRAIN && ended.took < DRAIN + AT_ONCE, "{ended:?}");
     assert!(ended.cut[0].starts_with("GET /gated, open for 1."), "{ended:?}");
-    assert!(ended.remarks[0].ends_with(": 0 requests in flight finished, 1 cut"), "{ended:?}");
+    assert!(ended.notes[0].ends_with(": 0 requests in flight finished, 1 cut"), "{ended:?}");
 }
 
 #[tokio::test]
@@ -290,7 +290,7 @@ async fn a_client_that_leaves_during_the_drain_is_neither_finished_nor_cut() {
     drop(client);
     let ended = playing.ended().await;
     assert!(ended.took < DRAIN && ended.cut.is_empty(), "{ended:?}");
-    assert!(ended.remarks[0].contains("1 given up by their clients"), "{ended:?}");
+    assert!(ended.notes[0].contains("1 given up by their clients"), "{ended:?}");
 }
 
 #[tokio::test]
@@ -452,6 +452,6 @@ async fn load_on_keep_alive_connections_through_a_stop_leaves_no_request_unanswe
         client.await.expect("every request is answered");
     }
     let ended = playing.ended().await;
-    assert!(ended.cut.is_empty() && ended.remarks[0].contains("100 requests in flight finished"), "{ended:?}");
+    assert!(ended.cut.is_empty() && ended.notes[0].contains("100 requests in flight finished"), "{ended:?}");
     assert!(is_refused(address).await);
 }

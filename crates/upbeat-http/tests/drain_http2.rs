@@ -195,7 +195,7 @@ async fn streams_in_flight_finish_and_others_are_refused() {
     let _ = timeout(SOON, connection).await.expect("closes");
     let ended = playing.ended().await;
     assert!(ended.took < DRAIN && ended.cut.is_empty(), "{ended:?}");
-    assert!(ended.remarks[0].ends_with(": 2 requests in flight finished"), "{ended:?}");
+    assert!(ended.notes[0].ends_with(": 2 requests in flight finished"), "{ended:?}");
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn an_answer_that_waits_for_the_clients_window_is_in_flight() {
     let _ = timeout(SOON, idle.stream.read_to_end(&mut Vec::new())).await.expect("closes");
     assert_eq!(body(response).await.len(), 1 << 20);
     let ended = playing.ended().await;
-    assert!(ended.cut.is_empty() && ended.remarks[0].ends_with(": 1 request in flight finished"), "{ended:?}");
+    assert!(ended.cut.is_empty() && ended.notes[0].ends_with(": 1 request in flight finished"), "{ended:?}");
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ async fn a_websocket_is_told_to_stop_without_its_handlers_help() {
     while let Some(Ok(_)) = timeout(SOON, client.next()).await.expect("in time") {}
     let ended = playing.ended().await;
     assert!(ended.took < DRAIN && ended.cut.is_empty(), "{ended:?}");
-    assert!(ended.remarks[0].ends_with(": 1 request in flight finished"), "{ended:?}");
+    assert!(ended.notes[0].ends_with(": 1 request in flight finished"), "{ended:?}");
 }
 
 #[tokio::test]

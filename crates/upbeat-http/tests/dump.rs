@@ -59,9 +59,9 @@ async fn a_handler_that_is_stuck_on_a_lock_is_named_with_its_age_and_line() {
         stream.read_u8().await.map(drop)
     });
     let (web_at, diagnostics_at, echo_at) = (web.address(), diagnostics.address(), echo.address());
-    let shop = Conductor::new("shop").part(Part::new("diagnostics", diagnostics).before_all());
+    let shop = Conductor::new("shop").part(Part::new("diagnostics", diagnostics).first_and_last());
     let mut playing = start(shop.player("web", web).player("echo", echo));
-    timeout(SOON, playing.handle.overview().ready()).await.expect("it becomes ready");
+    timeout(SOON, playing.handle.overview().wait_ready()).await.expect("it becomes ready");
 
     let held = stock.lock().await;
     let mut customer = Raw::connect(web_at.get().expect("it listens")).await;
@@ -79,18 +79,18 @@ async fn a_handler_that_is_stuck_on_a_lock_is_named_with_its_age_and_line() {
     let posted = by_name("POST /order");
     let age = posted["age_secs"].as_f64().expect("an age");
     assert!(age >= 0.05 && age <= asked.elapsed().as_secs_f64() + 1.0, "{posted}");
-    assert_eq!(posted["whereabouts"]["kind"], "waiting", "{posted}");
-    let frames = posted["whereabouts"]["traces"][0].as_array().expect("frames").clone();
+    assert_eq!(posted["location"]["kind"], "waiting", "{posted}");
+    let frames = posted["location"]["traces"][0].as_array().expect("frames").clone();
     let here = |frame: &&Value| frame["file"].as_str().is_some_and(|file| file.ends_with("dump.rs"));
     assert_eq!(frames.iter().rev().find(here).expect("a frame of this file")["line"], WAITS, "{posted}");
     // Its handler has answered, and what is left is the body.
-    assert!(by_name("GET /news")["whereabouts"].is_null(), "{open_now:?}");
+    assert!(by_name("GET /news")["location"].is_null(), "{open_now:?}");
     let calls = until_there_are(1, &diagnostics_at, "shop/echo").await;
     assert!(calls[0]["name"].as_str().is_some_and(|name| name.starts_with("connection from 127.0.0.1:")), "{calls:?}");
-    assert_eq!(calls[0]["whereabouts"]["kind"], "waiting");
+    assert_eq!(calls[0]["location"]["kind"], "waiting");
 
     let listed = open(&diagnostics_at, "/players", "shop/web").await;
-    assert!(listed.len() == 2 && listed.iter().all(|work| work["whereabouts"].is_null()), "{listed:?}");
+    assert!(listed.len() == 2 && listed.iter().all(|work| work["location"].is_null()), "{listed:?}");
     let text = dump(&diagnostics_at, "/dump?text").await;
     assert!(text.contains("open POST /order for") && text.contains(&format!("dump.rs:{WAITS}")), "{text}");
 

@@ -60,7 +60,7 @@ async fn handlers_see_the_stop_and_are_waited_for_and_later_connections_are_refu
     playing.stop();
     client.until("goodbye\n").await;
     let ended = playing.ended().await;
-    assert!(ended.cut.is_empty() && ended.remarks[0].ends_with(": 1 connection finished"), "{ended:?}");
+    assert!(ended.cut.is_empty() && ended.notes[0].ends_with(": 1 connection finished"), "{ended:?}");
     assert!(ended.took < BUSY_MACHINE, "{ended:?}");
     assert!(is_refused(address).await);
 }
@@ -79,7 +79,7 @@ async fn a_handler_that_does_not_end_is_aborted_at_the_drain_deadline_and_named_
     assert_eq!(ended.player.outcome, Outcome::Stopped);
     let peer = client.stream.local_addr().expect("connected");
     assert!(ended.cut[0].starts_with(&format!("connection from {peer}, open for ")), "{ended:?}");
-    assert!(ended.remarks[0].ends_with(": 0 connections finished, 1 cut"), "{ended:?}");
+    assert!(ended.notes[0].ends_with(": 0 connections finished, 1 cut"), "{ended:?}");
     client.closed().await;
 }
 
@@ -120,7 +120,7 @@ async fn connections_in_the_accept_queue_at_the_stop_are_handled() {
     }
     drop(first);
     let ended = playing.ended().await;
-    assert!(ended.cut.is_empty() && ended.remarks[0].ends_with(": 21 connections finished"), "{ended:?}");
+    assert!(ended.cut.is_empty() && ended.notes[0].ends_with(": 21 connections finished"), "{ended:?}");
 }
 
 #[tokio::test]

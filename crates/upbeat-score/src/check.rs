@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Condition, Kind, OnSilence, PartSpec, RestartWhen, Score, index::Index};
+use crate::{Condition, Kind, OnUnresponsive, PartSpec, RestartWhen, Score, index::Index};
 
 /// One reason why a score cannot be played.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,12 +78,12 @@ pub enum Fault {
         part: Arc<str>,
     },
     /// The lame duck period leaves nothing of the stop budget.
-    #[error("the lame duck period of {lame_duck:?} leaves nothing of the stop budget of {stop_within:?}")]
+    #[error("the lame duck period of {lame_duck:?} leaves nothing of the stop budget of {stop_timeout:?}")]
     NoTimeToStop {
         /// The lame duck period.
         lame_duck: Duration,
         /// The stop budget that contains it.
-        stop_within: Duration,
+        stop_timeout: Duration,
     },
     /// A part is to be restarted, but its player can be played only once.
     #[error("`{part}` is to be restarted, but its player can be played only once")]
@@ -219,7 +219,7 @@ impl Score {
         Ok(Plan { waves, warnings: self.warnings(&longest_stop), longest_stop })
     }
 
-    /// The edges of each part by index, with the default conditions and [`PartSpec::before_all`] made explicit.
+    /// The edges of each part by index, with the default conditions and [`PartSpec::first_and_last`] made explicit.
     pub(crate) fn resolve(&self) -> Result<Resolved, ScoreError> {
         let mut faults = Vec::new();
         let name_at = |i: u32| &*self.parts[i as usize].name;
@@ -233,16 +233,16 @@ impl Score {
         if let Some(why) = bad_name(&self.name) {
             faults.push(Fault::BadName { name: self.name.clone(), why });
         }
-        if self.lame_duck >= self.stop_within && !self.lame_duck.is_zero() {
-            faults.push(Fault::NoTimeToStop { lame_duck: self.lame_duck, stop_within: self.stop_within });
+        if self.lame_duck >= self.stop_timeout && !self.lame_duck.is_zero() {
+            faults.push(Fault::NoTimeToStop { lame_duck: self.lame_duck, stop_timeout: self.stop_timeout });
         }
 
-        let first: Vec<u32> = (0..).zip(&self.parts).filter(|(_, part)| part.before_all).map(|(i, _)| i).collect();
+        let first: Vec<u32> = (0..).zip(&self.parts).filter(|(_, part)| part.first_and_last).map(|(i, _)| i).collect();
         let mut edges = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
             let lookup = |name: &str| index.find(name, name_at).map(|i| (i, self.parts[i as usize].kind));
             let mut own = resolve_part(part, lookup, &mut faults);
-            if !part.before_all {
+            if !part.first_and_last {
                 for &i in &first {
                     if own.iter().all(|(to, _)| *to != i) {
                         own.push((i, default_condition(self.parts[i as usize].kind)));
@@ -271,7 +271,7 @@ impl Score {
             let i = i as usize;
             let next = resolved.edges[i].iter().map(|(to, _)| *to).max_by_key(|to| paths[*to as usize]);
             let (needs, length, _) = next.map_or((Duration::ZERO, 0, None), |next| paths[next as usize]);
-            paths[i] = (needs + self.parts[i].stop_within.unwrap_or_default(), length + 1, next);
+            paths[i] = (needs + self.parts[i].stop_timeout.unwrap_or_default(), length + 1, next);
         }
         let mut at = resolved.order.iter().rev().copied().max_by_key(|i| paths[*i as usize]);
         let needs = at.map_or(Duration::ZERO, |i| paths[i as usize].0);
@@ -284,10 +284,10 @@ impl Score {
     }
 
     pub(crate) fn warnings(&self, longest_stop: &StopPath) -> Vec<Warning> {
-        if longest_stop.needs + self.lame_duck <= self.stop_within {
+        if longest_stop.needs + self.lame_duck <= self.stop_timeout {
             return Vec::new();
         }
-        let (path, lame_duck, budget) = (longest_stop.clone(), self.lame_duck, self.stop_within);
+        let (path, lame_duck, budget) = (longest_stop.clone(), self.lame_duck, self.stop_timeout);
         vec![Warning::StopPathTooLong { path, lame_duck, budget }]
     }
 }
@@ -305,13 +305,13 @@ pub(crate) fn own_faults(part: &PartSpec, faults: &mut Vec<Fault>) {
     if let Some(why) = bad_name(name) {
         faults.push(Fault::BadName { name: name.clone(), why });
     }
-    if part.ready_within.is_zero() {
+    if part.ready_timeout.is_zero() {
         faults.push(Fault::NoTimeToStart { part: name.clone() });
     }
     if part.watchdog.is_some_and(|dog| dog.timeout.is_zero()) {
         faults.push(Fault::NoTimeToBeat { part: name.clone() });
     }
-    let restarts = part.watchdog.is_some_and(|dog| dog.action == OnSilence::Restart);
+    let restarts = part.watchdog.is_some_and(|dog| dog.action == OnUnresponsive::Restart);
     if !part.replayable && (restarts || part.restart.when() != RestartWhen::Never) {
         faults.push(Fault::NotReplayable { part: name.clone() });
     }
@@ -436,7 +436,7 @@ mod tests {
             part("d", &[]).after_when("c", Condition::Finished),
         ]);
         lame.lame_duck = S * 10;
-        lame.parts[5].watchdog = Some(Watchdog { timeout: Duration::ZERO, action: OnSilence::Restart });
+        lame.parts[5].watchdog = Some(Watchdog { timeout: Duration::ZERO, action: OnUnresponsive::Restart });
         lame.parts[5].replayable = false;
         let faults = lame.check().unwrap_err().faults;
         for expected in [
@@ -445,7 +445,7 @@ mod tests {
             Fault::SelfDependency { part: "c".into() },
             Fault::BadName { name: "no/good".into(), why: "`/` separates the segments of a path" },
             Fault::NeverFinishes { part: "d".into(), on: "c".into() },
-            Fault::NoTimeToStop { lame_duck: S * 10, stop_within: S * 10 },
+            Fault::NoTimeToStop { lame_duck: S * 10, stop_timeout: S * 10 },
             Fault::NoTimeToBeat { part: "d".into() },
             Fault::NotReplayable { part: "d".into() },
         ] {
@@ -480,7 +480,7 @@ mod tests {
     #[test]
     fn before_all_is_an_edge_from_everyone_else() {
         let mut diagnostics = part("diagnostics", &[]);
-        diagnostics.before_all = true;
+        diagnostics.first_and_last = true;
         let plan = score([part("a", &[]), diagnostics, part("b", &["a"])]).check().unwrap();
         assert_eq!(plan.waves, [names(&["diagnostics"]), names(&["a"]), names(&["b"])]);
     }
@@ -488,7 +488,7 @@ mod tests {
     #[test]
     fn warns_about_a_stop_path_longer_than_the_budget_and_names_it() {
         let with = |mut part: PartSpec, secs| {
-            part.stop_within = Some(S * secs);
+            part.stop_timeout = Some(S * secs);
             part
         };
         let mut score =

@@ -34,5 +34,5 @@ mod restart;
 pub use check::{Fault, Plan, ScoreError, StopPath, Warning};
 pub use deadline::{Budget, SETTLE};
 pub use machine::{Action, AddError, End, Ended, Event, Machine, Moment, PartId, RemoveError, State, StopWhy, Why};
-pub use part::{After, Condition, Kind, OnFailure, OnSilence, PartSpec, Readiness, Score, Strategy, Watchdog};
+pub use part::{After, Condition, Kind, OnFailure, OnUnresponsive, PartSpec, Readiness, Score, Strategy, Watchdog};
 pub use restart::{Backoff, MIN_RESTART_DELAY, Restart, RestartWhen};

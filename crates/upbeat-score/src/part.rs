@@ -56,7 +56,7 @@ pub enum OnFailure {
 
 /// What follows when a player gives no sign of life for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OnSilence {
+pub enum OnUnresponsive {
     /// It is said in the log, and nothing else.
     Log,
     /// It does not count as ready until the next sign of life.
@@ -74,7 +74,7 @@ pub struct Watchdog {
     /// The longest silence.
     pub timeout: Duration,
     /// What follows.
-    pub action: OnSilence,
+    pub action: OnUnresponsive,
 }
 
 /// Which parts are restarted when one fails and its policy asks for a restart. The names are Erlang/OTP's.
@@ -102,17 +102,17 @@ pub struct PartSpec {
     /// Whether it is meant to end by itself.
     pub kind: Kind,
     /// How long a run may take to become ready. Default 30 s.
-    pub ready_within: Duration,
+    pub ready_timeout: Duration,
     /// How long it may take to stop. `None`: what the whole has left, less a reserve for those that stop after it.
-    pub stop_within: Option<Duration>,
+    pub stop_timeout: Option<Duration>,
     /// When and how often it is started again.
     pub restart: Restart,
     /// What its final failure means for the others.
     pub on_failure: OnFailure,
     /// Whether its successful end stops everything.
-    pub ends_all: bool,
+    pub stops_all: bool,
     /// Whether it starts before, and stops after, all parts that are not marked so themselves.
-    pub before_all: bool,
+    pub first_and_last: bool,
     /// Whether it can be played more than once.
     pub replayable: bool,
     /// Whether signs of life are asked of it. The machine is only told when they are missing:
@@ -128,12 +128,12 @@ impl PartSpec {
             after: Vec::new(),
             readiness: Readiness::AtStart,
             kind: Kind::Service,
-            ready_within: Duration::from_secs(30),
-            stop_within: None,
+            ready_timeout: Duration::from_secs(30),
+            stop_timeout: None,
             restart: Restart::never(),
             on_failure: OnFailure::Shutdown,
-            ends_all: false,
-            before_all: false,
+            stops_all: false,
+            first_and_last: false,
             replayable: true,
             watchdog: None,
         }
@@ -163,7 +163,7 @@ pub struct Score {
     /// The parts, in any order.
     pub parts: Vec<PartSpec>,
     /// How long the whole stop may take, lame duck included. Default 10 s.
-    pub stop_within: Duration,
+    pub stop_timeout: Duration,
     /// How long everything keeps serving, not ready any more, after a stop was asked for. Default zero.
     pub lame_duck: Duration,
     /// Which parts are restarted together.
@@ -171,7 +171,7 @@ pub struct Score {
 }
 
 impl Score {
-    /// The default of [`Score::stop_within`].
+    /// The default of [`Score::stop_timeout`].
     pub const STOP_WITHIN: Duration = Duration::from_secs(10);
 
     /// A score without parts.
@@ -179,7 +179,7 @@ impl Score {
         Self {
             name: name.into(),
             parts: Vec::new(),
-            stop_within: Self::STOP_WITHIN,
+            stop_timeout: Self::STOP_WITHIN,
             lame_duck: Duration::ZERO,
             strategy: Strategy::OneForOne,
         }

@@ -36,7 +36,7 @@ fn spec(i: usize, n: usize) -> impl Strategy<Value = PartSpec> {
     let flags =
         (prop::bool::weighted(0.3), prop::bool::weighted(0.2), prop::bool::weighted(0.1), prop::bool::weighted(0.1));
     (after, restart(), flags, ms(1..3000), prop::option::of(ms(0..4000))).prop_map(
-        move |(after, restart, (job, ignore, ends_all, before_all), ready_within, stop_within)| {
+        move |(after, restart, (job, ignore, stops_all, first_and_last), ready_timeout, stop_timeout)| {
             let mut part = PartSpec::new(format!("p{i}"));
             // Edges lead to any later part, so that the order of declaration is never the order of the start; that makes no cycles.
             for (on, condition) in after.into_iter().filter(|(on, _)| *on > i) {
@@ -45,10 +45,10 @@ fn spec(i: usize, n: usize) -> impl Strategy<Value = PartSpec> {
             part.restart = restart;
             part.kind = if job { Kind::Job } else { Kind::Service };
             part.on_failure = if ignore { OnFailure::Ignore } else { OnFailure::Shutdown };
-            part.ends_all = ends_all;
-            part.before_all = before_all && i == n - 1;
-            part.ready_within = ready_within;
-            part.stop_within = stop_within;
+            part.stops_all = stops_all;
+            part.first_and_last = first_and_last && i == n - 1;
+            part.ready_timeout = ready_timeout;
+            part.stop_timeout = stop_timeout;
             part
         },
     )
@@ -57,11 +57,11 @@ fn spec(i: usize, n: usize) -> impl Strategy<Value = PartSpec> {
 fn score() -> impl Strategy<Value = Score> {
     let strategy = prop_oneof![Just(Together::OneForOne), Just(Together::OneForAll), Just(Together::RestForOne)];
     let parts = (1usize..7).prop_flat_map(|n| (0..n).map(|i| spec(i, n)).collect::<Vec<_>>());
-    (parts, strategy, ms(1..6000), 0u64..3).prop_map(|(parts, strategy, stop_within, duck)| {
+    (parts, strategy, ms(1..6000), 0u64..3).prop_map(|(parts, strategy, stop_timeout, duck)| {
         let mut score = parts.into_iter().fold(Score::new("all"), Score::part);
         score.strategy = strategy;
-        score.stop_within = stop_within;
-        score.lame_duck = stop_within * u32::try_from(duck).unwrap() / 4;
+        score.stop_timeout = stop_timeout;
+        score.lame_duck = stop_timeout * u32::try_from(duck).unwrap() / 4;
         score
     })
 }
@@ -71,7 +71,7 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
         prop_oneof![
             2 => Just(upbeat_score::Ended::Ok),
             3 => Just(upbeat_score::Ended::Failed),
-            1 => Just(upbeat_score::Ended::RestartMe),
+            1 => Just(upbeat_score::Ended::RestartRequested),
         ]
     };
     (

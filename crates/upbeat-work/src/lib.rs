@@ -120,7 +120,7 @@ pub use concurrent::Concurrency;
 pub use connection::{Disconnected, Inlet, Outlet, connection};
 pub use failure::{Failure, OnFailure};
 pub use hub::Hub;
-pub use meter::{Bottleneck, Meter, Reading, SectionReading, StageReading};
+pub use meter::{Bottleneck, Meter, MeterReading, SectionReading, StageReading};
 pub use pipeline::Pipeline;
 pub use pool::Pool;
 pub use report::{Cause, PipelineError, Report};

@@ -37,12 +37,12 @@ where
     H: Failures + 'static,
 {
     /// Runs it on tokio's blocking threads, until it has ended or `cx` is done. Each batch is a sign of life of the player, and
-    /// counts as its [progress](Context::progress). Every second it leaves a [breadcrumb](Context::at) with its [meter's](crate::Meter) reading, such as `1.2 M items, 310 k/s, 71 % in
+    /// counts as its [progress](Context::progress). Every second it leaves a [breadcrumb](Context::set_status) with its [meter's](crate::Meter) reading, such as `1.2 M items, 310 k/s, 71 % in
     /// parse, window 3/8`; with splits and futures progress counts what comes to the last section.
     ///
     /// When `cx` is done nothing more is taken from the source. What was taken is finished or dropped, as [`on_stop`](Runnable::on_stop) says; a stop is no
     /// error. If `cx` has a [deadline](Context::deadline) (a stop does), what is not finished shortly before it is dropped, and the report of the run
-    /// [says](Context::cut) how much that was.
+    /// [says](Context::report_lost) how much that was.
     ///
     /// ```
     /// use upbeat::{BoxError, Context};
@@ -51,7 +51,7 @@ where
     /// async fn sensors(cx: Context) -> Result<(), BoxError> {
     ///     let readings = Pipeline::generate(|| Some(21.5_f64)).map(|celsius| celsius * 1.8 + 32.0);
     ///     let report = readings.for_each(|fahrenheit| println!("{fahrenheit}")).run_in(&cx).await?;
-    ///     cx.remark(report);
+    ///     cx.note(report);
     ///     Ok(())
     /// }
     /// # drop(upbeat::Part::new("sensors", sensors));
@@ -120,7 +120,7 @@ where
         }
         let report = end(engine, &segments, &run, begun)?;
         if on_stop == OnStop::Finish && report.dropped > 0 {
-            cx.cut(format_args!("{} items in a pipeline", report.dropped));
+            cx.report_lost(format_args!("{} items in a pipeline", report.dropped));
         }
         Ok(report)
     }
@@ -156,7 +156,7 @@ async fn telling(cx: &Context, meter: &Meter, work: impl Future<Output = ()>) {
             () = &mut work => return,
             () = sleep(EVERY) => {
                 let reading = meter.read();
-                cx.at(reading.with_rate(reading.rate_since(&before)).to_string());
+                cx.set_status(reading.with_rate(reading.rate_since(&before)).to_string());
                 before = reading;
             }
         }

@@ -306,12 +306,12 @@ async fn they_run_in_the_runtime_of_the_player_and_stop_with_it() {
                 }
             });
             let run = run.for_each(move |_| _ = answered.fetch_add(1, SeqCst));
-            cx.remark(run.run_in(&cx).await?);
+            cx.note(run.run_in(&cx).await?);
             Ok::<_, BoxError>(())
         })
     };
-    let part = Part::new("client", player).stop_within(Duration::from_hours(1));
-    let conductor = Conductor::new("work").stop_within(Duration::from_hours(1)).part(part);
+    let part = Part::new("client", player).stop_timeout(Duration::from_hours(1));
+    let conductor = Conductor::new("work").stop_timeout(Duration::from_hours(1)).part(part);
     let begun = async move { _ = asked.acquire_many(3).await.expect("open") };
     let report = timeout(LONG, conductor.play_until(begun)).await.expect("in time");
     assert!(report.is_clean(), "{report}");

@@ -181,8 +181,8 @@ async fn a_player_of_several_pipelines_drains_front_to_back() {
             Ok::<_, BoxError>(())
         })
     };
-    let part = Part::new("fan", player).stop_within(Duration::from_hours(1));
-    let conductor = Conductor::new("work").stop_within(Duration::from_hours(1)).part(part);
+    let part = Part::new("fan", player).stop_timeout(Duration::from_hours(1));
+    let conductor = Conductor::new("work").stop_timeout(Duration::from_hours(1)).part(part);
     let busy = {
         let counts = counts.clone();
         async move {

@@ -266,7 +266,7 @@ async fn as_a_player_it_closes_at_the_stop_says_what_it_did_and_can_play_again()
         });
         let report = Conductor::new("shop")
             .player("room", hub.clone())
-            .part(Part::new("guest", guest).after("room").ends_all())
+            .part(Part::new("guest", guest).after("room").stops_all())
             .play_until(pending())
             .await;
         assert!(report.is_clean(), "{report}");
@@ -274,7 +274,7 @@ async fn as_a_player_it_closes_at_the_stop_says_what_it_did_and_can_play_again()
         assert_eq!(member.recv().await, Ok("hello".into()));
         assert_eq!(member.recv().await, Err(Left::Closed));
         assert!(hub.join().is_err());
-        let said = &report.player("shop/room").expect("it played").remarks;
+        let said = &report.player("shop/room").expect("it played").notes;
         assert_eq!(said[..], [format!("{round} messages sent, {round} members joined, 0 dropped as too slow")]);
     }
 }

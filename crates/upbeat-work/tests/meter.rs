@@ -12,7 +12,7 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 use upbeat::{BoxError, Conductor, Context, Part};
-use upbeat_work::{Bottleneck, Meter, OnStop, Pipeline, Reading, Section};
+use upbeat_work::{Bottleneck, Meter, OnStop, Pipeline, MeterReading, Section};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -26,12 +26,12 @@ fn hash(n: u64, turns: u64) -> u64 {
     (0..turns).fold(n, |hash, n| black_box(hash.wrapping_mul(31) ^ n))
 }
 
-fn stage<'a>(reading: &'a Reading, name: &str) -> &'a upbeat_work::StageReading {
+fn stage<'a>(reading: &'a MeterReading, name: &str) -> &'a upbeat_work::StageReading {
     let stages = reading.sections.iter().flat_map(|section| &section.stages);
     stages.into_iter().find(|stage| &*stage.name == name).expect("there is one")
 }
 
-fn is_stage(reading: &Reading, name: &str) -> bool {
+fn is_stage(reading: &MeterReading, name: &str) -> bool {
     reading.bottleneck() == Some(Bottleneck::Stage(name.into()))
 }
 
@@ -193,7 +193,7 @@ async fn a_player_says_how_far_it_is() {
                 }
             };
             let (ran, ()) = tokio::join!(run.workers(1).run_in(&cx), tell);
-            cx.remark(ran?);
+            cx.note(ran?);
             Ok::<_, BoxError>(())
         })
     };

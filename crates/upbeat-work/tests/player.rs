@@ -33,7 +33,7 @@ async fn a_stop_finishes_what_was_taken_and_is_clean() {
             let run = Pipeline::generate(numbers(&taken)).for_each(move |_| _ = sunk.fetch_add(1, SeqCst));
             let report = run.workers(2).run_in(&cx).await?;
             assert!(report.stopped && report.dropped == 0);
-            cx.remark(report);
+            cx.note(report);
             Ok::<_, BoxError>(())
         })
     };
@@ -63,7 +63,7 @@ async fn what_cannot_be_finished_in_time_is_dropped_and_told() {
             Ok::<_, BoxError>(())
         })
     };
-    let conductor = Conductor::new("work").part(Part::new("slow", player).stop_within(Duration::from_secs(2)));
+    let conductor = Conductor::new("work").part(Part::new("slow", player).stop_timeout(Duration::from_secs(2)));
     let report = conductor.play_until(async move { until(|| sunk.load(SeqCst) > 2).await }).await;
     assert!(report.to_string().contains("items in a pipeline"), "{report}");
     assert_eq!(report.exit_code(), exit_code::OVERRAN);

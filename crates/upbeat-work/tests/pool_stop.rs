@@ -29,12 +29,12 @@ async fn nap((): &mut (), nap: Duration) {
 #[tokio::test(start_paused = true)]
 async fn as_a_player_it_finishes_what_was_accepted() {
     let pool = Pool::builder("naps").workers(4).queue(1000).build(nothing, nap);
-    let shop = Conductor::new("shop").part(Part::new("naps", pool.clone())).stop_within(60 * S);
+    let shop = Conductor::new("shop").part(Part::new("naps", pool.clone())).stop_timeout(60 * S);
     let tickets: Vec<_> = (0..100).map(|_| pool.try_submit(S).unwrap()).collect();
     let refused = pool.clone();
     let report = shop.play_until(sleep(S)).await;
     assert!(report.is_clean(), "{report}");
-    assert_eq!(report.player("shop/naps").unwrap().remarks, ["100 finished, 0 lost"]);
+    assert_eq!(report.player("shop/naps").unwrap().notes, ["100 finished, 0 lost"]);
     for ticket in tickets {
         ticket.await.unwrap();
     }
@@ -46,11 +46,11 @@ async fn at_the_deadline_the_rest_is_cut_counted_and_named() {
     let builder = Pool::builder("naps").workers(2).queue(100).name_jobs(|nap: &Duration| format!("a nap of {nap:?}"));
     let pool = builder.build(nothing, nap);
     let tickets: Vec<_> = (0..20).map(|_| pool.try_submit(S).unwrap()).collect();
-    let shop = Conductor::new("shop").part(Part::new("naps", pool.clone())).stop_within(3 * S);
+    let shop = Conductor::new("shop").part(Part::new("naps", pool.clone())).stop_timeout(3 * S);
     let report = shop.play_until(sleep(500 * MS)).await;
     // It has 3 s less a tenth, and began half a second before.
     let naps = report.player("shop/naps").unwrap();
-    assert_eq!(naps.remarks, ["6 finished, 14 lost"]);
+    assert_eq!(naps.notes, ["6 finished, 14 lost"]);
     assert_eq!(naps.cuts.len(), 14);
     assert_eq!(naps.cuts[0], "job 6 (a nap of 1s), under way for 0.4 s");
     assert_eq!(naps.cuts[2], "job 8 (a nap of 1s), not begun");
@@ -108,18 +108,18 @@ async fn a_restarted_part_accepts_again() {
     let begun = Instant::now();
     let part =
         Part::new("flaky", pool.clone()).restart(upbeat::Restart::on_failure(upbeat::Backoff::constant(S).jitter(0.0)));
-    let shop = Conductor::new("shop").part(part).stop_within(10 * S);
+    let shop = Conductor::new("shop").part(part).stop_timeout(10 * S);
     let overview = shop.handle().overview();
     let report = shop
         .play_until(async {
-            overview.ready().await;
+            overview.wait_ready().await;
             // Twice 100 ms and 200 ms between attempts, and a second between the runs, but for the last attempt.
             assert_eq!(begun.elapsed(), 1600 * MS);
             pool.submit(S).await.unwrap().await.unwrap();
         })
         .await;
     assert_eq!(attempts.load(Relaxed), 6);
-    assert_eq!(report.player("shop/flaky").unwrap().remarks.last().unwrap(), "1 finished, 0 lost");
+    assert_eq!(report.player("shop/flaky").unwrap().notes.last().unwrap(), "1 finished, 0 lost");
 }
 
 #[tokio::test(start_paused = true)]
@@ -174,7 +174,7 @@ async fn an_aborted_player_leaves_no_ticket_open() {
 async fn jobs_under_way_are_in_the_overview() {
     let builder = Pool::builder("naps").workers(2).name_jobs(|nap: &Duration| format!("{nap:?}"));
     let pool = builder.build(nothing, nap);
-    let shop = Conductor::new("shop").part(Part::new("naps", pool.clone())).stop_within(60 * S);
+    let shop = Conductor::new("shop").part(Part::new("naps", pool.clone())).stop_timeout(60 * S);
     let overview = shop.handle().overview();
     let tickets: Vec<_> = (0..5).map(|_| pool.try_submit(10 * S).unwrap()).collect();
     let report = shop

@@ -231,11 +231,11 @@ async fn a_player_of_several_sections_stops_at_once_and_cleanly() {
             .map(|order| order + 1)
             .split(Section::new().workers(1).unordered())
             .for_each(move |order| sunk.blocking_send(order).expect("received"));
-        cx.remark(run.workers(1).run_in(&cx).await?);
+        cx.note(run.workers(1).run_in(&cx).await?);
         Ok::<_, BoxError>(())
     });
-    let part = Part::new("shop", player).stop_within(Duration::from_hours(1));
-    let conductor = Conductor::new("work").stop_within(Duration::from_hours(1)).part(part);
+    let part = Part::new("shop", player).stop_timeout(Duration::from_hours(1));
+    let conductor = Conductor::new("work").stop_timeout(Duration::from_hours(1)).part(part);
     orders.send(1).await.expect("open");
     let idle = async move { assert_eq!(emitted.recv().await, Some(2)) };
     let report = timeout(LONG, conductor.play_until(idle)).await.expect("it waits for nothing");

@@ -23,12 +23,12 @@ async fn a_player_whose_channel_is_idle_stops_at_once_and_cleanly() {
     let (sunk, mut emitted) = mpsc::channel(10);
     let player = upbeat::once(async move |cx: Context| {
         let run = Pipeline::from_channel(incoming).for_each(move |order| sunk.blocking_send(order).expect("received"));
-        cx.remark(run.workers(2).run_in(&cx).await?);
+        cx.note(run.workers(2).run_in(&cx).await?);
         Ok::<_, BoxError>(())
     });
     // With a stop budget of an hour only an early end is in time for the test.
-    let part = Part::new("shop", player).stop_within(Duration::from_hours(1));
-    let conductor = Conductor::new("work").stop_within(Duration::from_hours(1)).part(part);
+    let part = Part::new("shop", player).stop_timeout(Duration::from_hours(1));
+    let conductor = Conductor::new("work").stop_timeout(Duration::from_hours(1)).part(part);
     orders.send(1).await.expect("open");
     let idle = async move { _ = emitted.recv().await };
     let report = timeout(LONG, conductor.play_until(idle)).await.expect("it does not wait for another order");

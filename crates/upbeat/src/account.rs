@@ -11,9 +11,9 @@ use crate::{
     shared::Notice, watchdog::Silence,
 };
 
-/// How many lines of [`Context::remark`] are kept.
-const REMARKS: usize = 64;
-/// How many lines of [`Context::cut`] are kept.
+/// How many lines of [`Context::note`] are kept.
+const NOTES_KEPT: usize = 64;
+/// How many lines of [`Context::report_lost`] are kept.
 const CUTS: usize = 1024;
 
 /// Why a run failed.
@@ -31,9 +31,9 @@ pub(crate) struct Account {
     /// Panics outside `play`'s polls: of spawned tasks by their name, and of the player's drop.
     pub(crate) other_panics: Vec<(Option<Arc<str>>, Panic)>,
     pub(crate) details: Vec<(&'static str, String)>,
-    pub(crate) remarks: Vec<String>,
+    pub(crate) notes: Vec<String>,
     pub(crate) cuts: Vec<String>,
-    pub(crate) more_cuts: u64,
+    pub(crate) omitted_cuts: u64,
     /// What the parts of a nested conductor have to say.
     pub(crate) players: Vec<PlayerReport>,
     /// What it was doing when it was aborted because it had not stopped in time.
@@ -105,7 +105,7 @@ impl Run {
         let Some(Sayings { account, pulse }) = self.sayings.get().map(|sayings| &**sayings) else { return };
         (snapshot.at, snapshot.blocked_on) = pulse.breadcrumbs();
         let reading = pulse.read();
-        snapshot.last_beat = reading.last.map(|_| reading.since_last);
+        snapshot.last_heartbeat = reading.last.map(|_| reading.since_last);
         snapshot.progress = reading.count;
         let account = account.lock();
         snapshot.details.clone_from(&account.details);
@@ -115,7 +115,7 @@ impl Run {
     }
 
     /// What the run has under way, as those say who know.
-    pub(crate) fn open_work(&self) -> WorkList {
+    pub(crate) fn register_work(&self) -> WorkList {
         let mut list = WorkList::default();
         let Some(sayings) = self.sayings.get() else { return list };
         // A copy, because this is foreign code and must not run under the lock.
@@ -133,21 +133,21 @@ impl Run {
         });
     }
 
-    pub(crate) fn remark(&self, line: String) {
+    pub(crate) fn note(&self, line: String) {
         self.with_account(|account| {
-            if account.remarks.len() == REMARKS {
-                account.remarks.remove(0);
+            if account.notes.len() == NOTES_KEPT {
+                account.notes.remove(0);
             }
-            account.remarks.push(line);
+            account.notes.push(line);
         });
     }
 
-    pub(crate) fn cut(&self, line: String) {
+    pub(crate) fn report_lost(&self, line: String) {
         self.with_account(|account| {
             if account.cuts.len() < CUTS {
                 account.cuts.push(line);
             } else {
-                account.more_cuts += 1;
+                account.omitted_cuts += 1;
             }
         });
     }

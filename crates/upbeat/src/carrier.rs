@@ -46,7 +46,7 @@ pub struct Carrier<T: Carried>(Arc<Scope<T>>);
 impl<T: Carried> Carrier<T> {
     /// A child of `cx`, which is done after `timeout` at the latest, if there is one.
     pub fn new(cx: &Context, timeout: Option<Duration>, carried: T) -> Self {
-        let own = Own { deadline: timeout.and_then(after), through_stop: false };
+        let own = Own { deadline: timeout.and_then(after), until_deadline: false };
         Self(Scope::new(cx, own, carried))
     }
 
@@ -55,8 +55,8 @@ impl<T: Carried> Carrier<T> {
         Context(Place::Scope(self.0.clone()))
     }
 
-    /// [`Context::is_alone`].
-    pub fn is_alone(&self) -> bool {
+    /// [`Context::is_unique`].
+    pub fn is_unique(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }
 

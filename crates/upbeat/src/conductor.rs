@@ -77,8 +77,8 @@ impl Conductor {
     /// Sets how long the whole stop may take, lame duck included, before what is left is aborted. Default 10 s.
     ///
     /// Inside another conductor it is also bounded by what that one has left, less a margin.
-    pub fn stop_within(mut self, limit: Duration) -> Self {
-        self.score.stop_within = limit;
+    pub fn stop_timeout(mut self, limit: Duration) -> Self {
+        self.score.stop_timeout = limit;
         self
     }
 
@@ -185,7 +185,7 @@ impl Conductor {
     pub async fn play_until_signal(self) -> Report {
         let tree = self.control.tree().clone();
         let watched = signals::watch(&self.control, &self.stop_signals);
-        let guarded = Guard::new(self.score.stop_within, &tree).map(|guard| tree.set_guard(guard));
+        let guarded = Guard::new(self.score.stop_timeout, &tree).map(|guard| tree.set_guard(guard));
         let watch = match watched.and_then(|watch| guarded.map(|()| watch)) {
             Ok(watch) => watch,
             Err(error) => return self.report(Played::nothing(Cause::NoSignals(error))),
@@ -248,7 +248,7 @@ impl Conductor {
         match prepared {
             Ok(Prepared { shared, notices }) => {
                 let _playing = self.control.begin(&shared);
-                driver::play(&shared, notices, self.score.stop_within, parent).await
+                driver::play(&shared, notices, self.score.stop_timeout, parent).await
             }
             Err(error) => Played::nothing(Cause::BadScore(error)),
         }

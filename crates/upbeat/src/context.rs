@@ -23,7 +23,7 @@ use crate::{WorkList, overview::Overview, report::StopCause, run::Run, scope::Sc
 ///   parent and never the reverse, with deadlines and values that children inherit.
 ///
 /// The two meet at the top: the context that a player is given is done exactly when its run is asked to stop (or is over), and so are its
-/// children. Only [`through_stop`](Context::through_stop) makes one that is not.
+/// children. Only [`until_deadline`](Context::until_deadline) makes one that is not.
 ///
 /// | Go | here |
 /// |---|---|
@@ -31,7 +31,7 @@ use crate::{WorkList, overview::Overview, report::StopCause, run::Run, scope::Sc
 /// | `context.WithCancelCause(ctx)` | [`child`](Context::child), [`cancel`](Context::cancel) |
 /// | `context.WithTimeout`, `WithDeadline` | [`with_timeout`](Context::with_timeout), [`with_deadline`](Context::with_deadline) |
 /// | `context.WithValue`, `ctx.Value` | [`with_value`](Context::with_value), [`value`](Context::value), by type |
-/// | `context.WithoutCancel` | [`through_stop`](Context::through_stop), bounded by the run |
+/// | `context.WithoutCancel` | [`until_deadline`](Context::until_deadline), bounded by the run |
 /// | `<-ctx.Done()` | [`done`](Context::done) |
 /// | `ctx.Err()`, `context.Cause(ctx)` | [`error`](Context::error), and its source |
 ///
@@ -72,7 +72,7 @@ impl Context {
     /// # Not guaranteed
     ///
     /// Nobody conducts it. [`ready`](Context::ready) does nothing; [`spawn`](Context::spawn) spawns, but nobody waits for the task,
-    /// aborts it or reports its panic (its handle tells of it); details, remarks and cuts appear in no report; there are no
+    /// aborts it or reports its panic (its handle tells of it); details, notes and cuts appear in no report; there are no
     /// reloads, and the [`overview`](Context::overview) is empty. Each call makes another one, which shares nothing with the others.
     ///
     /// ```
@@ -201,20 +201,20 @@ impl Context {
     /// Adds a line to this player's entry in the [`Report`](crate::Report).
     ///
     /// The report keeps the last 64 lines of a player.
-    pub fn remark(&self, line: impl fmt::Display) {
-        self.run().remark(line.to_string());
+    pub fn note(&self, line: impl fmt::Display) {
+        self.run().note(line.to_string());
     }
 
     /// Says that accepted work was cut off because its deadline had passed: a line in the [`Report`](crate::Report), whose exit code
     /// becomes [`OVERRAN`](crate::exit_code::OVERRAN).
     ///
     /// The report keeps the first 1,024 lines of a player and counts the others.
-    pub fn cut(&self, line: impl fmt::Display) {
-        self.run().cut(line.to_string());
+    pub fn report_lost(&self, line: impl fmt::Display) {
+        self.run().report_lost(line.to_string());
     }
 
     /// Gives a sign of life, for the part's [watchdog](crate::Part::watchdog) and for reports. Costs some tens of nanoseconds.
-    pub fn beat(&self) {
+    pub fn heartbeat(&self) {
         self.run().pulse().add(0);
     }
 
@@ -224,7 +224,7 @@ impl Context {
     }
 
     /// Leaves a breadcrumb: what this run is doing now, such as `flushing`. Reports show the last one, and how old it is.
-    pub fn at(&self, what: impl Into<Cow<'static, str>>) {
+    pub fn set_status(&self, what: impl Into<Cow<'static, str>>) {
         self.run().pulse().at(what.into());
     }
 
@@ -259,7 +259,7 @@ impl Context {
     /// async fn courier(cx: upbeat::Context) -> Result<(), std::io::Error> {
     ///     let parcels = Arc::new(std::sync::Mutex::new(vec![("a lamp", Instant::now())]));
     ///     let open = Arc::downgrade(&parcels);
-    ///     cx.open_work(move |list| {
+    ///     cx.register_work(move |list| {
     ///         let Some(parcels) = open.upgrade() else { return };
     ///         for (what, since) in &*parcels.lock().unwrap() {
     ///             list.add(*since, || format!("deliver {what}"), None);
@@ -270,7 +270,7 @@ impl Context {
     /// }
     /// # drop(upbeat::Part::new("courier", courier));
     /// ```
-    pub fn open_work(&self, list: impl Fn(&mut WorkList) + Send + Sync + 'static) {
+    pub fn register_work(&self, list: impl Fn(&mut WorkList) + Send + Sync + 'static) {
         self.run().add_source(Arc::new(list));
     }
 

@@ -104,13 +104,13 @@ impl Context {
     /// # async fn flush() {}
     /// async fn play(cx: Context) -> Result<(), ContextError> {
     ///     cx.done().await;
-    ///     let closing = cx.through_stop().with_timeout(Duration::from_secs(2));
+    ///     let closing = cx.until_deadline().with_timeout(Duration::from_secs(2));
     ///     closing.unless_done(flush()).await
     /// }
     /// # upbeat::Conductor::new("shop").player("db", play);
     /// ```
-    pub fn through_stop(&self) -> Self {
-        self.derive(Own { through_stop: true, ..Own::default() })
+    pub fn until_deadline(&self) -> Self {
+        self.derive(Own { until_deadline: true, ..Own::default() })
     }
 
     /// Ends this context and all its children: they are done, with this cause. Says whether it did; it did not if the context was
@@ -145,9 +145,9 @@ impl Context {
     /// ```
     /// let cx = upbeat::Context::background().child();
     /// let child = cx.child();
-    /// assert!(!cx.is_alone() && child.is_alone());
+    /// assert!(!cx.is_unique() && child.is_unique());
     /// ```
-    pub fn is_alone(&self) -> bool {
+    pub fn is_unique(&self) -> bool {
         self.scope().is_some_and(|scope| Arc::strong_count(scope) == 1)
     }
 

@@ -19,8 +19,8 @@ pub(crate) async fn watch(overview: Overview) {
     loop {
         let dump = overview.dump(PATIENCE).await;
         let after = human(EVERY + begun.elapsed());
-        let all = dump.holding_the_door().count();
-        for player in dump.holding_the_door().take(MOST_NAMED) {
+        let all = dump.delaying_stop().count();
+        for player in dump.delaying_stop().take(MOST_NAMED) {
             tracing::info!(player = %player.path, "still there {after} after the stop began: {}", player.line());
         }
         if all > MOST_NAMED {

@@ -56,7 +56,7 @@ impl Played {
 pub(crate) async fn play(
     shared: &Arc<Shared>,
     mut notices: mpsc::UnboundedReceiver<Notice>,
-    stop_within: Duration,
+    stop_timeout: Duration,
     parent: Option<&Context>,
 ) -> Played {
     shared.link.tree.enter(shared);
@@ -64,7 +64,7 @@ pub(crate) async fn play(
     let mut driver = Driver {
         shared,
         parent,
-        stop_within,
+        stop_timeout,
         stopped_at: None,
         seen_stopping: false,
         said_ready: false,
@@ -126,7 +126,7 @@ pub(crate) async fn play(
 struct Driver<'a> {
     shared: &'a Arc<Shared>,
     parent: Option<&'a Context>,
-    stop_within: Duration,
+    stop_timeout: Duration,
     stopped_at: Option<Duration>,
     seen_stopping: bool,
     said_ready: bool,
@@ -158,7 +158,7 @@ impl Driver<'_> {
         let Some(parent) = self.parent else { return false };
         let left = parent.remaining().unwrap_or(Duration::MAX);
         let _ = self.shared.cause.set(parent.stop_cause().unwrap_or(StopCause::Asked));
-        let budget = Budget::nested(self.stop_within, left);
+        let budget = Budget::nested(self.stop_timeout, left);
         self.event(Event::StopAll { budget: Some(budget) }, self.shared.now())
     }
 

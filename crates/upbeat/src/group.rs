@@ -56,7 +56,7 @@ use crate::{
 /// # Not guaranteed
 ///
 /// A task that has begun is told, not killed: one that does not look at its context runs to its end, and `wait` waits for it. A player
-/// that is asked to stop needs a group on [`through_stop`](Context::through_stop) for work that must go on.
+/// that is asked to stop needs a group on [`until_deadline`](Context::until_deadline) for work that must go on.
 ///
 /// # Compared with others
 ///

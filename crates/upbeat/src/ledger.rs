@@ -6,7 +6,7 @@ use upbeat_score::{End, Ended, OnFailure, PartId, State};
 
 use crate::{
     account::{Account, Fault},
-    player::{DynPlayer, RestartMe},
+    player::{DynPlayer, RestartRequested},
     report::{Failure, Outcome, PlayerReport, chain},
     run::Run,
     shared::{History, Record, Stage},
@@ -73,10 +73,10 @@ impl Stage {
         report.optional = optional;
         if let Some(history) = &record.history {
             report.failures.clone_from(&history.failures);
-            report.forgotten_failures = history.forgotten_failures;
-            report.remarks.clone_from(&history.remarks);
+            report.omitted_failures = history.omitted_failures;
+            report.notes.clone_from(&history.notes);
             report.cuts.clone_from(&history.cuts);
-            report.more_cuts = history.more_cuts;
+            report.omitted_cuts = history.omitted_cuts;
             report.stuck.clone_from(&history.stuck);
         }
         report
@@ -102,13 +102,13 @@ impl Record {
         let account = run.take_account();
         let mut how = if run.returned_ok() { Ended::Ok } else { Ended::Aborted };
         let Some(account) = account else { return how };
-        let Account { fault, other_panics, remarks, cuts, more_cuts, players, stuck, silence, .. } = account;
+        let Account { fault, other_panics, notes, cuts, omitted_cuts, players, stuck, silence, .. } = account;
         let history = self.history.get_or_insert_default();
         if let Some(silence) = silence {
             history.fail(Failure { attempt: run.attempt(), task: None, error: Arc::new(silence) });
         }
         match fault {
-            Some(Fault::Error(error)) if error.is::<RestartMe>() => how = Ended::RestartMe,
+            Some(Fault::Error(error)) if error.is::<RestartRequested>() => how = Ended::RestartRequested,
             Some(Fault::Error(error)) => {
                 how = Ended::Failed;
                 history.fail(Failure { attempt: run.attempt(), task: None, error: error.into() });
@@ -123,9 +123,9 @@ impl Record {
             how = Ended::Failed;
             history.fail(Failure { attempt: run.attempt(), task, error: Arc::new(panic) });
         }
-        history.remarks = remarks;
+        history.notes = notes;
         history.cuts.extend(cuts);
-        history.more_cuts += more_cuts;
+        history.omitted_cuts += omitted_cuts;
         history.players = players;
         history.stuck = stuck;
         how
@@ -141,7 +141,7 @@ impl History {
     fn fail(&mut self, failure: Failure) {
         if self.failures.len() == FAILURES {
             self.failures.remove(1);
-            self.forgotten_failures += 1;
+            self.omitted_failures += 1;
         }
         self.failures.push(failure);
     }

@@ -24,7 +24,7 @@
 //! let report = Conductor::new("shop")
 //!     .player("db", db)
 //!     .part(Part::new("api", api).after("db").signals_ready().job())
-//! #   .part(Part::new("end", async |cx: Context| -> anyhow::Result<()> { Ok(()) }).after("api").ends_all())
+//! #   .part(Part::new("end", async |cx: Context| -> anyhow::Result<()> { Ok(()) }).after("api").stops_all())
 //!     .play_until_signal()
 //!     .await;
 //! # assert!(report.is_clean(), "{report}");
@@ -103,7 +103,7 @@ mod timer;
 mod tracker;
 mod tree;
 mod watchdog;
-mod whereabouts;
+mod location;
 mod work;
 
 pub use conductor::{Conductor, ConductorError};
@@ -117,21 +117,21 @@ pub use monitor::{ActiveCall, Alert, CallCounts, CallError, CallPlace, Monitor, 
 pub use overview::Overview;
 pub use panic::Panic;
 pub use part::Part;
-pub use player::{AlreadyPlayed, BoxError, Once, Player, RestartMe, With, once, with};
-pub use progress::{Progress, Reading};
+pub use player::{AlreadyPlayed, BoxError, Once, Player, RestartRequested, With, once, with};
+pub use progress::{Progress, ProgressReading};
 pub use pulse::Breadcrumb;
 pub use report::{Cause, Failure, Outcome, PlayerReport, Report, StopCause};
 pub use signals::Signal;
 pub use snapshot::{PlayerSnapshot, Snapshot, State};
 pub use stall::{Stall, StallGuard, stall_guard};
-pub use timer::{After, At, Every, Missed, Tick, Timer, after, at, every};
+pub use timer::{Delayed, At, Every, MissedTick, Tick, Timer, delayed, at, every};
 #[cfg(feature = "cron")]
 pub use timer::{Cron, CronError, cron};
 pub use tracker::{Tracked, TrackedFailed, TrackedOutput, Tracker, TrackerClosed};
 pub use upbeat_probe as probe;
 pub use upbeat_score::{
-    AddError, Backoff, Condition, Fault, OnFailure, OnSilence, Plan, Readiness, RemoveError, Restart, ScoreError,
+    AddError, Backoff, Condition, Fault, OnFailure, OnUnresponsive, Plan, Readiness, RemoveError, Restart, ScoreError,
     StopPath, Strategy, Warning,
 };
-pub use whereabouts::Whereabouts;
+pub use location::Location;
 pub use work::{Work, WorkList};

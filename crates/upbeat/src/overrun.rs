@@ -27,7 +27,7 @@ pub(crate) struct Late {
 pub(crate) async fn abort_late(late: Vec<Late>) {
     let (playing, mut doing): (Vec<_>, Vec<_>) = late.into_iter().map(|late| (late.playing, late.doing)).unzip();
     for (playing, doing) in playing.iter().zip(&mut doing) {
-        doing.open = playing.run.open_work();
+        doing.open = playing.run.register_work();
     }
     let places = ask(&mut doing, PATIENCE).await;
     for (playing, doing) in playing.iter().zip(&doing) {

@@ -6,7 +6,7 @@ use upbeat_probe::{Answer, Probe};
 use upbeat_score::{End, OnFailure, PartId, State as Score};
 
 use crate::{
-    PlayerSnapshot, Snapshot, State, Whereabouts, WorkList,
+    PlayerSnapshot, Snapshot, State, Location, WorkList,
     run::Run,
     shared::{Shared, Stage},
     tree::Tree,
@@ -76,14 +76,14 @@ impl Overview {
     /// let overview = shop.handle().overview();
     /// let report = shop
     ///     .play_until(async {
-    ///         overview.ready().await;
+    ///         overview.wait_ready().await;
     ///         let dump = overview.dump(Duration::from_millis(100)).await;
     ///         println!("{dump}");
     ///         // shop: ready
     ///         //   shop/orders  ready for 0 ms
     ///         //       waiting in
     ///         //       └─ main::worker at main.rs:4
-    ///         assert!(dump.player("shop/orders").is_some_and(|orders| orders.whereabouts.is_some()));
+    ///         assert!(dump.player("shop/orders").is_some_and(|orders| orders.location.is_some()));
     ///     })
     ///     .await;
     /// # assert!(report.is_clean());
@@ -108,7 +108,7 @@ impl Overview {
             let part = stage.machine.find(name)?;
             (stage.snapshot(part, shared.now()), stage.run(part))
         };
-        player.open = run.map(|run| run.open_work()).unwrap_or_default();
+        player.open = run.map(|run| run.register_work()).unwrap_or_default();
         look_up(ask(std::slice::from_mut(&mut player), timeout).await).await;
         Some(player)
     }
@@ -119,7 +119,7 @@ impl Overview {
         let mut snapshot = self.askable();
         let probes = probes(&mut snapshot.players);
         let places = answered(&mut snapshot.players, Probe::ask_all_blocking(&probes, timeout));
-        places.iter().for_each(Whereabouts::look_up);
+        places.iter().for_each(Location::look_up);
         snapshot
     }
 
@@ -143,7 +143,7 @@ impl Overview {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
-    pub async fn ready(&self) {
+    pub async fn wait_ready(&self) {
         let mut changes = self.tree.changes();
         while !self.is_ready() {
             // The sender lives in the tree, which this holds.
@@ -179,7 +179,7 @@ impl Overview {
         };
         for (mut player, run) in own {
             if let Some(run) = run {
-                player.open = run.open_work();
+                player.open = run.register_work();
             }
             // A conductor is found under the path that it plays as, so a player that is none is not found.
             let nested = self.tree.find(&player.path).filter(|nested| !Arc::ptr_eq(nested, shared));
@@ -196,15 +196,15 @@ impl Overview {
 }
 
 /// Asks players where they and their work wait. Returns the answers, of which the names are to be looked up.
-pub(crate) async fn ask(players: &mut [PlayerSnapshot], timeout: Duration) -> Vec<Whereabouts> {
+pub(crate) async fn ask(players: &mut [PlayerSnapshot], timeout: Duration) -> Vec<Location> {
     let probes = probes(players);
     let answers = Probe::ask_all(&probes, timeout).await;
     answered(players, answers)
 }
 
 /// Looks names up off the runtime's workers. If it takes too long, the places say that their names are missing.
-pub(crate) async fn look_up(places: Vec<Whereabouts>) {
-    let looking = tokio::task::spawn_blocking(move || places.iter().for_each(Whereabouts::look_up));
+pub(crate) async fn look_up(places: Vec<Location>) {
+    let looking = tokio::task::spawn_blocking(move || places.iter().for_each(Location::look_up));
     let _ = tokio::time::timeout(LOOK_UP, looking).await;
 }
 
@@ -212,7 +212,7 @@ fn probes(players: &mut [PlayerSnapshot]) -> Vec<Probe> {
     players.iter_mut().flat_map(PlayerSnapshot::probes).take(MOST_ASKED).collect()
 }
 
-fn answered(players: &mut [PlayerSnapshot], answers: Vec<Answer>) -> Vec<Whereabouts> {
+fn answered(players: &mut [PlayerSnapshot], answers: Vec<Answer>) -> Vec<Location> {
     let mut answers = answers.into_iter();
     let places = players.iter_mut().flat_map(|player| player.answered(&mut answers)).collect();
     players.iter_mut().for_each(PlayerSnapshot::forget_probes);
@@ -251,9 +251,9 @@ impl Stage {
             details: Vec::new(),
             at: None,
             blocked_on: Vec::new(),
-            last_beat: None,
+            last_heartbeat: None,
             progress: 0,
-            whereabouts: None,
+            location: None,
             tasks: WorkList::default(),
             open: WorkList::default(),
             probe: None,

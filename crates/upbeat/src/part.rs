@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use upbeat_score::{Condition, Kind, OnFailure, OnSilence, PartSpec, Readiness, Restart, Watchdog};
+use upbeat_score::{Condition, Kind, OnFailure, OnUnresponsive, PartSpec, Readiness, Restart, Watchdog};
 
 use crate::player::{DynPlayer, Player};
 
@@ -22,7 +22,7 @@ use crate::player::{DynPlayer, Player};
 ///
 /// let part = Part::new("consumer", consume)
 ///     .after("db")
-///     .stop_within(Duration::from_secs(3))
+///     .stop_timeout(Duration::from_secs(3))
 ///     .restart(Restart::on_failure(Backoff::exponential(Duration::from_millis(100), Duration::from_secs(30))).at_most(5));
 /// # drop(part);
 /// ```
@@ -54,8 +54,8 @@ impl Part {
     }
 
     /// Starts before, and stops after, every part of the conductor that is not marked so itself. For diagnostics, and what else has to be there all the time.
-    pub fn before_all(mut self) -> Self {
-        self.spec.before_all = true;
+    pub fn first_and_last(mut self) -> Self {
+        self.spec.first_and_last = true;
         self
     }
 
@@ -66,15 +66,15 @@ impl Part {
     }
 
     /// Sets how long a run may take to be ready before it has failed. Default 30 s.
-    pub fn ready_within(mut self, limit: Duration) -> Self {
-        self.spec.ready_within = limit;
+    pub fn ready_timeout(mut self, limit: Duration) -> Self {
+        self.spec.ready_timeout = limit;
         self
     }
 
     /// Sets how long a run may take to stop before it is aborted. Default: what the conductor has left, less
     /// a reserve for those that stop after it. It never gets more than that.
-    pub fn stop_within(mut self, limit: Duration) -> Self {
-        self.spec.stop_within = Some(limit);
+    pub fn stop_timeout(mut self, limit: Duration) -> Self {
+        self.spec.stop_timeout = Some(limit);
         self
     }
 
@@ -91,8 +91,8 @@ impl Part {
     }
 
     /// Stops everything when it returns `Ok`.
-    pub fn ends_all(mut self) -> Self {
-        self.spec.ends_all = true;
+    pub fn stops_all(mut self) -> Self {
+        self.spec.stops_all = true;
         self
     }
 
@@ -102,7 +102,7 @@ impl Part {
         self
     }
 
-    /// Watches for signs of life: [`Context::beat`](crate::Context::beat), [`Context::progress`](crate::Context::progress). If there is none for
+    /// Watches for signs of life: [`Context::heartbeat`](crate::Context::heartbeat), [`Context::progress`](crate::Context::progress). If there is none for
     /// `timeout` after the run is ready, the log says so, with where the player waits, and `action` follows. Default: none are expected.
     ///
     /// While the player is [blocked on](crate::Context::blocked_on) somebody else, and once it was asked to stop, nothing is expected of it.
@@ -114,20 +114,20 @@ impl Part {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use upbeat::{Context, OnSilence, Part};
+    /// use upbeat::{Context, OnUnresponsive, Part};
     ///
     /// async fn consume(cx: Context) -> Result<(), std::io::Error> {
     ///     while let Some(_event) = cx.unless_stopping(next_event()).await {
-    ///         cx.beat();
+    ///         cx.heartbeat();
     /// #       break;
     ///     }
     ///     Ok(())
     /// }
     /// # async fn next_event() {}
-    /// let part = Part::new("consumer", consume).watchdog(Duration::from_secs(30), OnSilence::Restart);
+    /// let part = Part::new("consumer", consume).watchdog(Duration::from_secs(30), OnUnresponsive::Restart);
     /// # drop(part);
     /// ```
-    pub fn watchdog(mut self, timeout: Duration, action: OnSilence) -> Self {
+    pub fn watchdog(mut self, timeout: Duration, action: OnUnresponsive) -> Self {
         self.spec.watchdog = Some(Watchdog { timeout, action });
         self
     }

@@ -236,7 +236,7 @@ pub struct AlreadyPlayed;
 /// # async fn configuration_changed() -> bool { true }
 /// async fn worker(cx: upbeat::Context) -> Result<(), upbeat::BoxError> {
 ///     if configuration_changed().await {
-///         return Err(upbeat::RestartMe.into());
+///         return Err(upbeat::RestartRequested.into());
 ///     }
 ///     cx.stopping().await;
 ///     Ok(())
@@ -245,7 +245,7 @@ pub struct AlreadyPlayed;
 /// ```
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the player asked to be restarted")]
-pub struct RestartMe;
+pub struct RestartRequested;
 
 /// The object-safe twin of [`Player`], which is not (its `play` returns `impl Future`).
 pub(crate) trait DynPlayer: Send + Sync {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// A lock-free meter of progress: work counts its steps, and anybody reads how many there were and when the last one was.
 ///
 /// It stands alone: share it by reference or in an `Arc`. Whoever watches compares two readings, or looks at
-/// [`since_last`](Reading::since_last) of one. The idea is that of the progress that actors record in quickwit-actors; this one
+/// [`since_last`](ProgressReading::since_last) of one. The idea is that of the progress that actors record in quickwit-actors; this one
 /// counts as well, so that "slow" and "stuck" are two things.
 ///
 /// ```
@@ -65,7 +65,7 @@ const _: () = assert!(size_of::<Progress>() <= 32);
 /// What a [`Progress`] showed at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Reading {
+pub struct ProgressReading {
     /// How much was counted.
     pub count: u64,
     /// When the last step was; `None` if there was none.
@@ -76,7 +76,7 @@ pub struct Reading {
     pub at: Instant,
 }
 
-impl Reading {
+impl ProgressReading {
     /// How much was counted per second since an `earlier` reading of the same meter; zero if no time has passed, or if it is not an earlier one.
     ///
     /// ```
@@ -110,12 +110,12 @@ impl Progress {
     }
 
     /// What the meter shows.
-    pub fn read(&self) -> Reading {
+    pub fn read(&self) -> ProgressReading {
         let (count, time) = self.load();
         let last = time.checked_sub(1).and_then(|nanos| self.began.checked_add(Duration::from_nanos(nanos)));
         // Read after the state, so that the last step is not later than now.
         let at = Instant::now();
-        Reading { count, last, since_last: at.saturating_duration_since(last.unwrap_or(self.began)), at }
+        ProgressReading { count, last, since_last: at.saturating_duration_since(last.unwrap_or(self.began)), at }
     }
 
     fn record(&self, n: u64, time: u64) {
@@ -145,7 +145,7 @@ impl Default for Progress {
 
 impl fmt::Debug for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Reading { count, since_last, .. } = self.read();
+        let ProgressReading { count, since_last, .. } = self.read();
         f.debug_struct("Progress").field("count", &count).field("since_last", &since_last).finish()
     }
 }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use parking_lot::Mutex;
 use tokio::time::{Duration, Instant};
 
-use crate::{Progress, progress::Reading, report::human};
+use crate::{Progress, progress::ProgressReading, report::human};
 
 /// What a player says of itself, and when it last gave a sign of life.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl Pulse {
         self.meter.add(steps);
     }
 
-    pub(crate) fn read(&self) -> Reading {
+    pub(crate) fn read(&self) -> ProgressReading {
         self.meter.read()
     }
 

@@ -21,7 +21,7 @@ pub enum StopCause {
     Signal(Signal),
     /// Code asked for it: [`Handle::stop`](crate::Handle::stop), or what [`Conductor::play_until`](crate::Conductor::play_until) waited for.
     Asked,
-    /// The part of this path [ends all](crate::Part::ends_all), and has finished.
+    /// The part of this path [ends all](crate::Part::stops_all), and has finished.
     EndedBy(Arc<str>),
     /// The player of this path failed, and nothing answers that.
     Failed(Arc<str>),
@@ -186,17 +186,17 @@ pub struct PlayerReport {
     /// The failed runs: the first, and the last fifteen.
     pub failures: Vec<Failure>,
     /// How many failures are left out.
-    pub forgotten_failures: u64,
+    pub omitted_failures: u64,
     /// Whether its last run did not stop in time and was aborted, whatever else is said of it.
     pub overran: bool,
     /// Whether its failure is [no failure of the whole](crate::OnFailure::Ignore).
     pub optional: bool,
-    /// What it had to say: [`Context::remark`](crate::Context::remark).
-    pub remarks: Vec<String>,
-    /// Accepted work that was cut off: [`Context::cut`](crate::Context::cut).
+    /// What it had to say: [`Context::note`](crate::Context::note).
+    pub notes: Vec<String>,
+    /// Accepted work that was cut off: [`Context::report_lost`](crate::Context::report_lost).
     pub cuts: Vec<String>,
     /// How many lines of `cuts` are left out.
-    pub more_cuts: u64,
+    pub omitted_cuts: u64,
     /// What it was doing, and where it was waiting, when it was aborted because it had not stopped in time.
     pub stuck: Option<Box<PlayerSnapshot>>,
 }
@@ -208,12 +208,12 @@ impl PlayerReport {
             outcome,
             runs,
             failures: Vec::new(),
-            forgotten_failures: 0,
+            omitted_failures: 0,
             overran: false,
             optional: false,
-            remarks: Vec::new(),
+            notes: Vec::new(),
             cuts: Vec::new(),
-            more_cuts: 0,
+            omitted_cuts: 0,
             stuck: None,
         }
     }
@@ -334,20 +334,20 @@ impl PlayerReport {
             write!(f, ", {} runs", self.runs)?;
         }
         for (i, failure) in self.failures.iter().enumerate() {
-            if i == 1 && self.forgotten_failures > 0 {
-                write!(f, "\n      … {} more failures", self.forgotten_failures)?;
+            if i == 1 && self.omitted_failures > 0 {
+                write!(f, "\n      … {} more failures", self.omitted_failures)?;
             }
             let run = if self.runs > 1 { format!("run {}: ", u64::from(failure.attempt) + 1) } else { String::new() };
             write!(f, "\n      {run}{failure}")?;
         }
-        for remark in &self.remarks {
+        for remark in &self.notes {
             write!(f, "\n      {remark}")?;
         }
         for cut in &self.cuts {
             write!(f, "\n      cut off: {cut}")?;
         }
-        if self.more_cuts > 0 {
-            write!(f, "\n      cut off: {} more", self.more_cuts)?;
+        if self.omitted_cuts > 0 {
+            write!(f, "\n      cut off: {} more", self.omitted_cuts)?;
         }
         self.stuck.as_ref().map_or(Ok(()), |stuck| stuck.write_end(f, "      "))
     }
@@ -355,7 +355,7 @@ impl PlayerReport {
 
 impl Termination for Report {
     fn report(self) -> ExitCode {
-        if !self.is_clean() || self.players.iter().any(|player| !player.remarks.is_empty()) {
+        if !self.is_clean() || self.players.iter().any(|player| !player.notes.is_empty()) {
             // What cannot be written to the standard error cannot be said anywhere.
             let _ = writeln!(io::stderr(), "{self}");
         }
@@ -400,7 +400,7 @@ mod serialize {
             out.serialize_field("overran", &self.overran)?;
             out.serialize_field("optional", &self.optional)?;
             out.serialize_field("failures", &self.failures)?;
-            out.serialize_field("remarks", &self.remarks)?;
+            out.serialize_field("notes", &self.notes)?;
             out.serialize_field("cuts", &self.cuts)?;
             out.serialize_field("stuck", &self.stuck)?;
             out.end()

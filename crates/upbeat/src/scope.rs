@@ -74,16 +74,16 @@ struct State {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Own {
     pub(crate) deadline: Option<Instant>,
-    pub(crate) through_stop: bool,
+    pub(crate) until_deadline: bool,
 }
 
 impl<C> Scope<C> {
     pub(crate) fn new(above: &Context, own: Own, carried: C) -> Arc<Self> {
         let (run, outer) = (above.run(), above.scope());
-        let Own { mut deadline, through_stop } = own;
+        let Own { mut deadline, until_deadline } = own;
         let in_the_past = deadline.is_some_and(|deadline| deadline <= Instant::now());
         let bound = match outer {
-            _ if through_stop => Bound::Gone(run.root()),
+            _ if until_deadline => Bound::Gone(run.root()),
             None => Bound::Stop(run.root()),
             Some(outer) => {
                 deadline = deadline.into_iter().chain(outer.deadline).min();
@@ -206,7 +206,7 @@ impl Scope {
     }
 
     /// Where its token is made from, if a stop of the run does not end it.
-    fn through_stop(&self) -> Option<&Root> {
+    fn until_deadline(&self) -> Option<&Root> {
         let mut scope = self;
         loop {
             scope = match (&scope.bound, &scope.outer) {
@@ -225,7 +225,7 @@ impl Scope {
             }
             let token = self.token();
             let run_deadline = async {
-                let Some(root) = self.through_stop() else { return std::future::pending().await };
+                let Some(root) = self.until_deadline() else { return std::future::pending().await };
                 root.bounded.cancelled().await;
                 until(self.run.stop.stopping().map(|stopping| stopping.deadline)).await;
             };

@@ -128,10 +128,10 @@ impl std::fmt::Debug for Record {
 #[derive(Debug, Default)]
 pub(crate) struct History {
     pub(crate) failures: Vec<Failure>,
-    pub(crate) forgotten_failures: u64,
-    pub(crate) remarks: Vec<String>,
+    pub(crate) omitted_failures: u64,
+    pub(crate) notes: Vec<String>,
     pub(crate) cuts: Vec<String>,
-    pub(crate) more_cuts: u64,
+    pub(crate) omitted_cuts: u64,
     pub(crate) players: Vec<PlayerReport>,
     pub(crate) stuck: Option<Box<PlayerSnapshot>>,
     pub(crate) waiting: Vec<oneshot::Sender<Result<PlayerReport, HandleError>>>,

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use upbeat_probe::{Answer, Probe};
 
 use crate::{
-    Breadcrumb, Whereabouts, WorkList,
+    Breadcrumb, Location, WorkList,
     report::{StopCause, human},
 };
 
@@ -22,7 +22,7 @@ pub enum State {
     Starting,
     /// It is ready.
     Ready,
-    /// It was ready, but gives no sign of life: [`OnSilence::NotReady`](crate::OnSilence::NotReady).
+    /// It was ready, but gives no sign of life: [`OnUnresponsive::NotReady`](crate::OnUnresponsive::NotReady).
     Silent,
     /// It was asked to stop, or has returned and its tasks are ending.
     Stopping,
@@ -85,20 +85,20 @@ pub struct PlayerSnapshot {
     /// What its current run says of itself: [`Context::detail`](crate::Context::detail).
     #[cfg_attr(feature = "serde", serde(serialize_with = "as_map"))]
     pub details: Vec<(&'static str, String)>,
-    /// The last [`Context::at`](crate::Context::at).
+    /// The last [`Context::set_status`](crate::Context::set_status).
     pub at: Option<Breadcrumb>,
     /// On whom it waits: [`Context::blocked_on`](crate::Context::blocked_on).
     pub blocked_on: Vec<Breadcrumb>,
-    /// How long ago it gave its last sign of life, if it ever did: [`Context::beat`](crate::Context::beat).
+    /// How long ago it gave its last sign of life, if it ever did: [`Context::heartbeat`](crate::Context::heartbeat).
     #[cfg_attr(feature = "serde", serde(rename = "last_beat_secs", serialize_with = "as_maybe_secs"))]
-    pub last_beat: Option<Duration>,
+    pub last_heartbeat: Option<Duration>,
     /// How far it has come: [`Context::progress`](crate::Context::progress).
     pub progress: u64,
     /// Where its own task waits. Only in a [dump](crate::Overview::dump).
-    pub whereabouts: Option<Whereabouts>,
+    pub location: Option<Location>,
     /// The tasks that it has [spawned](crate::Context::spawn) and that are not done.
     pub tasks: WorkList,
-    /// What else it has under way: [`Context::open_work`](crate::Context::open_work).
+    /// What else it has under way: [`Context::register_work`](crate::Context::register_work).
     pub open: WorkList,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) probe: Option<Probe>,
@@ -142,11 +142,11 @@ impl PlayerSnapshot {
 
     /// Where it and its work wait, in few words.
     fn places(&self) -> Vec<String> {
-        let place = |whereabouts: &Option<Whereabouts>| whereabouts.as_ref().map(|place| place.line().to_owned());
-        let mut parts: Vec<_> = place(&self.whereabouts).into_iter().collect();
+        let place = |location: &Option<Location>| location.as_ref().map(|place| place.line().to_owned());
+        let mut parts: Vec<_> = place(&self.location).into_iter().collect();
         for (what, list) in [("task", &self.tasks), ("open", &self.open)] {
             for work in list.oldest.iter().take(MOST_ON_A_LINE) {
-                let place = place(&work.whereabouts).map_or_else(String::new, |place| format!(", {place}"));
+                let place = place(&work.location).map_or_else(String::new, |place| format!(", {place}"));
                 parts.push(format!("{what} {work}{place}"));
             }
             let more = list.count().saturating_sub(MOST_ON_A_LINE as u64);
@@ -174,7 +174,7 @@ impl PlayerSnapshot {
     fn said(&self) -> Vec<String> {
         let mut said: Vec<_> = self.at.iter().map(|at| format!("at {at}")).collect();
         said.extend(self.blocked_on.iter().map(|blocked| format!("blocked on {blocked}")));
-        if let Some(last) = self.last_beat {
+        if let Some(last) = self.last_heartbeat {
             let steps = if self.progress > 0 { format!(" after {} steps", self.progress) } else { String::new() };
             said.push(format!("last sign of life{steps} {} ago", human(last)));
         }
@@ -183,13 +183,13 @@ impl PlayerSnapshot {
 
     /// Where it and its work wait, each on lines of its own.
     pub(crate) fn write_places(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
-        if let Some(whereabouts) = &self.whereabouts {
-            write_indented(f, indent, whereabouts)?;
+        if let Some(location) = &self.location {
+            write_indented(f, indent, location)?;
         }
         for (what, list) in [("task", &self.tasks), ("open", &self.open)] {
             for work in &list.oldest {
-                match &work.whereabouts {
-                    Some(whereabouts) => write_indented(f, indent, &format_args!("{what} {work}: {whereabouts}"))?,
+                match &work.location {
+                    Some(location) => write_indented(f, indent, &format_args!("{what} {work}: {location}"))?,
                     None => write!(f, "\n{indent}{what} {work}")?,
                 }
             }
@@ -210,10 +210,10 @@ impl PlayerSnapshot {
     }
 
     /// Each thing that can be asked where it waits, and where the answer goes.
-    fn questions(&mut self) -> impl Iterator<Item = (&Probe, &mut Option<Whereabouts>)> {
-        let own = self.probe.iter().zip([&mut self.whereabouts]);
+    fn questions(&mut self) -> impl Iterator<Item = (&Probe, &mut Option<Location>)> {
+        let own = self.probe.iter().zip([&mut self.location]);
         let work = self.tasks.oldest.iter_mut().chain(&mut self.open.oldest);
-        own.chain(work.filter_map(|work| Some((work.probe.as_ref()?, &mut work.whereabouts))))
+        own.chain(work.filter_map(|work| Some((work.probe.as_ref()?, &mut work.location))))
     }
 
     /// The probes of everything that can be asked.
@@ -229,9 +229,9 @@ impl PlayerSnapshot {
     }
 
     /// Takes its answers, in the order of [`probes`](Self::probes), and returns what has names to look up.
-    pub(crate) fn answered(&mut self, answers: &mut impl Iterator<Item = Answer>) -> Vec<Whereabouts> {
+    pub(crate) fn answered(&mut self, answers: &mut impl Iterator<Item = Answer>) -> Vec<Location> {
         let places =
-            self.questions().zip(answers).map(|((_, place), answer)| place.insert(Whereabouts::new(answer)).clone());
+            self.questions().zip(answers).map(|((_, place), answer)| place.insert(Location::new(answer)).clone());
         places.collect()
     }
 }
@@ -276,7 +276,7 @@ impl Snapshot {
 
     /// Those who keep a stop from coming to its end: they were asked to stop, and are not gone. A conductor is not among them while
     /// one of its own players is.
-    pub fn holding_the_door(&self) -> impl Iterator<Item = &PlayerSnapshot> {
+    pub fn delaying_stop(&self) -> impl Iterator<Item = &PlayerSnapshot> {
         self.players.iter().enumerate().filter_map(|(i, player)| {
             // Nested players stand behind their conductor.
             let is_inside = |other: &&PlayerSnapshot| {

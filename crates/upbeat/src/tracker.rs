@@ -27,7 +27,7 @@ const FAILURES: usize = 16;
 ///
 /// A tracker is a player: what gives work to it comes [after](crate::Part::after) it, and so stops before it; what the work needs
 /// comes before it. When it is told to stop it takes no more work, waits for what it has, and at its deadline cuts the rest and names it: one
-/// [`cut`](Context::cut) each, so that the exit code says that something was lost.
+/// [`cut`](Context::report_lost) each, so that the exit code says that something was lost.
 ///
 /// ```
 /// use axum::{Router, extract::State, routing::post};
@@ -383,7 +383,7 @@ impl Player for Tracker {
             state.failures.clear();
         }
         let tracked = Arc::downgrade(&self.inner);
-        cx.open_work(move |list| {
+        cx.register_work(move |list| {
             let Some(tracked) = tracked.upgrade() else { return };
             for open in tracked.state.lock().open.values() {
                 list.add(open.since, || open.name.to_string(), Some(open.probe.clone()));
@@ -394,9 +394,9 @@ impl Player for Tracker {
         let left = cx.remaining().unwrap_or_default();
         let tracked =
             self.shutdown(Instant::now() + left.saturating_sub((left / 10).min(Duration::from_millis(100)))).await;
-        cx.remark(&tracked);
+        cx.note(&tracked);
         for (name, age) in &tracked.lost {
-            cx.cut(format_args!("{name}, open for {}", human(*age)));
+            cx.report_lost(format_args!("{name}, open for {}", human(*age)));
         }
         match tracked.failures.into_iter().next_back() {
             Some(last) => Err(TrackedFailed { failed: tracked.failed, all: tracked.finished, last }),

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, sleep_until};
-use upbeat_score::{OnSilence, Watchdog};
+use upbeat_score::{OnUnresponsive, Watchdog};
 
 use crate::{
     Overview,
@@ -52,16 +52,16 @@ async fn guard(playing: &Playing, dog: Watchdog) {
         let silence = Silence { lasted, doing: doing.map_or_else(String::new, |doing| doing.line()) };
         tracing::error!(player = %run.path(), action = word(dog.action), "{silence}");
         match dog.action {
-            OnSilence::Restart => return run.fell_silent(silence, true),
-            OnSilence::Fail => return run.fell_silent(silence, false),
-            OnSilence::NotReady => run.doubt(true),
-            OnSilence::Log => {}
+            OnUnresponsive::Restart => return run.fell_silent(silence, true),
+            OnUnresponsive::Fail => return run.fell_silent(silence, false),
+            OnUnresponsive::NotReady => run.doubt(true),
+            OnUnresponsive::Log => {}
         }
         while is_silent(run, dog.timeout) {
             sleep(dog.timeout / 2).await;
         }
         tracing::info!(player = %run.path(), "gives signs of life again");
-        if dog.action == OnSilence::NotReady {
+        if dog.action == OnUnresponsive::NotReady {
             run.doubt(false);
         }
     }
@@ -93,11 +93,11 @@ fn is_silent(run: &Arc<Run>, timeout: Duration) -> bool {
     !blocked && pulse.read().since_last >= timeout
 }
 
-fn word(action: OnSilence) -> &'static str {
+fn word(action: OnUnresponsive) -> &'static str {
     match action {
-        OnSilence::Log => "log",
-        OnSilence::NotReady => "not ready",
-        OnSilence::Restart => "restart",
-        OnSilence::Fail => "fail",
+        OnUnresponsive::Log => "log",
+        OnUnresponsive::NotReady => "not ready",
+        OnUnresponsive::Restart => "restart",
+        OnUnresponsive::Fail => "fail",
     }
 }

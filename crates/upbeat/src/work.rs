@@ -5,7 +5,7 @@ use std::fmt;
 use tokio::time::{Duration, Instant};
 use upbeat_probe::Probe;
 
-use crate::{Whereabouts, report::human};
+use crate::{Location, report::human};
 
 /// How many pieces of work a list keeps.
 const MOST: usize = 64;
@@ -21,14 +21,14 @@ pub struct Work {
     #[cfg_attr(feature = "serde", serde(rename = "age_secs", serialize_with = "crate::snapshot::as_secs"))]
     pub age: Duration,
     /// Where it waits, if it was asked.
-    pub whereabouts: Option<Whereabouts>,
+    pub location: Option<Location>,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) probe: Option<Probe>,
 }
 
 /// The oldest pieces of work of their kind, and how many more there are.
 ///
-/// Filled by whoever has the work, for [`Context::open_work`](crate::Context::open_work).
+/// Filled by whoever has the work, for [`Context::register_work`](crate::Context::register_work).
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -52,7 +52,7 @@ impl WorkList {
             }
             self.oldest.pop();
         }
-        self.oldest.insert(place, Work { name: name(), age, whereabouts: None, probe });
+        self.oldest.insert(place, Work { name: name(), age, location: None, probe });
     }
 
     /// Whether there is none.

@@ -8,7 +8,7 @@ use std::{
 use upbeat::{
     Alert, BoxError, CallError, Conductor, Context, ContextError, Group, GroupError, Handle, HandleError, Monitor,
     MonitorSnapshot, Overview, Part, Player, PlayerReport, Progress, Reloads, Report, ScoreError, Snapshot, Stall,
-    Timer, after, at, every, once, stall_guard, with,
+    Timer, delayed, at, every, once, stall_guard, with,
 };
 
 fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}
@@ -97,7 +97,7 @@ fn functions_closures_and_shared_players_are_players_without_any_wrapper() {
     }));
     is_a_player(Conductor::new("nested"));
     is_a_player(every(Duration::from_secs(1), function));
-    is_a_player(after(Duration::from_secs(1), function));
+    is_a_player(delayed(Duration::from_secs(1), function));
     is_a_player(at(SystemTime::now(), function));
 }
 
@@ -107,7 +107,7 @@ async fn the_report_and_the_snapshot_are_json_for_machines() {
     let says = async |cx: Context| {
         cx.detail("listening", "127.0.0.1:80");
         cx.stopping().await;
-        cx.cut("GET /slow");
+        cx.report_lost("GET /slow");
         Err::<(), _>(BoxError::from("flush failed"))
     };
     let shop = Conductor::new("shop").player("web", says);
@@ -115,7 +115,7 @@ async fn the_report_and_the_snapshot_are_json_for_machines() {
     let snapshot = std::sync::OnceLock::new();
     let report = shop
         .play_until(async {
-            overview.ready().await;
+            overview.wait_ready().await;
             snapshot.set(serde_json::to_value(overview.snapshot()).unwrap()).unwrap();
         })
         .await;

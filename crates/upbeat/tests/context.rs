@@ -149,7 +149,7 @@ async fn values_are_found_by_type_and_an_inner_one_shadows() {
     let cx = Context::background();
     assert!(cx.value::<Id>().is_none());
     let outer = cx.with_value(Id(1)).with_value("caller");
-    let inner = outer.with_timeout(S).with_value(Id(2)).through_stop().child();
+    let inner = outer.with_timeout(S).with_value(Id(2)).until_deadline().child();
     assert_eq!((outer.value::<Id>().unwrap().0, inner.value::<Id>().unwrap().0), (1, 2));
     assert_eq!(*inner.value::<&str>().unwrap(), "caller");
     assert!(cx.value::<Id>().is_none() && inner.value::<String>().is_none());
@@ -179,7 +179,7 @@ async fn a_players_own_context_is_done_exactly_when_its_run_is_asked_to_stop() {
     assert_eq!(cause.downcast_ref::<StopCause>(), Some(&StopCause::Asked));
     assert!(is_done(&cx) && is_done(&cx.child()));
     assert_eq!(state(&cx.child().with_timeout(S)), "canceled: as asked");
-    assert_eq!(state(&cx.through_stop()), "canceled: the run has ended", "made when nothing is left of the run");
+    assert_eq!(state(&cx.until_deadline()), "canceled: the run has ended", "made when nothing is left of the run");
 }
 
 #[tokio::test(start_paused = true)]
@@ -214,14 +214,14 @@ async fn through_stop_goes_on_to_the_stop_deadline() {
         *share.lock().unwrap() = Some(cx);
         std::future::pending::<Result<(), BoxError>>().await
     });
-    let part = Part::new("web", player).stop_within(5 * S);
+    let part = Part::new("web", player).stop_timeout(5 * S);
     let through = Mutex::new(None);
     let report = Conductor::new("shop")
         .part(part)
         .play_until(async {
             sleep(S).await;
             let cx = share.lock().unwrap().clone().unwrap();
-            let kept = cx.with_timeout(30 * S).with_value(7_u8).child().through_stop();
+            let kept = cx.with_timeout(30 * S).with_value(7_u8).child().until_deadline();
             assert_eq!((kept.deadline(), state(&kept)), (None, "-".to_owned()));
             let stop = Instant::now() + S;
             waits(&kept, stop);
@@ -252,7 +252,7 @@ async fn through_stop_ends_with_the_last_task_of_the_run() {
         .player("web", shares(&share))
         .play_until(async {
             sleep(S).await;
-            let cx = share.lock().unwrap().clone().unwrap().through_stop();
+            let cx = share.lock().unwrap().clone().unwrap().until_deadline();
             let waits = cx.clone();
             // Outside of the run, which would wait for a task of its own.
             let outside = tokio::spawn(async move { (waits.done().await, Instant::now()) });
@@ -279,10 +279,10 @@ async fn through_stop_ends_at_the_stop_deadline_though_the_run_is_leaked() {
         // Blocks its thread: nobody can end it.
         blocked.lock().unwrap().recv()
     });
-    let shop = Conductor::new("shop").stop_within(50 * MS).part(Part::new("web", player).signals_ready());
+    let shop = Conductor::new("shop").stop_timeout(50 * MS).part(Part::new("web", player).signals_ready());
     let (handle, playing) = (shop.handle(), tokio::spawn(shop.play_until(std::future::pending())));
-    handle.overview().ready().await;
-    let cx = share.lock().unwrap().take().unwrap().through_stop();
+    handle.overview().wait_ready().await;
+    let cx = share.lock().unwrap().take().unwrap().until_deadline();
     let waits = cx.clone();
     let waiter = tokio::spawn(async move { waits.done().await });
     handle.stop();
@@ -313,7 +313,7 @@ async fn a_deadline_is_cut_short_by_the_stop() {
         log.add(format!("{:?} {:?} {:?}", cx.remaining(), one.remaining(), many.remaining()));
         Ok::<_, BoxError>(())
     });
-    let part = Part::new("web", player).stop_within(5 * S);
+    let part = Part::new("web", player).stop_timeout(5 * S);
     let _report = Conductor::new("shop").part(part).play_until(sleep(S)).await;
     assert_eq!(log.lines(), ["Some(5s) Some(1s) Some(5s)"]);
 }
@@ -338,7 +338,7 @@ async fn dropping_a_conductor_ends_the_contexts_of_its_players() {
     let playing = tokio::spawn(Conductor::new("shop").player("web", shares(&share)).play_until(std::future::pending()));
     sleep(S).await;
     let cx = share.lock().unwrap().take().unwrap();
-    let (child, through) = (cx.child(), cx.through_stop());
+    let (child, through) = (cx.child(), cx.until_deadline());
     playing.abort();
     assert_eq!(text(&child.done().await), "canceled: the run has ended");
     assert_eq!([&cx, &child, &through].map(state), ["canceled: the run has ended"; 3]);
@@ -352,7 +352,7 @@ async fn a_background_context_is_conducted_by_nobody() {
     assert_eq!((cx.path(), cx.name(), cx.attempt()), ("background", "background", 0));
     assert_eq!(cx.spawn("adds", async { 1 + 1 }).await.unwrap(), 2);
     sleep(S).await;
-    assert!(!is_done(&cx) && !is_done(&cx.through_stop()) && !cx.is_stopping());
+    assert!(!is_done(&cx) && !is_done(&cx.until_deadline()) && !cx.is_stopping());
     assert!(cx.overview().snapshot().players.is_empty());
 }
 
@@ -373,7 +373,7 @@ fn very_deep_chains_are_cancelled_looked_at_and_dropped_without_recursion() {
         deepest = deepest.child();
     }
     assert!(!is_done(&deepest));
-    let through = deepest.through_stop();
+    let through = deepest.until_deadline();
     assert!(deepest.cancel("enough") && through.error().is_none());
     drop(deepest);
     drop(through);
@@ -471,7 +471,7 @@ mod model {
                     let of = of % nodes.len();
                     let mut cx = nodes[of].cx.clone();
                     if through {
-                        cx = cx.through_stop();
+                        cx = cx.until_deadline();
                     }
                     let timeout = timeout.map(|timeout| u32::from(timeout) * MS);
                     cx = timeout.map_or_else(|| cx.child(), |timeout| cx.with_timeout(timeout));

@@ -40,7 +40,7 @@ async fn ticks(
     });
     let player: Cron<_> = cron(expression, tick).unwrap().zone(zone).unwrap().clock(clock);
     let report =
-        Conductor::new("shop").player("cron", player).stop_within(10 * HOUR).play_until(sleep(hours * HOUR)).await;
+        Conductor::new("shop").player("cron", player).stop_timeout(10 * HOUR).play_until(sleep(hours * HOUR)).await;
     assert!(report.is_clean(), "{report}");
     let begun = begun.lock().unwrap();
     begun.clone()

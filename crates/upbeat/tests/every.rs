@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tracing::Level;
-use upbeat::{BoxError, Conductor, Context, Missed, Player, Report, Tick, every, exit_code, with};
+use upbeat::{BoxError, Conductor, Context, MissedTick, Player, Report, Tick, every, exit_code, with};
 
 /// The times at which ticks begin, since the start, and the time that each one takes.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ impl Ticks {
 }
 
 async fn play(player: impl Player, until: impl Future<Output = ()>) -> Report {
-    Conductor::new("shop").player("ticks", player).stop_within(100 * S).play_until(until).await
+    Conductor::new("shop").player("ticks", player).stop_timeout(100 * S).play_until(until).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,7 +78,7 @@ async fn a_hundred_thousand_ticks_do_not_drift() {
 }
 
 /// Periods of 10 s; the third tick, due at 20 s, takes 27 s.
-async fn with_a_long_tick(missed: Missed, at_most: usize) -> Vec<u64> {
+async fn with_a_long_tick(missed: MissedTick, at_most: usize) -> Vec<u64> {
     let ticks = Ticks::that_take(&[MS, MS, 27 * S, MS]);
     let player = every(10 * S, ticks.tick()).missed(missed).at_most(at_most);
     assert!(play(player, sleep(79 * S)).await.is_clean());
@@ -87,9 +87,9 @@ async fn with_a_long_tick(missed: Missed, at_most: usize) -> Vec<u64> {
 
 #[tokio::test(start_paused = true)]
 async fn missed_ticks_are_skipped_made_up_for_or_put_off() {
-    assert_eq!(with_a_long_tick(Missed::Skip, 1).await, [0, 10, 20, 47, 50, 60, 70]);
-    assert_eq!(with_a_long_tick(Missed::Burst, 1).await, [0, 10, 20, 47, 47, 50, 60, 70]);
-    assert_eq!(with_a_long_tick(Missed::Delay, 1).await, [0, 10, 20, 47, 57, 67, 77]);
+    assert_eq!(with_a_long_tick(MissedTick::Skip, 1).await, [0, 10, 20, 47, 50, 60, 70]);
+    assert_eq!(with_a_long_tick(MissedTick::Burst, 1).await, [0, 10, 20, 47, 47, 50, 60, 70]);
+    assert_eq!(with_a_long_tick(MissedTick::Delay, 1).await, [0, 10, 20, 47, 57, 67, 77]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,13 +104,13 @@ async fn ticks_that_are_made_up_for_let_others_run() {
         }
         Ok::<_, BoxError>(())
     });
-    assert!(play(every(MS, tick).missed(Missed::Burst), stop.notified()).await.is_clean());
+    assert!(play(every(MS, tick).missed(MissedTick::Burst), stop.notified()).await.is_clean());
     assert!(last.load(SeqCst) < 1000, "{last:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_tick_that_may_overlap_makes_no_other_late() {
-    assert_eq!(with_a_long_tick(Missed::Skip, 2).await, [0, 10, 20, 30, 40, 50, 60, 70]);
+    assert_eq!(with_a_long_tick(MissedTick::Skip, 2).await, [0, 10, 20, 30, 40, 50, 60, 70]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -295,7 +295,7 @@ async fn tasks_that_are_aborted_with_their_run_do_not_leave_the_group_waiting() 
         cx.stopping().await;
         Ok::<_, BoxError>(())
     });
-    let _report = Conductor::new("shop").stop_within(S).player("web", player).play_until(sleep(S)).await;
+    let _report = Conductor::new("shop").stop_timeout(S).player("web", player).play_until(sleep(S)).await;
     let group = held.lock().unwrap().take().unwrap();
     assert_eq!(failures(&group.wait().await.unwrap_err()), ["task `deaf`: aborted"]);
 }

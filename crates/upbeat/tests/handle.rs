@@ -12,7 +12,7 @@ use upbeat::{
 async fn playing(shop: Conductor) -> (Handle, tokio::task::JoinHandle<Report>) {
     let handle = shop.handle();
     let playing = tokio::spawn(shop.play_until(std::future::pending()));
-    handle.overview().ready().await;
+    handle.overview().wait_ready().await;
     (handle, playing)
 }
 
@@ -25,7 +25,7 @@ async fn parts_come_and_go_while_it_plays() {
     let (handle, playing) = playing(shop).await;
 
     handle.add(Part::new("guest", polite(&log, "guest", ZERO, S)).after("base")).await.unwrap();
-    handle.overview().ready().await;
+    handle.overview().wait_ready().await;
     let twice = handle.add(Part::new("guest", idle)).await.unwrap_err();
     assert!(matches!(&twice, HandleError::Refused { source: AddError::Faults { .. }, .. }), "{twice}");
     let same = handle.add(Part::new("again", shared)).await.unwrap_err();
@@ -58,7 +58,7 @@ async fn parts_are_restarted_and_stopped_by_hand_at_any_depth() {
 
     handle.restart("inner/deep").await.unwrap();
     handle.overview().wait_for(|now| now.player("shop/inner/deep").is_some_and(|deep| deep.runs == 2)).await;
-    handle.overview().ready().await;
+    handle.overview().wait_ready().await;
 
     let stopped = handle.stop_part("inner/deep").await.unwrap();
     assert_eq!((stopped.outcome, stopped.runs), (Outcome::Stopped, 2), "an explicit stop beats the policy");

@@ -28,11 +28,11 @@ fn shop() -> Conductor {
     });
     let soon = Restart::on_failure(Backoff::constant(MS));
     let inner = Conductor::new("inner")
-        .part(Part::new("helped", helped).restart(soon).stop_within(10 * MS))
+        .part(Part::new("helped", helped).restart(soon).stop_timeout(10 * MS))
         .player("idle", idle)
-        .part(Part::new("deaf", deaf).signals_ready().after("idle").stop_within(10 * MS));
+        .part(Part::new("deaf", deaf).signals_ready().after("idle").stop_timeout(10 * MS));
     Conductor::new("shop")
-        .part(Part::new("tracker", tracker).stop_within(100 * MS))
+        .part(Part::new("tracker", tracker).stop_timeout(100 * MS))
         .part(Part::new("web", web).after("tracker"))
         .player("inner", inner)
 }

@@ -15,7 +15,7 @@ use std::{
 use common::{Log, MS, S, ZERO, failing, idle, polite};
 use tokio::time::Instant;
 use upbeat::{
-    Backoff, BoxError, Cause, Conductor, Context, OnFailure, Outcome, Part, Player, Restart, RestartMe, Strategy, with,
+    Backoff, BoxError, Cause, Conductor, Context, OnFailure, Outcome, Part, Player, Restart, RestartRequested, Strategy, with,
 };
 
 const EVERY_SECOND: Backoff = Backoff::constant(S).jitter(0.0);
@@ -90,7 +90,7 @@ async fn all_jobs_done_is_done_and_one_that_ends_all_stops_the_rest() {
 
     let report = Conductor::new("shop")
         .player("service", idle)
-        .part(Part::new("main", job).ends_all().after("service"))
+        .part(Part::new("main", job).stops_all().after("service"))
         .play_until(std::future::pending())
         .await;
     assert_eq!(report.player("shop/service").unwrap().outcome, Outcome::Stopped);
@@ -143,7 +143,7 @@ async fn a_player_that_is_healthy_for_long_can_fail_for_ever() {
         .await;
     assert_eq!(runs.load(Relaxed), 100);
     let flaky = report.player("shop/flaky").unwrap();
-    assert_eq!(flaky.failures.len() as u64 + flaky.forgotten_failures, 99, "what is not kept is counted");
+    assert_eq!(flaky.failures.len() as u64 + flaky.omitted_failures, 99, "what is not kept is counted");
 }
 
 // 9: a stop during the backoff is immediate.
@@ -207,7 +207,7 @@ async fn restart_me_is_a_value_that_a_player_returns() {
     let runs: Arc<AtomicU32> = Arc::default();
     let player = with(runs.clone(), async |runs: Arc<AtomicU32>, cx: Context| {
         if runs.fetch_add(1, Relaxed) < 2 {
-            return Err(BoxError::from(RestartMe));
+            return Err(BoxError::from(RestartRequested));
         }
         cx.stopping().await;
         Ok(())

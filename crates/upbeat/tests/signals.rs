@@ -56,7 +56,7 @@ fn play(what: &str) -> Report {
         .await?
     };
     let patience = if what.ends_with("briefly") { Duration::from_secs(1) } else { Duration::from_mins(10) };
-    let conductor = Conductor::new("shop").stop_within(patience);
+    let conductor = Conductor::new("shop").stop_timeout(patience);
     let conductor = match what {
         "polite" => conductor.player("a", say("up")),
         "deaf" => conductor.player("a", deaf).player("polite", say("up")),

@@ -40,7 +40,7 @@ async fn a_start_that_hangs_is_given_up_and_the_others_are_stopped_at_once() {
     let begun = tokio::time::Instant::now();
     let report = Conductor::new("shop")
         .part(server(&log, "a"))
-        .part(Part::new("hung", hangs).signals_ready().ready_within(2 * S).stop_within(3 * S).after("a"))
+        .part(Part::new("hung", hangs).signals_ready().ready_timeout(2 * S).stop_timeout(3 * S).after("a"))
         .part(server(&log, "other"))
         .play_until(std::future::pending())
         .await;
@@ -69,7 +69,7 @@ async fn dependents_of_a_dependency_that_does_not_become_ready_never_start() {
         (Part::new("dependency", failing(S, "no")).signals_ready(), Outcome::Failed),
         (Part::new("dependency", ends).signals_ready(), Outcome::FinishedEarly),
         (Part::new("dependency", ends), Outcome::FinishedEarly),
-        (Part::new("dependency", silent).signals_ready().ready_within(S).stop_within(S), Outcome::NotReady),
+        (Part::new("dependency", silent).signals_ready().ready_timeout(S).stop_timeout(S), Outcome::NotReady),
     ];
     for (dependency, outcome) in dependencies {
         let log = Log::default();
@@ -94,7 +94,7 @@ async fn a_part_declared_before_its_dependency_starts_after_it() {
     let log = Log::default();
     let shop = Conductor::new("shop").part(server(&log, "web").after("db")).part(server(&log, "db"));
     let handle = shop.handle();
-    assert!(shop.play_until(async { handle.overview().ready().await }).await.is_clean());
+    assert!(shop.play_until(async { handle.overview().wait_ready().await }).await.is_clean());
     assert!(log.at("db ready") < log.at("web up"));
     assert!(log.at("web down") < log.at("db told"));
 }
@@ -130,7 +130,7 @@ async fn a_stop_during_the_start_is_immediate() {
     let log = Log::default();
     let begun = tokio::time::Instant::now();
     let report = Conductor::new("shop")
-        .part(Part::new("a", polite(&log, "a", 1000 * S, ZERO)).signals_ready().ready_within(2000 * S))
+        .part(Part::new("a", polite(&log, "a", 1000 * S, ZERO)).signals_ready().ready_timeout(2000 * S))
         .part(server(&log, "b").after("a"))
         .part(server(&log, "c").after("b"))
         .play_until(tokio::time::sleep(3 * S))
@@ -159,7 +159,7 @@ async fn conditions_started_ready_and_finished_are_waited_for() {
         .part(Part::new("migrate", migrate).job().after("db"))
         .part(server(&log, "db"));
     let handle = shop.handle();
-    assert!(shop.play_until(async { handle.overview().ready().await }).await.is_clean());
+    assert!(shop.play_until(async { handle.overview().wait_ready().await }).await.is_clean());
     assert!(log.at("eager up") < log.at("db ready"), "started is enough for it");
     assert!(log.at("db ready") < log.at("migrated"));
     assert!(log.at("migrated") < log.at("web up"), "a job is waited for until it has finished");
@@ -173,7 +173,7 @@ async fn unrelated_parts_start_at_the_same_time() {
         .part(Part::new("b", polite(&log, "b", 5 * S, ZERO)).signals_ready());
     let begun = tokio::time::Instant::now();
     let handle = shop.handle();
-    assert!(shop.play_until(async { handle.overview().ready().await }).await.is_clean());
+    assert!(shop.play_until(async { handle.overview().wait_ready().await }).await.is_clean());
     assert_eq!(begun.elapsed(), 5 * S);
 }
 
@@ -183,9 +183,9 @@ async fn before_all_starts_first_and_stops_last() {
     let shop = Conductor::new("shop")
         .part(server(&log, "web").after("db"))
         .part(server(&log, "db"))
-        .part(server(&log, "diagnostics").before_all());
+        .part(server(&log, "diagnostics").first_and_last());
     let handle = shop.handle();
-    assert!(shop.play_until(async { handle.overview().ready().await }).await.is_clean());
+    assert!(shop.play_until(async { handle.overview().wait_ready().await }).await.is_clean());
     assert!(log.at("diagnostics ready") < log.at("db up"));
     assert!(log.at("db down") < log.at("diagnostics told"));
 }

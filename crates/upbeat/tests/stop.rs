@@ -107,7 +107,7 @@ async fn a_hung_worker_is_killed_at_its_deadline_and_named_by_its_full_path() {
     let report = Conductor::new("shop")
         .player("middle", middle)
         .player("sibling", idle)
-        .stop_within(5 * S)
+        .stop_timeout(5 * S)
         .play_until(tokio::time::sleep(S))
         .await;
     assert_eq!(unclean(&report), ["shop/middle/inner/hung"]);
@@ -141,7 +141,7 @@ async fn each_part_may_have_a_deadline_of_its_own_and_sees_it() {
     });
     let begun = Instant::now();
     let report =
-        Conductor::new("shop").part(Part::new("a", looks).stop_within(2 * S)).play_until(tokio::time::sleep(S)).await;
+        Conductor::new("shop").part(Part::new("a", looks).stop_timeout(2 * S)).play_until(tokio::time::sleep(S)).await;
     assert_eq!(seen.lines(), ["2s Asked"]);
     assert_eq!(begun.elapsed(), 3 * S);
     assert_eq!(report.player("shop/a").unwrap().outcome, Outcome::Overran);
@@ -151,11 +151,11 @@ async fn each_part_may_have_a_deadline_of_its_own_and_sees_it() {
 async fn lame_duck_keeps_serving_but_not_ready_and_inside_the_budget() {
     let log = Log::default();
     let shop =
-        Conductor::new("shop").player("web", polite(&log, "web", ZERO, ZERO)).lame_duck(3 * S).stop_within(5 * S);
+        Conductor::new("shop").player("web", polite(&log, "web", ZERO, ZERO)).lame_duck(3 * S).stop_timeout(5 * S);
     let handle = shop.handle();
     let begun = Instant::now();
     let playing = tokio::spawn(shop.play_until(std::future::pending()));
-    handle.overview().ready().await;
+    handle.overview().wait_ready().await;
     handle.stop();
     let now = handle.overview().snapshot();
     assert!(!now.ready && now.stopping == Some(StopCause::Asked), "not ready from the instant of the request");
@@ -188,7 +188,7 @@ async fn a_player_that_never_yields_is_reported_as_leaked() {
     let shop = Conductor::new("shop")
         .part(Part::new("spins", spins).signals_ready())
         .player("polite", idle)
-        .stop_within(100 * MS);
+        .stop_timeout(100 * MS);
     let overview = shop.handle().overview();
     let started = async {
         overview.wait_for(|now| now.player("shop/spins").is_some_and(|player| player.runs == 1)).await;
@@ -244,7 +244,7 @@ async fn panics_are_failures_with_message_and_place_wherever_they_happen() {
     let report = Conductor::new("shop")
         .player("polite", idle)
         .player("poll", in_poll)
-        .part(Part::new("drop", in_drop).stop_within(S))
+        .part(Part::new("drop", in_drop).stop_timeout(S))
         .player("stop", in_stop)
         .player("task", in_task)
         .part(Part::new("constructor", InConstructor).after("poll"))
@@ -283,7 +283,7 @@ async fn dropping_the_future_aborts_everything() {
     let overview = shop.handle().overview();
     tokio::select! {
         _ = shop.play_until(std::future::pending()) => unreachable!("it never ends"),
-        () = overview.ready() => {}
+        () = overview.wait_ready() => {}
     }
     while Arc::strong_count(&held) > 1 {
         tokio::task::yield_now().await;
@@ -293,9 +293,9 @@ async fn dropping_the_future_aborts_everything() {
 #[tokio::test(start_paused = true)]
 async fn the_report_says_what_players_remarked_and_what_was_cut() {
     let cuts = async |cx: Context| {
-        cx.remark("12 finished");
+        cx.note("12 finished");
         cx.stopping().await;
-        cx.cut("GET /slow, open for 3 s");
+        cx.report_lost("GET /slow, open for 3 s");
         Ok::<_, BoxError>(())
     };
     let report = Conductor::new("shop").player("web", cuts).play_until(tokio::time::sleep(S)).await;
@@ -309,7 +309,7 @@ async fn the_report_says_what_players_remarked_and_what_was_cut() {
 async fn fifty_thousand_players_start_and_stop() {
     let shop = (0..50_000).fold(Conductor::new("shop"), |shop, i| shop.player(format!("p{i}"), idle));
     let overview = shop.handle().overview();
-    let playing = shop.play_until(async { overview.ready().await });
+    let playing = shop.play_until(async { overview.wait_ready().await });
     let report = tokio::time::timeout(60 * S, playing).await.expect("it ends");
     assert_eq!(report.players.len(), 50_000);
     assert!(report.is_clean());

@@ -25,7 +25,7 @@ async fn waits() {
 /// Does not stop, and neither does its helper.
 async fn stubborn(cx: Context) -> Result<(), BoxError> {
     cx.spawn("helper", waits());
-    cx.at("flushing");
+    cx.set_status("flushing");
     cx.progress(7);
     cx.blocked_on("the disk", waits()).await;
     Ok(())
@@ -33,14 +33,14 @@ async fn stubborn(cx: Context) -> Result<(), BoxError> {
 
 fn shop() -> Conductor {
     let api = Conductor::new("api").player("stubborn", stubborn).player("polite", idle);
-    Conductor::new("shop").part(Part::new("api", api)).stop_within(10 * S)
+    Conductor::new("shop").part(Part::new("api", api)).stop_timeout(10 * S)
 }
 
 /// Plays until `look` is done with it.
 async fn while_playing(conductor: Conductor, look: impl AsyncFnOnce(upbeat::Overview)) -> Report {
     let overview = conductor.handle().overview();
     let stop = async {
-        overview.ready().await;
+        overview.wait_ready().await;
         look(overview.clone()).await;
     };
     conductor.play_until(stop).await
@@ -56,22 +56,22 @@ async fn a_dump_has_the_line_on_which_each_task_waits_and_what_players_say() {
         sleep(3 * S).await;
         let dump = overview.dump(S).await;
         let stubborn = dump.player("shop/api/stubborn").unwrap();
-        assert!(stubborn.whereabouts.as_ref().unwrap().to_string().contains(&here(WAITS)), "{dump}");
-        assert!(stubborn.whereabouts.as_ref().unwrap().line().contains("Sleep"), "{dump}");
+        assert!(stubborn.location.as_ref().unwrap().to_string().contains(&here(WAITS)), "{dump}");
+        assert!(stubborn.location.as_ref().unwrap().line().contains("Sleep"), "{dump}");
         let at = stubborn.at.as_ref().unwrap();
         assert_eq!((&*at.text, at.age), ("flushing", 3 * S));
         assert_eq!(stubborn.blocked_on[0].to_string(), "the disk for 3.0 s");
-        assert_eq!((stubborn.last_beat, stubborn.progress, stubborn.remaining), (Some(3 * S), 7, None));
+        assert_eq!((stubborn.last_heartbeat, stubborn.progress, stubborn.remaining), (Some(3 * S), 7, None));
         let helper = &stubborn.tasks.oldest[0];
         assert_eq!((&*helper.name, helper.age), ("helper", 3 * S));
-        assert!(helper.whereabouts.as_ref().unwrap().to_string().contains(&here(WAITS)), "{dump}");
+        assert!(helper.location.as_ref().unwrap().to_string().contains(&here(WAITS)), "{dump}");
         // A conductor waits for its players, and they are asked.
-        assert!(dump.player("shop/api").unwrap().whereabouts.is_none());
-        let polite = dump.player("shop/api/polite").unwrap().whereabouts.as_ref().unwrap().line();
+        assert!(dump.player("shop/api").unwrap().location.is_none());
+        let polite = dump.player("shop/api/polite").unwrap().location.as_ref().unwrap().line();
         assert!(polite.contains("mod.rs:"), "{polite}");
 
         let seen = overview.snapshot();
-        assert!(seen.player("shop/api/stubborn").unwrap().whereabouts.is_none(), "nobody was asked");
+        assert!(seen.player("shop/api/stubborn").unwrap().location.is_none(), "nobody was asked");
         assert_eq!(seen.player("shop/api/stubborn").unwrap().tasks.count(), 1);
     })
     .await;
@@ -102,8 +102,8 @@ async fn the_report_says_where_those_were_who_did_not_stop_in_time() {
     let stubborn = report.player("shop/api/stubborn").unwrap();
     assert_eq!(stubborn.outcome, Outcome::Overran);
     let stuck = stubborn.stuck.as_ref().unwrap();
-    assert!(stuck.whereabouts.as_ref().unwrap().line().contains(&here(WAITS)), "{report}");
-    assert!(stuck.tasks.oldest[0].whereabouts.as_ref().unwrap().line().contains(&here(WAITS)), "{report}");
+    assert!(stuck.location.as_ref().unwrap().line().contains(&here(WAITS)), "{report}");
+    assert!(stuck.tasks.oldest[0].location.as_ref().unwrap().line().contains(&here(WAITS)), "{report}");
     assert_eq!(&*stuck.at.as_ref().unwrap().text, "flushing");
     assert!(report.player("shop/api/polite").unwrap().stuck.is_none());
     let text = report.to_string();
@@ -128,9 +128,9 @@ async fn while_stopping_those_who_are_still_there_are_named_every_two_seconds() 
 async fn who_holds_the_door() {
     let conductor = shop();
     let overview = conductor.handle().overview();
-    let holders = |seen: &Snapshot| seen.holding_the_door().map(|player| player.path.to_string()).collect::<Vec<_>>();
+    let holders = |seen: &Snapshot| seen.delaying_stop().map(|player| player.path.to_string()).collect::<Vec<_>>();
     let playing = tokio::spawn(conductor.play_until(sleep(S)));
-    overview.ready().await;
+    overview.wait_ready().await;
     assert!(holders(&overview.snapshot()).is_empty());
     sleep(2 * S).await;
     let seen = overview.snapshot();
@@ -142,10 +142,10 @@ async fn who_holds_the_door() {
 #[tokio::test(start_paused = true)]
 async fn nothing_will_wake_it_is_an_answer_too() {
     let lost = async |_: Context| pending::<Result<(), BoxError>>().await;
-    let conductor = Conductor::new("shop").player("lost", lost).stop_within(S);
+    let conductor = Conductor::new("shop").player("lost", lost).stop_timeout(S);
     let report = while_playing(conductor, async |_| ()).await;
     let stuck = report.player("shop/lost").unwrap().stuck.as_ref().unwrap();
-    assert!(matches!(stuck.whereabouts.as_ref().unwrap().answer(), Answer::Nothing), "{report}");
+    assert!(matches!(stuck.location.as_ref().unwrap().answer(), Answer::Nothing), "{report}");
 }
 
 // On two real threads, because this is about a thread that is not given back.
@@ -159,11 +159,11 @@ async fn inside_one_poll_is_an_answer_too() {
         let _ = blocked.recv();
         Ok::<_, BoxError>(())
     });
-    let conductor = Conductor::new("shop").player("spins", spins).stop_within(300 * MS);
+    let conductor = Conductor::new("shop").player("spins", spins).stop_timeout(300 * MS);
     let report = while_playing(conductor, async |_| is_inside.await.unwrap()).await;
     let spins = report.player("shop/spins").unwrap();
     assert_eq!(spins.outcome, Outcome::Leaked, "{report}");
-    let answer = spins.stuck.as_ref().unwrap().whereabouts.as_ref().unwrap().answer().clone();
+    let answer = spins.stuck.as_ref().unwrap().location.as_ref().unwrap().answer().clone();
     // Counted from the stop on, not from the question at the deadline.
     assert!(matches!(answer, Answer::Busy { at_least, .. } if at_least >= 300 * MS), "{report}");
     drop(release);
@@ -177,7 +177,7 @@ async fn open_work_is_listed_by_those_who_have_it_and_asked() {
         let since = Instant::now();
         let list = Arc::new((since, probe));
         let open = Arc::downgrade(&list);
-        cx.open_work(move |work| {
+        cx.register_work(move |work| {
             if let Some(list) = open.upgrade() {
                 work.add(list.0, || "a lamp".to_owned(), Some(list.1.clone()));
             }
@@ -191,7 +191,7 @@ async fn open_work_is_listed_by_those_who_have_it_and_asked() {
         let dump = overview.dump(S).await;
         let lamp = &dump.player("shop/courier").unwrap().open.oldest[0];
         assert_eq!(lamp.to_string(), "a lamp for 2.0 s");
-        assert!(lamp.whereabouts.as_ref().unwrap().line().contains(&here(WAITS)), "{dump}");
+        assert!(lamp.location.as_ref().unwrap().line().contains(&here(WAITS)), "{dump}");
     })
     .await;
     assert!(report.is_clean(), "{report}");

@@ -11,7 +11,7 @@ use std::{
 
 use common::{MS, S};
 use tokio::time::{Instant, advance, sleep, timeout};
-use upbeat::{BoxError, Conductor, Context, Part, Timer, after, at, once};
+use upbeat::{BoxError, Conductor, Context, Part, Timer, delayed, at, once};
 
 #[tokio::test(start_paused = true)]
 async fn it_fires_once_for_each_time_that_it_was_set() {
@@ -81,12 +81,12 @@ async fn a_player_that_waits_plays_afterwards_or_ends_cleanly() {
         Ok::<_, BoxError>(())
     });
     let report =
-        Conductor::new("shop").part(Part::new("job", after(30 * S, job)).job()).play_until(sleep(90 * S)).await;
+        Conductor::new("shop").part(Part::new("job", delayed(30 * S, job)).job()).play_until(sleep(90 * S)).await;
     assert!(report.is_clean(), "{report}");
     assert_eq!(begun.elapsed(), 30 * S, "a conductor whose jobs are done is done");
 
     let never = async |_: Context| Err::<(), _>(BoxError::from("it was not to play"));
-    let job = Part::new("job", after(Duration::MAX, never)).job();
+    let job = Part::new("job", delayed(Duration::MAX, never)).job();
     let report = Conductor::new("shop").part(job).play_until(sleep(S)).await;
     assert!(report.is_clean(), "{report}");
 }

@@ -38,18 +38,18 @@ async fn all_accepted_work_is_done_before_the_end() {
     let report = shop(tracker, web).play_until(sleep(S)).await;
     assert_eq!(done.load(Relaxed), 10_000);
     assert!(report.is_clean(), "{report}");
-    assert_eq!(report.player("shop/tracker").unwrap().remarks, ["10000 finished, 0 lost"]);
+    assert_eq!(report.player("shop/tracker").unwrap().notes, ["10000 finished, 0 lost"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn with_too_short_a_deadline_the_exact_number_and_the_names_of_the_lost_are_reported() {
     let (tracker, done) = (Tracker::at_most(1), Arc::<AtomicU32>::default());
     let web = handler(&tracker, &done, 3_000);
-    let report = shop(tracker, web).stop_within(S).play_until(sleep(S)).await;
+    let report = shop(tracker, web).stop_timeout(S).play_until(sleep(S)).await;
     let done = done.load(Relaxed);
     assert!(done > 500 && done < 1_000, "{done}");
     let tracker = report.player("shop/tracker").unwrap();
-    assert_eq!(tracker.cuts.len() as u64 + tracker.more_cuts, u64::from(3_000 - done));
+    assert_eq!(tracker.cuts.len() as u64 + tracker.omitted_cuts, u64::from(3_000 - done));
     assert!(tracker.cuts[0].starts_with(&format!("event {done}, open for ")), "{}", tracker.cuts[0]);
     assert_eq!(report.exit_code(), exit_code::OVERRAN);
 }
@@ -73,7 +73,7 @@ async fn errors_and_panics_are_kept_and_fail_the_tracker() {
     let overview = shop.handle().overview();
     let report = shop
         .play_until(async {
-            overview.ready().await;
+            overview.wait_ready().await;
             tracker.track("fine", async {}).unwrap();
             tracker.track("fails", async { Err::<(), _>(BoxError::from("no route")) }).unwrap();
             let panics = async { [(); 0].first().copied().expect("no luck") };

@@ -11,7 +11,7 @@ use events::Events;
 use tokio::time::{Instant, sleep};
 use tracing::Level;
 use upbeat::{
-    Backoff, BoxError, Cause, Conductor, Context, OnSilence, Outcome, Part, Player, Report, Restart, exit_code, with,
+    Backoff, BoxError, Cause, Conductor, Context, OnUnresponsive, Outcome, Part, Player, Report, Restart, exit_code, with,
 };
 
 const FOR_EVER: Duration = Duration::from_hours(9999);
@@ -22,7 +22,7 @@ fn falls_silent(log: &Log, deaf: bool) -> impl Player {
         log.add(format!("up {}", cx.attempt()));
         let _down = Down(log.clone(), cx.attempt());
         loop {
-            cx.beat();
+            cx.heartbeat();
             let silent = cx.attempt() == 0;
             let pause = sleep(if silent { FOR_EVER } else { S });
             if silent && deaf {
@@ -43,7 +43,7 @@ impl Drop for Down {
 }
 
 async fn play(part: Part, for_so_long: Duration) -> Report {
-    Conductor::new("shop").part(part).player("other", idle).stop_within(10 * S).play_until(sleep(for_so_long)).await
+    Conductor::new("shop").part(part).player("other", idle).stop_timeout(10 * S).play_until(sleep(for_so_long)).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,7 +57,7 @@ async fn who_beats_is_left_alone() {
         }
         Ok(())
     };
-    let report = play(Part::new("beats", beats).watchdog(5 * S, OnSilence::Fail), 3600 * S).await;
+    let report = play(Part::new("beats", beats).watchdog(5 * S, OnUnresponsive::Fail), 3600 * S).await;
     assert!(report.is_clean(), "{report}");
     assert!(events.with(Level::ERROR, "").is_empty());
 }
@@ -67,7 +67,7 @@ async fn a_silent_player_is_replaced_by_a_fresh_instance_when_the_old_one_is_gon
     let (events, _heard) = Events::heard();
     for deaf in [false, true] {
         let log = Log::default();
-        let part = Part::new("silent", falls_silent(&log, deaf)).stop_within(2 * S).watchdog(5 * S, OnSilence::Restart);
+        let part = Part::new("silent", falls_silent(&log, deaf)).stop_timeout(2 * S).watchdog(5 * S, OnUnresponsive::Restart);
         let report = play(part, 60 * S).await;
         assert!(report.is_clean() || deaf, "{report}");
         assert_eq!(log.lines(), ["up 0", "down 0", "up 1", "down 1"], "one replaces the other");
@@ -86,8 +86,8 @@ async fn without_a_policy_a_restart_has_the_limits_of_one_who_asks_and_fail_is_f
         sleep(FOR_EVER).await;
         Ok::<_, BoxError>(())
     };
-    let part = |action| Part::new("silent", silent).stop_within(MS).watchdog(S, action);
-    for (action, runs) in [(OnSilence::Restart, 6), (OnSilence::Fail, 1)] {
+    let part = |action| Part::new("silent", silent).stop_timeout(MS).watchdog(S, action);
+    for (action, runs) in [(OnUnresponsive::Restart, 6), (OnUnresponsive::Fail, 1)] {
         let report = play(part(action), FOR_EVER).await;
         let player = report.player("shop/silent").unwrap();
         assert_eq!((&player.outcome, player.runs), (&Outcome::Unresponsive, runs), "{report}");
@@ -95,7 +95,7 @@ async fn without_a_policy_a_restart_has_the_limits_of_one_who_asks_and_fail_is_f
         assert_eq!(report.exit_code(), exit_code::OVERRAN, "it had to be aborted");
     }
     let policy = Restart::on_failure(Backoff::constant(S)).at_most(2);
-    let report = play(part(OnSilence::Fail).restart(policy), FOR_EVER).await;
+    let report = play(part(OnUnresponsive::Fail).restart(policy), FOR_EVER).await;
     assert_eq!(report.player("shop/silent").unwrap().runs, 3, "{report}");
 }
 
@@ -103,15 +103,15 @@ async fn without_a_policy_a_restart_has_the_limits_of_one_who_asks_and_fail_is_f
 async fn not_ready_while_silent_and_ready_again_afterwards() {
     let naps = async |cx: Context| -> Result<(), BoxError> {
         sleep(10 * S).await;
-        cx.beat();
+        cx.heartbeat();
         idle(cx).await
     };
     let conductor =
-        Conductor::new("shop").part(Part::new("naps", naps).watchdog(4 * S, OnSilence::NotReady)).player("other", idle);
+        Conductor::new("shop").part(Part::new("naps", naps).watchdog(4 * S, OnUnresponsive::NotReady)).player("other", idle);
     let overview = conductor.handle().overview();
     let report = conductor
         .play_until(async {
-            overview.ready().await;
+            overview.wait_ready().await;
             sleep(3 * S).await;
             assert!(overview.is_ready());
             sleep(2 * S).await;
@@ -134,12 +134,12 @@ async fn it_is_said_once_for_each_silence() {
     let naps = async |cx: Context| -> Result<(), BoxError> {
         for _ in 0..2 {
             sleep(60 * S).await;
-            cx.beat();
+            cx.heartbeat();
         }
         cx.unless_stopping(sleep(FOR_EVER)).await;
         Ok(())
     };
-    let report = play(Part::new("naps", naps).watchdog(S * 45, OnSilence::Log), 150 * S).await;
+    let report = play(Part::new("naps", naps).watchdog(S * 45, OnUnresponsive::Log), 150 * S).await;
     assert!(report.is_clean(), "{report}");
     assert_eq!(events.with(Level::ERROR, "no sign of life").len(), 2);
     assert_eq!(events.with(Level::INFO, "gives signs of life again").len(), 2);
@@ -152,10 +152,10 @@ async fn who_is_blocked_on_another_is_not_to_blame() {
         cx.blocked_on("the queue", sleep(100 * S)).await;
         // All of the time again.
         sleep(4 * S).await;
-        cx.beat();
+        cx.heartbeat();
         idle(cx).await
     };
-    let report = play(Part::new("waits", waits).watchdog(5 * S, OnSilence::Log), 108 * S).await;
+    let report = play(Part::new("waits", waits).watchdog(5 * S, OnUnresponsive::Log), 108 * S).await;
     assert!(report.is_clean(), "{report}");
     assert!(events.with(Level::ERROR, "").is_empty(), "{:?}", events.with(Level::ERROR, ""));
 }
@@ -170,7 +170,7 @@ async fn nothing_is_expected_before_it_is_ready_nor_while_it_stops() {
         sleep(8 * S).await;
         Ok(())
     };
-    let part = Part::new("slow", slow).signals_ready().watchdog(5 * S, OnSilence::Fail);
+    let part = Part::new("slow", slow).signals_ready().watchdog(5 * S, OnUnresponsive::Fail);
     let report = play(part, 23 * S).await;
     assert!(report.is_clean(), "{report}");
     assert!(events.with(Level::ERROR, "").is_empty());
@@ -178,7 +178,7 @@ async fn nothing_is_expected_before_it_is_ready_nor_while_it_stops() {
 
 #[tokio::test]
 async fn a_watchdog_without_any_time_is_a_fault() {
-    let report = play(Part::new("dog", idle).watchdog(Duration::ZERO, OnSilence::Log), S).await;
+    let report = play(Part::new("dog", idle).watchdog(Duration::ZERO, OnUnresponsive::Log), S).await;
     assert!(report.to_string().contains("the watchdog of `dog` allows no time"), "{report}");
 }
 
@@ -191,7 +191,7 @@ async fn a_player_that_never_yields_is_noticed_and_cannot_be_replaced() {
         let _ = blocked.recv();
         Ok::<_, BoxError>(())
     });
-    let part = Part::new("blocks", blocks).watchdog(100 * MS, OnSilence::Fail).stop_within(50 * MS);
+    let part = Part::new("blocks", blocks).watchdog(100 * MS, OnUnresponsive::Fail).stop_timeout(50 * MS);
     let begun = Instant::now();
     let report = within(20 * S, play(part, FOR_EVER)).await;
     assert!(begun.elapsed() >= 100 * MS);

@@ -33,16 +33,16 @@ pub(super) fn check(settings: &Settings, parts: &[&Part], faults: &mut Faults) -
 
 fn as_spec(settings: &Settings, parts: &[&Part]) -> upbeat_score::Score {
     let mut score = upbeat_score::Score::new(settings.name.as_str());
-    score.stop_within = settings.grace;
+    score.stop_timeout = settings.grace;
     score.lame_duck = settings.lame_duck;
     for part in parts {
         let mut spec = PartSpec::new(part.name.as_str());
         spec.readiness = Readiness::Signalled;
-        spec.ready_within = settings.start_timeout;
-        spec.stop_within = part.drain;
+        spec.ready_timeout = settings.start_timeout;
+        spec.stop_timeout = part.drain;
         spec.restart = part.restart.clone();
         spec.on_failure = part.on_failure.unwrap_or(settings.on_failure);
-        spec.before_all = part.before_all;
+        spec.first_and_last = part.first_and_last;
         spec.after = part
             .depends_on
             .iter()

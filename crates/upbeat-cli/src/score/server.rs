@@ -31,7 +31,7 @@ pub(crate) struct Part {
     /// What its final failure means for the others, if that is written.
     pub(crate) on_failure: Option<OnFailure>,
     /// Whether it starts before, and stops after, all others.
-    pub(crate) before_all: bool,
+    pub(crate) first_and_last: bool,
 }
 
 /// What a server serves, and where.
@@ -101,7 +101,7 @@ pub(super) fn read(name: &Entry<'_>, folder: &Path, faults: &mut Faults) -> (Par
         drain: None,
         restart: Restart::never(),
         on_failure: None,
-        before_all: false,
+        first_and_last: false,
     };
     let example = format!("[server.{}]", name.key);
     let Some(mut table) = name.table(title.clone(), &example, faults) else {
@@ -124,7 +124,7 @@ pub(super) fn read(name: &Entry<'_>, folder: &Path, faults: &mut Faults) -> (Par
         header_timeout.and_then(|entry| entry.positive_duration("no request could ever arrive", faults));
     let max_connections = max_connections.and_then(|entry| entry.integer(1..=1_000_000, faults));
 
-    part.before_all = word == Some(Word::Diagnostics);
+    part.first_and_last = word == Some(Word::Diagnostics);
     part.drain = table.take("drain").and_then(|entry| entry.positive_duration("nothing could be finished", faults));
     if let Some(entry) = table.take("depends_on") {
         part.depends_on = entry.dependencies(&title, faults);

@@ -20,7 +20,7 @@ use crate::{Address, HttpServer, IntoListener, ListenError};
 ///
 /// `?verbose` adds a line for each player to the first three. No answer may be stored by caches.
 ///
-/// Declare its part with [`before_all`](upbeat::Part::before_all), so that it starts first and stops last: it then answers from
+/// Declare its part with [`first_and_last`](upbeat::Part::first_and_last), so that it starts first and stops last: it then answers from
 /// before the first start until after the last stop.
 ///
 /// ```
@@ -29,7 +29,7 @@ use crate::{Address, HttpServer, IntoListener, ListenError};
 ///
 /// let app = axum::Router::new();
 /// let shop = Conductor::new("shop")
-///     .part(Part::new("diagnostics", Diagnostics::bind("127.0.0.1:8081").version("1.2.3")).before_all())
+///     .part(Part::new("diagnostics", Diagnostics::bind("127.0.0.1:8081").version("1.2.3")).first_and_last())
 ///     .player("web", HttpServer::bind("127.0.0.1:8080", app));
 /// # drop(shop);
 /// ```

@@ -299,7 +299,7 @@ impl Drop for Ticket {
         self.cx.is_answered();
         if !self.kept {
             // Nearly always nobody is left to be told.
-            if self.cx.is_alone() {
+            if self.cx.is_unique() {
             } else if *self.whole.get_mut() {
                 self.cx.context().cancel(RequestEnded);
             } else {

@@ -38,7 +38,7 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 /// # The context of a request
 ///
 /// What works for a request gets its context, and is told by it when nobody needs the answer any more. It is a child of the server's, but
-/// [goes on through a stop](Context::through_stop), as the request does. It is done
+/// [goes on through a stop](Context::until_deadline), as the request does. It is done
 ///
 /// - when its client goes away before it has the whole answer: [`ClientGone`](crate::ClientGone) is the cause. HTTP/2 clients can give up one
 ///   request; with HTTP/1 it shows by the end of the connection, which the server sees once it has read the request's body;
@@ -61,7 +61,7 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 /// - gives the rest of a request head the [header timeout](Self::header_timeout);
 /// - says goodbye to web sockets (close code 1001) and waits for their end; other upgraded connections see the
 ///   stop by the `Context`;
-/// - cuts what is left at the drain deadline, and names it: one [`cut`](Context::cut) with method, path and age for each request.
+/// - cuts what is left at the drain deadline, and names it: one [`cut`](Context::report_lost) with method, path and age for each request.
 ///
 /// The drain deadline is [`drain`](Self::drain) after the stop, or a little before the conductor's own deadline where that is sooner. When the
 /// player returns, all its connections are closed.

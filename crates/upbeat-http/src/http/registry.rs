@@ -40,7 +40,7 @@ impl Shared {
     pub(super) fn new(config: Config, context: Context) -> Arc<Self> {
         Arc::new(Self {
             config,
-            requests: context.through_stop(),
+            requests: context.until_deadline(),
             context,
             extensions: with_room(),
             draining: OnceLock::new(),
@@ -187,7 +187,7 @@ impl Drop for CutOnDrop {
     fn drop(&mut self) {
         // Empty after a drain. Otherwise the run was aborted, and what it cuts is named all the same.
         for request in self.0.cut(ServerEnded::Aborted) {
-            self.0.context.cut(request);
+            self.0.context.report_lost(request);
         }
     }
 }

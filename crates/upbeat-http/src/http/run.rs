@@ -38,7 +38,7 @@ pub(super) async fn run<S: App>(server: &HttpServer<S>, cx: Context) -> Result<(
     let shared = Shared::new(server.config, cx.clone());
     let _cut = CutOnDrop(shared.clone());
     let open = Arc::downgrade(&shared);
-    cx.open_work(move |work| {
+    cx.register_work(move |work| {
         if let Some(open) = open.upgrade() {
             open.list(work);
         }
@@ -100,8 +100,8 @@ fn eager<S: App>(mut service: S) -> S {
 
 fn tell(cx: &Context, report: &DrainReport) {
     tracing::info!("{report}");
-    cx.remark(report);
+    cx.note(report);
     for request in &report.cut {
-        cx.cut(request);
+        cx.report_lost(request);
     }
 }

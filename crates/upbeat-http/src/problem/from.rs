@@ -79,9 +79,9 @@ impl From<TrackerClosed> for Problem {
 }
 
 #[cfg(feature = "limit")]
-impl From<upbeat::limit::RateLimited> for Problem {
+impl From<upbeat::limit::RateLimitError> for Problem {
     /// 429 with the code `rate_limited`, and the time after which to come again.
-    fn from(refused: upbeat::limit::RateLimited) -> Self {
+    fn from(refused: upbeat::limit::RateLimitError) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited")
             .detail("too many requests")
             .retry_after(refused.retry_after)

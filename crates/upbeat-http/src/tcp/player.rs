@@ -35,7 +35,7 @@ use crate::{
 /// It is ready once it is bound, and every run binds anew. When asked to stop it takes the connections that the kernel has completed for
 /// it, refuses later ones, and waits for the handlers, which see [`Context::stopping`]. At the drain deadline
 /// ([`drain`](Self::drain) after the stop, or a little before the conductor's own) it aborts those that are left, and names each of
-/// them by a [`cut`](Context::cut) with its peer and age.
+/// them by a [`cut`](Context::report_lost) with its peer and age.
 ///
 /// A handler's error is logged as a warning with the peer, a panic as an error; the server lives.
 ///
@@ -116,7 +116,7 @@ where
         cx.ready();
 
         let connections = Mutex::new(Connections::default());
-        cx.open_work(connections.lock().list());
+        cx.register_work(connections.lock().list());
         let serve = |Accepted { socket, peer, place }: Accepted| {
             let (handler, cx) = (self.handler.clone(), cx.clone());
             connections.lock().add(peer, async move {
@@ -142,8 +142,8 @@ where
 
         let drained = connections.into_inner().drain(started, deadline).await;
         tracing::info!("{drained}");
-        cx.remark(&drained);
-        drained.cut.iter().for_each(|line| cx.cut(line));
+        cx.note(&drained);
+        drained.cut.iter().for_each(|line| cx.report_lost(line));
         Ok(())
     }
 

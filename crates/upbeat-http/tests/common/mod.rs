@@ -27,7 +27,7 @@ pub(crate) struct Playing {
 pub(crate) struct Ended {
     pub(crate) report: Report,
     pub(crate) player: PlayerReport,
-    pub(crate) remarks: Vec<String>,
+    pub(crate) notes: Vec<String>,
     pub(crate) cut: Vec<String>,
     /// From the stop to the end.
     pub(crate) took: Duration,
@@ -39,8 +39,8 @@ pub(crate) async fn play(player: impl Player) -> Playing {
 }
 
 /// Plays until it is ready, in a conductor that may take so long to stop.
-pub(crate) async fn play_within(player: impl Player, stop_within: Duration) -> Playing {
-    let playing = start(Conductor::new("test").stop_within(stop_within).part(Part::new("server", player)));
+pub(crate) async fn play_within(player: impl Player, stop_timeout: Duration) -> Playing {
+    let playing = start(Conductor::new("test").stop_timeout(stop_timeout).part(Part::new("server", player)));
     timeout(SOON, playing.handle.overview().wait_for(|snapshot| snapshot.ready)).await.expect("it becomes ready");
     playing
 }
@@ -71,7 +71,7 @@ impl Playing {
         let report = self.report().await;
         let player = report.player("test/server").expect("it was played").clone();
         Ended {
-            remarks: player.remarks.clone(),
+            notes: player.notes.clone(),
             cut: player.cuts.clone(),
             took: stopped.map_or(Duration::ZERO, |stopped| stopped.elapsed()),
             player,

@@ -39,7 +39,7 @@ pub struct Machine {
     by_name: Index,
     free: Vec<u32>,
     pub(super) strategy: Strategy,
-    pub(super) stop_within: Duration,
+    pub(super) stop_timeout: Duration,
     pub(super) lame_duck: Duration,
     pub(super) settle: Duration,
     pub(super) phase: Phase,
@@ -85,7 +85,7 @@ impl Machine {
             by_name: index,
             free: Vec::new(),
             strategy: score.strategy,
-            stop_within: score.stop_within,
+            stop_timeout: score.stop_timeout,
             lame_duck: score.lame_duck,
             settle: SETTLE,
             phase: Phase::Idle,
@@ -235,10 +235,10 @@ impl Machine {
         if !faults.is_empty() {
             return Err(AddError::Faults { name, faults });
         }
-        if !spec.before_all {
+        if !spec.first_and_last {
             for (i, slot) in self.slots.iter().enumerate() {
                 let i = id(i).0;
-                if slot.before_all && !slot.is_removed() && after.iter().all(|(to, _)| *to != i) {
+                if slot.first_and_last && !slot.is_removed() && after.iter().all(|(to, _)| *to != i) {
                     after.push((i, check::default_condition(slot.kind)));
                 }
             }
@@ -536,7 +536,7 @@ impl Machine {
         let run = self.next_run;
         let mut attempt = 0;
         self.change(i, |slot| {
-            slot.enter(State::Starting, now.checked_add(slot.ready_within()), now);
+            slot.enter(State::Starting, now.checked_add(slot.ready_timeout()), now);
             attempt = slot.runs;
             slot.run = run;
             slot.runs += 1;

@@ -27,16 +27,16 @@ impl Machine {
                 self.again(i, not_before.unwrap_or(now), now);
             }
             Goal::Play => {
-                if how == Ended::RestartMe {
+                if how == Ended::RestartRequested {
                     self.slots[i].may_restart();
                 }
-                let wanted = how == Ended::RestartMe || self.slots[i].wants_restart(end);
+                let wanted = how == Ended::RestartRequested || self.slots[i].wants_restart(end);
                 if let Some(at) = self.decide_restart(i, wanted, now) {
                     self.again(i, at, now);
                 } else {
                     if !end.is_clean() {
                         self.fail_for_good(i, now);
-                    } else if self.slots[i].ends_all {
+                    } else if self.slots[i].stops_all {
                         self.request_stop(Why::EndedBy(id(i)), None);
                     }
                     self.over(i, end, now);
@@ -54,9 +54,9 @@ impl Machine {
         let asked = slot.goal != Goal::Play;
         match how {
             Ended::Aborted => slot.aborted.unwrap_or(End::Failed),
-            Ended::Ok | Ended::RestartMe if asked => End::Stopped,
-            Ended::Failed | Ended::RestartMe => End::Failed,
-            Ended::Ok if slot.kind == Kind::Job || slot.ends_all => End::Completed,
+            Ended::Ok | Ended::RestartRequested if asked => End::Stopped,
+            Ended::Failed | Ended::RestartRequested => End::Failed,
+            Ended::Ok if slot.kind == Kind::Job || slot.stops_all => End::Completed,
             Ended::Ok => End::FinishedEarly,
         }
     }

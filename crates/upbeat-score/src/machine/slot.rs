@@ -47,11 +47,11 @@ pub(super) struct Slot {
     pub(super) kind: Kind,
     pub(super) on_failure: OnFailure,
     pub(super) readiness: Readiness,
-    pub(super) ends_all: bool,
-    pub(super) before_all: bool,
+    pub(super) stops_all: bool,
+    pub(super) first_and_last: bool,
     pub(super) removing: bool,
-    ready_within: Nanos,
-    stop_within: Option<Nanos>,
+    ready_timeout: Nanos,
+    stop_timeout: Option<Nanos>,
     /// `None` for a part that is never restarted, unless it asked for that itself once.
     pub(super) restarter: Option<Box<Restarter>>,
 
@@ -90,11 +90,11 @@ impl Slot {
             kind: spec.kind,
             on_failure: spec.on_failure,
             readiness: spec.readiness,
-            ends_all: spec.ends_all,
-            before_all: spec.before_all,
+            stops_all: spec.stops_all,
+            first_and_last: spec.first_and_last,
             removing: false,
-            ready_within: spec.ready_within.into(),
-            stop_within: spec.stop_within.map(Nanos::from),
+            ready_timeout: spec.ready_timeout.into(),
+            stop_timeout: spec.stop_timeout.map(Nanos::from),
             restarter: spec.restart.restarter(),
             after,
             dependents: Vec::new(),
@@ -134,12 +134,12 @@ impl Slot {
         self.timer = None;
     }
 
-    pub(super) fn ready_within(&self) -> Duration {
-        self.ready_within.into()
+    pub(super) fn ready_timeout(&self) -> Duration {
+        self.ready_timeout.into()
     }
 
-    pub(super) fn stop_within(&self) -> Option<Duration> {
-        self.stop_within.map(Duration::from)
+    pub(super) fn stop_timeout(&self) -> Option<Duration> {
+        self.stop_timeout.map(Duration::from)
     }
 
     pub(super) fn is_over(&self) -> bool {

@@ -60,9 +60,9 @@ impl Machine {
     pub(super) fn begin_stop(&mut self, why: Why, budget: Option<Budget>, now: Moment) {
         self.why = Some(why);
         self.together = None;
-        let budget = budget.unwrap_or(Budget { stop: self.stop_within, settle: self.settle });
+        let budget = budget.unwrap_or(Budget { stop: self.stop_timeout, settle: self.settle });
         self.settle = budget.settle;
-        let deadline = now.saturating_add(budget.stop.min(self.stop_within));
+        let deadline = now.saturating_add(budget.stop.min(self.stop_timeout));
         let serves = self.slots.iter().any(|slot| slot.state == State::Ready);
         let until = now.saturating_add(self.lame_duck).min(deadline);
         if why == Why::Asked && serves && until > now {
@@ -103,7 +103,7 @@ impl Machine {
         let mut planned: Vec<usize> = (0..unplanned.len()).filter(|&i| unplanned[i] == 0).collect();
         while let Some(i) = planned.pop() {
             let slot = &self.slots[i];
-            let own = if slot.is_over() { Duration::ZERO } else { slot.stop_within().unwrap_or(whole / 10) };
+            let own = if slot.is_over() { Duration::ZERO } else { slot.stop_timeout().unwrap_or(whole / 10) };
             let reserve = self.reserves[i] + own;
             for &(to, _) in &slot.dependents {
                 let to = to as usize;
@@ -124,14 +124,14 @@ impl Machine {
                 let left = deadline.saturating_sub(now);
                 let reserve = self.reserves.get(i).copied().unwrap_or_default();
                 let fair = left.saturating_sub(reserve.min(left / 2));
-                slot.stop_within().map_or(fair, |own| own.min(fair))
+                slot.stop_timeout().map_or(fair, |own| own.min(fair))
             }
             Phase::LameDuck { deadline, .. } => {
                 let left = deadline.saturating_sub(now);
-                slot.stop_within().map_or(left, |own| own.min(left))
+                slot.stop_timeout().map_or(left, |own| own.min(left))
             }
             Phase::Aborting => Duration::ZERO,
-            Phase::Idle | Phase::Playing | Phase::Finished => slot.stop_within().unwrap_or(self.stop_within),
+            Phase::Idle | Phase::Playing | Phase::Finished => slot.stop_timeout().unwrap_or(self.stop_timeout),
         };
         now.saturating_add(time)
     }

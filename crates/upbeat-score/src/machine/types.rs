@@ -97,7 +97,7 @@ pub enum Ended {
     /// It was dropped before it returned, because it was aborted.
     Aborted,
     /// It asked to be restarted.
-    RestartMe,
+    RestartRequested,
 }
 
 /// What to do.

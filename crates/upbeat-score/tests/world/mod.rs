@@ -52,7 +52,7 @@ enum Due {
     Command(usize),
 }
 
-const HOW: [Ended; 4] = [Ended::Ok, Ended::Failed, Ended::RestartMe, Ended::Aborted];
+const HOW: [Ended; 4] = [Ended::Ok, Ended::Failed, Ended::RestartRequested, Ended::Aborted];
 
 #[derive(Clone, Debug)]
 struct Part {
@@ -111,12 +111,12 @@ fn edges(spec: &PartSpec, kind_of: impl Fn(&str) -> Kind) -> Vec<(String, Condit
 impl World {
     pub(crate) fn new(score: &Score, behaviours: Vec<Behaviour>, seed: u64) -> Self {
         let kind_of = |name: &str| score.parts.iter().find(|part| *part.name == *name).unwrap().kind;
-        let first: Vec<_> = score.parts.iter().filter(|part| part.before_all).collect();
+        let first: Vec<_> = score.parts.iter().filter(|part| part.first_and_last).collect();
         let mut parts = BTreeMap::new();
         for spec in &score.parts {
             let mut spec = spec.clone();
             for first in &first {
-                if !spec.before_all && spec.after.iter().all(|after| after.name != first.name) {
+                if !spec.first_and_last && spec.after.iter().all(|after| after.name != first.name) {
                     spec = spec.after(first.name.clone());
                 }
             }
@@ -225,7 +225,7 @@ impl World {
                 if let Some(part) = self.parts.get_mut(&name)
                     && part.live == Some(run)
                 {
-                    let job = part.spec.kind == Kind::Job || part.spec.ends_all;
+                    let job = part.spec.kind == Kind::Job || part.spec.stops_all;
                     part.completed = HOW[how as usize] == Ended::Ok && job && !part.told;
                     part.live = None;
                     part.ready = false;
@@ -274,7 +274,7 @@ impl World {
                 let spec = PartSpec::new(format!("p{i}"));
                 let Ok((_, actions)) = self.machine.add(&spec, self.now) else { return Ok(()) };
                 prop_assert!(!self.no_more_starts, "a part was added while stopping");
-                let first = self.parts.values().find(|part| part.spec.before_all);
+                let first = self.parts.values().find(|part| part.spec.first_and_last);
                 let condition = |kind| if kind == Kind::Job { Condition::Finished } else { Condition::Ready };
                 let after = first.map(|first| (first.spec.name.to_string(), condition(first.spec.kind)));
                 self.parts.insert(format!("p{i}"), Part::new(after.into_iter().collect(), spec));
@@ -285,7 +285,7 @@ impl World {
 
     fn stop_begins(&mut self) {
         self.no_more_starts = true;
-        let deadline = self.now + self.score.stop_within;
+        let deadline = self.now + self.score.stop_timeout;
         self.whole_deadline = self.whole_deadline.or(Some(deadline));
         self.must_end = self.must_end.or(Some(deadline + SETTLE));
     }

@@ -14,7 +14,7 @@ impl<T: ?Sized + Send + Sync + 'static> Player for Hub<T> {
         self.shared().reopen();
         cx.stopping().await;
         self.close();
-        cx.remark(self.counts());
+        cx.note(self.counts());
         Ok(())
     }
 

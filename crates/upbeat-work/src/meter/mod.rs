@@ -17,7 +17,7 @@ use std::{
 pub(crate) use gauge::{Activity, Gauge, JointFill, Shift};
 pub(crate) use laps::Laps;
 use parking_lot::Mutex;
-pub use reading::{Bottleneck, Reading, SectionReading, StageReading};
+pub use reading::{Bottleneck, MeterReading, SectionReading, StageReading};
 
 /// Shows what a pipeline does, from any thread, while it runs and afterwards. A cheap clone. Made by [`Runnable::meter`](crate::Runnable::meter).
 ///
@@ -43,10 +43,10 @@ pub struct Meter(pub(crate) Arc<Board>);
 
 impl Meter {
     /// What it shows now. Before the pipeline runs there is nothing to see.
-    pub fn read(&self) -> Reading {
+    pub fn read(&self) -> MeterReading {
         let elapsed = self.0.elapsed();
         let sections = self.0.gauges.lock().iter().map(|gauge| gauge.read(elapsed)).collect();
-        Reading::new(elapsed, sections)
+        MeterReading::new(elapsed, sections)
     }
 }
 

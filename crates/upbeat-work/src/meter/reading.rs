@@ -10,7 +10,7 @@ use super::number::Short;
 /// sections are taken of every batch, those of single stages only of some batches, so that reading the clock costs no more than a hundredth of the work.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Reading {
+pub struct MeterReading {
     /// Items taken from the source.
     pub taken: u64,
     /// Items that the sink was given.
@@ -83,7 +83,7 @@ pub enum Bottleneck {
     Sink,
 }
 
-impl Reading {
+impl MeterReading {
     pub(super) fn new(elapsed: Duration, sections: Vec<SectionReading>) -> Self {
         let last = sections.last();
         Self {
@@ -140,9 +140,9 @@ fn rate(items: u64, time: Duration) -> f64 {
     if seconds > 0.0 { items as f64 / seconds } else { 0.0 }
 }
 
-/// In a line, such as `1.2 M items, 310 k/s, 71 % in parse, window 3/8`: items taken, how many a second since the beginning, the [bottleneck](Reading::bottleneck) with its load,
+/// In a line, such as `1.2 M items, 310 k/s, 71 % in parse, window 3/8`: items taken, how many a second since the beginning, the [bottleneck](MeterReading::bottleneck) with its load,
 /// and how full its window is.
-impl fmt::Display for Reading {
+impl fmt::Display for MeterReading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.with_rate(self.rate()).fmt(f)
     }

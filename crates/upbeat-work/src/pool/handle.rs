@@ -58,7 +58,7 @@ use super::{
 ///
 /// A pool is a [`Player`](upbeat::Player), ready when each of its first workers has its state. What submits comes
 /// [after](upbeat::Part::after) it, and so stops before it. When it is told to stop it accepts nothing more, finishes what it has accepted, and
-/// at its deadline cuts the rest and names it: one [`cut`](Context::cut) each, so that the exit code says that something was lost. Jobs under
+/// at its deadline cuts the rest and names it: one [`cut`](Context::report_lost) each, so that the exit code says that something was lost. Jobs under
 /// way appear in dumps; so does the queue. Submissions are accepted also before it starts, as far as there is room.
 ///
 /// # Guarantees

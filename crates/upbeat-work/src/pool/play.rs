@@ -15,7 +15,7 @@ impl<J: Send + 'static, R: Send + 'static> Player for Pool<J, R> {
         self.start(&cx)?;
         let _over = Over(shared);
         let open = Arc::downgrade(shared);
-        cx.open_work(move |list| {
+        cx.register_work(move |list| {
             if let Some(open) = open.upgrade() {
                 open.list(list);
             }
@@ -42,9 +42,9 @@ impl<J: Send + 'static, R: Send + 'static> Player for Pool<J, R> {
                 self.shutdown(Instant::now() + left.saturating_sub((left / 10).min(Duration::from_millis(100)))).await
             } => drained,
         };
-        cx.remark(&drained);
+        cx.note(&drained);
         for lost in &drained.lost {
-            cx.cut(lost);
+            cx.report_lost(lost);
         }
         match drained.failure {
             Some(error) => {

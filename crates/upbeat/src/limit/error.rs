@@ -8,7 +8,7 @@ use crate::report::human;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the rate limit is reached, try again in {}", human(*.retry_after))]
 #[non_exhaustive]
-pub struct RateLimited {
+pub struct RateLimitError {
     /// When there will be a token, if nobody else takes it.
     pub retry_after: Duration,
 }

@@ -5,7 +5,7 @@ use std::{fmt, hash::Hash, sync::Arc};
 use governor::{NotUntil, RateLimiter, clock::Clock as _, middleware::NoOpMiddleware};
 use tokio::time::Duration;
 
-use super::{buckets::Buckets, clock::TokioClock, error::RateLimited, line::Line, per_key::PerKey, rate::Rate};
+use super::{buckets::Buckets, clock::TokioClock, error::RateLimitError, line::Line, per_key::PerKey, rate::Rate};
 use crate::{Context, ContextError};
 
 /// How many keys are known at the same time, if not set.
@@ -72,7 +72,7 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
     /// # Errors
     ///
     /// When there is none, or the key is new and there is no memory for it: with the time after which there will be.
-    pub fn try_acquire(&self, key: &K) -> Result<(), RateLimited> {
+    pub fn try_acquire(&self, key: &K) -> Result<(), RateLimitError> {
         let refused = self.inner.lines.look(key, |line| line.refusal(self.inner.rate.interval()));
         match refused.flatten() {
             Some(refused) => Err(refused),
@@ -110,9 +110,9 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
 }
 
 impl<K: Hash + Eq + Clone> Inner<K> {
-    fn take(&self, key: &K) -> Result<(), RateLimited> {
+    fn take(&self, key: &K) -> Result<(), RateLimitError> {
         let refused =
-            |until: NotUntil<Duration>| RateLimited { retry_after: until.wait_time_from(self.limiter.clock().now()) };
+            |until: NotUntil<Duration>| RateLimitError { retry_after: until.wait_time_from(self.limiter.clock().now()) };
         self.limiter.check_key(key).map_err(refused)
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{sync::Semaphore, time::sleep};
 
-use super::error::RateLimited;
+use super::error::RateLimitError;
 
 /// Those who wait for tokens of one bucket, in the order in which they came.
 #[derive(Debug)]
@@ -30,13 +30,13 @@ impl Line {
     }
 
     /// Why somebody who does not want to wait is refused while others do: they were here first.
-    pub(super) fn refusal(&self, interval: Duration) -> Option<RateLimited> {
+    pub(super) fn refusal(&self, interval: Duration) -> Option<RateLimitError> {
         let before = u32::try_from(self.waiting()).unwrap_or(u32::MAX);
-        (before > 0).then(|| RateLimited { retry_after: interval.saturating_mul(before.saturating_add(1)) })
+        (before > 0).then(|| RateLimitError { retry_after: interval.saturating_mul(before.saturating_add(1)) })
     }
 
     /// Waits for its turn and then until `take` gives a token. A token is taken in the very poll that completes.
-    pub(super) async fn wait(&self, take: impl Fn() -> Result<(), RateLimited>) {
+    pub(super) async fn wait(&self, take: impl Fn() -> Result<(), RateLimitError>) {
         let _here = Here::new(&self.waiting);
         // The semaphore is never closed, so there is no error.
         let _turn = self.turn.acquire().await;

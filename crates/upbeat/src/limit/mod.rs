@@ -42,7 +42,7 @@ mod rate;
 mod rate_limit;
 
 pub use concurrency::{ConcurrencyLimit, Permit};
-pub use error::{Busy, RateLimited};
+pub use error::{Busy, RateLimitError};
 pub use keyed_concurrency::{KeyedConcurrencyLimit, KeyedPermit};
 pub use keyed_rate::KeyedRateLimit;
 pub use rate::Rate;

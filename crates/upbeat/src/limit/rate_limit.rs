@@ -10,7 +10,7 @@ use governor::{
 };
 use tokio::time::Duration;
 
-use super::{clock::TokioClock, error::RateLimited, line::Line, rate::Rate};
+use super::{clock::TokioClock, error::RateLimitError, line::Line, rate::Rate};
 use crate::{Context, ContextError};
 
 type Bucket = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>;
@@ -65,7 +65,7 @@ impl RateLimit {
     /// # Errors
     ///
     /// When there is none, with the time after which there will be.
-    pub fn try_acquire(&self) -> Result<(), RateLimited> {
+    pub fn try_acquire(&self) -> Result<(), RateLimitError> {
         match self.inner.line.refusal(self.inner.rate.interval()) {
             Some(refused) => Err(refused),
             None => self.inner.take(),
@@ -101,8 +101,8 @@ impl RateLimit {
 }
 
 impl Inner {
-    fn take(&self) -> Result<(), RateLimited> {
-        let refused = |until: governor::NotUntil<Duration>| RateLimited {
+    fn take(&self) -> Result<(), RateLimitError> {
+        let refused = |until: governor::NotUntil<Duration>| RateLimitError {
             retry_after: until.wait_time_from(self.bucket.clock().now()),
         };
         self.bucket.check().map_err(refused)

@@ -225,7 +225,7 @@ impl Monitor {
     /// ```
     /// # async fn player(cx: upbeat::Context, payments: upbeat::Monitor) {
     /// let calls = payments.clone();
-    /// cx.open_work(move |work| calls.list(work));
+    /// cx.register_work(move |work| calls.list(work));
     /// # }
     /// ```
     pub fn list(&self, work: &mut WorkList) {

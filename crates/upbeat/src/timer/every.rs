@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use tokio::time::{Duration, Instant};
 
 use super::{
-    period::{Missed, Period},
+    period::{MissedTick, Period},
     schedule::later,
     ticking::Ticking,
 };
@@ -21,7 +21,7 @@ const FINEST: Duration = Duration::from_millis(1);
 ///
 /// ```
 /// use std::time::Duration;
-/// use upbeat::{BoxError, Conductor, Context, Missed, every};
+/// use upbeat::{BoxError, Conductor, Context, MissedTick, every};
 ///
 /// async fn sweep(cx: Context) -> Result<(), BoxError> {
 ///     // remove what has expired
@@ -31,21 +31,21 @@ const FINEST: Duration = Duration::from_millis(1);
 /// let shop = Conductor::new("shop").player(
 ///     "sweeper",
 ///     every(Duration::from_secs(60), sweep)
-///         .missed(Missed::Skip)
+///         .missed(MissedTick::Skip)
 ///         .jitter(Duration::from_secs(5))
 ///         .log_errors(),
 /// );
 /// # drop(shop);
 /// ```
 ///
-/// The first tick begins at once, ticks do not overlap, missed ones are [skipped](Missed::Skip), and the first error of a tick fails the player,
+/// The first tick begins at once, ticks do not overlap, missed ones are [skipped](MissedTick::Skip), and the first error of a tick fails the player,
 /// all unless set otherwise. A period below a millisecond is one of a millisecond.
 pub fn every<P: Player>(period: Duration, tick: P) -> Every<P> {
     Every {
         tick: Arc::new(tick),
         period: period.max(FINEST),
         first_after: Duration::ZERO,
-        missed: Missed::default(),
+        missed: MissedTick::default(),
         ticking: Ticking::default(),
     }
 }
@@ -55,9 +55,9 @@ pub fn every<P: Player>(period: Duration, tick: P) -> Every<P> {
 /// # Guarantees
 ///
 /// - Ticks are due at fixed times, counted from the first one: neither the length of ticks, nor their jitter, nor late timers shift
-///   those that follow. Only [`Missed::Delay`] does, on purpose.
+///   those that follow. Only [`MissedTick::Delay`] does, on purpose.
 /// - No tick begins once the run was asked to stop. Those that run are waited for, in a [context](Context) that
-///   [goes on through the stop](Context::through_stop), unless it is [cancelled on a stop](Every::cancel_on_stop).
+///   [goes on through the stop](Context::until_deadline), unless it is [cancelled on a stop](Every::cancel_on_stop).
 /// - No error of a tick is lost: it fails the player, or is in the log and counted in the report.
 /// - Each tick is a step of the player's [progress](Context::progress), and so a sign of life for its [watchdog](crate::Part::watchdog).
 ///
@@ -77,7 +77,7 @@ pub struct Every<P> {
     tick: Arc<P>,
     period: Duration,
     first_after: Duration,
-    missed: Missed,
+    missed: MissedTick,
     ticking: Ticking,
 }
 
@@ -90,8 +90,8 @@ impl<P> Every<P> {
         self
     }
 
-    /// Sets what follows when ticks could not begin in time. Default: [`Missed::Skip`].
-    pub fn missed(mut self, missed: Missed) -> Self {
+    /// Sets what follows when ticks could not begin in time. Default: [`MissedTick::Skip`].
+    pub fn missed(mut self, missed: MissedTick) -> Self {
         self.missed = missed;
         self
     }

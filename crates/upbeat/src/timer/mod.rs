@@ -14,7 +14,7 @@ mod wall;
 #[cfg(feature = "cron")]
 pub use cron::{Cron, CronError, cron};
 pub use every::{Every, every};
-pub use once_at::{After, At, after, at};
-pub use period::Missed;
+pub use once_at::{Delayed, At, delayed, at};
+pub use period::MissedTick;
 pub use resettable::Timer;
 pub use ticking::Tick;

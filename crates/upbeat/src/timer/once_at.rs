@@ -13,28 +13,28 @@ use crate::{BoxError, Context, Player, Readiness};
 ///
 /// ```
 /// use std::time::Duration;
-/// use upbeat::{BoxError, Conductor, Context, Part, after};
+/// use upbeat::{BoxError, Conductor, Context, Part, delayed};
 ///
 /// async fn warm_up(cx: Context) -> Result<(), BoxError> {
 ///     Ok(())
 /// }
 ///
-/// let shop = Conductor::new("shop").part(Part::new("warm-up", after(Duration::from_secs(30), warm_up)).job());
+/// let shop = Conductor::new("shop").part(Part::new("warm-up", delayed(Duration::from_secs(30), warm_up)).job());
 /// # drop(shop);
 /// ```
-pub fn after<P: Player>(delay: Duration, player: P) -> After<P> {
-    After { delay, player }
+pub fn delayed<P: Player>(delay: Duration, player: P) -> Delayed<P> {
+    Delayed { delay, player }
 }
 
 /// The player made by [`after`].
 #[derive(Clone, Debug)]
 #[must_use = "a player does nothing until it is given to a conductor"]
-pub struct After<P> {
+pub struct Delayed<P> {
     delay: Duration,
     player: P,
 }
 
-impl<P: Player> Player for After<P> {
+impl<P: Player> Player for Delayed<P> {
     type Error = BoxError;
 
     async fn play(&self, cx: Context) -> Result<(), BoxError> {
@@ -59,7 +59,7 @@ impl<P: Player> Player for After<P> {
 
 /// A player that plays `player` once the wall clock has reached `time`, at once if it has. A stop before that ends it, cleanly.
 ///
-/// When the clock is set it is noticed within 30 s. For a time that is far away the part's [`ready_within`](crate::Part::ready_within) matters
+/// When the clock is set it is noticed within 30 s. For a time that is far away the part's [`ready_timeout`](crate::Part::ready_timeout) matters
 /// only if `player` signals when it is ready.
 ///
 /// ```

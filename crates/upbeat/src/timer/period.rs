@@ -17,7 +17,7 @@ use super::schedule::{Schedule, later};
 /// | `Burst` | 30, 40 (both begin at once), 50, 60 |
 /// | `Delay` | 57, 67, 77 |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Missed {
+pub enum MissedTick {
     /// The ticks that were missed are left out, and those that follow are due when they always were.
     #[default]
     Skip,
@@ -31,20 +31,20 @@ pub enum Missed {
 pub(super) struct Period {
     due: Instant,
     length: Duration,
-    missed: Missed,
+    missed: MissedTick,
 }
 
 impl Period {
-    pub(super) fn new(first: Instant, length: Duration, missed: Missed) -> Self {
+    pub(super) fn new(first: Instant, length: Duration, missed: MissedTick) -> Self {
         Self { due: first, length, missed }
     }
 
     /// What is due after a tick that could begin at `now`, and was due before.
     fn after_late(&self, now: Instant) -> Instant {
         match self.missed {
-            Missed::Burst => later(self.due, self.length),
-            Missed::Delay => later(now, self.length),
-            Missed::Skip => {
+            MissedTick::Burst => later(self.due, self.length),
+            MissedTick::Delay => later(now, self.length),
+            MissedTick::Skip => {
                 let over = now.duration_since(self.due).as_nanos() % self.length.as_nanos();
                 later(now, self.length.saturating_sub(Duration::from_nanos_u128(over)))
             }

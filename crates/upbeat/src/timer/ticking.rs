@@ -96,7 +96,7 @@ impl Ticking {
         player: Arc<P>,
         tick: Tick,
     ) -> impl Future<Output = Result<(), BoxError>> + use<P> {
-        let scope = if self.cancel_on_stop { cx.child() } else { cx.through_stop() };
+        let scope = if self.cancel_on_stop { cx.child() } else { cx.until_deadline() };
         let scope = scope.with_value(tick);
         async move {
             let result = player.play(scope.clone()).await.map_err(Into::into);
@@ -169,7 +169,7 @@ impl Drop for Failures<'_> {
     /// The report tells of what went only into the log, however the run ends.
     fn drop(&mut self) {
         if let Some(last) = &self.last {
-            self.cx.remark(format_args!("{} of {} ticks failed, the last: {last}", self.failed, self.ticks));
+            self.cx.note(format_args!("{} of {} ticks failed, the last: {last}", self.failed, self.ticks));
         }
     }
 }

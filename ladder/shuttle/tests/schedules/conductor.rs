@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use upbeat::{BoxError, Cause, Conductor, Context, OnSilence, Outcome, Part, StopCause, with};
+use upbeat::{BoxError, Cause, Conductor, Context, OnUnresponsive, Outcome, Part, StopCause, with};
 
 use crate::{
     explore::{MS, Time, explore, pause, settle},
@@ -223,7 +223,7 @@ fn the_hung_one_is_named_and_the_polite_ones_are_clean() {
         let report = Conductor::new("shop")
             .part(Part::new("db", polite(&log, "db")))
             .part(Part::new("inner", inner).after("db"))
-            .stop_within(MS * 1000)
+            .stop_timeout(MS * 1000)
             .play_until(tokio::time::sleep(MS))
             .await;
         accounted(&report, &["shop/db", "shop/inner", "shop/inner/deaf", "shop/inner/polite"]);
@@ -301,17 +301,17 @@ fn a_silent_run_is_replaced_and_one_that_beats_is_not() {
                 // Always in time, for whole periods of the watchdog.
                 for _ in 0..6 {
                     if cx.unless_stopping(tokio::time::sleep(MS * 50)).await.is_some() {
-                        cx.beat();
+                        cx.heartbeat();
                     }
                 }
-                cx.beat();
+                cx.heartbeat();
             }
             cx.stopping().await;
             pause(2).await;
             alive.leave();
             Ok::<_, BoxError>(())
         });
-        let part = Part::new("worker", player).signals_ready().watchdog(MS * 100, OnSilence::Restart).restart(soon());
+        let part = Part::new("worker", player).signals_ready().watchdog(MS * 100, OnUnresponsive::Restart).restart(soon());
         let report = Conductor::new("shop").part(part).play_until(tokio::time::sleep(MS * 300)).await;
         accounted(&report, &["shop/worker"]);
         let worker = report.player("shop/worker").unwrap();

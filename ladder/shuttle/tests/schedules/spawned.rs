@@ -111,7 +111,7 @@ fn what_is_spawned_is_aborted_with_its_run() {
             cx.stopping().await;
             Ok::<_, BoxError>(())
         });
-        let report = Conductor::new("shop").stop_within(MS * 100).player("a", player).play_until(pause(10)).await;
+        let report = Conductor::new("shop").stop_timeout(MS * 100).player("a", player).play_until(pause(10)).await;
         accounted(&report, &["shop/a"]);
         assert_eq!(Arc::strong_count(&here), 1, "{report}");
         assert_ne!(*outcome(&report, "shop/a"), Outcome::Leaked, "{report}");

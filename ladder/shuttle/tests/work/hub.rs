@@ -195,7 +195,7 @@ fn a_hub_that_is_stopped_tells_its_members() {
         });
         let report = Conductor::new("room").player("hub", hub.clone()).play_until(pause(12)).await;
         assert!(report.is_clean(), "{report}");
-        if report.player("room/hub").is_none_or(|player| player.remarks.is_empty()) {
+        if report.player("room/hub").is_none_or(|player| player.notes.is_empty()) {
             // It was stopped before it had begun.
             hub.close();
         }

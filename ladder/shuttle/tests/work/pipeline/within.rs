@@ -37,16 +37,16 @@ fn at_a_deadline_the_rest_is_dropped_and_told() {
             match pipeline.run_in(&cx).await {
                 Ok(report) => {
                     assert_eq!(report.emitted + report.dropped, report.taken, "{report}");
-                    cx.remark(format!("{} dropped", report.dropped));
+                    cx.note(format!("{} dropped", report.dropped));
                 }
                 Err(error) => assert!(matches!(error.cause(), Cause::Overran), "{error}"),
             }
             Ok::<_, BoxError>(())
         });
-        let shop = Conductor::new("shop").part(Part::new("copy", copy).job()).stop_within(20 * MS);
+        let shop = Conductor::new("shop").part(Part::new("copy", copy).job()).stop_timeout(20 * MS);
         let report = shop.play_until(pause(20)).await;
         let player = report.player("shop/copy").unwrap_or_else(|| panic!("no copy in {report}"));
-        if let [remark] = &player.remarks[..]
+        if let [remark] = &player.notes[..]
             && player.outcome == Outcome::Stopped
         {
             let dropped: u64 = remark.split(' ').next().unwrap().parse().unwrap();
@@ -85,7 +85,7 @@ fn a_stop_ends_one_whose_channel_gives_nothing() {
         let copy = once(async move |cx: Context| {
             let pipeline = Pipeline::from_channel(from).split(small()).map_async(2, async |item| item.number);
             let report = pipeline.collect().workers(some()).window(2).run_in(&cx).await?;
-            cx.remark(report.taken);
+            cx.note(report.taken);
             assert!(report.output.iter().copied().eq(0..u32::try_from(report.taken).unwrap()), "{:?}", report.output);
             assert!(report.stopped && report.dropped == 0, "{report}");
             Ok::<_, BoxError>(())
@@ -96,8 +96,8 @@ fn a_stop_ends_one_whose_channel_gives_nothing() {
         let accepted = feeding.await.unwrap();
         let player = report.player("shop/copy").unwrap_or_else(|| panic!("no copy in {report}"));
         // Who is stopped before it has begun takes nothing; its channel is gone with what is in it.
-        if !player.remarks.is_empty() {
-            assert_eq!(player.remarks, [accepted.to_string()], "{report}");
+        if !player.notes.is_empty() {
+            assert_eq!(player.notes, [accepted.to_string()], "{report}");
         }
         assert_eq!(living.now(), 0);
     });

@@ -46,9 +46,9 @@ fn what_its_deadline_cuts_is_in_the_report() {
         let books = Books::default();
         let pool = books.pool(Pool::builder("pool").workers(2).queue(2));
         let report = Conductor::new("shop")
-            .part(Part::new("pool", pool.clone()).stop_within(20 * MS))
+            .part(Part::new("pool", pool.clone()).stop_timeout(20 * MS))
             .part(Part::new("web", with((pool.clone(), books.clone()), web)).after("pool"))
-            .stop_within(60 * MS)
+            .stop_timeout(60 * MS)
             .play_until(pause(12))
             .await;
         settle().await;

@@ -13,7 +13,7 @@ use upbeat_probe::{Answer, Frame};
 /// The names are looked up on a thread that has the time, so that displaying this never blocks. Where that thread has not come to
 /// its end yet, the text says so.
 #[derive(Clone)]
-pub struct Whereabouts {
+pub struct Location {
     inner: Arc<Inner>,
 }
 
@@ -23,7 +23,7 @@ struct Inner {
     texts: OnceLock<(String, String)>,
 }
 
-impl Whereabouts {
+impl Location {
     pub(crate) fn new(answer: Answer) -> Self {
         let texts = OnceLock::new();
         if !matches!(answer, Answer::Waiting { .. }) {
@@ -59,16 +59,16 @@ impl Whereabouts {
 
 const UNNAMED: &str = "waiting (the names were not looked up in time)";
 
-impl fmt::Display for Whereabouts {
+impl fmt::Display for Location {
     /// The whole story: for `Waiting` a tree of frames on several lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.inner.texts.get().map_or(UNNAMED, |(story, _)| story))
     }
 }
 
-impl fmt::Debug for Whereabouts {
+impl fmt::Debug for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Whereabouts").field(&self.line()).finish()
+        f.debug_tuple("Location").field(&self.line()).finish()
     }
 }
 
@@ -94,7 +94,7 @@ fn line(answer: &Answer) -> String {
 }
 
 #[cfg(feature = "serde")]
-impl serde::Serialize for Whereabouts {
+impl serde::Serialize for Location {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
 
@@ -121,7 +121,7 @@ impl serde::Serialize for Whereabouts {
         };
         let traces = if self.is_named() { traces } else { &[] };
         let places: Vec<Vec<_>> = traces.iter().map(|trace| trace.frames().iter().map(place).collect()).collect();
-        let mut out = serializer.serialize_struct("Whereabouts", 3)?;
+        let mut out = serializer.serialize_struct("Location", 3)?;
         out.serialize_field("kind", kind)?;
         out.serialize_field("text", self.line())?;
         out.serialize_field("traces", &places)?;
