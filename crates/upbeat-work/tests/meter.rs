@@ -12,7 +12,7 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 use upbeat::{BoxError, Conductor, Context, Part};
-use upbeat_work::{Bottleneck, Meter, OnStop, Pipeline, MeterReading, Section};
+use upbeat_work::{Bottleneck, Meter, MeterReading, OnStop, Pipeline, Section};
 
 const LONG: Duration = Duration::from_secs(20);
 

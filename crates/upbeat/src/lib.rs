@@ -78,6 +78,7 @@ mod handle;
 mod ledger;
 #[cfg(feature = "limit")]
 pub mod limit;
+mod location;
 mod monitor;
 mod operate;
 mod overrun;
@@ -103,7 +104,6 @@ mod timer;
 mod tracker;
 mod tree;
 mod watchdog;
-mod location;
 mod work;
 
 pub use conductor::{Conductor, ConductorError};
@@ -113,6 +113,7 @@ pub use error::HandleError;
 pub use group::Group;
 pub use group_error::GroupError;
 pub use handle::Handle;
+pub use location::Location;
 pub use monitor::{ActiveCall, Alert, CallCounts, CallError, CallPlace, Monitor, MonitorSnapshot};
 pub use overview::Overview;
 pub use panic::Panic;
@@ -124,7 +125,7 @@ pub use report::{Cause, Failure, Outcome, PlayerReport, Report, StopCause};
 pub use signals::Signal;
 pub use snapshot::{PlayerSnapshot, Snapshot, State};
 pub use stall::{Stall, StallGuard, stall_guard};
-pub use timer::{Delayed, At, Every, MissedTick, Tick, Timer, delayed, at, every};
+pub use timer::{At, Delayed, Every, MissedTick, Tick, Timer, at, delayed, every};
 #[cfg(feature = "cron")]
 pub use timer::{Cron, CronError, cron};
 pub use tracker::{Tracked, TrackedFailed, TrackedOutput, Tracker, TrackerClosed};
@@ -133,5 +134,4 @@ pub use upbeat_score::{
     AddError, Backoff, Condition, Fault, OnFailure, OnUnresponsive, Plan, Readiness, RemoveError, Restart, ScoreError,
     StopPath, Strategy, Warning,
 };
-pub use location::Location;
 pub use work::{Work, WorkList};

@@ -6,7 +6,7 @@ use upbeat_probe::{Answer, Probe};
 use upbeat_score::{End, OnFailure, PartId, State as Score};
 
 use crate::{
-    PlayerSnapshot, Snapshot, State, Location, WorkList,
+    Location, PlayerSnapshot, Snapshot, State, WorkList,
     run::Run,
     shared::{Shared, Stage},
     tree::Tree,

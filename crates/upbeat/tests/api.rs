@@ -8,7 +8,7 @@ use std::{
 use upbeat::{
     Alert, BoxError, CallError, Conductor, Context, ContextError, Group, GroupError, Handle, HandleError, Monitor,
     MonitorSnapshot, Overview, Part, Player, PlayerReport, Progress, Reloads, Report, ScoreError, Snapshot, Stall,
-    Timer, delayed, at, every, once, stall_guard, with,
+    Timer, at, delayed, every, once, stall_guard, with,
 };
 
 fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}

@@ -15,7 +15,8 @@ use std::{
 use common::{Log, MS, S, ZERO, failing, idle, polite};
 use tokio::time::Instant;
 use upbeat::{
-    Backoff, BoxError, Cause, Conductor, Context, OnFailure, Outcome, Part, Player, Restart, RestartRequested, Strategy, with,
+    Backoff, BoxError, Cause, Conductor, Context, OnFailure, Outcome, Part, Player, Restart, RestartRequested,
+    Strategy, with,
 };
 
 const EVERY_SECOND: Backoff = Backoff::constant(S).jitter(0.0);

@@ -11,7 +11,8 @@ use events::Events;
 use tokio::time::{Instant, sleep};
 use tracing::Level;
 use upbeat::{
-    Backoff, BoxError, Cause, Conductor, Context, OnUnresponsive, Outcome, Part, Player, Report, Restart, exit_code, with,
+    Backoff, BoxError, Cause, Conductor, Context, OnUnresponsive, Outcome, Part, Player, Report, Restart, exit_code,
+    with,
 };
 
 const FOR_EVER: Duration = Duration::from_hours(9999);
@@ -67,7 +68,8 @@ async fn a_silent_player_is_replaced_by_a_fresh_instance_when_the_old_one_is_gon
     let (events, _heard) = Events::heard();
     for deaf in [false, true] {
         let log = Log::default();
-        let part = Part::new("silent", falls_silent(&log, deaf)).stop_timeout(2 * S).watchdog(5 * S, OnUnresponsive::Restart);
+        let part =
+            Part::new("silent", falls_silent(&log, deaf)).stop_timeout(2 * S).watchdog(5 * S, OnUnresponsive::Restart);
         let report = play(part, 60 * S).await;
         assert!(report.is_clean() || deaf, "{report}");
         assert_eq!(log.lines(), ["up 0", "down 0", "up 1", "down 1"], "one replaces the other");
@@ -106,8 +108,9 @@ async fn not_ready_while_silent_and_ready_again_afterwards() {
         cx.heartbeat();
         idle(cx).await
     };
-    let conductor =
-        Conductor::new("shop").part(Part::new("naps", naps).watchdog(4 * S, OnUnresponsive::NotReady)).player("other", idle);
+    let conductor = Conductor::new("shop")
+        .part(Part::new("naps", naps).watchdog(4 * S, OnUnresponsive::NotReady))
+        .player("other", idle);
     let overview = conductor.handle().overview();
     let report = conductor
         .play_until(async {

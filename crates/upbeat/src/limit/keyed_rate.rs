@@ -111,8 +111,9 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
 
 impl<K: Hash + Eq + Clone> Inner<K> {
     fn take(&self, key: &K) -> Result<(), RateLimitError> {
-        let refused =
-            |until: NotUntil<Duration>| RateLimitError { retry_after: until.wait_time_from(self.limiter.clock().now()) };
+        let refused = |until: NotUntil<Duration>| RateLimitError {
+            retry_after: until.wait_time_from(self.limiter.clock().now()),
+        };
         self.limiter.check_key(key).map_err(refused)
     }
 }

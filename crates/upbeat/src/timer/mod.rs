@@ -14,7 +14,7 @@ mod wall;
 #[cfg(feature = "cron")]
 pub use cron::{Cron, CronError, cron};
 pub use every::{Every, every};
-pub use once_at::{Delayed, At, delayed, at};
+pub use once_at::{At, Delayed, at, delayed};
 pub use period::MissedTick;
 pub use resettable::Timer;
 pub use ticking::Tick;
