@@ -17,7 +17,7 @@ use tokio::{
     sync::{Mutex, MutexGuard},
     task::yield_now,
 };
-use upbeat::{BoxError, Conductor, Context, Group, OnUnresponsive, Part, Report, with};
+use upbeat::{BoxError, Conductor, Context, OnUnresponsive, Part, Report, task::Group, with};
 
 /// What each account begins with, in cents.
 const OPENING: u64 = 1_000;

@@ -24,7 +24,7 @@ use tokio::{
     sync::Notify,
     time::{sleep, timeout},
 };
-use upbeat::{BoxError, Conductor, Context, Group, Part, Report, with};
+use upbeat::{BoxError, Conductor, Context, Part, Report, task::Group, with};
 
 /// A cache that loads once, however many ask.
 #[derive(Clone, Copy, Parser)]

@@ -22,7 +22,7 @@ use std::{
 use arc_swap::ArcSwap;
 use clap::Parser;
 use tokio::task::yield_now;
-use upbeat::{BoxError, Conductor, Context, Group, Part, Report, with};
+use upbeat::{BoxError, Conductor, Context, Part, Report, task::Group, with};
 
 /// Updates by compare-and-swap: whoever was overtaken tries again, with what is there now.
 #[derive(Clone, Copy, Parser)]

@@ -20,7 +20,7 @@ use tokio::{
     sync::{Mutex, mpsc},
     task::yield_now,
 };
-use upbeat::{BoxError, Conductor, Context, Group, Part, Report, with};
+use upbeat::{BoxError, Conductor, Context, Part, Report, task::Group, with};
 
 /// Many tasks count with one counter. Prints what came out for each way to do it, and what was lost.
 #[derive(Clone, Copy, Parser)]

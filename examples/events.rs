@@ -25,7 +25,7 @@ use axum::{
     http::StatusCode,
     routing::post,
 };
-use upbeat::{Conductor, Part, Report, Tracker};
+use upbeat::{Conductor, Part, Report, task::Tracker};
 use upbeat_http::HttpServer;
 
 #[derive(Clone)]

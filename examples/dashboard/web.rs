@@ -17,7 +17,7 @@ use futures_util::{TryStreamExt as _, future::try_join_all};
 use reqwest::Client;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use upbeat::{Context, ContextError, Group, limit::Rate};
+use upbeat::{Context, ContextError, limit::Rate, task::Group};
 use upbeat_http::{ConcurrencyLimitLayer, HttpServer, Problem, RateLimitLayer, RequestKey};
 
 use crate::{

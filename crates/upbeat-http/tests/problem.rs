@@ -24,7 +24,7 @@ use common::{raw::Raw, serve};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use tracing::subscriber::DefaultGuard;
-use upbeat::{BoxError, Context, Group};
+use upbeat::{BoxError, Context, task::Group};
 use upbeat_http::{HttpServer, Problem};
 
 /// What was said on this thread, which is the only one of a test's runtime.

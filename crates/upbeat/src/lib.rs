@@ -55,7 +55,7 @@
 //!
 //! # Features
 //!
-//! - `cron`: players by the calendar, `upbeat::cron`.
+//! - `cron`: players by the calendar, `upbeat::time::cron`.
 //! - `limit`: rate limits and concurrency limits, for all and for each key, `upbeat::limit`.
 //! - `serde`: [`Report`] and [`Snapshot`] are `Serialize`.
 
@@ -71,15 +71,13 @@ mod door;
 mod driver;
 mod error;
 pub mod exit_code;
-mod group;
-mod group_error;
 mod guard;
 mod handle;
 mod ledger;
 #[cfg(feature = "limit")]
 pub mod limit;
 mod location;
-mod monitor;
+pub mod monitor;
 mod operate;
 mod overrun;
 mod overview;
@@ -93,15 +91,17 @@ mod report;
 pub mod resolve;
 mod root;
 mod run;
+#[path = "task.rs"]
+mod run_task;
 mod scope;
 mod shared;
 mod signals;
 mod snapshot;
 mod stall;
 mod stop;
-mod task;
-mod timer;
-mod tracker;
+#[path = "task/mod.rs"]
+pub mod task;
+pub mod time;
 mod tree;
 mod watchdog;
 mod work;
@@ -110,11 +110,8 @@ pub use conductor::{Conductor, ConductorError};
 pub use context::{Context, Reloads};
 pub use context_error::ContextError;
 pub use error::HandleError;
-pub use group::Group;
-pub use group_error::GroupError;
 pub use handle::Handle;
 pub use location::Location;
-pub use monitor::{ActiveCall, Alert, CallCounts, CallError, CallPlace, Monitor, MonitorSnapshot};
 pub use overview::Overview;
 pub use panic::Panic;
 pub use part::Part;
@@ -125,10 +122,6 @@ pub use report::{Cause, Failure, Outcome, PlayerReport, Report, StopCause};
 pub use signals::Signal;
 pub use snapshot::{PlayerSnapshot, Snapshot, State};
 pub use stall::{Stall, StallGuard, stall_guard};
-pub use timer::{At, Delayed, Every, MissedTick, Tick, Timer, at, delayed, every};
-#[cfg(feature = "cron")]
-pub use timer::{Cron, CronError, cron};
-pub use tracker::{Tracked, TrackedFailed, TrackedOutput, Tracker, TrackerClosed};
 pub use upbeat_probe as probe;
 pub use upbeat_score::{
     AddError, Backoff, Condition, Fault, OnFailure, OnUnresponsive, Plan, Readiness, RemoveError, Restart, ScoreError,

@@ -20,9 +20,9 @@ use crate::{
     account::{Fault, Sayings, Spawned},
     player::Player,
     root::RunOver,
+    run_task::{Lease, assist, perform},
     shared::{Link, Notice},
     stop::StopSignal,
-    task::{Lease, assist, perform},
     tree::Tree,
 };
 

@@ -6,9 +6,13 @@ use std::{
 };
 
 use upbeat::{
-    Alert, BoxError, CallError, Conductor, Context, ContextError, Group, GroupError, Handle, HandleError, Monitor,
-    MonitorSnapshot, Overview, Part, Player, PlayerReport, Progress, Reloads, Report, ScoreError, Snapshot, Stall,
-    Timer, at, delayed, every, once, stall_guard, with,
+    BoxError, Conductor, Context, ContextError, Handle, HandleError, Overview, Part, Player, PlayerReport, Progress,
+    Reloads, Report, ScoreError, Snapshot, Stall,
+    monitor::{Alert, CallError, Monitor, MonitorSnapshot},
+    once, stall_guard,
+    task::{Group, GroupError},
+    time::{Timer, at, delayed, every},
+    with,
 };
 
 fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}

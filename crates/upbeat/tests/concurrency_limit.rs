@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use common::{MS, S};
 use tokio::time::{sleep, timeout};
 use upbeat::{
-    Context, ContextError, Group,
+    Context, ContextError,
     limit::{ConcurrencyLimit, KeyedConcurrencyLimit},
+    task::Group,
 };
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,11 @@ use std::{
 use common::{S, ZERO};
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::time::{Instant, sleep};
-use upbeat::{BoxError, Conductor, Context, Cron, CronError, cron, with};
+use upbeat::{
+    BoxError, Conductor, Context,
+    time::{Cron, CronError, cron},
+    with,
+};
 
 const HOUR: Duration = Duration::from_hours(1);
 

@@ -21,7 +21,11 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tracing::Level;
-use upbeat::{BoxError, Conductor, Context, MissedTick, Player, Report, Tick, every, exit_code, with};
+use upbeat::{
+    BoxError, Conductor, Context, Player, Report, exit_code,
+    time::{MissedTick, Tick, every},
+    with,
+};
 
 /// The times at which ticks begin, since the start, and the time that each one takes.
 #[derive(Clone)]

@@ -16,7 +16,11 @@ use tokio::{
     runtime::Handle,
     time::{Instant, sleep},
 };
-use upbeat::{BoxError, Conductor, Context, ContextError, Group, GroupError, with};
+use upbeat::{
+    BoxError, Conductor, Context, ContextError,
+    task::{Group, GroupError},
+    with,
+};
 
 /// One of several at the same time: counts how many there are, and the most there were.
 #[derive(Clone, Default)]

@@ -22,7 +22,10 @@ use tokio::{
     task::yield_now,
     time::{Instant, advance, sleep},
 };
-use upbeat::{CallError, CallPlace, Monitor, WorkList};
+use upbeat::{
+    WorkList,
+    monitor::{CallError, CallPlace, Monitor},
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_call_gives_its_result() {

@@ -23,7 +23,10 @@ use tokio::{
     time::{Instant, advance, sleep},
 };
 use tracing::Level;
-use upbeat::{Alert, CallError, CallPlace, Monitor, WorkList};
+use upbeat::{
+    WorkList,
+    monitor::{Alert, CallError, CallPlace, Monitor},
+};
 
 /// A monitor of two places with alerts in a channel, and both places taken by calls that wait at the gate.
 async fn stuck_at(gate: &Arc<Notify>) -> (Monitor, mpsc::UnboundedReceiver<(Instant, Alert)>) {

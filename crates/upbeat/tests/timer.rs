@@ -11,7 +11,10 @@ use std::{
 
 use common::{MS, S};
 use tokio::time::{Instant, advance, sleep, timeout};
-use upbeat::{BoxError, Conductor, Context, Part, Timer, at, delayed, once};
+use upbeat::{
+    BoxError, Conductor, Context, Part, once,
+    time::{Timer, at, delayed},
+};
 
 #[tokio::test(start_paused = true)]
 async fn it_fires_once_for_each_time_that_it_was_set() {

@@ -9,7 +9,7 @@ use std::sync::{
 
 use common::{MS, S, idle};
 use tokio::time::{Instant, sleep};
-use upbeat::{BoxError, Conductor, Context, Outcome, Part, Tracker, exit_code, with};
+use upbeat::{BoxError, Conductor, Context, Outcome, Part, exit_code, task::Tracker, with};
 
 /// Gives away `events` pieces of work of 1 ms as soon as it is asked to stop: what a handler does in the last moment.
 fn handler(tracker: &Tracker, done: &Arc<AtomicU32>, events: u32) -> impl upbeat::Player {

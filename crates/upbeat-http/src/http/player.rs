@@ -45,7 +45,7 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 /// - when its [timeout](Self::request_timeout) passes;
 /// - at the drain deadline of a stop;
 /// - at its end, so that nothing that was begun for it goes on by mistake. What is to go on is given the server's own context, or to a
-///   [`Tracker`](upbeat::Tracker).
+///   [`Tracker`](upbeat::task::Tracker).
 ///
 /// It carries the [`RequestId`](crate::RequestId) and the [`Peer`](crate::Peer), as [values](Context::value). The handler runs in a tracing span `request` with the fields `id`, `method` and `path`
 /// (without the query); its body, and what it spawns without the span, does not.
@@ -172,7 +172,7 @@ impl<S> HttpServer<S> {
     /// 503 in its place. An answer that was begun is not broken off: its body sees the context.
     ///
     /// That is Go's `http.TimeoutHandler`, but for the handler, which there goes on unseen, and `tower_http`'s `TimeoutLayer`, but for the
-    /// status. Work that must not be dropped halfway belongs into a task ([`Context::spawn`], [`Tracker`](upbeat::Tracker)): it is told by the
+    /// status. Work that must not be dropped halfway belongs into a task ([`Context::spawn`], [`Tracker`](upbeat::task::Tracker)): it is told by the
     /// context, and goes on.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.config.request_timeout = Some(timeout);

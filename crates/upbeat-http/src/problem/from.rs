@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection, StringRejection};
 use http::StatusCode;
-use upbeat::{BoxError, CallError, ContextError, GroupError, TrackerClosed};
+use upbeat::{
+    BoxError, ContextError,
+    monitor::CallError,
+    task::{GroupError, TrackerClosed},
+};
 
 use super::Problem;
 

@@ -55,8 +55,8 @@ use upbeat::BoxError;
 /// # Turning errors into problems
 ///
 /// `?` does it for what has an answer of its own (rejections of axum's extractors, [`ContextError`](upbeat::ContextError),
-/// [`CallError`](upbeat::CallError), [`TrackerClosed`](upbeat::TrackerClosed), refusals of `upbeat::limit`), and for what holds any error
-/// ([`BoxError`], with the feature `anyhow` also `anyhow::Error`, and [`GroupError`](upbeat::GroupError)): a problem in there is found, and everything else is an
+/// [`CallError`](upbeat::monitor::CallError), [`TrackerClosed`](upbeat::task::TrackerClosed), refusals of `upbeat::limit`), and for what holds any error
+/// ([`BoxError`], with the feature `anyhow` also `anyhow::Error`, and [`GroupError`](upbeat::task::GroupError)): a problem in there is found, and everything else is an
 /// [internal](Problem::internal) one. For an error type of one's own `impl From<MyError> for Problem` is the place where its answers are decided.
 #[derive(Clone)]
 pub struct Problem {

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::Busy;
-use crate::{Context, ContextError};
+use crate::{ContextError, context::Context};
 
 /// A limit on how many do something at the same time. A cheap clone.
 ///
@@ -28,7 +28,7 @@ use crate::{Context, ContextError};
 /// # Compared with others
 ///
 /// It is `tokio::sync::Semaphore` for one purpose: waiting ends with a [`Context`], and there is no error for a closed semaphore. For
-/// calls that may hang there is [`Monitor`](crate::Monitor), for tasks under one context [`Group`](crate::Group), each with a limit of its own.
+/// calls that may hang there is [`Monitor`](crate::monitor::Monitor), for tasks under one context [`Group`](crate::task::Group), each with a limit of its own.
 #[derive(Clone)]
 pub struct ConcurrencyLimit {
     most: usize,

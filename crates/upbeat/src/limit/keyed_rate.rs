@@ -6,7 +6,7 @@ use governor::{NotUntil, RateLimiter, clock::Clock as _, middleware::NoOpMiddlew
 use tokio::time::Duration;
 
 use super::{buckets::Buckets, clock::TokioClock, error::RateLimitError, line::Line, per_key::PerKey, rate::Rate};
-use crate::{Context, ContextError};
+use crate::{ContextError, context::Context};
 
 /// How many keys are known at the same time, if not set.
 const CAPACITY: usize = 100_000;

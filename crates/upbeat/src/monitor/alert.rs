@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{panic::catch, report::human, resolve::ask_all};
 
-/// All places of a [`Monitor`](crate::Monitor) are taken by calls that are stuck. Its names have been looked up: displaying it is quick.
+/// All places of a [`Monitor`](crate::monitor::Monitor) are taken by calls that are stuck. Its names have been looked up: displaying it is quick.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Alert {
@@ -53,7 +53,7 @@ pub enum CallPlace {
     Queued,
 }
 
-/// What a [`Monitor`](crate::Monitor) looks like. Its names have been looked up: displaying it is quick.
+/// What a [`Monitor`](crate::monitor::Monitor) looks like. Its names have been looked up: displaying it is quick.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MonitorSnapshot {

@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{Panic, report::human};
+use crate::{panic::Panic, report::human};
 
-/// A call through a [`Monitor`](crate::Monitor) has no result.
+/// A call through a [`Monitor`](crate::monitor::Monitor) has no result.
 ///
 /// An error that the call itself returns is a result.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +23,7 @@ pub enum CallError {
         /// How long ago the oldest of them began.
         longest: Duration,
     },
-    /// The call did not return in time. Unless the monitor [cancels](crate::Monitor::cancel_on_timeout) it, it goes on and keeps its place.
+    /// The call did not return in time. Unless the monitor [cancels](crate::monitor::Monitor::cancel_on_timeout) it, it goes on and keeps its place.
     #[error("`{call}` did not return within {} (monitor `{monitor}`)", human(*.timeout))]
     #[non_exhaustive]
     TimedOut {

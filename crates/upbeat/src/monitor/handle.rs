@@ -7,7 +7,7 @@ use upbeat_probe::watch;
 
 use super::{
     Alert, CallCounts, CallError, MonitorSnapshot, alert,
-    place::{self, Active, Blocking},
+    call::{self, Active, Blocking},
     state::{Inner, Settings, Work},
 };
 use crate::WorkList;
@@ -20,7 +20,7 @@ use crate::WorkList;
 ///
 /// ```
 /// use std::time::Duration;
-/// use upbeat::{CallError, Monitor};
+/// use upbeat::monitor::{CallError, Monitor};
 ///
 /// async fn charge(cents: u32) -> Result<u32, std::io::Error> {
 ///     Ok(cents)
@@ -141,7 +141,7 @@ impl Monitor {
         F: Future<Output: Send> + Send + 'static,
     {
         let (future, probe) = watch(future);
-        let (place, waiting) = place::enter(&self.inner, &name.into(), Work::Future(probe))?;
+        let (place, waiting) = call::enter(&self.inner, &name.into(), Work::Future(probe))?;
         let task = tokio::spawn(Active::new(future, place).in_current_span());
         waiting.wait_for(task.abort_handle()).await
     }
@@ -163,10 +163,10 @@ impl Monitor {
     /// When polled outside a tokio runtime with timers.
     ///
     /// ```
-    /// use upbeat::Monitor;
+    /// use upbeat::monitor::Monitor;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), upbeat::CallError> {
+    /// # async fn main() -> Result<(), upbeat::monitor::CallError> {
     /// let disk = Monitor::new("disk").at_most(4);
     /// let size = disk.call_blocking("size", || std::fs::metadata("/").map(|file| file.len())).await?;
     /// assert!(size.is_ok());
@@ -178,7 +178,7 @@ impl Monitor {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let (place, waiting) = place::enter(&self.inner, &name.into(), Work::Blocking(None))?;
+        let (place, waiting) = call::enter(&self.inner, &name.into(), Work::Blocking(None))?;
         let (work, span) = (Blocking { work, place }, tracing::Span::current());
         let task = tokio::task::spawn_blocking(move || span.in_scope(|| work.run()));
         waiting.wait_for(task.abort_handle()).await
@@ -223,7 +223,7 @@ impl Monitor {
     /// Lists the active calls, for the reports about the player that makes them:
     ///
     /// ```
-    /// # async fn player(cx: upbeat::Context, payments: upbeat::Monitor) {
+    /// # async fn player(cx: upbeat::Context, payments: upbeat::monitor::Monitor) {
     /// let calls = payments.clone();
     /// cx.register_work(move |work| calls.list(work));
     /// # }

@@ -1,9 +1,9 @@
 //! Calls of something that may hang.
 
 mod alert;
+mod call;
 mod error;
 mod handle;
-mod place;
 mod state;
 
 pub use alert::{ActiveCall, Alert, CallPlace, MonitorSnapshot};

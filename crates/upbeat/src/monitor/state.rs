@@ -21,7 +21,7 @@ pub(super) struct Settings {
     pub(super) on_alert: Option<OnAlert>,
 }
 
-/// What became of the calls of a [`Monitor`](crate::Monitor).
+/// What became of the calls of a [`Monitor`](crate::monitor::Monitor).
 ///
 /// Every call that is over for its caller is counted once:
 /// `calls = done + panicked + timed_out + busy + abandoned + lost`, and those that somebody still waits for.

@@ -13,7 +13,7 @@ use tokio::{
     sync::Notify,
     task::{JoinHandle, yield_now},
 };
-use upbeat::{CallError, Monitor};
+use upbeat::monitor::{CallError, Monitor};
 
 pub(crate) const S: Duration = Duration::from_secs(1);
 

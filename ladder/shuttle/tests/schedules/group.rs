@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use upbeat::{BoxError, Context, Group};
+use upbeat::{BoxError, Context, task::Group};
 
 use crate::explore::{Time, explore, pause, settle};
 

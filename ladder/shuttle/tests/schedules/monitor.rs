@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, AtomicUsize, Ordering},
 };
 
-use upbeat::{CallError, Monitor};
+use upbeat::monitor::{CallError, Monitor};
 
 use crate::explore::{MS, Time, explore, pause, settle};
 

@@ -31,7 +31,7 @@ const FAILURES: usize = 16;
 ///
 /// ```
 /// use axum::{Router, extract::State, routing::post};
-/// use upbeat::{Conductor, Context, Part, Tracker, TrackerClosed};
+/// use upbeat::{Conductor, Context, Part, task::{Tracker, TrackerClosed}};
 ///
 /// async fn order(State(tracker): State<Tracker>) -> Result<&'static str, String> {
 ///     tracker.track("mail", async { /* send it */ }).map_err(|closed: TrackerClosed| closed.to_string())?;

@@ -4,13 +4,13 @@ use std::{error::Error as StdError, fmt};
 
 use crate::report::Failure;
 
-/// Some tasks of a [`Group`](crate::Group) failed or panicked.
+/// Some tasks of a [`Group`](crate::task::Group) failed or panicked.
 ///
 /// Its `Display` is one line, with the root cause, which is the source, too. What the others say is in
 /// [`failures`](GroupError::failures).
 ///
 /// ```
-/// use upbeat::{BoxError, Context, Group};
+/// use upbeat::{BoxError, Context, task::Group};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {

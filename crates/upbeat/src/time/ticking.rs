@@ -13,20 +13,20 @@ use tokio::{
 };
 
 use super::{jittered::Jittered, schedule::Schedule};
-use crate::{BoxError, Context, Player};
+use crate::{BoxError, context::Context, player::Player};
 
 /// Which tick this is: a [value](Context::value) of its context.
 ///
 /// ```
 /// use std::time::Duration;
-/// use upbeat::{BoxError, Context, Tick};
+/// use upbeat::{BoxError, Context, time::Tick};
 ///
 /// async fn report(cx: Context) -> Result<(), BoxError> {
 ///     let tick = cx.value::<Tick>().expect("every tick has one");
 ///     println!("tick {}, {:?} late", tick.number, tick.due.elapsed());
 ///     Ok(())
 /// }
-/// # let _ = upbeat::every(Duration::from_secs(1), report);
+/// # let _ = upbeat::time::every(Duration::from_secs(1), report);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

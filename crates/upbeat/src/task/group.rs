@@ -16,15 +16,15 @@ use tokio::{
 
 use crate::{
     BoxError, Context,
-    group_error::{Aborted, Dropped, GroupError, HasEnded, TaskFailed},
     panic::catch,
     report::Failure,
+    task::group_error::{Aborted, Dropped, GroupError, HasEnded, TaskFailed},
 };
 
 /// Several tasks under one context: the first that fails cancels the others, and nobody outlives the group.
 ///
 /// ```
-/// use upbeat::{BoxError, Context, Group};
+/// use upbeat::{BoxError, Context, task::Group};
 ///
 /// # async fn fetch(_: &Context, path: &str) -> Result<usize, std::io::Error> { Ok(path.len()) }
 /// async fn sizes(cx: &Context, paths: Vec<String>) -> Result<Vec<usize>, BoxError> {
@@ -128,7 +128,7 @@ impl<T: Send + 'static> Group<T> {
     /// Goes on when a task fails: all are run to their end, and all failures told.
     ///
     /// ```
-    /// use upbeat::{Context, Group};
+    /// use upbeat::{Context, task::Group};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -157,7 +157,7 @@ impl<T: Send + 'static> Group<T> {
     /// When called outside a tokio runtime.
     ///
     /// ```
-    /// use upbeat::{BoxError, Context, Group};
+    /// use upbeat::{BoxError, Context, task::Group};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), BoxError> {
@@ -190,7 +190,7 @@ impl<T: Send + 'static> Group<T> {
     /// When polled outside a tokio runtime.
     ///
     /// ```
-    /// use upbeat::{BoxError, Context, Group};
+    /// use upbeat::{BoxError, Context, task::Group};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), BoxError> {

@@ -9,7 +9,7 @@ use super::{
     schedule::later,
     ticking::Ticking,
 };
-use crate::{BoxError, Context, Player};
+use crate::{BoxError, context::Context, player::Player};
 
 /// The finest period: what the runtime's timers can tell apart.
 const FINEST: Duration = Duration::from_millis(1);
@@ -21,7 +21,7 @@ const FINEST: Duration = Duration::from_millis(1);
 ///
 /// ```
 /// use std::time::Duration;
-/// use upbeat::{BoxError, Conductor, Context, MissedTick, every};
+/// use upbeat::{BoxError, Conductor, Context, time::{MissedTick, every}};
 ///
 /// async fn sweep(cx: Context) -> Result<(), BoxError> {
 ///     // remove what has expired

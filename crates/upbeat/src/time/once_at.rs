@@ -5,7 +5,7 @@ use std::{fmt, time::SystemTime};
 use tokio::time::{Duration, sleep};
 
 use super::wall::Wall;
-use crate::{BoxError, Context, Player, Readiness};
+use crate::{BoxError, Readiness, context::Context, player::Player};
 
 /// A player that plays `player` once `delay` has passed since its start. A stop before that ends it, cleanly.
 ///
@@ -13,7 +13,7 @@ use crate::{BoxError, Context, Player, Readiness};
 ///
 /// ```
 /// use std::time::Duration;
-/// use upbeat::{BoxError, Conductor, Context, Part, delayed};
+/// use upbeat::{BoxError, Conductor, Context, Part, time::delayed};
 ///
 /// async fn warm_up(cx: Context) -> Result<(), BoxError> {
 ///     Ok(())
@@ -64,7 +64,7 @@ impl<P: Player> Player for Delayed<P> {
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
-/// use upbeat::{BoxError, Conductor, Context, Part, at};
+/// use upbeat::{BoxError, Conductor, Context, Part, time::at};
 ///
 /// async fn open_the_sale(cx: Context) -> Result<(), BoxError> {
 ///     Ok(())

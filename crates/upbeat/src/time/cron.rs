@@ -6,7 +6,7 @@ use jiff::{Timestamp, Zoned, tz::TimeZone};
 use tokio::time::{Duration, Instant};
 
 use super::{schedule::Schedule, ticking::Ticking, wall::Wall};
-use crate::{BoxError, Context, Player};
+use crate::{BoxError, context::Context, player::Player};
 
 /// A clock that is set back by less than this repeats no tick: what it says until it has caught up is not believed.
 const BELIEVED: Duration = Duration::from_hours(1);
@@ -18,13 +18,13 @@ const BELIEVED: Duration = Duration::from_hours(1);
 /// details.
 ///
 /// ```
-/// use upbeat::{BoxError, Conductor, Context, cron};
+/// use upbeat::{BoxError, Conductor, Context, time::cron};
 ///
 /// async fn back_up(cx: Context) -> Result<(), BoxError> {
 ///     Ok(())
 /// }
 ///
-/// # fn main() -> Result<(), upbeat::CronError> {
+/// # fn main() -> Result<(), upbeat::time::CronError> {
 /// let nightly = cron("30 2 * * *", back_up)?.zone("Europe/Berlin")?.log_errors();
 /// let shop = Conductor::new("shop").player("back-up", nightly);
 /// # drop(shop);
@@ -82,7 +82,7 @@ pub enum CronError {
 ///
 /// # Guarantees
 ///
-/// - Those of [`Every`](crate::Every) about stops, errors and signs of life.
+/// - Those of [`Every`](crate::time::Every) about stops, errors and signs of life.
 /// - Ticks do not overlap. Times that pass while one runs become one tick, which begins when that has ended.
 /// - Where clocks are put forward, a tick at a fixed time that is left out (02:30) runs at the first instant after the gap. Where they are put back, a
 ///   tick at a fixed time that comes twice runs once, the first time. Ticks at intervals (`*/5 * * * *`) go on by the real time.
@@ -124,13 +124,13 @@ impl<P> Cron<P> {
         self
     }
 
-    /// As [`Every::cancel_on_stop`](crate::Every::cancel_on_stop).
+    /// As [`Every::cancel_on_stop`](crate::time::Every::cancel_on_stop).
     pub fn cancel_on_stop(mut self) -> Self {
         self.ticking.cancel_on_stop = true;
         self
     }
 
-    /// As [`Every::log_errors`](crate::Every::log_errors).
+    /// As [`Every::log_errors`](crate::time::Every::log_errors).
     pub fn log_errors(mut self) -> Self {
         self.ticking.log_errors = true;
         self

@@ -16,7 +16,7 @@ use super::schedule::later;
 ///
 /// ```
 /// use std::time::Duration;
-/// use upbeat::{BoxError, Context, Timer};
+/// use upbeat::{BoxError, Context, time::Timer};
 ///
 /// # struct Changes;
 /// # impl Changes { async fn next(&mut self) -> u32 { std::future::pending().await } }
