@@ -1,4 +1,5 @@
-//! Seeded faults: each is put into a copy of the tree, and the rungs that it names have to catch it.
+//! Seeded faults: each is put into a copy of the tree, and the rungs that it names have to catch
+//! it.
 //!
 //! A rung that nothing can fail proves nothing. The user's files are only read.
 
@@ -11,7 +12,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{faults::fault::Catch, step};
+use crate::{console, faults::fault::Catch};
 use fault::Fault;
 use tree::Tree;
 
@@ -20,7 +21,7 @@ pub(crate) fn run(only: &str) -> io::Result<ExitCode> {
     let mut faults = Fault::all()?;
     faults.retain(|fault| fault.name.contains(only));
     if faults.is_empty() {
-        step::say(&format!("xtask: there is no fault `{only}` in ladder/faults\n"))?;
+        console::say(&format!("xtask: there is no fault `{only}` in ladder/faults\n"))?;
         return Ok(ExitCode::from(64));
     }
     let tree = Tree::copy()?;
@@ -28,11 +29,11 @@ pub(crate) fn run(only: &str) -> io::Result<ExitCode> {
     let stale: Vec<_> = faults.iter().filter_map(|fault| fault.check(&tree).err()).collect();
     if !stale.is_empty() {
         for error in stale {
-            step::say(&format!("{error}\n"))?;
+            console::say(&format!("{error}\n"))?;
         }
         return Ok(ExitCode::FAILURE);
     }
-    step::say(&format!("{} faults apply. First without any: every rung has to pass.\n", faults.len()))?;
+    console::say(&format!("{} faults apply. First without any: every rung has to pass.\n", faults.len()))?;
     let mut known: Vec<&Catch> = Vec::new();
     for catch in faults.iter().flat_map(|fault| &fault.catches) {
         if known.contains(&catch) {
@@ -42,7 +43,7 @@ pub(crate) fn run(only: &str) -> io::Result<ExitCode> {
         let output = tree.test(catch)?;
         if !(output.status.success() && says(&output, "test result: ok. 1 passed")) {
             show(&output)?;
-            step::say(&format!("\n`{catch}` does not pass without a fault, so it cannot catch one.\n"))?;
+            console::say(&format!("\n`{catch}` does not pass without a fault, so it cannot catch one.\n"))?;
             return Ok(ExitCode::FAILURE);
         }
     }
@@ -65,12 +66,12 @@ pub(crate) fn run(only: &str) -> io::Result<ExitCode> {
             };
             escaped += usize::from(verdict != "caught by");
             let line = format!("{:width$}  {verdict} {}: {}\n", fault.name, catch.rung, catch.test);
-            step::say(&format!("{:>5.1} s  {line}", begun.elapsed().as_secs_f64()))?;
+            console::say(&format!("{:>5.1} s  {line}", begun.elapsed().as_secs_f64()))?;
             table.push_str(&line);
         }
         fault.revert(&tree)?;
     }
-    step::say(&format!("\n{table}\n{} faults, {escaped} not caught.\n", faults.len()))?;
+    console::say(&format!("\n{table}\n{} faults, {escaped} not caught.\n", faults.len()))?;
     Ok(if escaped == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -79,6 +80,6 @@ fn says(output: &Output, text: &str) -> bool {
 }
 
 fn show(output: &Output) -> io::Result<()> {
-    step::say(&String::from_utf8_lossy(&output.stdout))?;
-    step::say(&String::from_utf8_lossy(&output.stderr))
+    console::say(&String::from_utf8_lossy(&output.stdout))?;
+    console::say(&String::from_utf8_lossy(&output.stderr))
 }

@@ -3,11 +3,19 @@
 //! `cargo xtask` alone says what there is.
 
 mod browser;
+mod console;
 mod faults;
+mod options;
+mod sources;
 mod step;
+mod structure;
 mod suites;
+mod words;
+mod workspace;
 
 use std::{env, io, process::ExitCode};
+
+use options::CheckOptions;
 
 const HELP: &str = "\
 The chores of Upbeat.
@@ -18,6 +26,9 @@ Chores:
   test     Everything a change must pass: format, lints, tests, docs, lean builds
   ladder   The slow checks: dependencies, long property tests, thousands of schedules, seeded faults,
            stop under load many times
+  structure  Checks which file imports which, and what belongs where: `structure [CRATE…]`
+  words      Checks the prose: `words [PATH…]`
+             Both print only figures with `--figures`, and look at another checkout with `--root DIR`
   browser  Installs Chromium and its driver by apt-get, if they are missing; the tests of pages need them
   faults   Puts each fault of ladder/faults into a copy of the tree, and checks that it is caught;
            `faults NAME` only those whose name contains NAME
@@ -33,15 +44,27 @@ fn main() -> io::Result<ExitCode> {
         Some("test") => suites::test(),
         Some("ladder") => suites::ladder(),
         Some("browser") => return browser::install(),
+        Some("structure") => return check(structure::run),
+        Some("words") => return check(words::run),
         Some("faults") => return faults::run(&env::args().nth(2).unwrap_or_default()),
         None | Some("help" | "-h" | "--help") => {
-            step::say(HELP)?;
+            console::say(HELP)?;
             return Ok(ExitCode::SUCCESS);
         }
         Some(unknown) => {
-            step::say(&format!("xtask: there is no chore `{unknown}`\n\n{HELP}"))?;
+            console::say(&format!("xtask: there is no chore `{unknown}`\n\n{HELP}"))?;
             return Ok(ExitCode::from(64));
         }
     };
     step::run_all(&steps)
+}
+
+fn check(run: fn(&CheckOptions) -> io::Result<ExitCode>) -> io::Result<ExitCode> {
+    match CheckOptions::parse(env::args().skip(2)) {
+        Ok(options) => run(&options),
+        Err(message) => {
+            console::say(&format!("xtask: {message}\n"))?;
+            Ok(ExitCode::from(64))
+        }
+    }
 }

@@ -1,11 +1,8 @@
 //! One command of a chore: run it, time it, and say how to repeat just that one.
 
-use std::{
-    fmt, io,
-    io::Write as _,
-    process::{Command, ExitCode},
-    time::Instant,
-};
+use std::{fmt, io, process::ExitCode, time::Instant};
+
+use crate::{console::say, workspace::cargo};
 
 /// A command with its environment and the sentence that says what it is for.
 pub(crate) struct Step {
@@ -75,16 +72,4 @@ pub(crate) fn run_all(steps: &[Step]) -> io::Result<ExitCode> {
     }
     say(&format!("\nAll {} steps passed in {:.0} s.\n", steps.len(), begun.elapsed().as_secs_f64()))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes to standard error, where cargo writes its progress too, so that the two stay in order.
-pub(crate) fn say(text: &str) -> io::Result<()> {
-    io::stderr().write_all(text.as_bytes())
-}
-
-/// The cargo that runs this program, so that a `+toolchain` choice holds for every step.
-pub(crate) fn cargo() -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    cargo
 }

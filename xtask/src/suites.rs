@@ -12,14 +12,16 @@ pub(crate) fn test() -> Vec<Step> {
         Step::cargo("format of the network", "fmt --all --check --manifest-path ladder/network/Cargo.toml"),
         Step::cargo("lints", "clippy --workspace --all-targets --all-features -- -D warnings"),
         Step::cargo("a browser", "xtask browser"),
-        // The tests of documentation are included: an example that does not compile is a wrong promise.
+        // The tests of documentation are included: an example that does not compile is a wrong
+        // promise.
         Step::cargo("tests", "test --workspace --all-features"),
-        // Workspaces of their own, with doubles of tokio: a minute to build, once, and then seconds. A dependency that is missing
-        // there shows here.
+        // Workspaces of their own, with doubles of tokio: a minute to build, once, and then
+        // seconds. A dependency that is missing there shows here.
         Step::cargo("schedules", &in_ladder("shuttle", "test")),
         Step::cargo("a simulated network", &in_ladder("network", "test")),
         Step::cargo("docs", "doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-Dwarnings"),
-        // With `--workspace` features are unified, so only a build of one crate shows a feature it forgot to ask for.
+        // With `--workspace` features are unified, so only a build of one crate shows a feature it
+        // forgot to ask for.
         Step::cargo("lean upbeat", "check -p upbeat --no-default-features"),
         Step::cargo("lean upbeat-http, without TLS", "check -p upbeat-http --no-default-features"),
     ]
@@ -50,7 +52,8 @@ pub(crate) fn ladder() -> Vec<Step> {
         Step::cargo("lints of the network", &in_ladder("network", LINTS)),
         Step::cargo("many simulated networks", &in_ladder("network", "test"))
             .env("UPBEAT_NETWORK_SEEDS", from_outside("UPBEAT_NETWORK_SEEDS", "200")),
-        // A test that is asked for by its name does not have the examples built, which this one runs.
+        // A test that is asked for by its name does not have the examples built, which this one
+        // runs.
         Step::cargo("a room to fill", "build --release -p upbeat-chat --examples"),
         Step::cargo(
             "a room with a thousand clients",

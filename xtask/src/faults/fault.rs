@@ -2,7 +2,8 @@
 
 use std::{fmt, fs, io, path::Path};
 
-use super::tree::{Tree, root};
+use super::tree::Tree;
+use crate::workspace::root;
 
 /// A fault. Its file says in plain words what it is, then has lines of these kinds:
 ///

@@ -8,14 +8,13 @@ use std::{
 };
 
 use super::fault::Catch;
-use crate::{step, suites};
+use crate::{
+    suites,
+    workspace::{self, root},
+};
 
-/// The user's own tree, which is only read.
-pub(super) fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-}
-
-/// A copy of all files that git knows or would take. It stays where it is, so that the next time only what has changed is built.
+/// A copy of all files that git knows or would take. It stays where it is, so that the next time
+/// only what has changed is built.
 #[derive(Debug)]
 pub(super) struct Tree {
     copy: PathBuf,
@@ -65,7 +64,8 @@ impl Tree {
         fs::write(self.copy.join(file), text)
     }
 
-    /// Makes a file as it is in the user's tree. One that is so already keeps its age, so that it is not built again.
+    /// Makes a file as it is in the user's tree. One that is so already keeps its age, so that it
+    /// is not built again.
     pub(super) fn restore(&self, file: &str) -> io::Result<()> {
         let (from, to) = (root().join(file), self.copy.join(file));
         let right = fs::read(from)?;
@@ -89,7 +89,7 @@ impl Tree {
     }
 
     fn cargo_test(&self, catch: &Catch) -> Command {
-        let mut cargo = step::cargo();
+        let mut cargo = workspace::cargo();
         cargo
             .current_dir(&self.copy)
             .args(["test", "--quiet", "--manifest-path", &format!("{}/Cargo.toml", catch.folder)])

@@ -1,0 +1,13 @@
+//! Output of the tasks.
+
+use std::{io, io::Write as _};
+
+/// Writes progress to standard error, where cargo writes its own, so that the two stay in order.
+pub(crate) fn say(text: &str) -> io::Result<()> {
+    io::stderr().write_all(text.as_bytes())
+}
+
+/// Writes a result to standard output, so that it can be redirected to a file.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    io::stdout().write_all(text.as_bytes())
+}
