@@ -1,40 +1,42 @@
-//! From the names of parts to their places.
+//! A map from the names of parts to their slots.
 
 use std::hash::{BuildHasher as _, RandomState};
 
 use hashbrown::HashTable;
 
-/// Finds a part's place by its name. The names stay where the parts are, which makes this a fifth of a map with names of its own.
+/// A hash index of slot numbers by part name.
+///
+/// The names stay in the slots, so the index takes a fifth of the memory of a map that owns them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    places: HashTable<u32>,
+    slots: HashTable<u32>,
     hasher: RandomState,
 }
 
 impl Index {
     pub(crate) fn with_capacity(parts: usize) -> Self {
-        Self { places: HashTable::with_capacity(parts), hasher: RandomState::new() }
+        Self { slots: HashTable::with_capacity(parts), hasher: RandomState::new() }
     }
 
-    /// The place of the part with this name. `name_at` knows the names.
+    /// Returns the slot of the part with this name. `name_at` returns the name in a slot.
     pub(crate) fn find<'a>(&self, name: &str, name_at: impl Fn(u32) -> &'a str) -> Option<u32> {
-        self.places.find(self.hasher.hash_one(name), |&place| name_at(place) == name).copied()
+        self.slots.find(self.hasher.hash_one(name), |&slot| name_at(slot) == name).copied()
     }
 
-    /// Enters a part, whose name is known already, and returns whether no other has that name. The first of two is kept.
-    pub(crate) fn insert<'a>(&mut self, place: u32, name_at: impl Fn(u32) -> &'a str) -> bool {
-        let name = name_at(place);
+    /// Inserts `slot`, unless another slot has the same name. Returns whether it was inserted.
+    pub(crate) fn insert<'a>(&mut self, slot: u32, name_at: impl Fn(u32) -> &'a str) -> bool {
+        let name = name_at(slot);
         if self.find(name, &name_at).is_some() {
             return false;
         }
         let hash = self.hasher.hash_one(name);
-        self.places.insert_unique(hash, place, |&other| self.hasher.hash_one(name_at(other)));
+        self.slots.insert_unique(hash, slot, |&other| self.hasher.hash_one(name_at(other)));
         true
     }
 
-    /// Forgets a part.
-    pub(crate) fn remove(&mut self, place: u32, name: &str) {
-        if let Ok(entry) = self.places.find_entry(self.hasher.hash_one(name), |&other| other == place) {
+    /// Removes `slot`, whose part has this name.
+    pub(crate) fn remove(&mut self, slot: u32, name: &str) {
+        if let Ok(entry) = self.slots.find_entry(self.hasher.hash_one(name), |&other| other == slot) {
             entry.remove();
         }
     }

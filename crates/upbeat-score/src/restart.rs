@@ -1,13 +1,16 @@
-//! When a part is started again, after how long, and when to give up.
+//! Restart policies: which ends are followed by a restart, after which delay, and how often.
 
 use std::{collections::VecDeque, time::Duration};
 
-use crate::Moment;
+use crate::moment::Moment;
 
-/// The least time between the end of a run and the start of the next: not even a player that returns at once can be restarted in a hot loop.
+/// The least delay of a restart. It keeps a player that returns at once from being restarted in a hot
+/// loop.
 pub const MIN_RESTART_DELAY: Duration = Duration::from_millis(10);
 
-/// How long to wait before the next restart: growing, capped, and with jitter, so that many do not come back at the same time.
+/// The delays between restarts: growing, capped, and with jitter.
+///
+/// Jitter keeps many parts from restarting at the same time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Backoff {
     first: Duration,
@@ -17,59 +20,64 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits `first`, then twice as long each time, never more than `max`. Jitter is 0.2.
+    /// Creates a backoff of `first`, doubled each time, and never more than `max`. Jitter is 0.2.
     pub const fn exponential(first: Duration, max: Duration) -> Self {
         Self { first, max, grows: true, jitter: 0.2 }
     }
 
-    /// Waits `delay` each time. Jitter is 0.2.
+    /// Creates a backoff of `delay` each time. Jitter is 0.2.
     pub const fn constant(delay: Duration) -> Self {
         Self { first: delay, max: delay, grows: false, jitter: 0.2 }
     }
 
-    /// Sets by which part of itself, at most, a delay is shortened at random: from 0.0 (never) to 1.0. What lies outside is brought inside.
+    /// Sets the largest fraction by which a delay is shortened at random, from 0.0 (never) to 1.0.
+    /// Values outside this range are clamped.
     #[must_use]
-    pub const fn jitter(self, part: f32) -> Self {
-        let jitter = if part > 0.0 { part.min(1.0) } else { 0.0 };
+    pub const fn jitter(self, fraction: f32) -> Self {
+        // Not `clamp`, which keeps NaN.
+        let jitter = if fraction > 0.0 { fraction.min(1.0) } else { 0.0 };
         Self { jitter, ..self }
     }
 
-    /// The delay before restart `n` (0 is the first), with `random` from `0.0..1.0`.
+    /// Returns the delay before restart `n` (0 is the first), with `random` from `0.0..1.0`.
     fn delay(&self, n: u32, random: f32) -> Duration {
         let factor = if self.grows { 1u32.checked_shl(n).unwrap_or(u32::MAX) } else { 1 };
         let full = self.first.saturating_mul(factor).min(self.max);
-        // Rounding may carry the product past the largest duration, where plain multiplication panics.
+        // Rounding may carry the product past the largest duration, for which a multiplication panics.
         let shorter = Duration::try_from_secs_f32(full.as_secs_f32() * self.jitter * random).unwrap_or(full);
         full.saturating_sub(shorter).max(MIN_RESTART_DELAY)
     }
 }
 
-/// Which ends of a run are answered by a restart.
+/// The ends of a run that are followed by a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum RestartWhen {
-    /// None.
+    /// No end.
     Never,
-    /// Failures: errors, panics, a start that took too long, and the end of a service that nobody asked for.
+    /// Failures: errors, panics, a start that timed out, and the early end of a service.
     OnFailure,
-    /// Failures, and the successful end of a job too.
+    /// Failures, and the successful end of a job.
     Always,
 }
 
-/// When a part is started again, after how long, and how often before its failure is final.
+/// A restart policy: the ends that are followed by a restart, the delays, and the limit after which a
+/// failure is final.
 ///
-/// A stop that was asked for is never answered by a restart. A run begins only when the one before is gone entirely.
+/// A requested stop is never followed by a restart. A run begins only when nothing is left of the run
+/// before it.
 ///
 /// ```
 /// use std::time::Duration;
 /// use upbeat_score::{Backoff, Restart};
 ///
 /// let backoff = Backoff::exponential(Duration::from_millis(100), Duration::from_secs(30));
-/// let restart = Restart::on_failure(backoff).at_most(5).within(Duration::from_secs(60));
+/// let restart = Restart::on_failure(backoff).max_restarts(5).within(Duration::from_secs(60));
 /// # drop(restart);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Restart {
-    /// `None`: never. Behind a pointer, because most parts have none.
+    /// `None` is never. Behind a pointer, because most parts have no policy.
     policy: Option<Box<Policy>>,
 }
 
@@ -87,45 +95,49 @@ impl Policy {
         Self { when, backoff, max: None, window: None, reset_after: Duration::from_secs(30) }
     }
 
-    /// What holds for a part without a policy that asks to be restarted itself.
-    pub(crate) fn when_it_asks() -> Self {
+    /// Returns the policy of a restart that the player requested, for a part without a policy.
+    pub(crate) fn on_request() -> Self {
         let window = Some(Duration::from_mins(1));
         Self { max: Some(5), window, ..Self::new(RestartWhen::Never, Restart::DEFAULT_BACKOFF) }
     }
 }
 
 impl Restart {
-    /// From 1 s to 30 s.
+    /// The default backoff: from 1 s to 30 s.
     pub const DEFAULT_BACKOFF: Backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(30));
 
-    /// Never: the first failure is final. What is set on it has no effect.
+    /// Returns the policy without restarts: the first failure is final. Further settings have no effect.
     pub const fn never() -> Self {
         Self { policy: None }
     }
 
-    /// After failures; without a limit unless [`at_most`](Restart::at_most) sets one.
+    /// Returns a policy that restarts after failures. There is no limit unless
+    /// [`max_restarts`](Restart::max_restarts) sets one.
     pub fn on_failure(backoff: Backoff) -> Self {
         Self { policy: Some(Box::new(Policy::new(RestartWhen::OnFailure, backoff))) }
     }
 
-    /// After every end that was not asked for; without a limit unless [`at_most`](Restart::at_most) sets one.
+    /// Returns a policy that restarts after every end that was not requested. There is no limit unless
+    /// [`max_restarts`](Restart::max_restarts) sets one.
     pub fn always(backoff: Backoff) -> Self {
         Self { policy: Some(Box::new(Policy::new(RestartWhen::Always, backoff))) }
     }
 
-    /// Allows `restarts` of them: a part that always fails runs 1 + `restarts` times, then its failure is final.
+    /// Allows this many restarts. A part that always fails runs 1 + `restarts` times, then its failure is
+    /// final.
     #[must_use]
-    pub fn at_most(self, restarts: u32) -> Self {
+    pub fn max_restarts(self, restarts: u32) -> Self {
         self.set(|policy| policy.max = Some(restarts))
     }
 
-    /// Counts only the restarts of the last `window` towards [`at_most`](Restart::at_most). Time spent running costs nothing.
+    /// Counts only the restarts of the last `window` towards [`max_restarts`](Restart::max_restarts).
+    /// The time in which a run is healthy never uses up the limit.
     #[must_use]
     pub fn within(self, window: Duration) -> Self {
         self.set(|policy| policy.window = Some(window))
     }
 
-    /// Forgets all earlier restarts, for the backoff and for the limit, after a run that was ready for this long. Default 30 s.
+    /// Resets the backoff and the limit after a run that was ready for `healthy`. Default 30 s.
     #[must_use]
     pub fn reset_after(self, healthy: Duration) -> Self {
         self.set(|policy| policy.reset_after = healthy)
@@ -138,13 +150,13 @@ impl Restart {
         self
     }
 
-    /// Which ends are answered by a restart.
+    /// Returns the ends that are followed by a restart.
     pub fn when(&self) -> RestartWhen {
         self.policy.as_ref().map_or(RestartWhen::Never, |policy| policy.when)
     }
 
-    /// The most restarts, if there is a limit.
-    pub fn limit(&self) -> Option<u32> {
+    /// Returns the largest number of restarts, if there is a limit.
+    pub fn max(&self) -> Option<u32> {
         self.policy.as_ref()?.max
     }
 
@@ -153,17 +165,17 @@ impl Restart {
     }
 }
 
-/// A policy and what has happened under it.
+/// A policy and the restarts that it has decided.
 #[derive(Clone, Debug)]
 pub(crate) struct Restarter {
     policy: Policy,
-    /// When the counted restarts were decided. Empty where there is no limit.
+    /// The times at which the counted restarts were decided. Empty without a limit.
     recent: VecDeque<Moment>,
-    /// How many restarts there were since the last healthy run.
+    /// The number of restarts since the last healthy run.
     streak: u32,
-    /// When the current run became ready.
+    /// The time at which the current run became ready.
     pub(crate) ready_at: Option<Moment>,
-    /// When the next run may start, where that was decided before the current one is gone.
+    /// The earliest start of the next run, if it was decided before the current run is gone.
     pub(crate) not_before: Option<Moment>,
 }
 
@@ -176,7 +188,7 @@ impl Restarter {
         self.policy.when
     }
 
-    /// Decides about one more restart: after how long, or `None` when the limit is reached.
+    /// Returns the delay of one more restart, or `None` if the limit is reached.
     pub(crate) fn next(&mut self, now: Moment, rng: &mut fastrand::Rng) -> Option<Duration> {
         if self.ready_at.is_some_and(|at| now.saturating_sub(at) >= self.policy.reset_after) {
             self.recent.clear();
@@ -205,7 +217,8 @@ mod tests {
 
     const S: Duration = Duration::from_secs(1);
 
-    /// The delays of restarts at these seconds, each after a run that was ready for so many seconds.
+    /// Returns the delays of restarts at these seconds. Each follows a run that was ready for the given
+    /// number of seconds.
     fn delays(policy: &Restart, times: &[(u32, Option<u32>)]) -> Vec<Option<Duration>> {
         let (mut restarter, mut rng) = (policy.restarter().unwrap(), fastrand::Rng::with_seed(7));
         let mut next = |at: u32, healthy: Option<u32>| {
@@ -223,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_only_shortens_and_by_no_more_than_its_part() {
+    fn jitter_only_shortens_and_by_no_more_than_its_fraction() {
         let backoff = Backoff::constant(S).jitter(0.5);
         for random in [0.0, 0.3, 0.999] {
             let delay = backoff.delay(3, random);
@@ -233,15 +246,15 @@ mod tests {
     }
 
     #[test]
-    fn limit_counts_within_the_window_only() {
-        let policy = Restart::on_failure(Backoff::constant(S)).at_most(2).within(S * 60);
+    fn the_limit_counts_only_within_the_window() {
+        let policy = Restart::on_failure(Backoff::constant(S)).max_restarts(2).within(S * 60);
         let seen = delays(&policy, &[(0, None), (30, None), (59, None), (60, None), (61, None), (90, None)]);
         assert_eq!(seen.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false, true, false, true]);
     }
 
     #[test]
-    fn limit_without_a_window_is_for_good_until_a_healthy_run() {
-        let policy = Restart::on_failure(Backoff::constant(S)).at_most(1);
+    fn a_limit_without_a_window_holds_until_a_healthy_run() {
+        let policy = Restart::on_failure(Backoff::constant(S)).max_restarts(1);
         let seen = delays(&policy, &[(0, None), (9_999_999, Some(29)), (9_999_999, Some(30))]);
         assert_eq!(seen.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
     }

@@ -1,69 +1,75 @@
-//! What the end of a run means: whether it was wanted, whether another run follows, and what becomes of the others.
+//! The end of a run: its classification, the restart that may follow, and the consequences for other
+//! parts.
 
 use super::{
-    core::Machine,
+    Machine,
+    action::{Action, Cause, End, PartState, StopReason},
+    event::RunEnd,
+    phase::Phase,
     slot::{Goal, Verdict, id},
-    stopping::Phase,
-    types::{Action, End, Ended, Moment, State, StopWhy, Why},
 };
-use crate::{Kind, Strategy};
+use crate::{
+    moment::Moment,
+    score::{Kind, Strategy},
+};
 
 impl Machine {
-    /// The current run of part `i` is gone.
-    pub(super) fn gone(&mut self, i: usize, how: Ended, now: Moment) {
-        if self.slots[i].state == State::Over(End::Leaked) {
-            // It was given up on, and is gone after all: the report must not call it left behind.
-            self.over(i, End::Overran, now);
+    /// Handles the end of the current run of part `i`: nothing of it is left.
+    pub(super) fn run_ended(&mut self, i: usize, how: RunEnd, now: Moment) {
+        if self.slots[i].state == PartState::Over(End::Leaked) {
+            // It is gone after all, so the report must not call it leaked.
+            self.finish_part(i, End::Overran, now);
             return;
         }
         if !self.slots[i].state.is_live() {
             return;
         }
-        let end = self.judge(i, how);
+        let end = self.classify(i, how);
         match self.slots[i].goal {
-            Goal::End => self.over(i, end, now),
-            Goal::Again => {
+            Goal::End => self.finish_part(i, end, now),
+            Goal::Restart => {
                 let not_before = self.slots[i].restarter.as_mut().and_then(|restarter| restarter.not_before.take());
-                self.again(i, not_before.unwrap_or(now), now);
+                self.schedule_run(i, not_before.unwrap_or(now), now);
             }
             Goal::Play => {
-                if how == Ended::RestartRequested {
-                    self.slots[i].may_restart();
+                if how == RunEnd::RestartRequested {
+                    self.slots[i].allow_restart();
                 }
-                let wanted = how == Ended::RestartRequested || self.slots[i].wants_restart(end);
+                let wanted = how == RunEnd::RestartRequested || self.slots[i].wants_restart(end);
                 if let Some(at) = self.decide_restart(i, wanted, now) {
-                    self.again(i, at, now);
+                    self.schedule_run(i, at, now);
                 } else {
                     if !end.is_clean() {
-                        self.fail_for_good(i, now);
+                        self.escalate(i, now);
                     } else if self.slots[i].stops_all {
-                        self.request_stop(Why::EndedBy(id(i)), None);
+                        self.request_stop(Cause::EndedBy(id(i)), None);
                     }
-                    self.over(i, end, now);
+                    self.finish_part(i, end, now);
                 }
             }
         }
     }
 
-    /// How the run of part `i` is to be called, which ended as `how`.
-    fn judge(&self, i: usize, how: Ended) -> End {
+    /// Returns the end of the run of part `i` that ended as `how`.
+    fn classify(&self, i: usize, how: RunEnd) -> End {
         let slot = &self.slots[i];
         if let Some(verdict) = slot.verdict {
             return verdict.into();
         }
         let asked = slot.goal != Goal::Play;
         match how {
-            Ended::Aborted => slot.aborted.unwrap_or(End::Failed),
-            Ended::Ok | Ended::RestartRequested if asked => End::Stopped,
-            Ended::Failed | Ended::RestartRequested => End::Failed,
-            Ended::Ok if slot.kind == Kind::Job || slot.stops_all => End::Completed,
-            Ended::Ok => End::FinishedEarly,
+            RunEnd::Aborted => slot.aborted.unwrap_or(End::Failed),
+            RunEnd::Ok | RunEnd::RestartRequested if asked => End::Stopped,
+            RunEnd::Failed | RunEnd::RestartRequested => End::Failed,
+            RunEnd::Ok if slot.kind == Kind::Job || slot.stops_all => End::Completed,
+            RunEnd::Ok => End::FinishedEarly,
         }
     }
 
-    /// Decides whether another run of part `i` follows, and when; marks those that the strategy restarts with it.
+    /// Decides whether another run of part `i` follows, and when. Also restarts the parts that the
+    /// strategy restarts with it.
     fn decide_restart(&mut self, i: usize, wanted: bool, now: Moment) -> Option<Moment> {
-        if !wanted || self.phase != Phase::Playing || self.pending.is_some() {
+        if !wanted || self.phase != Phase::Playing || self.pending_stop.is_some() {
             return None;
         }
         let slot = &mut self.slots[i];
@@ -81,7 +87,7 @@ impl Machine {
                         self.restart_with(other, i);
                     }
                 }
-                self.together = Some(self.together.map_or(at, |other| other.max(at)));
+                self.group_restart = Some(self.group_restart.map_or(at, |other| other.max(at)));
                 self.wake_at(at);
             }
         }
@@ -92,11 +98,11 @@ impl Machine {
     fn restart_with(&mut self, other: usize, failed: usize) {
         let slot = &self.slots[other];
         if slot.state.is_live() && slot.goal == Goal::Play {
-            self.aim(other, Goal::Again, StopWhy::With(id(failed)));
+            self.set_goal(other, Goal::Restart, StopReason::With(id(failed)));
         }
     }
 
-    /// All parts that depend on part `i`, directly or not.
+    /// Returns all parts that depend on part `i`, directly or not.
     fn all_dependents(&self, i: usize) -> Vec<usize> {
         let mut seen = vec![false; self.slots.len()];
         let (mut open, mut all) = (vec![i], Vec::new());
@@ -111,83 +117,85 @@ impl Machine {
         all
     }
 
-    /// Part `i`, whose run is gone, waits for its next.
-    fn again(&mut self, i: usize, not_before: Moment, now: Moment) {
+    /// Schedules the next run of part `i`, which has none.
+    fn schedule_run(&mut self, i: usize, not_before: Moment, now: Moment) {
         self.change(i, |slot| {
             slot.goal = Goal::Play;
             if not_before > now {
-                slot.enter(State::Backoff, Some(not_before), now);
+                slot.enter(PartState::Backoff, Some(not_before), now);
             } else {
-                slot.enter(State::Waiting, None, now);
+                slot.enter(PartState::Waiting, None, now);
             }
         });
     }
 
-    pub(super) fn restart_by_hand(&mut self, i: usize, now: Moment) {
-        if self.phase != Phase::Playing || self.pending.is_some() || self.slots[i].removing {
+    /// Restarts part `i` on request.
+    pub(super) fn restart_on_request(&mut self, i: usize, now: Moment) {
+        if self.phase != Phase::Playing || self.pending_stop.is_some() || self.slots[i].removing {
             return;
         }
         match self.slots[i].state {
-            State::Over(End::Leaked) | State::Waiting => {}
-            State::Over(_) | State::Backoff => self.again(i, now, now),
-            _ => self.aim(i, Goal::Again, StopWhy::Restart),
+            PartState::Over(End::Leaked) | PartState::Waiting => {}
+            PartState::Over(_) | PartState::Backoff => self.schedule_run(i, now, now),
+            _ => self.set_goal(i, Goal::Restart, StopReason::Restart),
         }
     }
 
-    /// The run of part `i` was not ready in time.
-    pub(super) fn not_ready_in_time(&mut self, i: usize, now: Moment) {
+    /// Handles a run of part `i` that was not ready in time.
+    pub(super) fn start_timed_out(&mut self, i: usize, now: Moment) {
         if self.slots[i].goal != Goal::Play {
-            // It is to be stopped anyway, and waits for those that stop before it.
+            // It will stop anyway, and waits for the parts that stop before it.
             self.slots[i].clear_timer();
             return;
         }
-        self.condemn(i, Verdict::NotReady, StopWhy::NotReady, false, now);
+        self.fail_run(i, Verdict::NotReady, StopReason::NotReady, false, now);
     }
 
-    /// The run of part `i` has given no sign of life for too long.
+    /// Handles a run of part `i` that has missed its heartbeat.
     pub(super) fn unresponsive(&mut self, i: usize, restart: bool, now: Moment) {
         let slot = &mut self.slots[i];
-        if matches!(slot.state, State::Starting | State::Ready) && slot.goal == Goal::Play {
+        if matches!(slot.state, PartState::Starting | PartState::Ready) && slot.goal == Goal::Play {
             if restart {
-                slot.may_restart();
+                slot.allow_restart();
             }
-            self.condemn(i, Verdict::Unresponsive, StopWhy::Unresponsive, restart, now);
+            self.fail_run(i, Verdict::Unresponsive, StopReason::Unresponsive, restart, now);
         }
     }
 
-    /// The run of part `i` has failed before its end: it is stopped, and what follows is decided now.
-    fn condemn(&mut self, i: usize, verdict: Verdict, why: StopWhy, restart: bool, now: Moment) {
+    /// Fails the run of part `i` before its end. The run is stopped, and whether another follows is
+    /// decided now.
+    fn fail_run(&mut self, i: usize, verdict: Verdict, reason: StopReason, restart: bool, now: Moment) {
         self.slots[i].verdict = Some(verdict);
         let wanted = restart || self.slots[i].wants_restart(verdict.into());
         if let Some(at) = self.decide_restart(i, wanted, now) {
             if let Some(restarter) = &mut self.slots[i].restarter {
                 restarter.not_before = Some(at);
             }
-            self.aim(i, Goal::Again, why);
+            self.set_goal(i, Goal::Restart, reason);
         } else {
-            self.fail_for_good(i, now);
-            self.aim(i, Goal::End, why);
+            self.escalate(i, now);
+            self.set_goal(i, Goal::End, reason);
         }
     }
 
-    /// The run of part `i` was aborted and is still not gone.
+    /// Handles a run of part `i` that is still there after its abort.
     pub(super) fn leak(&mut self, i: usize, now: Moment) {
         if self.slots[i].goal != Goal::End {
-            // No new run may begin beside what is left of the old one.
-            self.fail_for_good(i, now);
+            // No run may begin beside the rest of another.
+            self.escalate(i, now);
         }
-        self.over(i, End::Leaked, now);
+        self.finish_part(i, End::Leaked, now);
     }
 
-    /// Part `i` has ended for good.
-    pub(super) fn over(&mut self, i: usize, end: End, now: Moment) {
+    /// Ends part `i` for good.
+    pub(super) fn finish_part(&mut self, i: usize, end: End, now: Moment) {
         self.change(i, |slot| {
             slot.goal = Goal::End;
-            slot.enter(State::Over(end), None, now);
+            slot.enter(PartState::Over(end), None, now);
         });
         self.actions.push(Action::Over { part: id(i), end });
         if self.slots[i].removing {
-            self.forget(i);
+            self.free_slot(i);
         }
     }
 }

@@ -2,16 +2,17 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-/// A time in one word where [`Duration`] takes two, also inside of an `Option`: there are four of them in each of many parts.
+/// A time in one word, also inside an `Option`. [`Duration`] takes two words, and each slot has four
+/// times.
 ///
-/// Whole nanoseconds, which is exact, up to five centuries, which is as good as for ever.
+/// Whole nanoseconds, up to five centuries. Longer times are cut to that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Nanos(NonZeroU64);
 
 impl From<Duration> for Nanos {
     fn from(time: Duration) -> Self {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        // One more, so that zero is free to stand for none.
+        // One more, so that zero stands for `None`.
         Self(NonZeroU64::MIN.saturating_add(nanos))
     }
 }
@@ -27,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_lost_below_five_centuries() {
+    fn is_exact_below_five_centuries() {
         for time in [Duration::ZERO, Duration::from_nanos(1), Duration::from_hours(24 * 365 * 500)] {
             assert_eq!(Duration::from(Nanos::from(time)), time);
         }

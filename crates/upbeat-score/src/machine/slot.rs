@@ -1,29 +1,29 @@
-//! What the machine knows of one part.
+//! The state of one part.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    action::{End, PartId, PartState, StopReason},
     nanos::Nanos,
-    types::{End, Moment, PartId, State, StopWhy},
 };
 use crate::{
-    Condition, Kind, OnFailure, PartSpec, Readiness, RestartWhen,
-    check::Edge,
-    restart::{Policy, Restarter},
+    moment::Moment,
+    restart::{Policy, RestartWhen, Restarter},
+    score::{Condition, Edge, Kind, OnFailure, PartSpec, Readiness},
 };
 
-/// What a part is to come to.
+/// The goal of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Goal {
     /// Play.
     Play,
-    /// Be gone, then play again.
-    Again,
-    /// Be gone for good.
+    /// End the run, then play again.
+    Restart,
+    /// End for good.
     End,
 }
 
-/// How a run is judged before its end. One byte, where [`End`] takes eight.
+/// The end of a run that was decided before it ended. One byte, where [`End`] takes eight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     NotReady,
@@ -39,7 +39,7 @@ impl From<Verdict> for End {
     }
 }
 
-/// One part.
+/// The state of one part.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(super) struct Slot {
@@ -52,34 +52,35 @@ pub(super) struct Slot {
     pub(super) removing: bool,
     ready_timeout: Nanos,
     stop_timeout: Option<Nanos>,
-    /// `None` for a part that is never restarted, unless it asked for that itself once.
+    /// `None` for a part without a restart policy that has never requested a restart.
     pub(super) restarter: Option<Box<Restarter>>,
 
     pub(super) after: Box<[Edge]>,
     pub(super) dependents: Vec<Edge>,
-    /// How many of `after` do not hold.
+    /// The number of conditions in `after` that do not hold.
     pub(super) unmet: u32,
-    /// How many of `dependents` [are blocking](Slot::is_blocking).
+    /// The number of `dependents` that [are blocking](Slot::is_blocking).
     pub(super) blockers: u32,
-    /// Whether this part is counted as blocking.
+    /// Whether the `blockers` of the dependencies count this part.
     pub(super) blocking: bool,
 
-    pub(super) state: State,
+    pub(super) state: PartState,
     since: Nanos,
     pub(super) goal: Goal,
-    pub(super) why: StopWhy,
-    /// Set when this part's state must not last; the one timer that its state needs.
+    /// The reason that the run receives if it is asked to stop.
+    pub(super) reason: StopReason,
+    /// The one timer that the state needs, if it must not last.
     timer: Option<Nanos>,
     pub(super) run: u64,
-    /// How many runs have been started.
+    /// The number of runs that were started.
     pub(super) runs: u32,
-    /// Whether any run was ever ready.
+    /// Whether any run has been ready.
     pub(super) was_ready: bool,
-    /// How the current run will be judged, whatever it returns.
+    /// The end of the current run, whatever it returns.
     pub(super) verdict: Option<Verdict>,
-    /// Whether the current run does not count as ready for the whole, though it is.
-    pub(super) doubted: bool,
-    /// Whether the current run was aborted, and whether because everything was.
+    /// Whether the current run does not count as ready although it is.
+    pub(super) degraded: bool,
+    /// The end that the abort of the current run leads to, if it was aborted.
     pub(super) aborted: Option<End>,
 }
 
@@ -101,22 +102,22 @@ impl Slot {
             unmet: 0,
             blockers: 0,
             blocking: false,
-            state: State::Waiting,
+            state: PartState::Waiting,
             since: now.into(),
             goal: Goal::Play,
-            why: StopWhy::All,
+            reason: StopReason::All,
             timer: None,
             run: 0,
             runs: 0,
             was_ready: false,
             verdict: None,
-            doubted: false,
+            degraded: false,
             aborted: None,
         }
     }
 
-    /// Enters a state, with the timer that it needs.
-    pub(super) fn enter(&mut self, state: State, timer: Option<Moment>, now: Moment) {
+    /// Enters a state with the timer that it needs.
+    pub(super) fn enter(&mut self, state: PartState, timer: Option<Moment>, now: Moment) {
         self.state = state;
         self.timer = timer.map(Nanos::from);
         self.since = now.into();
@@ -143,55 +144,59 @@ impl Slot {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        matches!(self.state, State::Over(_))
+        matches!(self.state, PartState::Over(_))
     }
 
-    /// Whether the part was removed, so that its place may be used again.
+    /// Returns whether the part was removed and its slot may be used again.
     pub(super) fn is_removed(&self) -> bool {
         self.removing && self.is_over()
     }
 
-    pub(super) fn is_as_ready_as_it_gets(&self) -> bool {
+    /// Returns whether the part does not keep the whole from being ready.
+    pub(super) fn counts_as_ready(&self) -> bool {
         match self.state {
-            State::Ready => !self.doubted,
-            State::Over(End::Completed) => true,
-            State::Over(_) => self.on_failure == OnFailure::Ignore,
+            PartState::Ready => !self.degraded,
+            PartState::Over(End::Completed) => true,
+            PartState::Over(_) => self.on_failure == OnFailure::Ignore,
             _ => false,
         }
     }
 
     pub(super) fn ended_badly(&self) -> bool {
-        matches!(self.state, State::Over(end) if !end.is_clean())
+        matches!(self.state, PartState::Over(end) if !end.is_clean())
     }
 
-    /// Whether those that this part depends on have to wait before they stop: for its end, or, where it is not there, for those
-    /// that it would have to wait for itself.
+    /// Returns whether the dependencies of this part have to wait before they stop.
+    ///
+    /// They wait for its end. If it has no run, they wait for the parts that block it.
     pub(super) fn is_blocking(&self) -> bool {
         if self.state.is_live() { self.goal != Goal::Play } else { self.blockers > 0 }
     }
 
-    /// Whether `condition` holds for those that start after this part.
+    /// Returns whether `condition` holds for the dependents of this part.
     pub(super) fn holds(&self, condition: Condition) -> bool {
         match (condition, self.state) {
-            (Condition::Started, State::Starting | State::Ready)
-            | (Condition::Ready, State::Ready)
-            | (Condition::Started | Condition::Finished, State::Over(End::Completed)) => true,
-            (Condition::Ready, State::Over(End::Completed)) => self.was_ready,
+            (Condition::Started, PartState::Starting | PartState::Ready)
+            | (Condition::Ready, PartState::Ready)
+            | (Condition::Started | Condition::Finished, PartState::Over(End::Completed)) => true,
+            (Condition::Ready, PartState::Over(End::Completed)) => self.was_ready,
             _ => false,
         }
     }
 
-    /// Whether `condition` does not hold and, left alone, never will. A part that was stopped by hand can be started again by hand.
+    /// Returns whether `condition` does not hold and never will by itself.
+    ///
+    /// A part that was stopped on request can be started again on request.
     pub(super) fn never_holds(&self, condition: Condition) -> bool {
-        matches!(self.state, State::Over(end) if end != End::Stopped) && !self.holds(condition)
+        matches!(self.state, PartState::Over(end) if end != End::Stopped) && !self.holds(condition)
     }
 
-    /// Gives a part that is never restarted by policy what it takes to be restarted all the same.
-    pub(super) fn may_restart(&mut self) {
-        self.restarter.get_or_insert_with(|| Box::new(Restarter::new(Policy::when_it_asks())));
+    /// Gives a part without a restart policy the limits of requested restarts.
+    pub(super) fn allow_restart(&mut self) {
+        self.restarter.get_or_insert_with(|| Box::new(Restarter::new(Policy::on_request())));
     }
 
-    /// Whether a run of this part is over in such a way that its policy answers with another.
+    /// Returns whether the restart policy follows this end of a run with another run.
     pub(super) fn wants_restart(&self, end: End) -> bool {
         match self.restarter.as_ref().map(|restarter| restarter.when()) {
             None | Some(RestartWhen::Never) => false,
@@ -201,7 +206,7 @@ impl Slot {
     }
 }
 
-/// The index of a part.
+/// Returns the id of the part in slot `i`.
 pub(super) fn id(i: usize) -> PartId {
     PartId(u32::try_from(i).expect("a machine has fewer than 2^32 parts"))
 }

@@ -1,76 +1,52 @@
-//! Stopping everything: in the reverse of the edges, inside one budget.
+//! The stop of all parts: in the reverse of the edges, inside one budget.
 
 use std::time::Duration;
 
 use super::{
-    core::Machine,
+    Machine,
+    action::{Action, Cause, End, PartState, StopReason},
+    phase::Phase,
     slot::{Goal, id},
-    types::{Action, End, Moment, State, StopWhy, Why},
 };
-use crate::{Budget, OnFailure};
-
-/// Where the whole stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Not begun.
-    Idle,
-    /// Parts start, play, and are restarted.
-    Playing,
-    /// A stop was asked for; everything keeps playing `until` then, and nothing starts.
-    LameDuck { until: Moment, deadline: Moment },
-    /// Parts are stopped in reverse; what is left at the deadline is aborted.
-    Stopping { deadline: Moment },
-    /// All was aborted.
-    Aborting,
-    /// All is over.
-    Finished,
-}
-
-impl Phase {
-    pub(super) fn timer(self) -> Option<Moment> {
-        match self {
-            Self::LameDuck { until, .. } => Some(until),
-            Self::Stopping { deadline } => Some(deadline),
-            Self::Idle | Self::Playing | Self::Aborting | Self::Finished => None,
-        }
-    }
-}
+use crate::{budget::Budget, moment::Moment, score::OnFailure};
 
 impl Machine {
-    /// Decides on a stop, which begins when all other consequences of the event are worked off. The first reason is kept.
-    pub(super) fn request_stop(&mut self, why: Why, budget: Option<Budget>) {
-        if matches!(self.phase, Phase::Idle | Phase::Playing) && self.pending.is_none() {
-            self.pending = Some((why, budget));
+    /// Decides on a stop, which begins after all other consequences of the event. The first cause is
+    /// kept.
+    pub(super) fn request_stop(&mut self, cause: Cause, budget: Option<Budget>) {
+        if matches!(self.phase, Phase::Idle | Phase::Playing) && self.pending_stop.is_none() {
+            self.pending_stop = Some((cause, budget));
         }
     }
 
-    /// A part has failed and will not be started again.
-    pub(super) fn fail_for_good(&mut self, i: usize, now: Moment) {
+    /// Carries the final failure of part `i` to the whole, unless it is ignored.
+    pub(super) fn escalate(&mut self, i: usize, now: Moment) {
         if self.slots[i].on_failure == OnFailure::Ignore {
             return;
         }
         if let Phase::LameDuck { deadline, .. } = self.phase {
-            // Nobody is served any longer by waiting.
+            // The rest of the lame duck period would serve no purpose.
             self.drain(deadline, now);
         } else {
-            self.request_stop(Why::Failed(id(i)), None);
+            self.request_stop(Cause::Failed(id(i)), None);
         }
     }
 
-    pub(super) fn begin_stop(&mut self, why: Why, budget: Option<Budget>, now: Moment) {
-        self.why = Some(why);
-        self.together = None;
+    /// Begins the stop: with the lame duck period if it was requested and a part is ready.
+    pub(super) fn begin_stop(&mut self, cause: Cause, budget: Option<Budget>, now: Moment) {
+        self.cause = Some(cause);
+        self.group_restart = None;
         let budget = budget.unwrap_or(Budget { stop: self.stop_timeout, settle: self.settle });
         self.settle = budget.settle;
         let deadline = now.saturating_add(budget.stop.min(self.stop_timeout));
-        let serves = self.slots.iter().any(|slot| slot.state == State::Ready);
+        let any_ready = self.slots.iter().any(|slot| slot.state == PartState::Ready);
         let until = now.saturating_add(self.lame_duck).min(deadline);
-        if why == Why::Asked && serves && until > now {
+        if cause == Cause::Requested && any_ready && until > now {
             self.phase = Phase::LameDuck { until, deadline };
             self.wake_at(until);
             for i in 0..self.slots.len() {
-                if matches!(self.slots[i].state, State::Waiting | State::Backoff) {
-                    self.aim(i, Goal::End, StopWhy::All);
+                if matches!(self.slots[i].state, PartState::Waiting | PartState::Backoff) {
+                    self.set_goal(i, Goal::End, StopReason::All);
                 }
             }
         } else {
@@ -78,21 +54,22 @@ impl Machine {
         }
     }
 
-    /// Lets all parts stop, each when those that depend on it are gone.
+    /// Lets all parts stop, each when its dependents are gone.
     fn drain(&mut self, deadline: Moment, now: Moment) {
         self.phase = Phase::Stopping { deadline };
         self.wake_at(deadline);
         self.plan_reserves(deadline.saturating_sub(now));
         for i in 0..self.slots.len() {
             if !self.slots[i].is_over() {
-                self.aim(i, Goal::End, StopWhy::All);
+                self.set_goal(i, Goal::End, StopReason::All);
             }
         }
     }
 
-    /// Works out how long those that stop after each part need, so that one that uses up its time does not leave them without any.
+    /// Computes for each part the time that the parts behind it need, so that a part that uses up its
+    /// time leaves them some.
     ///
-    /// A part without a budget of its own counts for a tenth of the whole.
+    /// A part without its own stop timeout counts for a tenth of the whole.
     fn plan_reserves(&mut self, whole: Duration) {
         self.reserves.clear();
         if self.slots.iter().all(|slot| slot.after.is_empty()) {
@@ -116,7 +93,7 @@ impl Machine {
         }
     }
 
-    /// Until when part `i` may take to stop if it is told now.
+    /// Returns the stop deadline of part `i` if it is asked to stop now.
     pub(super) fn stop_deadline(&self, i: usize, now: Moment) -> Moment {
         let slot = &self.slots[i];
         let time = match self.phase {
@@ -136,8 +113,8 @@ impl Machine {
         now.saturating_add(time)
     }
 
-    /// The timer of the whole has fired.
-    pub(super) fn common_timer(&mut self, now: Moment) {
+    /// Ends the phase whose timer has fired.
+    pub(super) fn end_phase(&mut self, now: Moment) {
         match self.phase {
             Phase::LameDuck { until, deadline } if until <= now => self.drain(deadline, now),
             Phase::Stopping { deadline } if deadline <= now => self.abort_rest(End::Overran, now),
@@ -145,39 +122,40 @@ impl Machine {
         }
     }
 
-    /// Aborts everything, at once.
+    /// Aborts all runs at once.
     pub(super) fn abort_all(&mut self, now: Moment) {
         if self.phase == Phase::Finished {
             return;
         }
-        self.pending = None;
-        self.together = None;
-        self.why.get_or_insert(Why::Asked);
+        self.pending_stop = None;
+        self.group_restart = None;
+        self.cause.get_or_insert(Cause::Requested);
         self.abort_rest(End::Aborted, now);
     }
 
+    /// Aborts all runs that are left.
     fn abort_rest(&mut self, end: End, now: Moment) {
         self.phase = Phase::Aborting;
         for i in 0..self.slots.len() {
             if self.slots[i].is_over() {
                 continue;
             }
-            self.aim(i, Goal::End, StopWhy::All);
-            if matches!(self.slots[i].state, State::Starting | State::Ready) {
-                // It is told as well, so that its context says why.
-                self.tell(i, now);
+            self.set_goal(i, Goal::End, StopReason::All);
+            if matches!(self.slots[i].state, PartState::Starting | PartState::Ready) {
+                // It is asked as well, so that its context returns the reason.
+                self.ask_to_stop(i, now);
             }
-            if self.slots[i].state == State::Stopping {
+            if self.slots[i].state == PartState::Stopping {
                 self.abort(i, end, now);
             }
         }
     }
 
-    /// Aborts the run of part `i`, which will count as ended by `end`.
+    /// Aborts the run of part `i`, which ends as `end`.
     pub(super) fn abort(&mut self, i: usize, end: End, now: Moment) {
         let until = now.saturating_add(self.settle);
         self.change(i, |slot| {
-            slot.enter(State::Aborting, Some(until), now);
+            slot.enter(PartState::Aborting, Some(until), now);
             slot.aborted = Some(end);
         });
         self.actions.push(Action::Abort { part: id(i), run: self.slots[i].run });

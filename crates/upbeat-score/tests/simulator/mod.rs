@@ -1,5 +1,6 @@
-//! A simulated world for the machine: players with random manners, a virtual clock, and a book-keeper who believes nothing that the machine
-//! says of itself, only its actions and what the players did.
+//! A simulator for the machine: players with random behavior, a virtual clock, and an oracle.
+//!
+//! The oracle checks the machine's actions only against what the simulated players did.
 
 use std::{
     cmp::Reverse,
@@ -9,29 +10,29 @@ use std::{
 
 use proptest::{prelude::*, test_runner::TestCaseError};
 use upbeat_score::{
-    Action, Condition, End, Ended, Event, Kind, Machine, PartId, PartSpec, SETTLE, Score, State, StopWhy,
+    Action, Condition, End, Event, Kind, Machine, PartId, PartSpec, PartState, RunEnd, SETTLE, Score, StopReason,
 };
 
-/// The manners of one run.
+/// The behavior of one run.
 #[derive(Clone, Debug)]
-pub(crate) struct Behaviour {
-    /// Ready so long after the start.
+pub(crate) struct Behavior {
+    /// The time from the start until it is ready.
     pub ready: Option<Duration>,
-    /// Ends by itself so long after the start.
-    pub ends: Option<(Duration, Ended)>,
-    /// Ends so long after it was asked to stop.
-    pub stops: Option<(Duration, Ended)>,
-    /// Is gone so long after it was aborted; never, if `None`.
+    /// The time from the start until it ends by itself.
+    pub ends: Option<(Duration, RunEnd)>,
+    /// The time from the stop request until it ends.
+    pub stops: Option<(Duration, RunEnd)>,
+    /// The time from its abort until it is gone. `None` is never.
     pub dies: Option<Duration>,
-    /// Whether it announces its own end, and then needs half a second more.
-    pub leaves: bool,
-    /// Gives no sign of life from so long after the start; whether it is to be restarted for that.
+    /// Whether it reports that it has returned, and ends half a second later.
+    pub returns: bool,
+    /// The time from the start until it misses its heartbeat, and whether that restarts it.
     pub misses: Option<(Duration, bool)>,
-    /// Is doubted so long after the start, and for so long.
-    pub doubted: Option<(Duration, Duration)>,
+    /// The time from the start until it is degraded, and the time until it is ready again.
+    pub degraded: Option<(Duration, Duration)>,
 }
 
-/// What somebody asks for from outside.
+/// A request from outside.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Command {
     StopAll,
@@ -45,25 +46,25 @@ pub(crate) enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     Ready(u64),
-    Leaves(u64),
+    Returns(u64),
     Misses(u64, bool),
-    Doubted(u64, bool),
+    Degraded(u64, bool),
     Ends(u64, u8),
     Command(usize),
 }
 
-const HOW: [Ended; 4] = [Ended::Ok, Ended::Failed, Ended::RestartRequested, Ended::Aborted];
+const HOW: [RunEnd; 4] = [RunEnd::Ok, RunEnd::Failed, RunEnd::RestartRequested, RunEnd::Aborted];
 
 #[derive(Clone, Debug)]
 struct Part {
     spec: PartSpec,
     after: Vec<(String, Condition)>,
     live: Option<u64>,
-    told: bool,
-    /// Its current run has announced its own end.
-    leaving: bool,
-    /// Its current or last run has been reported as unresponsive.
-    condemned: bool,
+    asked: bool,
+    /// Whether its current run has returned.
+    returned: bool,
+    /// Whether its current or last run was reported as unresponsive.
+    unresponsive: bool,
     ready: bool,
     completed: bool,
     was_ready: bool,
@@ -74,20 +75,20 @@ struct Part {
 struct Run {
     name: String,
     part: PartId,
-    manners: Behaviour,
+    behavior: Behavior,
     gone: bool,
 }
 
-pub(crate) struct World {
+pub(crate) struct Simulator {
     machine: Machine,
     score: Score,
-    behaviours: Vec<Behaviour>,
+    behaviors: Vec<Behavior>,
     now: Duration,
     due: BinaryHeap<Reverse<(Duration, Due)>>,
     runs: BTreeMap<u64, Run>,
     parts: BTreeMap<String, Part>,
     removing: Vec<String>,
-    /// When everything has to be over, once a stop was asked for.
+    /// The time at which all parts have to be over, once a stop was requested.
     must_end: Option<Duration>,
     whole_deadline: Option<Duration>,
     no_more_starts: bool,
@@ -108,8 +109,8 @@ fn edges(spec: &PartSpec, kind_of: impl Fn(&str) -> Kind) -> Vec<(String, Condit
     spec.after.iter().map(|after| (after.name.to_string(), condition(after))).collect()
 }
 
-impl World {
-    pub(crate) fn new(score: &Score, behaviours: Vec<Behaviour>, seed: u64) -> Self {
+impl Simulator {
+    pub(crate) fn new(score: &Score, behaviors: Vec<Behavior>, seed: u64) -> Self {
         let kind_of = |name: &str| score.parts.iter().find(|part| *part.name == *name).unwrap().kind;
         let first: Vec<_> = score.parts.iter().filter(|part| part.first_and_last).collect();
         let mut parts = BTreeMap::new();
@@ -125,7 +126,7 @@ impl World {
         Self {
             machine: Machine::new(score, seed).unwrap(),
             score: score.clone(),
-            behaviours,
+            behaviors,
             now: Duration::ZERO,
             due: BinaryHeap::new(),
             runs: BTreeMap::new(),
@@ -139,80 +140,82 @@ impl World {
         }
     }
 
-    /// Plays to the end, and returns how often each part ran.
-    pub(crate) fn play(mut self, commands: &[(Duration, Command)]) -> Result<Vec<u32>, TestCaseError> {
-        let asked: Vec<Command> = commands.iter().map(|(_, command)| *command).collect();
+    /// Runs to the end, and returns the number of runs of each part.
+    pub(crate) fn run(mut self, commands: &[(Duration, Command)]) -> Result<Vec<u32>, TestCaseError> {
+        let requests: Vec<Command> = commands.iter().map(|(_, command)| *command).collect();
         for (i, (at, _)) in commands.iter().enumerate() {
             self.due.push(Reverse((*at, Due::Command(i))));
         }
-        // In the end somebody always asks for a stop: a score of services would play for ever.
-        self.due.push(Reverse((Duration::from_mins(10), Due::Command(asked.len()))));
+        // A stop is always requested in the end, because a score of services would play for ever.
+        self.due.push(Reverse((Duration::from_mins(10), Due::Command(requests.len()))));
 
-        self.tell(Event::Begin)?;
+        self.send(Event::Begin)?;
         let mut steps = 0;
         while !self.finished {
             steps += 1;
-            prop_assert!(steps < 200_000, "the script does not come to an end");
+            prop_assert!(steps < 200_000, "the simulation does not end");
             let next = self.due.peek().map(|Reverse((at, _))| *at);
-            let wakeup = self.machine.next_wakeup();
+            let wakeup = self.machine.poll_timeout();
             let at = [next, wakeup].into_iter().flatten().min();
-            let Some(at) = at else { return Err(TestCaseError::fail("nothing is due, and it is not finished")) };
+            let Some(at) = at else {
+                return Err(TestCaseError::fail("nothing is due, but the machine is not finished"));
+            };
             prop_assert!(self.must_end.is_none_or(|end| at <= end), "still not over at {at:?}, {:?}", self.must_end);
             self.now = self.now.max(at);
             if next == Some(at) {
                 let Some(Reverse((_, due))) = self.due.pop() else { unreachable!() };
-                self.happen(due, &asked)?;
+                self.happen(due, &requests)?;
             } else {
-                self.tell(Event::Tick)?;
+                self.time_passes()?;
             }
         }
         self.check_the_end()?;
         Ok(self.parts.values().map(|part| part.runs).collect())
     }
 
-    fn happen(&mut self, due: Due, asked: &[Command]) -> Check {
+    fn happen(&mut self, due: Due, requests: &[Command]) -> Check {
         match due {
-            Due::Command(i) => self.command(asked.get(i).copied().unwrap_or(Command::StopAll)),
+            Due::Command(i) => self.command(requests.get(i).copied().unwrap_or(Command::StopAll)),
             Due::Ready(run) => {
                 let Some(name) = self.live(run) else { return Ok(()) };
                 let part = self.parts.get_mut(&name).unwrap();
-                if !part.told {
+                if !part.asked {
                     part.ready = true;
                     part.was_ready = true;
                 }
-                self.tell(Event::Ready { part: self.runs[&run].part, run })
+                self.send(Event::Ready { part: self.runs[&run].part, run })
             }
-            Due::Leaves(run) => {
+            Due::Returns(run) => {
                 let Some(name) = self.live(run) else { return Ok(()) };
                 let part = self.parts.get_mut(&name).unwrap();
-                (part.ready, part.leaving) = (false, true);
-                self.tell(Event::Leaving { part: self.runs[&run].part, run })
+                (part.ready, part.returned) = (false, true);
+                self.send(Event::Returned { part: self.runs[&run].part, run })
             }
             Due::Misses(run, restart) => {
                 let Some(name) = self.live(run) else { return Ok(()) };
                 let part = &self.parts[&name];
-                if part.told || part.leaving || part.end.is_some() || self.no_more_starts {
-                    return self.tell(Event::Unresponsive { part: self.runs[&run].part, run, restart });
+                if part.asked || part.returned || part.end.is_some() || self.no_more_starts {
+                    return self.send(Event::Unresponsive { part: self.runs[&run].part, run, restart });
                 }
-                self.parts.get_mut(&name).unwrap().condemned = true;
-                self.tell(Event::Unresponsive { part: self.runs[&run].part, run, restart })?;
-                let told = self.parts.get(&name).is_none_or(|part| part.told);
-                // With a strategy those that depend on it are restarted too, and stop before it.
+                self.parts.get_mut(&name).unwrap().unresponsive = true;
+                self.send(Event::Unresponsive { part: self.runs[&run].part, run, restart })?;
+                let asked = self.parts.get(&name).is_none_or(|part| part.asked);
+                // With a strategy its dependents are restarted too, and stop before it.
                 let mut others =
-                    self.parts.iter().filter(|(_, part)| part.live.is_some() && (part.told || part.leaving));
+                    self.parts.iter().filter(|(_, part)| part.live.is_some() && (part.asked || part.returned));
                 let waits = others.any(|(other, _)| self.depends(other, &name));
-                prop_assert!(told || waits || self.no_more_starts, "{name} gives no sign of life and is not stopped");
+                prop_assert!(asked || waits || self.no_more_starts, "{name} is unresponsive and is not stopped");
                 Ok(())
             }
-            Due::Doubted(run, doubted) => {
+            Due::Degraded(run, degraded) => {
                 let Some(name) = self.live(run) else { return Ok(()) };
                 let part = self.runs[&run].part;
-                self.tell(Event::Doubt { part, run, doubted })?;
-                let is_ready = self.machine.state(part) == State::Ready;
-                prop_assert_eq!(self.machine.doubted(part), doubted && is_ready, "{}", name);
+                self.send(Event::Degraded { part, run, degraded })?;
+                let is_ready = self.machine.state(part) == PartState::Ready;
+                prop_assert_eq!(self.machine.is_degraded(part), degraded && is_ready, "{}", name);
                 prop_assert!(
-                    !(doubted && is_ready && self.machine.all_ready()),
-                    "all are ready, but {name} is doubted"
+                    !(degraded && is_ready && self.machine.all_ready()),
+                    "all are ready, but {name} is degraded"
                 );
                 Ok(())
             }
@@ -226,11 +229,11 @@ impl World {
                     && part.live == Some(run)
                 {
                     let job = part.spec.kind == Kind::Job || part.spec.stops_all;
-                    part.completed = HOW[how as usize] == Ended::Ok && job && !part.told;
+                    part.completed = HOW[how as usize] == RunEnd::Ok && job && !part.asked;
                     part.live = None;
                     part.ready = false;
                 }
-                self.tell(Event::Ended { part: id, run, how: HOW[how as usize] })
+                self.send(Event::Ended { part: id, run, how: HOW[how as usize] })
             }
         }
     }
@@ -240,35 +243,35 @@ impl World {
         match command {
             Command::StopAll => {
                 self.stop_begins();
-                self.tell(Event::StopAll { budget: None })
+                self.send(Event::StopAll { budget: None })
             }
             Command::AbortAll => {
                 self.no_more_starts = true;
                 self.aborted = true;
                 self.must_end = Some(self.now + SETTLE);
-                self.tell(Event::AbortAll)
+                self.send(Event::AbortAll)
             }
-            Command::Stop(i) => part(i).map_or(Ok(()), |part| self.tell(Event::Stop { part })),
+            Command::Stop(i) => part(i).map_or(Ok(()), |part| self.send(Event::Stop { part })),
             Command::Restart(i) => {
                 let Some(part) = part(i) else { return Ok(()) };
                 let name = format!("p{i}");
-                if !self.no_more_starts && self.machine.state(part) != State::Over(End::Leaked) {
+                if !self.no_more_starts && self.machine.state(part) != PartState::Over(End::Leaked) {
                     let part = self.parts.get_mut(&name).unwrap();
                     part.end = None;
                     part.completed = false;
                 }
-                self.tell(Event::Restart { part })
+                self.send(Event::Restart { part })
             }
             Command::Remove(i) => {
                 let Some(id) = part(i) else { return Ok(()) };
-                let was_over = matches!(self.machine.state(id), State::Over(_));
+                let was_over = matches!(self.machine.state(id), PartState::Over(_));
                 let Ok(actions) = self.machine.remove(id, self.now) else { return Ok(()) };
                 if was_over {
                     self.parts.remove(&format!("p{i}"));
                 } else {
                     self.removing.push(format!("p{i}"));
                 }
-                self.obey(actions)
+                self.perform(actions)
             }
             Command::Add(i) => {
                 let spec = PartSpec::new(format!("p{i}"));
@@ -278,7 +281,7 @@ impl World {
                 let condition = |kind| if kind == Kind::Job { Condition::Finished } else { Condition::Ready };
                 let after = first.map(|first| (first.spec.name.to_string(), condition(first.spec.kind)));
                 self.parts.insert(format!("p{i}"), Part::new(after.into_iter().collect(), spec));
-                self.obey(actions)
+                self.perform(actions)
             }
         }
     }
@@ -290,18 +293,23 @@ impl World {
         self.must_end = self.must_end.or(Some(deadline + SETTLE));
     }
 
-    /// The part whose run this is, if it is still there.
+    /// Returns the part of the run, if the run is still there.
     fn live(&self, run: u64) -> Option<String> {
         let name = &self.runs[&run].name;
         (!self.runs[&run].gone && self.parts.get(name)?.live == Some(run)).then(|| name.clone())
     }
 
-    fn tell(&mut self, event: Event) -> Check {
-        let actions = self.machine.on(event, self.now);
-        self.obey(actions)
+    fn send(&mut self, event: Event) -> Check {
+        let actions = self.machine.handle_event(event, self.now);
+        self.perform(actions)
     }
 
-    fn obey(&mut self, actions: Vec<Action>) -> Check {
+    fn time_passes(&mut self) -> Check {
+        let actions = self.machine.handle_timeout(self.now);
+        self.perform(actions)
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) -> Check {
         let was_stopping = self.no_more_starts;
         if self.machine.is_stopping() {
             self.stop_begins();
@@ -310,10 +318,10 @@ impl World {
             prop_assert!(!self.finished, "{action:?} after the end");
             match action {
                 Action::Start { part, run, attempt } => self.start(part, run, attempt)?,
-                Action::Stop { part, run, deadline, why } => self.stop(part, run, deadline, why)?,
+                Action::Stop { part, run, deadline, reason } => self.stop(part, run, deadline, reason)?,
                 Action::Abort { part, run } => {
                     prop_assert!(self.runs[&run].part == part);
-                    if let Some(after) = self.runs[&run].manners.dies {
+                    if let Some(after) = self.runs[&run].behavior.dies {
                         self.due.push(Reverse((self.now + after, Due::Ends(run, 3))));
                     }
                 }
@@ -337,50 +345,51 @@ impl World {
         for (on, condition) in &part.after {
             let on = &self.parts[on];
             let holds = match condition {
-                Condition::Started => on.live.is_some() && !on.told || on.completed,
+                Condition::Started => on.live.is_some() && !on.asked || on.completed,
                 Condition::Ready => on.ready || on.completed && on.was_ready,
-                Condition::Finished => on.completed,
+                _ => on.completed,
             };
             prop_assert!(holds, "{name} starts before {} is {condition:?}", on.spec.name);
         }
-        let manners = self.behaviours[usize::try_from(run).unwrap() % self.behaviours.len()].clone();
+        let behavior = self.behaviors[usize::try_from(run).unwrap() % self.behaviors.len()].clone();
         let part = self.parts.get_mut(&name).unwrap();
         part.runs += 1;
         part.live = Some(run);
-        (part.told, part.leaving) = (false, false);
-        part.condemned = false;
+        (part.asked, part.returned) = (false, false);
+        part.unresponsive = false;
         part.completed = false;
-        if let Some((after, restart)) = manners.misses {
+        if let Some((after, restart)) = behavior.misses {
             self.due.push(Reverse((self.now + after, Due::Misses(run, restart))));
         }
-        if let Some((after, lasts)) = manners.doubted {
-            self.due.push(Reverse((self.now + after, Due::Doubted(run, true))));
-            self.due.push(Reverse((self.now + after + lasts, Due::Doubted(run, false))));
+        if let Some((after, lasts)) = behavior.degraded {
+            self.due.push(Reverse((self.now + after, Due::Degraded(run, true))));
+            self.due.push(Reverse((self.now + after + lasts, Due::Degraded(run, false))));
         }
-        if let Some(after) = manners.ready {
+        if let Some(after) = behavior.ready {
             self.due.push(Reverse((self.now + after, Due::Ready(run))));
         }
-        if let Some((after, how)) = manners.ends {
+        if let Some((after, how)) = behavior.ends {
             let at = self.now + after;
-            if manners.leaves {
-                self.due.push(Reverse((at, Due::Leaves(run))));
+            if behavior.returns {
+                self.due.push(Reverse((at, Due::Returns(run))));
             }
-            let linger = if manners.leaves { Duration::from_millis(500) } else { Duration::ZERO };
+            let linger = if behavior.returns { Duration::from_millis(500) } else { Duration::ZERO };
             self.due.push(Reverse((at + linger, Due::Ends(run, how as u8))));
         }
-        self.runs.insert(run, Run { name, part: id, manners, gone: false });
+        self.runs.insert(run, Run { name, part: id, behavior, gone: false });
         Ok(())
     }
 
-    fn stop(&mut self, id: PartId, run: u64, deadline: Duration, why: StopWhy) -> Check {
+    fn stop(&mut self, id: PartId, run: u64, deadline: Duration, reason: StopReason) -> Check {
         let name = self.machine.name(id).to_owned();
-        prop_assert!(self.parts[&name].live == Some(run), "{name} is stopped, but that run is not there");
-        prop_assert!(!self.parts[&name].told, "{name} is told twice");
+        prop_assert!(self.parts[&name].live == Some(run), "{name} is asked to stop, but that run is not there");
+        prop_assert!(!self.parts[&name].asked, "{name} is asked to stop twice");
         prop_assert!(self.must_end.is_none_or(|end| deadline <= end), "{name} gets more time than there is");
-        // Only while stopping in order: once the time for the whole is up, everything left is stopped at once. One that is
-        // stopped for a reason of its own does not wait for the others.
-        let in_order =
-            why == StopWhy::All && !self.aborted && self.whole_deadline.is_some_and(|deadline| self.now < deadline);
+        // Only while stopping in order. Once the time of the whole is up, the rest is stopped at once. A part
+        // that is stopped for its own reason does not wait for the others.
+        let in_order = reason == StopReason::All
+            && !self.aborted
+            && self.whole_deadline.is_some_and(|deadline| self.now < deadline);
         if in_order {
             for (dependent, part) in &self.parts {
                 let gone = part.live.is_none() || part.end == Some(End::Leaked);
@@ -388,15 +397,15 @@ impl World {
             }
         }
         let part = self.parts.get_mut(&name).unwrap();
-        part.told = true;
+        part.asked = true;
         part.ready = false;
-        if let Some((after, how)) = self.runs[&run].manners.stops {
+        if let Some((after, how)) = self.runs[&run].behavior.stops {
             self.due.push(Reverse((self.now + after, Due::Ends(run, how as u8))));
         }
         Ok(())
     }
 
-    /// Whether a part depends on another, directly or not.
+    /// Returns whether a part depends on another, directly or not.
     fn depends(&self, part: &str, on: &str) -> bool {
         let Some(part) = self.parts.get(part) else { return false };
         part.after.iter().any(|(dependency, _)| dependency == on || self.depends(dependency, on))
@@ -409,13 +418,13 @@ impl World {
         prop_assert!(part.end.is_none() || leaked, "{name} is over twice: {:?}, {end:?}", part.end);
         prop_assert!(part.live.is_none() || end == End::Leaked, "{name} is over but its run is there");
         let never_ran = part.runs == 0;
-        let condemned = part.condemned && end.is_clean() && end != End::Stopped;
-        prop_assert!(!condemned, "{name} gave no sign of life, but is {end:?}");
+        let unresponsive = part.unresponsive && end.is_clean() && end != End::Stopped;
+        prop_assert!(!unresponsive, "{name} was unresponsive, but is {end:?}");
         prop_assert!(!never_ran || matches!(end, End::NeverStarted { .. }), "{name} never ran, but is {end:?}");
         part.end = Some(end);
         if let End::NeverStarted { because: Some(on) } = end {
-            let State::Over(reason) = self.machine.state(on) else {
-                return Err(TestCaseError::fail("because of what?"));
+            let PartState::Over(reason) = self.machine.state(on) else {
+                return Err(TestCaseError::fail("the reason is not over"));
             };
             let on = self.machine.name(on);
             let part = &self.parts[&name];
@@ -433,16 +442,16 @@ impl World {
     fn check_the_end(&self) -> Check {
         for (name, part) in &self.parts {
             let Some(end) = part.end else { return Err(TestCaseError::fail(format!("{name} has no end"))) };
-            prop_assert_eq!(self.machine.state(self.machine.find(name).unwrap()), State::Over(end));
+            prop_assert_eq!(self.machine.state(self.machine.find(name).unwrap()), PartState::Over(end));
             prop_assert!(part.live.is_none() || end == End::Leaked, "{} is left but {:?}", name, end);
-            if let (Some(limit), 0) = (part.spec.restart.limit(), part.spec.after.len())
+            if let (Some(limit), 0) = (part.spec.restart.max(), part.spec.after.len())
                 && !matches!(end, End::Stopped)
             {
-                // Restarts by hand and by a strategy come on top; without them the limit is exact.
+                // Requested restarts and those of a strategy come on top. Without them the limit is exact.
                 prop_assert!(part.runs <= 1 + limit.max(5) || self.runs.len() > 6, "{} ran {} times", name, part.runs);
             }
         }
-        prop_assert!(self.machine.why().is_some());
+        prop_assert!(self.machine.cause().is_some());
         Ok(())
     }
 }
@@ -453,9 +462,9 @@ impl Part {
             spec,
             after,
             live: None,
-            told: false,
-            leaving: false,
-            condemned: false,
+            asked: false,
+            returned: false,
+            unresponsive: false,
             ready: false,
             completed: false,
             was_ready: false,

@@ -1,20 +1,21 @@
-//! Random scores played against random worlds: whatever the players do, and whenever anybody asks for a stop, the machine keeps its promises.
+//! Random scores played by a simulator with random players and requests: the machine keeps its
+//! guarantees.
 //!
-//! `PROPTEST_CASES` sets how many; the slow ladder runs many more than the everyday tests.
+//! `PROPTEST_CASES` sets the number of cases. The ladder runs many more than the everyday run.
 
 #![expect(
     clippy::unwrap_used,
     clippy::struct_excessive_bools,
-    reason = "a test fails by panicking, and its book-keeper ticks off many independent things"
+    reason = "a test fails by panicking, and its oracle tracks many independent facts"
 )]
 
-mod world;
+mod simulator;
 
 use std::time::Duration;
 
 use proptest::prelude::*;
+use simulator::{Behavior, Command, Simulator};
 use upbeat_score::{Backoff, Condition, Kind, OnFailure, PartSpec, Restart, Score, Strategy as Together};
-use world::{Behaviour, Command, World};
 
 fn ms(range: std::ops::Range<u64>) -> impl Strategy<Value = Duration> {
     range.prop_map(Duration::from_millis)
@@ -27,7 +28,7 @@ fn restart() -> impl Strategy<Value = Restart> {
         2 => backoff().prop_map(Restart::on_failure),
         1 => backoff().prop_map(Restart::always),
     ];
-    (policy, 0u32..4).prop_map(|(policy, max)| policy.at_most(max))
+    (policy, 0u32..4).prop_map(|(policy, max)| policy.max_restarts(max))
 }
 
 fn spec(i: usize, n: usize) -> impl Strategy<Value = PartSpec> {
@@ -38,9 +39,10 @@ fn spec(i: usize, n: usize) -> impl Strategy<Value = PartSpec> {
     (after, restart(), flags, ms(1..3000), prop::option::of(ms(0..4000))).prop_map(
         move |(after, restart, (job, ignore, stops_all, first_and_last), ready_timeout, stop_timeout)| {
             let mut part = PartSpec::new(format!("p{i}"));
-            // Edges lead to any later part, so that the order of declaration is never the order of the start; that makes no cycles.
+            // Edges lead only to later parts: there are no cycles, and the order of declaration is never the
+            // order of the start.
             for (on, condition) in after.into_iter().filter(|(on, _)| *on > i) {
-                part.after.push(upbeat_score::After { name: format!("p{on}").into(), condition });
+                part.after.push(upbeat_score::After::new(format!("p{on}"), condition));
             }
             part.restart = restart;
             part.kind = if job { Kind::Job } else { Kind::Service };
@@ -66,12 +68,12 @@ fn score() -> impl Strategy<Value = Score> {
     })
 }
 
-fn behaviour() -> impl Strategy<Value = Behaviour> {
+fn behavior() -> impl Strategy<Value = Behavior> {
     let how = || {
         prop_oneof![
-            2 => Just(upbeat_score::Ended::Ok),
-            3 => Just(upbeat_score::Ended::Failed),
-            1 => Just(upbeat_score::Ended::RestartRequested),
+            2 => Just(upbeat_score::RunEnd::Ok),
+            3 => Just(upbeat_score::RunEnd::Failed),
+            1 => Just(upbeat_score::RunEnd::RestartRequested),
         ]
     };
     (
@@ -83,14 +85,14 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
         prop::option::weighted(0.15, (ms(0..6000), any::<bool>())),
         prop::option::weighted(0.15, (ms(0..6000), ms(0..2000))),
     )
-        .prop_map(|(ready, ends, stops, dies, leaves, misses, doubted)| Behaviour {
+        .prop_map(|(ready, ends, stops, dies, returns, misses, degraded)| Behavior {
             ready,
             ends,
             stops,
             dies,
-            leaves,
+            returns,
             misses,
-            doubted,
+            degraded,
         })
 }
 
@@ -105,7 +107,8 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// Enough cases to find every fault that was seeded on purpose; `PROPTEST_CASES` overrides it.
+/// Returns the configuration with enough cases to find every seeded fault. `PROPTEST_CASES` overrides
+/// the number.
 fn config() -> ProptestConfig {
     let config = ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() };
     if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases: 4000, ..config } }
@@ -115,25 +118,25 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn every_promise_holds_in_every_world(
+    fn every_guarantee_holds_in_every_simulation(
         score in score(),
-        behaviours in prop::collection::vec(behaviour(), 1..40),
+        behaviors in prop::collection::vec(behavior(), 1..40),
         commands in prop::collection::vec((ms(0..12_000), command()), 0..6),
         seed in any::<u64>(),
     ) {
-        World::new(&score, behaviours, seed).play(&commands)?;
+        Simulator::new(&score, behaviors, seed).run(&commands)?;
     }
 
     #[test]
     fn a_part_that_always_fails_runs_exactly_one_and_n_times(max in 0u32..50, window in prop::option::of(Just(Duration::MAX)), seed in any::<u64>()) {
-        let mut policy = Restart::on_failure(Backoff::exponential(Duration::from_millis(1), Duration::from_secs(9))).at_most(max);
+        let mut policy = Restart::on_failure(Backoff::exponential(Duration::from_millis(1), Duration::from_secs(9))).max_restarts(max);
         if let Some(window) = window {
             policy = policy.within(window);
         }
         let mut part = PartSpec::new("p0");
         part.restart = policy;
-        let fails = Behaviour { ready: None, ends: Some((Duration::ZERO, upbeat_score::Ended::Failed)), stops: None, dies: None, leaves: false, misses: None, doubted: None };
-        let runs = World::new(&Score::new("all").part(part), vec![fails], seed).play(&[])?;
+        let fails = Behavior { ready: None, ends: Some((Duration::ZERO, upbeat_score::RunEnd::Failed)), stops: None, dies: None, returns: false, misses: None, degraded: None };
+        let runs = Simulator::new(&Score::new("all").part(part), vec![fails], seed).run(&[])?;
         prop_assert_eq!(runs, [1 + max]);
     }
 }

@@ -1,29 +1,31 @@
-//! Deadlines that nest: an inner stop ends, and has reported, before the outer one gives up on it.
+//! Stop budgets that nest: an inner stop ends, and has reported, before the outer one aborts it.
 
 use std::time::Duration;
 
-/// How long an aborted part may take to be gone before it counts as leaked.
+/// The time in which an aborted run has to be gone before it counts as leaked.
 pub const SETTLE: Duration = Duration::from_millis(500);
 
-/// How long a stop may take: the time to stop politely, and then the time for what was aborted to be gone.
+/// The time that a stop may take: first to stop gracefully, then for aborted runs to be gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Budget {
-    /// Until what is left is aborted.
+    /// The time until remaining runs are aborted.
     pub stop: Duration,
-    /// Until what was aborted and is not gone counts as leaked.
+    /// The time after the abort until remaining runs count as leaked.
     pub settle: Duration,
 }
 
 impl Budget {
-    /// The budget of a whole that nobody else waits for.
+    /// Returns the budget of an outermost conductor: all of `own`, then [`SETTLE`].
     pub const fn outermost(own: Duration) -> Self {
         Self { stop: own, settle: SETTLE }
     }
 
-    /// The budget of a whole inside another, which aborts it after `left`: its own, or what is left less a margin, whichever is less.
+    /// Returns the budget of a nested conductor that the outer one aborts after `left`.
     ///
-    /// The margin (a fifth of what is left, at most 1 s) pays for settling and for the report to travel outwards, so
-    /// that what the inner one has to say about its parts arrives before the outer one aborts it.
+    /// It is the lesser of `own` and of `left` less a margin. The margin is a fifth of `left`, at most
+    /// 1 s. It pays for settling and for the way of the report, so that the inner report arrives
+    /// before the outer conductor aborts the inner one.
     pub fn nested(own: Duration, left: Duration) -> Self {
         let margin = (left / 5).min(SETTLE * 2);
         Self { stop: own.min(left.saturating_sub(margin)), settle: margin / 2 }
