@@ -95,8 +95,8 @@ impl Run {
         self.link.notify(Notice::Unresponsive { part: self.part, run: self.id, restart });
     }
 
-    pub(crate) fn doubt(&self, doubted: bool) {
-        self.link.notify(Notice::Doubt { part: self.part, run: self.id, doubted });
+    pub(crate) fn set_degraded(&self, degraded: bool) {
+        self.link.notify(Notice::Degraded { part: self.part, run: self.id, degraded });
     }
 
     /// Enters what the run is doing, without its open work.

@@ -116,10 +116,10 @@ impl Conductor {
         let mut faults = self.shared_instances();
         match self.score.check() {
             Ok(plan) if faults.is_empty() => Ok(plan),
-            Ok(_) => Err(ScoreError { faults }),
+            Ok(_) => Err(ScoreError::new(faults)),
             Err(error) => {
                 faults.extend(error.faults);
-                Err(ScoreError { faults })
+                Err(ScoreError::new(faults))
             }
         }
     }
@@ -204,7 +204,7 @@ impl Conductor {
         for (part, player) in self.score.parts.iter().zip(&self.players) {
             let Some(instance) = player.instance() else { continue };
             if let Some(other) = seen.insert(instance, part) {
-                faults.push(Fault::SameInstance { part: part.name.clone(), other: other.name.clone() });
+                faults.push(Fault::DuplicateInstance { part: part.name.clone(), other: other.name.clone() });
             }
         }
         faults
@@ -218,7 +218,7 @@ impl Conductor {
             Ok(_) => {}
             Err(error) => faults.extend(error.faults),
         }
-        Err(ScoreError { faults })
+        Err(ScoreError::new(faults))
     }
 
     /// Gets everything ready for playing under `path`; faults are found here.
@@ -305,8 +305,8 @@ impl Player for Conductor {
         Readiness::Signalled
     }
 
-    fn replayable(&self) -> bool {
-        self.players.iter().all(|player| player.replayable())
+    fn restartable(&self) -> bool {
+        self.players.iter().all(|player| player.restartable())
     }
 }
 

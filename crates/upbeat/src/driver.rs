@@ -7,7 +7,7 @@ use tokio::{
     task::AbortHandle,
     time::{Instant, sleep_until},
 };
-use upbeat_score::{Action, Budget, Ended, Event, PartId, State, StopWhy, Why};
+use upbeat_score::{Action, Budget, Cause as ScoreCause, Event, PartId, PartState, RunEnd, StopReason};
 
 use crate::{
     Context, Overview, door,
@@ -89,7 +89,7 @@ pub(crate) async fn play(
     let mut patience = pin!(sleep_until(Instant::now()));
     let mut door = Door::Closed;
     while !finished {
-        let wakeup = shared.stage.lock().machine.next_wakeup();
+        let wakeup = shared.stage.lock().machine.poll_timeout();
         if wakeup != armed_for {
             armed_for = wakeup;
             if let Some(at) = wakeup.and_then(|at| shared.epoch.checked_add(at)) {
@@ -111,7 +111,7 @@ pub(crate) async fn play(
             _ = notices.recv_many(&mut batch, BATCH) => driver.notices(&mut batch),
             () = &mut alarm, if armed_for.is_some() => {
                 armed_for = None;
-                driver.event(Event::Tick, shared.now())
+                driver.timeout(shared.now())
             }
             () = &mut patience, if matches!(door, Door::Patient) => {
                 let watch = door::watch(Overview::new(shared.link.tree.clone()));
@@ -168,11 +168,11 @@ impl Driver<'_> {
         for notice in batch.drain(..) {
             finished |= match notice {
                 Notice::Ready { part, run } => self.event(Event::Ready { part, run }, now),
-                Notice::Leaving { part, run } => self.event(Event::Leaving { part, run }, now),
+                Notice::Leaving { part, run } => self.event(Event::Returned { part, run }, now),
                 Notice::Unresponsive { part, run, restart } => {
                     self.event(Event::Unresponsive { part, run, restart }, now)
                 }
-                Notice::Doubt { part, run, doubted } => self.event(Event::Doubt { part, run, doubted }, now),
+                Notice::Degraded { part, run, degraded } => self.event(Event::Degraded { part, run, degraded }, now),
                 Notice::Ended { part, run } => self.ended(part, run, now),
                 Notice::Request(request) => self.request(*request, now),
             };
@@ -180,11 +180,17 @@ impl Driver<'_> {
         finished
     }
 
+    fn timeout(&mut self, now: Duration) -> bool {
+        let mut stage = self.shared.stage.lock();
+        let actions = stage.machine.handle_timeout(now);
+        self.perform(&mut stage, actions, now)
+    }
+
     fn event(&mut self, event: Event, now: Duration) -> bool {
         let mut stage = self.shared.stage.lock();
-        let actions = stage.machine.on(event, now);
+        let actions = stage.machine.handle_event(event, now);
         if let Event::Ready { part, .. } = event
-            && stage.machine.state(part) == State::Ready
+            && stage.machine.state(part) == PartState::Ready
         {
             let record = &stage.records[part.index()];
             tracing::debug!(player = %record.path, "ready");
@@ -202,7 +208,7 @@ impl Driver<'_> {
         // A leaked run of a removed part may come to its end when another already has its place.
         let how = match record.playing.take_if(|playing| playing.run.id() == run) {
             Some(playing) => record.settle(&playing.run),
-            None => Ended::Aborted,
+            None => RunEnd::Aborted,
         };
         drop(stage);
         self.event(Event::Ended { part, run, how }, now)
@@ -219,11 +225,11 @@ impl Driver<'_> {
         if stage.machine.is_stopping() && !self.seen_stopping {
             self.seen_stopping = true;
             self.stopped_at = Some(now);
-            let cause = match stage.machine.why() {
-                Some(Why::Failed(part)) => StopCause::Failed(stage.record(part).path.clone()),
-                Some(Why::EndedBy(part)) => StopCause::EndedBy(stage.record(part).path.clone()),
-                Some(Why::Asked) => StopCause::Asked,
-                Some(Why::AllDone) | None => StopCause::Done,
+            let cause = match stage.machine.cause() {
+                Some(ScoreCause::Failed(part)) => StopCause::Failed(stage.record(part).path.clone()),
+                Some(ScoreCause::EndedBy(part)) => StopCause::EndedBy(stage.record(part).path.clone()),
+                Some(ScoreCause::Requested) => StopCause::Asked,
+                Some(ScoreCause::AllDone) | None => StopCause::Done,
             };
             let cause = self.shared.cause.get_or_init(|| cause);
             if self.parent.is_none() {
@@ -245,7 +251,7 @@ impl Driver<'_> {
         for action in actions {
             match action {
                 Action::Start { part, run, attempt } => self.start(stage, part, run, attempt),
-                Action::Stop { part, deadline, why, .. } => self.stop(stage, part, deadline, why),
+                Action::Stop { part, deadline, reason, .. } => self.stop(stage, part, deadline, reason),
                 Action::Abort { part, .. } => {
                     if let Some(playing) = stage.record(part).playing.clone() {
                         if stage.machine.overran(part) && late.len() < MOST_ASKED {
@@ -284,14 +290,14 @@ impl Driver<'_> {
         record.playing = Some(record.player.clone().start(&run));
     }
 
-    fn stop(&mut self, stage: &mut Stage, part: PartId, deadline: Duration, why: StopWhy) {
-        let cause = match why {
-            StopWhy::All => self.shared.cause.get().cloned().unwrap_or(StopCause::Asked),
-            StopWhy::Asked => StopCause::ByHand,
-            StopWhy::Restart => StopCause::Restart,
-            StopWhy::NotReady => StopCause::NotReady,
-            StopWhy::Unresponsive => StopCause::Unresponsive,
-            StopWhy::With(other) => StopCause::RestartWith(stage.record(other).path.clone()),
+    fn stop(&mut self, stage: &mut Stage, part: PartId, deadline: Duration, reason: StopReason) {
+        let cause = match reason {
+            StopReason::All => self.shared.cause.get().cloned().unwrap_or(StopCause::Asked),
+            StopReason::Requested => StopCause::ByHand,
+            StopReason::Restart => StopCause::Restart,
+            StopReason::NotReady => StopCause::NotReady,
+            StopReason::Unresponsive => StopCause::Unresponsive,
+            StopReason::With(other) => StopCause::RestartWith(stage.record(other).path.clone()),
         };
         if let Some(playing) = &stage.record(part).playing {
             let run = &playing.run;
@@ -312,10 +318,10 @@ impl Driver<'_> {
     fn played(self) -> Played {
         let took = self.shared.now();
         let mut stage = self.shared.stage.lock();
-        let cause = match stage.machine.why() {
-            Some(Why::Failed(part)) => Cause::Failed { path: stage.root_cause(part) },
-            Some(Why::AllDone) | None => Cause::AllDone,
-            Some(Why::Asked | Why::EndedBy(_)) => {
+        let cause = match stage.machine.cause() {
+            Some(ScoreCause::Failed(part)) => Cause::Failed { path: stage.root_cause(part) },
+            Some(ScoreCause::AllDone) | None => Cause::AllDone,
+            Some(ScoreCause::Requested | ScoreCause::EndedBy(_)) => {
                 Cause::Stopped(self.shared.cause.get().cloned().unwrap_or(StopCause::Asked))
             }
         };

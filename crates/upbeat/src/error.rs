@@ -34,7 +34,7 @@ pub enum HandleError {
     },
     /// The same shared player is already played by another part.
     #[error("`{path}` cannot be added: {fault}")]
-    SameInstance {
+    DuplicateInstance {
         /// Its path.
         path: String,
         /// Which part plays it.
@@ -50,7 +50,7 @@ pub enum HandleError {
     },
     /// The part's player can be played only once.
     #[error("`{path}` can be played only once")]
-    NotReplayable {
+    NotRestartable {
         /// Its path.
         path: String,
     },

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use upbeat_score::{End, Ended, OnFailure, PartId, State};
+use upbeat_score::{End, OnFailure, PartId, PartState, RunEnd};
 
 use crate::{
     account::{Account, Fault},
@@ -56,7 +56,7 @@ impl Stage {
 
     /// Says how a part ended.
     pub(crate) fn report(&mut self, part: PartId) -> PlayerReport {
-        let State::Over(end) = self.machine.state(part) else {
+        let PartState::Over(end) = self.machine.state(part) else {
             unreachable!("only what is over is reported");
         };
         let outcome = outcome(end, |other| Some(self.records[other.index()].path.clone()));
@@ -85,7 +85,7 @@ impl Stage {
     /// The path of the part that is really to blame: the one that failed, not the one that could not start because of it.
     pub(crate) fn root_cause(&self, part: PartId) -> Arc<str> {
         let mut part = part;
-        while let State::Over(End::NeverStarted { because: Some(other) }) = self.machine.state(part) {
+        while let PartState::Over(End::NeverStarted { because: Some(other) }) = self.machine.state(part) {
             part = other;
         }
         self.records[part.index()].path.clone()
@@ -98,9 +98,9 @@ impl Record {
     }
 
     /// Keeps what a run leaves behind, and says how it ended.
-    pub(crate) fn settle(&mut self, run: &Run) -> Ended {
+    pub(crate) fn settle(&mut self, run: &Run) -> RunEnd {
         let account = run.take_account();
-        let mut how = if run.returned_ok() { Ended::Ok } else { Ended::Aborted };
+        let mut how = if run.returned_ok() { RunEnd::Ok } else { RunEnd::Aborted };
         let Some(account) = account else { return how };
         let Account { fault, other_panics, notes, cuts, omitted_cuts, players, stuck, silence, .. } = account;
         let history = self.history.get_or_insert_default();
@@ -108,19 +108,19 @@ impl Record {
             history.fail(Failure { attempt: run.attempt(), task: None, error: Arc::new(silence) });
         }
         match fault {
-            Some(Fault::Error(error)) if error.is::<RestartRequested>() => how = Ended::RestartRequested,
+            Some(Fault::Error(error)) if error.is::<RestartRequested>() => how = RunEnd::RestartRequested,
             Some(Fault::Error(error)) => {
-                how = Ended::Failed;
+                how = RunEnd::Failed;
                 history.fail(Failure { attempt: run.attempt(), task: None, error: error.into() });
             }
             Some(Fault::Panic(panic)) => {
-                how = Ended::Failed;
+                how = RunEnd::Failed;
                 history.fail(Failure { attempt: run.attempt(), task: None, error: Arc::new(panic) });
             }
             None => {}
         }
         for (task, panic) in other_panics {
-            how = Ended::Failed;
+            how = RunEnd::Failed;
             history.fail(Failure { attempt: run.attempt(), task, error: Arc::new(panic) });
         }
         history.notes = notes;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use upbeat_score::{Action, AddError, End, Event, Fault, Machine, PartId, State};
+use upbeat_score::{Action, AddError, End, Event, Fault, Machine, PartId, PartState};
 
 use crate::{
     Part,
@@ -21,11 +21,11 @@ impl Stage {
     pub(crate) fn operate(&mut self, conductor: &str, request: Request, now: Duration) -> Vec<Action> {
         let path = |name: &str| format!("{conductor}/{name}");
         match request {
-            Request::StopAll(_) => self.machine.on(Event::StopAll { budget: None }, now),
-            Request::AbortAll(_) => self.machine.on(Event::AbortAll, now),
+            Request::StopAll(_) => self.machine.handle_event(Event::StopAll { budget: None }, now),
+            Request::AbortAll(_) => self.machine.handle_event(Event::AbortAll, now),
             Request::Stop { name, reply } => {
                 let part = self.part(path(&name), &name);
-                self.answer_when_over(part, |machine, part| Ok(machine.on(Event::Stop { part }, now)), reply)
+                self.answer_when_over(part, |machine, part| Ok(machine.handle_event(Event::Stop { part }, now)), reply)
             }
             Request::Remove { name, reply } => {
                 let part = self.part(path(&name), &name);
@@ -36,7 +36,7 @@ impl Stage {
             }
             Request::Restart { name, reply } => {
                 let part = self.part(path(&name), &name).and_then(|part| self.restartable(part).map(|()| part));
-                answer(part.map(|part| self.machine.on(Event::Restart { part }, now)), reply)
+                answer(part.map(|part| self.machine.handle_event(Event::Restart { part }, now)), reply)
             }
             Request::Add { part, reply } => answer(self.add(path(part.name()), part, now), reply),
         }
@@ -54,7 +54,7 @@ impl Stage {
         reply: Reply<PlayerReport>,
     ) -> Vec<Action> {
         let begun = part.and_then(|part| {
-            let was_over = matches!(self.machine.state(part), State::Over(_));
+            let was_over = matches!(self.machine.state(part), PartState::Over(_));
             end(&mut self.machine, part).map(|actions| (part, was_over, actions))
         });
         match begun {
@@ -78,9 +78,9 @@ impl Stage {
         let path = record.path.to_string();
         if self.machine.is_stopping() {
             Err(HandleError::Stopping { path })
-        } else if !record.player.replayable() && self.machine.runs(part) > 0 {
-            Err(HandleError::NotReplayable { path })
-        } else if self.machine.state(part) == State::Over(End::Leaked) {
+        } else if !record.player.restartable() && self.machine.runs(part) > 0 {
+            Err(HandleError::NotRestartable { path })
+        } else if self.machine.state(part) == PartState::Over(End::Leaked) {
             Err(HandleError::Leaked { path })
         } else {
             Ok(())
@@ -92,8 +92,8 @@ impl Stage {
             let same = self.machine.parts().find(|part| self.records[part.index()].player.instance() == Some(instance));
             if let Some(other) = same {
                 let other = self.machine.name(other).into();
-                let fault = Fault::SameInstance { part: part.spec.name.clone(), other };
-                return Err(HandleError::SameInstance { path, fault });
+                let fault = Fault::DuplicateInstance { part: part.spec.name.clone(), other };
+                return Err(HandleError::DuplicateInstance { path, fault });
             }
         }
         // The record has to be there before the actions are performed, and its place is known only afterwards.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use upbeat_probe::{Answer, Probe};
-use upbeat_score::{End, OnFailure, PartId, State as Score};
+use upbeat_score::{End, OnFailure, PartId, PartState as Score};
 
 use crate::{
     Location, PlayerSnapshot, Snapshot, State, WorkList,
@@ -231,7 +231,7 @@ impl Stage {
         let (state, ready) = match machine.state(part) {
             Score::Waiting => (State::Waiting, false),
             Score::Starting => (State::Starting, false),
-            Score::Ready if machine.doubted(part) => (State::Silent, false),
+            Score::Ready if machine.is_degraded(part) => (State::Silent, false),
             Score::Ready => (State::Ready, true),
             Score::Stopping => (State::Stopping, false),
             Score::Aborting => (State::Aborting, false),

@@ -23,7 +23,7 @@ use crate::player::{DynPlayer, Player};
 /// let part = Part::new("consumer", consume)
 ///     .after("db")
 ///     .stop_timeout(Duration::from_secs(3))
-///     .restart(Restart::on_failure(Backoff::exponential(Duration::from_millis(100), Duration::from_secs(30))).at_most(5));
+///     .restart(Restart::on_failure(Backoff::exponential(Duration::from_millis(100), Duration::from_secs(30))).max_restarts(5));
 /// # drop(part);
 /// ```
 #[must_use = "a part does nothing until it is given to a conductor"]
@@ -37,7 +37,7 @@ impl Part {
     pub fn new(name: impl Into<Arc<str>>, player: impl Player) -> Self {
         let mut spec = PartSpec::new(name);
         spec.readiness = Player::readiness(&player);
-        spec.replayable = Player::replayable(&player);
+        spec.restartable = Player::restartable(&player);
         Self { spec, player: Arc::new(player) }
     }
 
@@ -128,7 +128,7 @@ impl Part {
     /// # drop(part);
     /// ```
     pub fn watchdog(mut self, timeout: Duration, action: OnUnresponsive) -> Self {
-        self.spec.watchdog = Some(Watchdog { timeout, action });
+        self.spec.watchdog = Some(Watchdog::new(timeout, action));
         self
     }
 

@@ -89,7 +89,7 @@ pub trait Player: Send + Sync + 'static {
 
     /// Whether `play` can be called again.
     #[doc(hidden)]
-    fn replayable(&self) -> bool {
+    fn restartable(&self) -> bool {
         true
     }
 }
@@ -122,8 +122,8 @@ impl<P: Player> Player for Arc<P> {
         Some(Arc::as_ptr(self).addr())
     }
 
-    fn replayable(&self) -> bool {
-        P::replayable(self)
+    fn restartable(&self) -> bool {
+        P::restartable(self)
     }
 }
 
@@ -217,7 +217,7 @@ where
         play(cx).await.map_err(Into::into)
     }
 
-    fn replayable(&self) -> bool {
+    fn restartable(&self) -> bool {
         false
     }
 }
@@ -252,7 +252,7 @@ pub(crate) trait DynPlayer: Send + Sync {
     /// Starts it on a task of its own. Here, where the future's type is known, so that it needs no box.
     fn start(self: Arc<Self>, run: &Arc<Run>) -> Playing;
     fn instance(&self) -> Option<usize>;
-    fn replayable(&self) -> bool;
+    fn restartable(&self) -> bool;
 }
 
 impl<P: Player> DynPlayer for P {
@@ -264,7 +264,7 @@ impl<P: Player> DynPlayer for P {
         Player::instance(self)
     }
 
-    fn replayable(&self) -> bool {
-        Player::replayable(self)
+    fn restartable(&self) -> bool {
+        Player::restartable(self)
     }
 }

@@ -32,7 +32,7 @@ pub(crate) enum Notice {
     /// A run has given no sign of life for too long.
     Unresponsive { part: PartId, run: u64, restart: bool },
     /// A run does not count as ready, or counts again.
-    Doubt { part: PartId, run: u64, doubted: bool },
+    Degraded { part: PartId, run: u64, degraded: bool },
     /// Nothing is left of a run.
     Ended { part: PartId, run: u64 },
     /// Somebody wants something.

@@ -50,19 +50,19 @@ async fn guard(playing: &Playing, dog: Watchdog) {
         let lasted = until_silent(playing, dog.timeout).await;
         let doing = Overview::new(run.tree().clone()).dump_of(run.path(), PATIENCE).await;
         let silence = Silence { lasted, doing: doing.map_or_else(String::new, |doing| doing.line()) };
-        tracing::error!(player = %run.path(), action = word(dog.action), "{silence}");
+        tracing::error!(player = %run.path(), action = dog.action.as_str(), "{silence}");
         match dog.action {
             OnUnresponsive::Restart => return run.fell_silent(silence, true),
             OnUnresponsive::Fail => return run.fell_silent(silence, false),
-            OnUnresponsive::NotReady => run.doubt(true),
-            OnUnresponsive::Log => {}
+            OnUnresponsive::NotReady => run.set_degraded(true),
+            _ => {}
         }
         while is_silent(run, dog.timeout) {
             sleep(dog.timeout / 2).await;
         }
         tracing::info!(player = %run.path(), "gives signs of life again");
         if dog.action == OnUnresponsive::NotReady {
-            run.doubt(false);
+            run.set_degraded(false);
         }
     }
 }
@@ -91,13 +91,4 @@ fn is_silent(run: &Arc<Run>, timeout: Duration) -> bool {
     // In this order: whoever is not blocked any more has given a sign of life before.
     let blocked = pulse.is_blocked();
     !blocked && pulse.read().since_last >= timeout
-}
-
-fn word(action: OnUnresponsive) -> &'static str {
-    match action {
-        OnUnresponsive::Log => "log",
-        OnUnresponsive::NotReady => "not ready",
-        OnUnresponsive::Restart => "restart",
-        OnUnresponsive::Fail => "fail",
-    }
 }

@@ -29,7 +29,7 @@ async fn parts_come_and_go_while_it_plays() {
     let twice = handle.add(Part::new("guest", idle)).await.unwrap_err();
     assert!(matches!(&twice, HandleError::Refused { source: AddError::Faults { .. }, .. }), "{twice}");
     let same = handle.add(Part::new("again", shared)).await.unwrap_err();
-    assert!(matches!(same, HandleError::SameInstance { .. }), "{same}");
+    assert!(matches!(same, HandleError::DuplicateInstance { .. }), "{same}");
     let needed = handle.remove("base").await.unwrap_err();
     assert!(matches!(needed, HandleError::Needed { .. }), "{needed}");
 
@@ -84,7 +84,7 @@ async fn a_player_that_can_play_only_once_is_not_restarted() {
         Ok::<_, BoxError>(())
     });
     let (handle, playing) = playing(Conductor::new("shop").player("once", player)).await;
-    assert!(matches!(handle.restart("once").await, Err(HandleError::NotReplayable { .. })));
+    assert!(matches!(handle.restart("once").await, Err(HandleError::NotRestartable { .. })));
     handle.stop();
     assert!(playing.await.unwrap().is_clean());
 }

@@ -110,7 +110,7 @@ fn fails_and_notes(starts: &Arc<std::sync::Mutex<Vec<Instant>>>) -> impl Player 
 #[tokio::test(start_paused = true)]
 async fn backoff_grows_and_the_limit_is_exact() {
     let starts = Arc::default();
-    let policy = Restart::on_failure(Backoff::exponential(S, 60 * S).jitter(0.5)).at_most(3);
+    let policy = Restart::on_failure(Backoff::exponential(S, 60 * S).jitter(0.5)).max_restarts(3);
     let report = Conductor::new("shop")
         .part(Part::new("a", fails_and_notes(&starts)).restart(policy))
         .player("b", idle)
@@ -137,7 +137,7 @@ async fn a_player_that_is_healthy_for_long_can_fail_for_ever() {
         tokio::time::sleep(Duration::from_hours(1)).await;
         Err::<(), _>(BoxError::from("once an hour"))
     });
-    let policy = Restart::on_failure(EVERY_SECOND).at_most(2).reset_after(60 * S);
+    let policy = Restart::on_failure(EVERY_SECOND).max_restarts(2).reset_after(60 * S);
     let report = Conductor::new("shop")
         .part(Part::new("flaky", flaky).restart(policy))
         .play_until(tokio::time::sleep(Duration::from_hours(100)))
@@ -233,7 +233,7 @@ fn in_strategy(strategy: Strategy, log: &Log) -> Conductor {
     Conductor::new("shop")
         .strategy(strategy)
         .player("a", polite(log, "a", ZERO, MS))
-        .part(Part::new("b", crashes).after("a").restart(Restart::on_failure(EVERY_SECOND).at_most(3)))
+        .part(Part::new("b", crashes).after("a").restart(Restart::on_failure(EVERY_SECOND).max_restarts(3)))
         .part(Part::new("c", polite(log, "c", ZERO, MS)).after("b"))
 }
 
@@ -285,7 +285,7 @@ async fn a_failure_during_the_restart_of_all_is_kept_and_stops_nothing() {
 #[tokio::test(start_paused = true)]
 async fn an_exhausted_part_fails_upward_and_the_conductor_above_may_restart_all_of_it() {
     let starts = Arc::default();
-    let policy = |max| Restart::on_failure(EVERY_SECOND).at_most(max);
+    let policy = |max| Restart::on_failure(EVERY_SECOND).max_restarts(max);
     let inner =
         Conductor::new("inner").part(Part::new("a", fails_and_notes(&starts)).restart(policy(1))).player("b", idle);
     let report = Conductor::new("outer")

@@ -114,8 +114,8 @@ async fn a_bad_score_starts_nothing_and_lists_every_fault() {
         .await;
     let Cause::BadScore(error) = &report.cause else { panic!("{report}") };
     for fault in [
-        Fault::UnknownDependency { part: "c".into(), on: "nobody".into() },
-        Fault::SameInstance { part: "other".into(), other: "twin".into() },
+        Fault::UnknownDependency { part: "c".into(), dependency: "nobody".into() },
+        Fault::DuplicateInstance { part: "other".into(), other: "twin".into() },
         Fault::Cycle { parts: vec!["a".into(), "b".into()] },
     ] {
         assert!(error.faults.contains(&fault), "{fault:?} is missing: {report}");

@@ -96,7 +96,7 @@ async fn without_a_policy_a_restart_has_the_limits_of_one_who_asks_and_fail_is_f
         assert!(matches!(&report.cause, Cause::Failed { path } if &**path == "shop/silent"), "{report}");
         assert_eq!(report.exit_code(), exit_code::OVERRAN, "it had to be aborted");
     }
-    let policy = Restart::on_failure(Backoff::constant(S)).at_most(2);
+    let policy = Restart::on_failure(Backoff::constant(S)).max_restarts(2);
     let report = play(part(OnUnresponsive::Fail).restart(policy), FOR_EVER).await;
     assert_eq!(report.player("shop/silent").unwrap().runs, 3, "{report}");
 }

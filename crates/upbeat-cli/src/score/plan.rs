@@ -22,7 +22,7 @@ pub(super) fn check(settings: &Settings, parts: &[&Part], faults: &mut Faults) -
             }
             Some(plan)
         }
-        Err(ScoreError { faults: found }) => {
+        Err(ScoreError { faults: found, .. }) => {
             for fault in &found {
                 faults.push(at_its_place(fault, settings, parts));
             }
@@ -43,11 +43,7 @@ fn as_spec(settings: &Settings, parts: &[&Part]) -> upbeat_score::Score {
         spec.restart = part.restart.clone();
         spec.on_failure = part.on_failure.unwrap_or(settings.on_failure);
         spec.first_and_last = part.first_and_last;
-        spec.after = part
-            .depends_on
-            .iter()
-            .map(|edge| After { name: edge.on.as_str().into(), condition: edge.condition })
-            .collect();
+        spec.after = part.depends_on.iter().map(|edge| After::new(edge.on.as_str(), edge.condition)).collect();
         score.parts.push(spec);
     }
     score
@@ -61,13 +57,13 @@ fn at_its_place(fault: &upbeat_score::Fault, settings: &Settings, parts: &[&Part
     let edge = |part: &str, on: &str| find(part)?.depends_on.iter().find(|edge| edge.on == on);
     let edge_span = |part: &str, on: &str| edge(part, on).map_or_else(|| span_of(part), |edge| edge.span.clone());
     match fault {
-        F::BadName { name, why } => {
+        F::InvalidName { name, reason } => {
             let span = settings.name_span.clone().filter(|_| **name == *settings.name);
             Fault::new(span.unwrap_or_else(|| span_of(name)), fault.to_string())
-                .label(*why)
+                .label(*reason)
                 .help("a name is a segment of a path such as `shop/web`: letters, digits, `-` and `_`")
         }
-        F::UnknownDependency { part, on } => {
+        F::UnknownDependency { part, dependency: on } => {
             let known: Vec<_> = parts.iter().map(|part| part.name.as_str()).filter(|name| **name != **part).collect();
             Fault::new(edge_span(part, on), format!("`{part}` depends on `{on}`, but no server has that name"))
                 .label("unknown server")
@@ -76,14 +72,14 @@ fn at_its_place(fault: &upbeat_score::Fault, settings: &Settings, parts: &[&Part
         F::SelfDependency { part } => Fault::new(edge_span(part, part), format!("`{part}` depends on itself"))
             .label("would wait for itself for ever")
             .help("remove it"),
-        F::NeverFinishes { part, on } => Fault::new(
+        F::NeverFinishes { part, dependency: on } => Fault::new(
             edge_span(part, on),
             format!("`{part}` waits until `{on}` has finished, but a server never does"),
         )
         .label("would never start")
         .help(format!("wait until it is ready: `{on} = \"ready\"`")),
         F::Cycle { parts: circle } => cycle(circle, parts),
-        F::NoTimeToStop { .. } => {
+        F::LameDuckTooLong { .. } => {
             let span = settings.lame_duck_span.clone().or_else(|| settings.grace_span.clone()).unwrap_or_default();
             let fault = Fault::new(span, "the lame duck period leaves nothing of the grace")
                 .label(format!("{} of {}", format_duration(settings.lame_duck), format_duration(settings.grace)))
@@ -104,7 +100,7 @@ fn cycle(circle: &[Arc<str>], parts: &[&Part]) -> Fault {
     let names: Vec<_> = circle.iter().chain(circle.first()).map(|name| format!("`{name}`")).collect();
     let mut edges = edges.into_iter();
     let (span, label) = edges.next().unwrap_or_default();
-    let fault = Fault::new(span, format!("servers wait for each other: {}", names.join(" → ")))
+    let fault = Fault::new(span, format!("dependency cycle: {}", names.join(" → ")))
         .label(label)
         .help("remove one of these dependencies, so that one of the servers can start first");
     edges.fold(fault, |fault, (span, label)| fault.also(span, label))

@@ -71,7 +71,7 @@ fn policy_table(mut table: Table<'_>, faults: &mut Faults) -> Option<Restart> {
 
     let mut restart = policy?.with(backoff?);
     if let Some(at_most) = at_most {
-        restart = restart.at_most(at_most?);
+        restart = restart.max_restarts(at_most?);
     }
     if let Some(within) = within {
         restart = restart.within(within?);

@@ -82,6 +82,18 @@ pub enum OnUnresponsive {
     Fail,
 }
 
+impl OnUnresponsive {
+    /// Returns its name in logs: `log`, `not ready`, `restart`, or `fail`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::NotReady => "not ready",
+            Self::Restart => "restart",
+            Self::Fail => "fail",
+        }
+    }
+}
+
 /// The longest time between two heartbeats of a part, and the consequence of a longer silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

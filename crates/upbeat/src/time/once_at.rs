@@ -52,8 +52,8 @@ impl<P: Player> Player for Delayed<P> {
         self.player.instance()
     }
 
-    fn replayable(&self) -> bool {
-        self.player.replayable()
+    fn restartable(&self) -> bool {
+        self.player.restartable()
     }
 }
 
@@ -113,8 +113,8 @@ impl<P: Player> Player for At<P> {
         self.player.instance()
     }
 
-    fn replayable(&self) -> bool {
-        self.player.replayable()
+    fn restartable(&self) -> bool {
+        self.player.restartable()
     }
 }
 

@@ -181,7 +181,7 @@ fn a_limit_of_restarts_is_exact_and_fails_upward() {
             Err::<(), _>(BoxError::from("never"))
         });
         let inner =
-            Conductor::new("inner").part(Part::new("bad", player).restart(soon().at_most(3))).player("idle", idle);
+            Conductor::new("inner").part(Part::new("bad", player).restart(soon().max_restarts(3))).player("idle", idle);
         let report = Conductor::new("shop").player("inner", inner).play_until(std::future::pending()).await;
         accounted(&report, &["shop/inner", "shop/inner/bad", "shop/inner/idle"]);
         assert_eq!(runs.load(Ordering::SeqCst), 4, "{report}");
@@ -244,7 +244,7 @@ fn everyone_is_accounted_for_whenever_time_passes() {
             .part(Part::new("a", polite(&log, "a")).signals_ready())
             .part(Part::new("b", polite(&log, "b")).signals_ready().after("a"))
             .part(Part::new("deaf", deaf).after("a"))
-            .part(Part::new("bad", failing("bad")).restart(soon().at_most(2)))
+            .part(Part::new("bad", failing("bad")).restart(soon().max_restarts(2)))
             .player("inner", inner)
             .play_until(pause(12))
             .await;

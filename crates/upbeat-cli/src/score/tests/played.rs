@@ -26,7 +26,7 @@ fn the_embedded_score_can_be_played_with_everything_it_only_mentions() {
     let score = parse(&source).unwrap_or_else(|faults| panic!("{}", render(&faults, &source, false)));
     assert_eq!(score.servers.len(), 6);
     let (app, server) = score.servers.iter().find(|(part, _)| part.name == "app").unwrap();
-    assert_eq!((app.depends_on.len(), app.restart.limit(), server.max_connections), (1, Some(5), Some(10_000)));
+    assert_eq!((app.depends_on.len(), app.restart.max(), server.max_connections), (1, Some(5), Some(10_000)));
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn every_key_of_a_server_arrives() {
     let (web, server) = &score.servers[0];
     assert_eq!((web.drain, server.header_timeout), (Some(Duration::from_secs(3)), Some(Duration::from_secs(2))));
     assert_eq!((server.max_connections, web.on_failure), (Some(1000), Some(OnFailure::Ignore)));
-    assert_eq!((web.restart.when(), web.restart.limit()), (RestartWhen::Always, Some(3)));
+    assert_eq!((web.restart.when(), web.restart.max()), (RestartWhen::Always, Some(3)));
     let edges: Vec<_> = web.depends_on.iter().map(|edge| (edge.on.as_str(), edge.condition)).collect();
     assert_eq!(edges, [("db", Some(Condition::Started)), ("tell", Some(Condition::Ready))]);
     assert_eq!(score.servers[1].0.restart.when(), RestartWhen::OnFailure);

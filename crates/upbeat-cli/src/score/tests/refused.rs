@@ -101,7 +101,7 @@ fn dependencies_that_cannot_hold_are_found_together() {
              [server.tell]\nkind = \"diagnostics\"\nbind = \"127.0.0.1:0\"\n"
         )),
         [
-            "4:15 servers wait for each other: `web` → `api` → `web`",
+            "4:15 dependency cycle: `web` → `api` → `web`",
             "4:22 `web` depends on `nobody`, but no server has that name",
             "4:32 `web` depends on itself",
             "4:39 `api` is named twice",
@@ -130,11 +130,11 @@ fn deadlines_that_leave_no_time() {
 fn bad_names() {
     assert_eq!(
         faults(format!("[score]\nname = \"a/b\"\n{WEB}")),
-        ["2:8 `a/b` cannot be a name: `/` separates the segments of a path"]
+        ["2:8 invalid name `a/b`: `/` separates the segments of a path"]
     );
     assert_eq!(
         faults("[server.\"a b\"]\nkind = \"echo\"\nbind = \"127.0.0.1:0\""),
-        ["1:9 `a b` cannot be a name: it contains white space or control characters"]
+        ["1:9 invalid name `a b`: it contains white space or control characters"]
     );
 }
 
