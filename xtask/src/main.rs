@@ -1,6 +1,6 @@
-//! The project's chores, written in Rust so that they run wherever the project builds.
+//! The project's tasks, written in Rust so that they run wherever the project builds.
 //!
-//! `cargo xtask` alone says what there is.
+//! `cargo xtask` alone lists them.
 
 mod browser;
 mod console;
@@ -18,53 +18,62 @@ use std::{env, io, process::ExitCode};
 use options::CheckOptions;
 
 const HELP: &str = "\
-The chores of Upbeat.
+The tasks of Upbeat.
 
-Usage: cargo xtask <CHORE>
+Usage: cargo xtask <TASK>
 
-Chores:
-  test     Everything a change must pass: format, lints, tests, docs, lean builds
-  ladder   The slow checks: dependencies, long property tests, thousands of schedules, seeded faults,
-           stop under load many times
+Tasks:
+  test       Everything a change must pass: format, lints, tests, docs, lean builds
+  ladder     The slow checks: dependencies, long property tests, thousands of schedules, seeded
+             faults, stop under load many times
   structure  Checks which file imports which, and what belongs where: `structure [CRATE…]`
-  words      Checks the prose: `words [PATH…]`
-             Both print only figures with `--figures`, and look at another checkout with `--root DIR`
-  browser  Installs Chromium and its driver by apt-get, if they are missing; the tests of pages need them
-  faults   Puts each fault of ladder/faults into a copy of the tree, and checks that it is caught;
-           `faults NAME` only those whose name contains NAME
+  words      Checks the words of docs, comments and texts: `words [PATH…]`
+             `--figures` prints only the figures of these two, `--root DIR` selects another checkout
+  faults     Puts each fault of ladder/faults into a copy of the checkout, and checks that it is
+             caught: `faults [NAME]` selects those whose name contains NAME.
+             `faults --check` only checks that each applies to exactly one place
+  browser    Installs Chromium and its driver by apt-get, if they are missing, for tests of pages
 
 `ladder` reads UPBEAT_LADDER_RUNS (how often each stop-under-load test repeats, 20 if not set),
 PROPTEST_CASES (100000 if not set) and UPBEAT_SHUTTLE_RUNS (how many schedules each scenario sees
 from each of two schedulers, 5000 if not set).
 ";
 
+/// The exit code of a wrong command line, as in `sysexits.h`.
+const USAGE: u8 = 64;
+
 fn main() -> io::Result<ExitCode> {
-    let chore = env::args().nth(1);
-    let steps = match chore.as_deref() {
-        Some("test") => suites::test(),
-        Some("ladder") => suites::ladder(),
-        Some("browser") => return browser::install(),
-        Some("structure") => return check(structure::run),
-        Some("words") => return check(words::run),
-        Some("faults") => return faults::run(&env::args().nth(2).unwrap_or_default()),
+    let mut arguments = env::args().skip(1);
+    let task = arguments.next();
+    match task.as_deref() {
+        Some("test") => step::run_all(&suites::test()),
+        Some("ladder") => step::run_all(&suites::ladder()),
+        Some("structure") => check(structure::run, arguments),
+        Some("words") => check(words::run, arguments),
+        Some("faults") => match arguments.next().as_deref() {
+            Some("--check") => faults::check(),
+            only => faults::run(only.unwrap_or_default()),
+        },
+        Some("browser") => browser::install(),
         None | Some("help" | "-h" | "--help") => {
             console::say(HELP)?;
-            return Ok(ExitCode::SUCCESS);
+            Ok(ExitCode::SUCCESS)
         }
-        Some(unknown) => {
-            console::say(&format!("xtask: there is no chore `{unknown}`\n\n{HELP}"))?;
-            return Ok(ExitCode::from(64));
-        }
-    };
-    step::run_all(&steps)
+        Some(unknown) => wrong(&format!("there is no task `{unknown}`\n\n{HELP}")),
+    }
 }
 
-fn check(run: fn(&CheckOptions) -> io::Result<ExitCode>) -> io::Result<ExitCode> {
-    match CheckOptions::parse(env::args().skip(2)) {
+fn check(
+    run: fn(&CheckOptions) -> io::Result<ExitCode>,
+    arguments: impl Iterator<Item = String>,
+) -> io::Result<ExitCode> {
+    match CheckOptions::parse(arguments) {
         Ok(options) => run(&options),
-        Err(message) => {
-            console::say(&format!("xtask: {message}\n"))?;
-            Ok(ExitCode::from(64))
-        }
+        Err(message) => wrong(&message),
     }
+}
+
+fn wrong(message: &str) -> io::Result<ExitCode> {
+    console::say(&format!("xtask: {message}\n"))?;
+    Ok(ExitCode::from(USAGE))
 }

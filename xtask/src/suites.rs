@@ -1,8 +1,8 @@
-//! What each chore consists of.
+//! The steps of each task.
 
 use std::env;
 
-use crate::step::Step;
+use crate::step::{Step, Tool};
 
 /// Everything a change must pass, the quick checks first.
 pub(crate) fn test() -> Vec<Step> {
@@ -10,28 +10,27 @@ pub(crate) fn test() -> Vec<Step> {
         Step::cargo("format", "fmt --all --check"),
         Step::cargo("format of the schedules", "fmt --all --check --manifest-path ladder/shuttle/Cargo.toml"),
         Step::cargo("format of the network", "fmt --all --check --manifest-path ladder/network/Cargo.toml"),
+        Step::cargo("faults that apply", "xtask faults --check"),
         Step::cargo("lints", "clippy --workspace --all-targets --all-features -- -D warnings"),
         Step::cargo("a browser", "xtask browser"),
-        // The tests of documentation are included: an example that does not compile is a wrong
-        // promise.
+        // Includes the tests of documentation.
         Step::cargo("tests", "test --workspace --all-features"),
-        // Workspaces of their own, with doubles of tokio: a minute to build, once, and then
-        // seconds. A dependency that is missing there shows here.
+        // Workspaces of their own, with replacements of tokio: a minute to build, once, and then
+        // seconds. A dependency that is missing there fails here.
         Step::cargo("schedules", &in_ladder("shuttle", "test")),
         Step::cargo("a simulated network", &in_ladder("network", "test")),
         Step::cargo("docs", "doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-Dwarnings"),
-        // With `--workspace` features are unified, so only a build of one crate shows a feature it
-        // forgot to ask for.
+        // With `--workspace` features are unified. Only a build of one crate alone shows that it
+        // does not enable a feature it needs.
         Step::cargo("lean upbeat", "check -p upbeat --no-default-features"),
         Step::cargo("lean upbeat-http, without TLS", "check -p upbeat-http --no-default-features"),
     ]
 }
 
-/// What is too slow for every change.
+/// The checks that are too slow for every change.
 pub(crate) fn ladder() -> Vec<Step> {
     vec![
-        Step::cargo("get cargo-deny", "install --locked cargo-deny").unless(&["deny", "--version"]),
-        Step::cargo("dependencies", "deny check bans licenses sources"),
+        Step::cargo("dependencies", "deny check bans licenses sources").needs(CARGO_DENY),
         Step::cargo(
             "dependencies of the schedules",
             "deny --manifest-path ladder/shuttle/Cargo.toml check bans licenses sources",
@@ -52,8 +51,7 @@ pub(crate) fn ladder() -> Vec<Step> {
         Step::cargo("lints of the network", &in_ladder("network", LINTS)),
         Step::cargo("many simulated networks", &in_ladder("network", "test"))
             .env("UPBEAT_NETWORK_SEEDS", from_outside("UPBEAT_NETWORK_SEEDS", "200")),
-        // A test that is asked for by its name does not have the examples built, which this one
-        // runs.
+        // Selecting a test by name does not build the examples, which this one runs.
         Step::cargo("a room to fill", "build --release -p upbeat-chat --examples"),
         Step::cargo(
             "a room with a thousand clients",
@@ -65,15 +63,16 @@ pub(crate) fn ladder() -> Vec<Step> {
     ]
 }
 
+const CARGO_DENY: Tool = Tool { probe: &["deny", "--version"], install: "cargo install --locked cargo-deny" };
 const LINTS: &str = "clippy --workspace --all-targets -- -D warnings";
 
 /// A command for one of the ladder's own workspaces, which share a target folder.
 fn in_ladder(workspace: &str, command: &str) -> String {
-    let (chore, rest) = command.split_once(' ').unwrap_or((command, ""));
-    format!("{chore} --manifest-path ladder/{workspace}/Cargo.toml --target-dir target/ladder {rest}")
+    let (subcommand, rest) = command.split_once(' ').unwrap_or((command, ""));
+    format!("{subcommand} --manifest-path ladder/{workspace}/Cargo.toml --target-dir target/ladder {rest}")
 }
 
-/// A variable's value as the caller set it, or what it is when nobody did.
+/// Returns a variable's value as the caller set it, or `otherwise`.
 pub(crate) fn from_outside(name: &str, otherwise: &str) -> String {
     env::var(name).unwrap_or_else(|_| otherwise.to_owned())
 }

@@ -1,122 +1,114 @@
-//! One fault as a file: what it is, who has to catch it, and which text it replaces.
+//! One fault as a file: its description, the tests that catch it, and its patches.
 
-use std::{fmt, fs, io, path::Path};
+use std::{fs, io, path::Path};
 
-use super::tree::Tree;
-use crate::workspace::root;
+use super::{
+    catch::Catch,
+    patch::{Patch, Sources},
+};
 
 /// A fault. Its file says in plain words what it is, then has lines of these kinds:
 ///
 /// ```text
-/// caught by RUNG: FOLDER TEST_PROGRAM TEST
-/// in FILE
-/// -what stands there, exactly once
-/// +what is put in its place
+/// caught by LEVEL: FOLDER TEST_PROGRAM TEST
+/// in CRATE ITEM
+/// -the text in that item, exactly once
+/// +the text in its place
 /// ```
 ///
-/// There is no context and no line number, so that edits nearby do not matter.
+/// An item is `Type::function` or `function`. There is neither a path nor context nor a line
+/// number, so that moves and edits nearby do not matter.
 #[derive(Debug)]
 pub(super) struct Fault {
+    /// The path below `ladder/faults`, without the extension.
     pub(super) name: String,
     pub(super) catches: Vec<Catch>,
-    edits: Vec<Edit>,
-}
-
-/// A test that has to fail because of the fault.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Catch {
-    /// Which kind of check it is, for people.
-    pub(super) rung: String,
-    /// Where its package is.
-    pub(super) folder: String,
-    pub(super) program: String,
-    pub(super) test: String,
-}
-
-#[derive(Debug, Default)]
-struct Edit {
-    file: String,
-    from: String,
-    to: String,
-}
-
-impl fmt::Display for Catch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} {} {}", self.rung, self.folder, self.program, self.test)
-    }
+    pub(super) patches: Vec<Patch>,
 }
 
 impl Fault {
-    /// All faults, by name.
-    pub(super) fn all() -> io::Result<Vec<Self>> {
+    /// Returns all faults of `ladder/faults` and its folders, by name.
+    pub(super) fn all(checkout: &Path) -> io::Result<Vec<Self>> {
         let mut faults = Vec::new();
-        for entry in fs::read_dir(root().join("ladder/faults"))? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "fault") {
-                faults.push(Self::read(&path)?);
-            }
-        }
+        add_folder(&checkout.join("ladder/faults"), "", &mut faults)?;
         faults.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(faults)
     }
 
-    fn read(path: &Path) -> io::Result<Self> {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let mut fault = Self { name, catches: Vec::new(), edits: Vec::new() };
-        for line in fs::read_to_string(path)?.lines() {
+    fn parse(name: &str, text: &str) -> io::Result<Self> {
+        let mut fault = Self { name: name.to_owned(), catches: Vec::new(), patches: Vec::new() };
+        for line in text.lines() {
+            let unknown = || wrong(name, &format!("`{line}` is no line of a fault"));
             if let Some(catch) = line.strip_prefix("caught by ") {
-                let catch = Catch::parse(catch).ok_or_else(|| fault.wrong(&format!("what is `{line}`?")))?;
+                let catch = Catch::parse(catch).ok_or_else(unknown)?;
                 fault.catches.push(catch);
-            } else if let Some(file) = line.strip_prefix("in ") {
-                fault.edits.push(Edit { file: file.to_owned(), ..Edit::default() });
-            } else if let Some(edit) = fault.edits.last_mut() {
+            } else if let Some(place) = line.strip_prefix("in ").filter(|_| !fault.catches.is_empty()) {
+                let (package, item) = place.split_once(' ').ok_or_else(unknown)?;
+                fault.patches.push(Patch { package: package.into(), item: item.into(), ..Patch::default() });
+            } else if let Some(patch) = fault.patches.last_mut() {
                 let (kind, text) = line.split_at(line.len().min(1));
                 match kind {
-                    "-" if edit.to.is_empty() => edit.from.extend([text, "\n"]),
-                    "+" => edit.to.extend([text, "\n"]),
+                    "-" if patch.to.is_empty() => patch.from.extend([text, "\n"]),
+                    "+" => patch.to.extend([text, "\n"]),
                     "" => {}
-                    _ => return Err(fault.wrong(&format!("what is `{line}`?"))),
+                    _ => return Err(unknown()),
                 }
             }
         }
-        if fault.catches.is_empty() || fault.edits.is_empty() {
-            return Err(fault.wrong("it has to say who catches it, and what it replaces"));
+        if fault.catches.is_empty() || fault.patches.is_empty() {
+            return Err(wrong(name, "it needs a line `caught by` and a line `in`"));
         }
         Ok(fault)
     }
 
-    /// Fails when the fault does not fit the tree any more.
-    pub(super) fn check(&self, tree: &Tree) -> io::Result<()> {
-        let applied = self.apply(tree);
-        self.revert(tree)?;
-        applied
-    }
-
-    pub(super) fn apply(&self, tree: &Tree) -> io::Result<()> {
-        for Edit { file, from, to } in &self.edits {
-            let text = tree.read(file).map_err(|error| self.wrong(&format!("{file}: {error}")))?;
-            match text.matches(from.as_str()).count() {
-                1 => tree.write(file, &text.replacen(from, to, 1))?,
-                n => return Err(self.wrong(&format!("{file} has this {n} times instead of once:\n{from}"))),
-            }
+    /// Fails if a patch does not apply to exactly one place, or if a test that catches the fault is
+    /// not there.
+    pub(super) fn check(&self, checkout: &Path, sources: &mut Sources<'_>) -> io::Result<()> {
+        sources.apply(&self.patches).map_err(|error| wrong(&self.name, &error.to_string()))?;
+        match self.catches.iter().find(|catch| !catch.exists(checkout)) {
+            Some(catch) => Err(wrong(&self.name, &format!("there is no test `{catch}`"))),
+            None => Ok(()),
         }
-        Ok(())
-    }
-
-    pub(super) fn revert(&self, tree: &Tree) -> io::Result<()> {
-        self.edits.iter().try_for_each(|edit| tree.restore(&edit.file))
-    }
-
-    fn wrong(&self, what: &str) -> io::Error {
-        io::Error::other(format!("ladder/faults/{}.fault: {what}", self.name))
     }
 }
 
-impl Catch {
-    fn parse(line: &str) -> Option<Self> {
-        let (rung, rest) = line.split_once(": ")?;
-        let mut words = rest.split_whitespace().map(str::to_owned);
-        let (folder, program, test) = (words.next()?, words.next()?, words.next()?);
-        Some(Self { rung: rung.to_owned(), folder, program, test })
+fn wrong(name: &str, what: &str) -> io::Error {
+    io::Error::other(format!("ladder/faults/{name}.fault: {what}"))
+}
+
+fn add_folder(folder: &Path, prefix: &str, faults: &mut Vec<Fault>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = format!("{prefix}{}", path.file_stem().unwrap_or_default().to_string_lossy());
+        if path.is_dir() {
+            add_folder(&path, &format!("{name}/"), faults)?;
+        } else if path.extension().is_some_and(|extension| extension == "fault") {
+            faults.push(Fault::parse(&name, &fs::read_to_string(&path)?)?);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fault;
+
+    #[test]
+    fn a_file_is_read() {
+        let text = "It is wrong in places.\n\ncaught by level: a b c::d\n\nin x X::f\n-  a\n-\n+  b\nin x g\n-c\n";
+        let fault = Fault::parse("x/y", text).unwrap();
+        assert_eq!(fault.catches[0].to_string(), "level: a b c::d");
+        let [first, second] = &fault.patches[..] else { panic!("{fault:?}") };
+        assert_eq!((first.item.as_str(), first.from.as_str(), first.to.as_str()), ("X::f", "  a\n\n", "  b\n"));
+        assert_eq!((second.item.as_str(), second.from.as_str(), second.to.as_str()), ("g", "c\n", ""));
+    }
+
+    #[test]
+    fn a_file_that_is_no_fault_is_an_error() {
+        for text in
+            ["", "caught by a: b c d", "caught by a", "caught by a: b c d\nin x", "caught by a: b c d\nin x f\n?"]
+        {
+            assert!(Fault::parse("x", text).is_err(), "{text}");
+        }
     }
 }

@@ -80,10 +80,12 @@ impl Package {
             io::Error::other(format!("{}/src/{path}:{line}: {error}", self.folder))
         })?;
         let children = declared(&syntax.items, &module);
+        let folder = path.rfind('/').map_or(String::new(), |end| path[..=end].to_owned());
         self.files.push(SourceFile { path, module, syntax });
-        for child in children {
+        for (child, explicit) in children {
             let stem = child.join("/");
-            let candidates = [format!("{stem}.rs"), format!("{stem}/mod.rs")];
+            let mut candidates = vec![format!("{stem}.rs"), format!("{stem}/mod.rs")];
+            candidates.splice(0..0, explicit.map(|file| format!("{folder}{file}")));
             let Some(path) = candidates.into_iter().find(|path| self.texts.contains_key(path)) else {
                 return Err(io::Error::other(format!("{}/src: module `{stem}` has no file", self.folder)));
             };
@@ -93,8 +95,9 @@ impl Package {
     }
 }
 
-/// Returns the modules that have files of their own, also those declared in modules without one.
-fn declared(items: &[syn::Item], module: &[String]) -> Vec<Vec<String>> {
+/// Returns the modules that have files of their own, each with the file that `#[path]` names. Those
+/// in modules without a file are included.
+fn declared(items: &[syn::Item], module: &[String]) -> Vec<(Vec<String>, Option<String>)> {
     let mut found = Vec::new();
     for item in items {
         let syn::Item::Mod(declared_module) = item else { continue };
@@ -104,10 +107,19 @@ fn declared(items: &[syn::Item], module: &[String]) -> Vec<Vec<String>> {
         let path = [module, &[declared_module.ident.to_string()]].concat();
         match &declared_module.content {
             Some((_, items)) => found.extend(declared(items, &path)),
-            None => found.push(path),
+            None => found.push((path, declared_module.attrs.iter().find_map(explicit_file))),
         }
     }
     found
+}
+
+/// Returns `x.rs` of `#[path = "x.rs"]`.
+fn explicit_file(attribute: &syn::Attribute) -> Option<String> {
+    let meta = attribute.meta.require_name_value().ok().filter(|meta| meta.path.is_ident("path"))?;
+    match &meta.value {
+        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(file), .. }) => Some(file.value()),
+        _ => None,
+    }
 }
 
 fn read_folder(folder: &Path, prefix: &str, texts: &mut BTreeMap<String, String>) -> io::Result<()> {

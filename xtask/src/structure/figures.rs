@@ -62,8 +62,9 @@ fn line(rooms: &Rooms<'_>) -> Vec<String> {
         0 => format!("{} (derived)", rooms.arrows_up()),
         floors => format!("{} ({floors} floors)", rooms.arrows_up()),
     };
-    let hidden: usize =
-        rooms.package.files.iter().map(|file| rooms.package.texts[&file.path].matches("[doc(hidden)]").count()).sum();
+    let is_hidden = |line: &&str| line.trim_start().starts_with("#[doc(hidden)]");
+    let texts = rooms.package.files.iter().map(|file| &rooms.package.texts[&file.path]);
+    let hidden = texts.flat_map(|text| text.lines()).filter(is_hidden).count();
     let largest = rooms.folder_sizes().into_iter().map(|(_, files)| files).max().unwrap_or_default();
     vec![
         rooms.package.name.clone(),

@@ -78,7 +78,8 @@ impl Graph {
         None
     }
 
-    /// Returns the floor of each node: above all that it imports, but for the few arrows that go up.
+    /// Returns the floor of each node: above all that it imports, but for the few arrows that go
+    /// up.
     pub(super) fn heights(&self) -> Vec<usize> {
         let mut heights = vec![None; self.nodes.len()];
         for node in self.order() {

@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use syn::{Attribute, Item, Visibility, spanned::Spanned as _};
 
-use crate::sources::is_test_only;
+use crate::sources::{is_test_only, macro_items};
 
 /// The definitions of one module. Modules without a file of their own have their own entry.
 #[derive(Debug)]
@@ -95,19 +95,12 @@ impl Definitions {
                 }
             }
             None => {
-                if let Some(file) = of_macro(&item.mac) {
+                if let Some(file) = macro_items(&item.mac) {
                     self.add(&file.items, all);
                 }
             }
         }
     }
-}
-
-/// Returns the items that a macro is given, if they are items: `pin_project! { struct … }`.
-pub(super) fn of_macro(mac: &syn::Macro) -> Option<syn::File> {
-    let file: syn::File = mac.parse_body().ok()?;
-    let is_plain = |item: &Item| !matches!(item, Item::Macro(_) | Item::Verbatim(_));
-    (!file.items.is_empty() && file.items.iter().all(is_plain)).then_some(file)
 }
 
 fn line(span: Span) -> usize {

@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{Item, UseTree, Visibility, spanned::Spanned as _, visit::Visit};
 
-use crate::sources::is_test_only;
+use crate::sources::{is_test_only, macro_items};
 
 /// A path in the code of one module.
 #[derive(Debug)]
@@ -167,7 +167,7 @@ impl<'ast> Visit<'ast> for Paths {
 
     fn visit_macro(&mut self, mac: &'ast syn::Macro) {
         self.add_code(segments(&mac.path), mac.path.span(), true);
-        match super::items::of_macro(mac) {
+        match macro_items(mac) {
             Some(file) => self.visit_file(&file),
             None => self.add_tokens(mac.tokens.clone()),
         }

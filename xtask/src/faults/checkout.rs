@@ -1,4 +1,4 @@
-//! The copy of the tree that the faults are put into.
+//! The copy of the checkout that the faults are put into.
 
 use std::{
     collections::HashSet,
@@ -7,37 +7,27 @@ use std::{
     process::{Command, Output},
 };
 
-use super::fault::Catch;
-use crate::{
-    suites,
-    workspace::{self, root},
-};
+use super::catch::Catch;
+use crate::{suites, workspace};
 
-/// A copy of all files that git knows or would take. It stays where it is, so that the next time
-/// only what has changed is built.
+/// A copy of all files that git tracks or would add.
+///
+/// It is kept between calls, so that only changed files are built again.
 #[derive(Debug)]
-pub(super) struct Tree {
+pub(super) struct Checkout {
     copy: PathBuf,
 }
 
-impl Tree {
+impl Checkout {
+    /// Makes the copy equal to the user's checkout.
     pub(super) fn copy() -> io::Result<Self> {
-        let tree = Self { copy: root().join("target/faults/tree") };
-        let listed = Command::new("git")
-            .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-            .current_dir(root())
-            .output()?;
-        if !listed.status.success() {
-            return Err(io::Error::other(String::from_utf8_lossy(&listed.stderr).into_owned()));
+        let checkout = Self { copy: workspace::root().join("target/faults/tree") };
+        let files = workspace::files(workspace::root())?;
+        checkout.remove_others(&checkout.copy, &files.iter().map(String::as_str).collect())?;
+        for file in &files {
+            checkout.restore(file)?;
         }
-        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-        // What git still lists may be deleted.
-        let files: HashSet<&str> = listed.split_terminator('\0').filter(|file| root().join(file).is_file()).collect();
-        tree.remove_others(&tree.copy, &files)?;
-        for file in files {
-            tree.restore(file)?;
-        }
-        Ok(tree)
+        Ok(checkout)
     }
 
     fn remove_others(&self, folder: &Path, files: &HashSet<&str>) -> io::Result<()> {
@@ -56,18 +46,15 @@ impl Tree {
         Ok(())
     }
 
-    pub(super) fn read(&self, file: &str) -> io::Result<String> {
-        fs::read_to_string(self.copy.join(file))
-    }
-
+    /// Replaces the text of a file in the copy.
     pub(super) fn write(&self, file: &str, text: &str) -> io::Result<()> {
         fs::write(self.copy.join(file), text)
     }
 
-    /// Makes a file as it is in the user's tree. One that is so already keeps its age, so that it
-    /// is not built again.
+    /// Makes a file equal to the user's. An equal one keeps its time, so that it is not built
+    /// again.
     pub(super) fn restore(&self, file: &str) -> io::Result<()> {
-        let (from, to) = (root().join(file), self.copy.join(file));
+        let (from, to) = (workspace::root().join(file), self.copy.join(file));
         let right = fs::read(from)?;
         if fs::read(&to).is_ok_and(|there| there == right) {
             return Ok(());
@@ -78,7 +65,7 @@ impl Tree {
         fs::write(to, right)
     }
 
-    /// Builds what `catch` runs.
+    /// Builds the test program of `catch`.
     pub(super) fn build(&self, catch: &Catch) -> io::Result<Output> {
         self.cargo_test(catch).arg("--no-run").output()
     }
@@ -94,8 +81,8 @@ impl Tree {
             .current_dir(&self.copy)
             .args(["test", "--quiet", "--manifest-path", &format!("{}/Cargo.toml", catch.folder)])
             .args(["--test", &catch.program])
-            // Not the user's: what is built here is wrong on purpose.
-            .env("CARGO_TARGET_DIR", root().join("target/faults/target"))
+            // Not the user's: the code that is built here is wrong on purpose.
+            .env("CARGO_TARGET_DIR", workspace::root().join("target/faults/target"))
             .env("UPBEAT_SHUTTLE_RUNS", suites::from_outside("UPBEAT_SHUTTLE_RUNS", "5000"))
             .env("PROPTEST_CASES", suites::from_outside("PROPTEST_CASES", "20000"))
             .env("RUST_BACKTRACE", "0");
