@@ -1,24 +1,32 @@
-//! One command of a chore: run it, time it, and say how to repeat just that one.
+//! One command of a task: it is run, timed, and printed so that it can be repeated alone.
 
 use std::{fmt, io, process::ExitCode, time::Instant};
 
 use crate::{console::say, workspace::cargo};
 
-/// A command with its environment and the sentence that says what it is for.
+/// A command with its environment and its purpose in a few words.
 pub(crate) struct Step {
-    what: &'static str,
+    purpose: &'static str,
     args: Vec<&'static str>,
     envs: Vec<(&'static str, String)>,
-    /// A `cargo` command line that succeeds when this step has nothing to do.
-    unless: Option<&'static [&'static str]>,
+    tool: Option<Tool>,
+}
+
+/// A program that cargo does not bring along.
+#[derive(Clone, Copy)]
+pub(crate) struct Tool {
+    /// The arguments of a `cargo` command that succeeds if the tool is installed.
+    pub(crate) probe: &'static [&'static str],
+    /// The command line that installs it.
+    pub(crate) install: &'static str,
 }
 
 impl Step {
-    /// A step that runs `cargo` with `args`.
-    pub(crate) fn cargo(what: &'static str, args: &str) -> Self {
+    /// Returns a step that runs `cargo` with `args`.
+    pub(crate) fn cargo(purpose: &'static str, args: &str) -> Self {
         // The suites are written as they would be typed; no argument of theirs contains a space.
         let args = args.to_owned().leak().split_whitespace().collect();
-        Self { what, args, envs: Vec::new(), unless: None }
+        Self { purpose, args, envs: Vec::new(), tool: None }
     }
 
     /// Sets a variable for this step.
@@ -27,14 +35,15 @@ impl Step {
         self
     }
 
-    /// Skips the step when `cargo probe…` succeeds.
-    pub(crate) fn unless(mut self, probe: &'static [&'static str]) -> Self {
-        self.unless = Some(probe);
+    /// Fails the step with the command that installs `tool`, if that is missing.
+    pub(crate) fn needs(mut self, tool: Tool) -> Self {
+        self.tool = Some(tool);
         self
     }
 
-    fn has_nothing_to_do(&self) -> bool {
-        self.unless.is_some_and(|probe| cargo().args(probe).output().is_ok_and(|probe| probe.status.success()))
+    fn missing_tool(&self) -> Option<Tool> {
+        let is_missing = |tool: &Tool| !cargo().args(tool.probe).output().is_ok_and(|output| output.status.success());
+        self.tool.filter(is_missing)
     }
 
     fn run(&self) -> io::Result<bool> {
@@ -56,17 +65,21 @@ impl fmt::Display for Step {
 pub(crate) fn run_all(steps: &[Step]) -> io::Result<ExitCode> {
     let begun = Instant::now();
     for (number, step) in steps.iter().enumerate() {
-        say(&format!("[{}/{}] {}: {step}\n", number + 1, steps.len(), step.what))?;
-        if step.has_nothing_to_do() {
-            say("      nothing to do\n")?;
-            continue;
+        say(&format!("[{}/{}] {}: {step}\n", number + 1, steps.len(), step.purpose))?;
+        if let Some(tool) = step.missing_tool() {
+            say(&format!(
+                "\n`cargo {}` does not work. To install it:\n\n    {}\n",
+                tool.probe.join(" "),
+                tool.install
+            ))?;
+            return Ok(ExitCode::FAILURE);
         }
         let step_begun = Instant::now();
         let passed = step.run()?;
         let verdict = if passed { "ok" } else { "FAILED" };
         say(&format!("      {verdict} in {:.1} s\n", step_begun.elapsed().as_secs_f64()))?;
         if !passed {
-            say(&format!("\n`{}` failed. To repeat just that:\n\n    {step}\n", step.what))?;
+            say(&format!("\n`{}` failed. To repeat just that:\n\n    {step}\n", step.purpose))?;
             return Ok(ExitCode::FAILURE);
         }
     }
