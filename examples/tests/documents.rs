@@ -125,6 +125,37 @@ fn every_link_leads_to_a_file_and_a_heading_of_it() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// All sources below a folder, one after another.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            text.push_str(&read(&path));
+        }
+    }
+}
+
+#[test]
+fn every_test_that_holds_an_invariant_exists() {
+    let mut text = String::new();
+    for folder in ["crates", "ladder"] {
+        sources(&root().join(folder), &mut text);
+    }
+    let architecture = read(&root().join("ARCHITECTURE.md"));
+    let paragraphs = architecture.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
+    let invariants: Vec<_> = paragraphs.filter(|part| part.starts_with("**Architecture Invariant:**")).collect();
+    assert!(invariants.len() > 5, "{invariants:?}");
+    for invariant in invariants {
+        let (_, holders) = invariant.split_once("Held by").unwrap_or_else(|| panic!("no test: {invariant}"));
+        for name in holders.split('`').skip(1).step_by(2) {
+            let exists = text.contains(&format!("fn {name}(")) || read(&root().join("Cargo.toml")).contains(name);
+            assert!(exists, "there is no test or lint `{name}`");
+        }
+    }
+}
+
 #[test]
 fn a_link_to_what_is_not_there_is_found() {
     let document = root().join("README.md");
