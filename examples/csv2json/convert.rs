@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, BufWriter, Read, Write};
 
 use upbeat::{BoxError, Context};
-use upbeat_work::{Cause, OnStop, Pipeline};
+use upbeat_work::{OnStop, Pipeline, pipeline::Cause};
 
 use crate::{Malformed, Record, parse, to_metric, write_json};
 

@@ -1,7 +1,7 @@
 //! Rows that cannot be converted.
 
 use serde::Serialize;
-use upbeat_work::Failure;
+use upbeat_work::pipeline::Failure;
 
 use crate::COLUMNS;
 

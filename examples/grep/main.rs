@@ -16,7 +16,7 @@ use clap::{Parser, ValueEnum};
 use upbeat::Context;
 use upbeat_examples::{job, with_causes};
 use upbeat_grep::{Query, Remark, Search, Show};
-use upbeat_work::Cause;
+use upbeat_work::pipeline::Cause;
 
 /// Searches files and directories for a regular expression
 #[derive(Debug, Parser)]

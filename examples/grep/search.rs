@@ -127,7 +127,7 @@ impl Search {
     ///
     /// # Cancel safety
     ///
-    /// That of [`run_in`](upbeat_work::Runnable::run_in): when it is dropped, the workers soon end.
+    /// That of [`run_in`](upbeat_work::pipeline::Runnable::run_in): when it is dropped, the workers soon end.
     pub async fn run<W: Write + Send + 'static>(
         self,
         cx: &Context,

@@ -37,7 +37,7 @@
 //! that nobody is in charge of the sink.
 //!
 //! Where stages need workers of their own there is a [split](Pipeline::split), and what waits for others belongs into [futures](Pipeline::map_async), of which one thread drives
-//! many. Both make *sections*, each a pipeline of fused stages, joined by bounded channels of batches. Whole pipelines are joined by [connections](connection()): for fan-out,
+//! many. Both make *sections*, each a pipeline of fused stages, joined by bounded channels of batches. Whole pipelines are joined by [connections](pipeline::connection()): for fan-out,
 //! merge, and failures that are another pipeline's items.
 //!
 //! ```
@@ -64,16 +64,16 @@
 //!
 //! # What holds
 //!
-//! - Each item comes out once, in the order of the source (unless the pipeline is [unordered](Runnable::unordered)), or is accounted for in the [`Report`].
-//! - An error or panic in a stage concerns that item alone. It is [recorded](OnFailure::Record), [stops](OnFailure::Stop) the pipeline, or is [passed
+//! - Each item comes out once, in the order of the source (unless the pipeline is [unordered](pipeline::Runnable::unordered)), or is accounted for in the [`Report`](pipeline::Report).
+//! - An error or panic in a stage concerns that item alone. It is [recorded](pipeline::OnFailure::Record), [stops](pipeline::OnFailure::Stop) the pipeline, or is [passed
 //!   along](Pipeline::pass_along), and says which stage and item it was.
-//! - No more is in memory than the [window](Runnable::window) times the [batch](Runnable::batch_at_most), however slow the sink is; with several sections their sum,
+//! - No more is in memory than the [window](pipeline::Runnable::window) times the [batch](pipeline::Runnable::batch_at_most), however slow the sink is; with several sections their sum,
 //!   and what the [joints](Section::joint) and [futures](Pipeline::map_async) between them hold.
 //! - Items of a source that is slow go on at once; they do not wait for a batch to fill. (An [iterator](Pipeline::from_iter) that was fast and
 //!   suddenly blocks is the exception: it cannot be asked.)
-//! - A [stop](Runnable::run_in) finishes what was taken, or drops it, as you choose, within the deadline. A [channel](Pipeline::from_channel) is closed by it, and drained.
+//! - A [stop](pipeline::Runnable::run_in) finishes what was taken, or drops it, as you choose, within the deadline. A [channel](Pipeline::from_channel) is closed by it, and drained.
 //! - Sections end front to back: producers stop first, then what is between drains, then consumers stop.
-//! - A [meter](Runnable::meter) shows where the time goes, and names the bottleneck; without it nothing is measured.
+//! - A [meter](pipeline::Runnable::meter) shows where the time goes, and names the bottleneck; without it nothing is measured.
 //!
 //! # What does not
 //!
@@ -89,42 +89,15 @@
 //! - For a slice in memory and a result in memory, `rayon` is simpler.
 //! - For a handful of requests, [`buffered`](https://docs.rs/futures/latest/futures/stream/trait.StreamExt.html#method.buffered) is.
 //! - For so few items that a thread costs more than they do (less than a tenth of a millisecond in all), a loop is; or one
-//!   [worker](Runnable::workers), which starts no thread.
+//!   [worker](pipeline::Runnable::workers), which starts no thread.
 //!
 //! The page `docs/when-not-to-use-pipelines.md` beside the sources has the figures.
 
-mod concurrent;
-mod connection;
-mod engine;
-mod failure;
-mod fused;
 pub mod hub;
-mod lend;
-mod meter;
-mod pipeline;
+mod parallelism;
+pub mod pipeline;
 pub mod pool;
-mod processors;
-mod report;
-mod run;
-mod run_in;
-mod runnable;
-mod section;
-mod segment;
-pub mod sink;
-pub mod source;
-pub mod stage;
-mod stop;
-mod together;
 
-pub use concurrent::Concurrency;
-pub use connection::{Disconnected, Inlet, Outlet, connection};
-pub use failure::{Failure, OnFailure};
 pub use hub::Hub;
-pub use meter::{Bottleneck, Meter, MeterReading, SectionReading, StageReading};
-pub use pipeline::Pipeline;
+pub use pipeline::{OnStop, Pipeline, PipelineError, Section};
 pub use pool::Pool;
-pub use report::{Cause, PipelineError, Report};
-pub use runnable::Runnable;
-pub use section::Section;
-pub use stop::{OnStop, StopHandle};
-pub use together::{Runs, RunsIn, Together};

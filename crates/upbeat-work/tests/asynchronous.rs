@@ -16,7 +16,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 use upbeat::{BoxError, Conductor, Context, Part};
-use upbeat_work::{Cause, Concurrency, OnStop, Pipeline, StopHandle};
+use upbeat_work::{
+    OnStop, Pipeline,
+    pipeline::{Cause, Concurrency, StopHandle},
+};
 
 const LONG: Duration = Duration::from_secs(20);
 

@@ -10,7 +10,10 @@ use std::{
 };
 
 use proptest::prelude::*;
-use upbeat_work::{Concurrency, Pipeline, Section, connection};
+use upbeat_work::{
+    Pipeline, Section,
+    pipeline::{Concurrency, connection},
+};
 
 const ITEMS: usize = 3_000;
 

@@ -12,7 +12,10 @@ use std::{
 
 use tokio::time::timeout;
 use upbeat::{BoxError, Conductor, Context, Part};
-use upbeat_work::{Cause, Disconnected, OnStop, Pipeline, connection};
+use upbeat_work::{
+    OnStop, Pipeline,
+    pipeline::{Cause, Disconnected, connection},
+};
 
 const LONG: Duration = Duration::from_secs(20);
 

@@ -12,7 +12,10 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 use upbeat::{BoxError, Conductor, Context, Part};
-use upbeat_work::{Bottleneck, Meter, MeterReading, OnStop, Pipeline, Section};
+use upbeat_work::{
+    OnStop, Pipeline, Section,
+    pipeline::{Bottleneck, Meter, MeterReading},
+};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -26,7 +29,7 @@ fn hash(n: u64, turns: u64) -> u64 {
     (0..turns).fold(n, |hash, n| black_box(hash.wrapping_mul(31) ^ n))
 }
 
-fn stage<'a>(reading: &'a MeterReading, name: &str) -> &'a upbeat_work::StageReading {
+fn stage<'a>(reading: &'a MeterReading, name: &str) -> &'a upbeat_work::pipeline::StageReading {
     let stages = reading.sections.iter().flat_map(|section| &section.stages);
     stages.into_iter().find(|stage| &*stage.name == name).expect("there is one")
 }

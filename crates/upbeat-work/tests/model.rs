@@ -5,9 +5,12 @@ use std::{collections::VecDeque, sync::Arc};
 use proptest::prelude::*;
 use upbeat::{Panic, Progress};
 use upbeat_work::{
-    Cause, Concurrency, Failure, OnFailure, Pipeline, Report, Section,
-    source::Split,
-    stage::{Line, Relayed},
+    Pipeline, Section,
+    pipeline::{
+        Cause, Concurrency, Failure, OnFailure, Report,
+        source::{Source, Split},
+        stage::Line,
+    },
 };
 
 /// What one of three stages does with an item, chosen by the item and the seed.
@@ -117,9 +120,7 @@ fn step(act: Act) -> impl Fn(u64) -> Result<Vec<u64>, String> + Send + Sync {
     }
 }
 
-fn pipeline(
-    how: &How,
-) -> Pipeline<impl upbeat_work::source::Source<Batch = Vec<u64>>, impl for<'b> Line<'b, Vec<u64>, Out = u64>> {
+fn pipeline(how: &How) -> Pipeline<impl Source<Batch = Vec<u64>>, impl for<'b> Line<'b, Vec<u64>, Out = u64>> {
     let [one, two, three] = how.acts;
     let uneven = how.uneven;
     Pipeline::from_iter(0..how.items)
@@ -139,7 +140,7 @@ fn pipeline(
         .flat_map(|values| values)
 }
 
-type Parcel = Vec<Relayed<Vec<u64>>>;
+type Parcel = <Split<'static, Vec<u64>> as Source>::Batch;
 
 /// The same, each of the acts in a section of its own.
 fn split(how: &How) -> Pipeline<Split<'static, Vec<u64>>, impl for<'b> Line<'b, Parcel, Out = u64> + use<>> {

@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use upbeat_work::{Cause, OnFailure, OnStop, Pipeline, StopHandle};
+use upbeat_work::{
+    OnStop, Pipeline,
+    pipeline::{Cause, OnFailure, StopHandle},
+};
 
 const LONG: Duration = Duration::from_secs(20);
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use upbeat::{BoxError, Conductor, Context, Part, exit_code, with};
-use upbeat_work::{Cause, OnStop, Pipeline};
+use upbeat_work::{OnStop, Pipeline, pipeline::Cause};
 
 /// Generates numbers until it is stopped, and counts them.
 fn numbers(taken: &Arc<AtomicUsize>) -> impl FnMut() -> Option<usize> + Send + use<> {

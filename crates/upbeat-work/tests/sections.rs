@@ -12,7 +12,10 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use tokio::{sync::mpsc, time::timeout};
 use upbeat::{BoxError, Conductor, Context, Part};
-use upbeat_work::{Cause, OnFailure, OnStop, Pipeline, Section, StopHandle};
+use upbeat_work::{
+    OnStop, Pipeline, Section,
+    pipeline::{Cause, OnFailure, StopHandle},
+};
 
 const LONG: Duration = Duration::from_secs(20);
 

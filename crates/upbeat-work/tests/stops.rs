@@ -7,7 +7,10 @@ use std::sync::{
 
 use proptest::prelude::*;
 use tokio::sync::mpsc;
-use upbeat_work::{Cause, Concurrency, OnStop, Pipeline, PipelineError, Report, Section, StopHandle};
+use upbeat_work::{
+    OnStop, Pipeline, PipelineError, Section,
+    pipeline::{Cause, Concurrency, Report, StopHandle},
+};
 
 #[derive(Clone, Copy, Debug)]
 enum Place {

@@ -5,7 +5,10 @@ use std::{sync::OnceLock, thread, time::Duration};
 use futures_util::stream;
 use tokio::{sync::mpsc, time::timeout};
 use upbeat::{BoxError, Conductor, Context, Part};
-use upbeat_work::{Cause, OnStop, Pipeline, StopHandle};
+use upbeat_work::{
+    OnStop, Pipeline,
+    pipeline::{Cause, StopHandle},
+};
 
 const LONG: Duration = Duration::from_secs(20);
 

@@ -1,49 +1,24 @@
-//! The builder: from the source to the sink.
+//! Pipelines: from a source through stages to a sink.
 
-mod sections;
-mod sinks;
-mod sources;
-mod stages;
+mod async_stage;
+mod batch;
+mod builder;
+mod connection;
+mod control;
+mod engine;
+mod meter;
+mod on_stack;
+mod options;
+mod outcome;
+mod run;
+pub mod sink;
+pub mod source;
+pub mod stage;
 
-use std::{fmt, panic::Location, sync::Arc};
-
-use crate::run::Run;
-
-/// What is done with the items of a source, stage by stage, up to the sink.
-///
-/// It reads the way that items go: a source, stages, a sink. The sink makes it a [`Runnable`](crate::Runnable), which says how it runs.
-///
-/// ```
-/// use upbeat_work::Pipeline;
-///
-/// let report = Pipeline::from_iter(1..=1_000_u64)
-///     .filter(|n| n % 3 == 0)
-///     .map(|n| n * n)
-///     .fold(0, |sum, square| *sum += square)
-///     .run()?;
-/// assert_eq!(report.output, 111_277_611);
-/// # Ok::<_, upbeat_work::PipelineError<u64>>(())
-/// ```
-pub struct Pipeline<S, L> {
-    pub(crate) source: S,
-    pub(crate) line: L,
-    /// The names of the stages.
-    pub(crate) stages: Vec<Arc<str>>,
-    pub(crate) run: Run,
-}
-
-impl<S, L> Pipeline<S, L> {
-    fn new(source: S, line: L) -> Self {
-        Self { source, line, stages: Vec::new(), run: Run::default() }
-    }
-}
-
-pub(crate) fn default_name(kind: &str, at: &Location<'_>) -> Arc<str> {
-    format!("{kind} at {}:{}", at.file(), at.line()).into()
-}
-
-impl<S: fmt::Debug, L> fmt::Debug for Pipeline<S, L> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pipeline").field("source", &self.source).field("stages", &self.stages).finish_non_exhaustive()
-    }
-}
+pub use builder::Pipeline;
+pub use connection::{Disconnected, Inlet, Outlet, connection};
+pub use control::StopHandle;
+pub use meter::{Bottleneck, Meter, MeterReading, SectionReading, StageReading};
+pub use options::{Concurrency, OnFailure, OnStop, Section};
+pub use outcome::{Cause, Failure, PipelineError, Report};
+pub use run::{Runnable, Runs, RunsIn, Together};

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
-use crate::processors::PROCESSORS;
+use crate::parallelism::PROCESSORS;
 
 pub(super) struct Settings<J> {
     pub(super) workers: RangeInclusive<usize>,

@@ -2,7 +2,7 @@
 
 use shuttle::rand::{Rng as _, thread_rng};
 use upbeat::{BoxError, Conductor, Context, Part, once};
-use upbeat_work::{Cause, Disconnected, OnStop, Pipeline, connection};
+use upbeat_work::{OnStop, Pipeline, pipeline::{Cause, Disconnected, connection}};
 
 use super::items::{Living, some, stumble};
 use crate::explore::{Time, explore, pause};

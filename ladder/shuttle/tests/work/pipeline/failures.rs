@@ -6,7 +6,7 @@ use std::{
 };
 
 use upbeat::BoxError;
-use upbeat_work::{Cause, OnFailure, OnStop, Pipeline, StopHandle};
+use upbeat_work::{OnStop, Pipeline, pipeline::{Cause, OnFailure, StopHandle}};
 
 use super::items::{Living, stumble};
 use crate::explore::{Time, explore};

@@ -12,7 +12,7 @@ use tokio::{
     sync::{Notify, mpsc::channel, oneshot},
     task::spawn_blocking,
 };
-use upbeat_work::{Cause, Concurrency, OnStop, Pipeline};
+use upbeat_work::{OnStop, Pipeline, pipeline::{Cause, Concurrency}};
 
 use super::items::{Living, feed, some, stumble};
 use crate::explore::{Time, explore, pause};

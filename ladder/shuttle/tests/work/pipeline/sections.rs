@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{sync::mpsc::channel, task::spawn_blocking};
 use upbeat::BoxError;
-use upbeat_work::{Cause, OnFailure, OnStop, Pipeline, Report, StopHandle};
+use upbeat_work::{OnStop, Pipeline, pipeline::{Cause, OnFailure, Report, StopHandle}};
 
 use super::items::{Living, feed, small, some, stumble};
 use crate::explore::{Time, explore, pause};

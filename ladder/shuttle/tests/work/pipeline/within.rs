@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc::channel;
 use upbeat::{BoxError, Conductor, Context, Outcome, Part, once, with};
-use upbeat_work::{Cause, OnStop, Pipeline};
+use upbeat_work::{OnStop, Pipeline, pipeline::Cause};
 
 use super::items::{Living, feed, small, some, stumble};
 use crate::explore::{MS, Time, explore, pause, settle};

@@ -1,0 +1,9 @@
+//! How a pipeline runs.
+
+mod concurrency;
+mod policy;
+mod section;
+
+pub use concurrency::Concurrency;
+pub use policy::{OnFailure, OnStop};
+pub use section::Section;

@@ -1,0 +1,10 @@
+//! Runs: on threads of their own, as a player, and together.
+
+mod blocking;
+mod finish;
+mod join;
+mod player;
+mod runnable;
+
+pub use join::{Runs, RunsIn, Together};
+pub use runnable::Runnable;

@@ -1,0 +1,202 @@
+//! Sinks of items.
+
+use std::fmt;
+
+use upbeat::{BoxError, Panic};
+
+use super::traits::{Failures, NoMore, Pack, Packs, Sink, private::Sealed};
+use crate::pipeline::{batch::Tray, on_stack::on_stack, outcome::Cause};
+
+/// Puts items into the tray as they are.
+#[derive(Debug)]
+pub struct Whole;
+
+impl Packs for Whole {
+    const MAY_FAIL: bool = false;
+}
+
+impl<T> Pack<T, T> for Whole {
+    #[inline]
+    fn pack(&self, item: T, tray: &mut Vec<T>) -> Result<(), BoxError> {
+        tray.push(item);
+        Ok(())
+    }
+}
+
+impl Sealed for Whole {}
+
+/// What is done with items.
+#[doc(hidden)]
+pub trait Take<T>: Send {
+    type Output;
+
+    /// Takes items until there are no more. It is called again behind an item that panicked.
+    ///
+    /// # Errors
+    ///
+    /// When it wants no more.
+    fn take(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError>;
+
+    fn into_output(self) -> Self::Output;
+}
+
+/// A sink that takes items one by one. A panic is a failure of that item, and the next one follows.
+pub struct Each<T, K> {
+    take: K,
+    taken: u64,
+    of: std::marker::PhantomData<fn(T)>,
+}
+
+impl<T, K> Each<T, K> {
+    pub(crate) fn new(take: K) -> Self {
+        Self { take, taken: 0, of: std::marker::PhantomData }
+    }
+}
+
+impl<T, K: Take<T>> Each<T, K> {
+    fn some(&mut self, items: impl ExactSizeIterator<Item = T>, failures: &mut impl Failures) -> Result<(), Cause> {
+        let (before, all) = (self.taken, items.len());
+        let mut items = Some(items);
+        let ended = loop {
+            let run = Panic::catch(|| on_stack(&mut items, |items| self.take.take(items)));
+            self.taken = before + (all - items.as_ref().map_or(0, ExactSizeIterator::len)) as u64;
+            match run {
+                Ok(run) => break run.unwrap_or(Ok(())).map_err(Cause::Sink),
+                Err(panic) => {
+                    let failure = failures.tally().of_sink(self.taken - 1, panic.into());
+                    if let Err(cause) = failures.take(failure) {
+                        break Err(cause);
+                    }
+                }
+            }
+        };
+        failures.tally().emitted += self.taken - before;
+        ended
+    }
+}
+
+impl<T: Send, K: Take<T>> Sink for Each<T, K> {
+    type Unit = T;
+    type Output = K::Output;
+
+    fn emit(&mut self, tray: &mut Tray<T>, failures: &mut impl Failures) -> Result<(), NoMore> {
+        let mut items = tray.units.drain(..);
+        let mut at = 0;
+        for misfit in tray.failures.drain(..) {
+            self.some(items.by_ref().take(misfit.units - at), failures)?;
+            at = misfit.units;
+            failures.take(misfit.failure)?;
+        }
+        Ok(self.some(items, failures)?)
+    }
+
+    fn into_output(self) -> K::Output {
+        self.take.into_output()
+    }
+}
+
+impl<T, K> Sealed for Each<T, K> {}
+
+impl<T, K: fmt::Debug> fmt::Debug for Each<T, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Each").field("take", &self.take).field("taken", &self.taken).finish()
+    }
+}
+
+/// The sink of [`Pipeline::for_each`](crate::Pipeline::for_each).
+pub struct ForEach<F>(pub(crate) F);
+
+impl<T, F: FnMut(T) + Send> Take<T> for ForEach<F> {
+    type Output = ();
+
+    #[inline]
+    fn take(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError> {
+        items.for_each(&mut self.0);
+        Ok(())
+    }
+
+    fn into_output(self) {}
+}
+
+impl<F> fmt::Debug for ForEach<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ForEach")
+    }
+}
+
+/// The sink of [`Pipeline::try_for_each`](crate::Pipeline::try_for_each).
+pub struct TryForEach<F>(pub(crate) F);
+
+impl<T, E: Into<BoxError>, F: FnMut(T) -> Result<(), E> + Send> Take<T> for TryForEach<F> {
+    type Output = ();
+
+    #[inline]
+    fn take(&mut self, mut items: impl Iterator<Item = T>) -> Result<(), BoxError> {
+        items.try_for_each(&mut self.0).map_err(Into::into)
+    }
+
+    fn into_output(self) {}
+}
+
+impl<F> fmt::Debug for TryForEach<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TryForEach")
+    }
+}
+
+/// The sink of [`Pipeline::collect`](crate::Pipeline::collect).
+pub struct Collect<T>(pub(crate) Vec<T>);
+
+impl<T: Send> Take<T> for Collect<T> {
+    type Output = Vec<T>;
+
+    #[inline]
+    fn take(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError> {
+        self.0.extend(items);
+        Ok(())
+    }
+
+    fn into_output(self) -> Vec<T> {
+        self.0
+    }
+}
+
+impl<T> fmt::Debug for Collect<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Collect").field(&self.0.len()).finish()
+    }
+}
+
+/// The sink of [`Pipeline::fold`](crate::Pipeline::fold).
+pub struct Fold<A, F> {
+    value: Option<A>,
+    step: F,
+}
+
+impl<A, F> Fold<A, F> {
+    pub(crate) fn new(value: A, step: F) -> Self {
+        Self { value: Some(value), step }
+    }
+}
+
+impl<T, A: Send, F: FnMut(&mut A, T) + Send> Take<T> for Fold<A, F> {
+    type Output = A;
+
+    #[inline]
+    fn take(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError> {
+        let Self { value, step } = self;
+        on_stack(value, |value| items.for_each(|item| step(value, item)));
+        Ok(())
+    }
+
+    #[expect(clippy::expect_used, reason = "whoever takes it out brings it home")]
+    fn into_output(self) -> A {
+        self.value.expect("the value is at home")
+    }
+}
+
+impl<A, F> fmt::Debug for Fold<A, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fold").finish_non_exhaustive()
+    }
+}

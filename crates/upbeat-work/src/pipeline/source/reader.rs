@@ -1,0 +1,173 @@
+//! Bytes as a source: lines, and blocks of whole lines.
+
+use std::{
+    fmt,
+    io::{self, Read},
+};
+
+use memchr::{memchr, memchr_iter, memrchr};
+use upbeat::{BoxError, Panic};
+
+use super::traits::{Filled, Source, private::Sealed};
+use crate::pipeline::{batch::Block, control::Waiting};
+
+/// The least that is asked of a reader at a time, so that small batches do not mean small reads.
+const LEAST_READ: usize = 8 * 1024;
+
+/// The lines of a reader.
+pub struct Lines<R> {
+    read: R,
+    /// What was read and not given out, from `at`.
+    rest: Vec<u8>,
+    at: usize,
+    /// The number of the next line.
+    next: u64,
+    skip: u64,
+    ended: bool,
+    /// What reading failed with; told once the lines before it are.
+    error: Option<BoxError>,
+}
+
+impl<R> Lines<R> {
+    pub(crate) fn new(read: R) -> Self {
+        Self { read, rest: Vec::new(), at: 0, next: 0, skip: 0, ended: false, error: None }
+    }
+
+    pub(crate) fn skip(&mut self, lines: u64) {
+        self.skip = self.skip.saturating_add(lines);
+    }
+}
+
+/// How much of these bytes to give out: whole lines, about `want` bytes of them and at least one line. `None` if there is no whole line.
+fn cut(bytes: &[u8], want: usize) -> Option<usize> {
+    let (head, tail) = bytes.split_at(want.min(bytes.len()));
+    match memrchr(b'\n', head) {
+        Some(at) => Some(at + 1),
+        None => Some(head.len() + memchr(b'\n', tail)? + 1),
+    }
+}
+
+impl<R: Read> Lines<R> {
+    fn read_some(&mut self, block: &mut Block, want: usize) -> usize {
+        let into = block.spare(want.max(LEAST_READ));
+        let read = loop {
+            match Panic::catch(|| self.read.read(into)) {
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(read) => break read.map_err(BoxError::from),
+                Err(panic) => break Err(panic.into()),
+            }
+        };
+        match read {
+            Ok(count) => {
+                // A reader may say that it has read more than there was room for.
+                let count = count.min(into.len());
+                self.ended = count == 0;
+                block.end += count;
+                count
+            }
+            Err(error) => {
+                self.error = Some(error);
+                0
+            }
+        }
+    }
+
+    /// Fills an empty block with whole lines.
+    fn take(&mut self, block: &mut Block, want: usize) {
+        let rest = &self.rest[self.at..];
+        if let Some(end) = cut(rest, want) {
+            block.append(&rest[..end]);
+            self.at += end;
+            return;
+        }
+        block.append(rest);
+        self.rest.clear();
+        self.at = 0;
+        let end = loop {
+            let searched = block.end;
+            if self.read_some(block, want) == 0 {
+                // The last line needs no end, unless it was cut by an error.
+                break if self.error.is_some() { 0 } else { block.end };
+            }
+            if let Some(end) = cut(&block.bytes[searched..block.end], want.saturating_sub(searched)) {
+                break searched + end;
+            }
+        };
+        self.rest.extend_from_slice(&block.bytes[end..block.end]);
+        block.end = end;
+    }
+}
+
+impl<R: Read + Send> Source for Lines<R> {
+    type Batch = Block;
+
+    const SIZE: (usize, usize) = (4 * 1024, 64 * 1024);
+
+    fn fill(&mut self, block: &mut Block, want: usize, _: &Waiting) -> Result<Filled, BoxError> {
+        block.clear();
+        if !self.ended && self.error.is_none() {
+            self.take(block, want);
+        }
+        while self.skip > 0 && !block.bytes().is_empty() {
+            self.skip -= 1;
+            self.next += 1;
+            block.start += memchr(b'\n', block.bytes()).map_or(block.bytes().len(), |at| at + 1);
+        }
+        let bytes = block.bytes();
+        if bytes.is_empty()
+            && let Some(error) = self.error.take()
+        {
+            self.ended = true;
+            return Err(error);
+        }
+        let unended = bytes.last().is_some_and(|&last| last != b'\n');
+        let items = memchr_iter(b'\n', bytes).count() as u64 + u64::from(unended);
+        let first = self.next;
+        self.next += items;
+        // Whoever reads gets what is there: that a pipe or a socket gave less than it was asked for says that it is slower than we are.
+        let slow = bytes.len() < want / 2;
+        Ok(Filled { first, items, size: bytes.len(), more: !self.ended, slow })
+    }
+
+    fn clear(block: &mut Block) {
+        block.clear();
+    }
+}
+
+impl<R> Sealed for Lines<R> {}
+
+impl<R> fmt::Debug for Lines<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines").field("taken", &self.next).finish_non_exhaustive()
+    }
+}
+
+/// The blocks of a reader: whole lines, about as many as fit into a batch.
+#[derive(Debug)]
+pub struct Blocks<R>(Lines<R>);
+
+impl<R> Blocks<R> {
+    pub(crate) fn new(read: R) -> Self {
+        Self(Lines::new(read))
+    }
+
+    pub(crate) fn skip(&mut self, lines: u64) {
+        self.0.skip(lines);
+    }
+}
+
+impl<R: Read + Send> Source for Blocks<R> {
+    type Batch = Block;
+
+    const SIZE: (usize, usize) = Lines::<R>::SIZE;
+
+    fn fill(&mut self, block: &mut Block, want: usize, waiting: &Waiting) -> Result<Filled, BoxError> {
+        self.0.fill(block, want, waiting)
+    }
+
+    fn clear(block: &mut Block) {
+        block.clear();
+    }
+}
+
+impl<R> Sealed for Blocks<R> {}

@@ -1,0 +1,74 @@
+//! An asynchronous stream as a source.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+use upbeat::{BoxError, Panic};
+
+use super::traits::{Filled, Source, filled, private::Sealed};
+use crate::pipeline::{control::Waiting, options::OnStop};
+
+/// The items of a stream.
+pub struct Streamed<S> {
+    from: Pin<Box<S>>,
+    next: u64,
+    is_ended: bool,
+    /// What it panicked with; told once the items before it are.
+    panic: Option<Panic>,
+}
+
+impl<S> Streamed<S> {
+    pub(crate) fn new(from: S) -> Self {
+        Self { from: Box::pin(from), next: 0, is_ended: false, panic: None }
+    }
+}
+
+impl<S: Stream> Streamed<S> {
+    /// Ready with the first item, and with all that are ready then.
+    fn poll(&mut self, cx: &mut Context<'_>, batch: &mut Vec<S::Item>, want: usize) -> Poll<()> {
+        while !self.is_ended && batch.len() < want {
+            match Panic::catch(|| self.from.as_mut().poll_next(cx)) {
+                Ok(Poll::Ready(Some(item))) => batch.push(item),
+                Ok(Poll::Ready(None)) => self.is_ended = true,
+                Ok(Poll::Pending) if batch.is_empty() => return Poll::Pending,
+                Ok(Poll::Pending) => break,
+                Err(panic) => (self.is_ended, self.panic) = (true, Some(panic)),
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S: Stream<Item: Send> + Send> Source for Streamed<S> {
+    type Batch = Vec<S::Item>;
+
+    const SIZE: (usize, usize) = (1, 4096);
+
+    fn fill(&mut self, batch: &mut Self::Batch, want: usize, waiting: &Waiting) -> Result<Filled, BoxError> {
+        waiting.unless_asked(OnStop::Finish, poll_fn(|cx| self.poll(cx, batch, want.max(1))))?;
+        if batch.is_empty()
+            && let Some(panic) = self.panic.take()
+        {
+            return Err(panic.into());
+        }
+        let more = !self.is_ended || self.panic.is_some();
+        Ok(filled(&mut self.next, batch, want, more))
+    }
+
+    fn clear(batch: &mut Self::Batch) {
+        batch.clear();
+    }
+}
+
+impl<S> Sealed for Streamed<S> {}
+
+impl<S> fmt::Debug for Streamed<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streamed").field("taken", &self.next).finish_non_exhaustive()
+    }
+}
