@@ -59,6 +59,12 @@ impl Layout {
     pub(super) fn floor_of(&self, room: &str) -> Option<usize> {
         self.floors.iter().position(|floor| floor.iter().any(|other| other == room))
     }
+
+    /// Returns whether an import by `from` of `to` goes up. A room on no floor is neither above nor
+    /// below another.
+    pub(super) fn is_up(&self, from: &str, to: &str) -> bool {
+        self.floor_of(from).zip(self.floor_of(to)).is_some_and(|(from, to)| from < to)
+    }
 }
 
 #[cfg(test)]

@@ -141,18 +141,15 @@ impl<'a> Rooms<'a> {
         }
     }
 
-    /// Returns the arrows between rooms that go up: against the declared floors, or against the
-    /// derived order.
+    /// Returns the number of arrows between rooms that go up: against the declared floors, or against
+    /// the derived order.
     pub(super) fn arrows_up(&self) -> usize {
         let graph = self.entries("");
-        let height: Vec<_> = if self.layout.floors.is_empty() {
-            graph.heights().into_iter().map(Some).collect()
-        } else {
-            graph.nodes.iter().map(|room| self.layout.floor_of(room)).collect()
-        };
-        let is_up = |&&(from, to): &&(usize, usize)| {
-            height[from] < height[to] || height[from] == height[to] && self.layout.floors.is_empty()
-        };
+        if self.layout.floors.is_empty() {
+            let heights = graph.heights();
+            return graph.arrows.iter().filter(|&&(from, to)| heights[from] <= heights[to]).count();
+        }
+        let is_up = |&&(from, to): &&(usize, usize)| self.layout.is_up(&graph.nodes[from], &graph.nodes[to]);
         graph.arrows.iter().filter(is_up).count()
     }
 

@@ -20,7 +20,7 @@ pub(super) fn check(rooms: &Rooms<'_>) -> Vec<Finding> {
     }
     for arrow in &rooms.arrows {
         let (Some(from), Some(to)) = (rooms.room_of(arrow.from), rooms.room_of(arrow.to)) else { continue };
-        if layout.floor_of(from) < layout.floor_of(to) {
+        if layout.is_up(from, to) {
             findings.push(Finding {
                 path: rooms.path_of(arrow.from),
                 line: arrow.line,
