@@ -141,8 +141,8 @@ impl<'a> Rooms<'a> {
         }
     }
 
-    /// Returns the number of arrows between rooms that go up: against the declared floors, or against
-    /// the derived order.
+    /// Returns the number of arrows between rooms that go up: against the declared floors, or
+    /// against the derived order.
     pub(super) fn arrows_up(&self) -> usize {
         let graph = self.entries("");
         if self.layout.floors.is_empty() {

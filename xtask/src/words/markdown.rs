@@ -1,4 +1,4 @@
-//! The prose of Markdown files.
+//! The prose of Markdown files and of seeded faults.
 
 use std::io;
 
@@ -25,12 +25,25 @@ pub(super) fn prose(path: &str, text: &str) -> io::Result<Vec<Prose>> {
     Ok(lines)
 }
 
+/// Returns the description at the start of a seeded fault.
+pub(super) fn fault(path: &str, text: &str) -> io::Result<Vec<Prose>> {
+    let description = text.split("\ncaught by ").next().unwrap_or(text);
+    prose(path, description)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn texts(path: &str, text: &str) -> Vec<String> {
         prose(path, text).unwrap().into_iter().map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn a_fault_has_prose_up_to_its_catches() {
+        let lines = fault("a.fault", "a\n\ncaught by b: c d e\nin f g\n-h\n").unwrap();
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0].text, "a");
     }
 
     #[test]

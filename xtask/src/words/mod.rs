@@ -65,6 +65,7 @@ fn reader(path: &str) -> Option<Reader> {
         "rs" => Some(rust::prose),
         "md" => Some(markdown::prose),
         "toml" => Some(comments::of_toml),
+        "fault" => Some(markdown::fault),
         _ => None,
     }
 }
