@@ -12,7 +12,7 @@ pub const BAD_SCORE: u8 = 78;
 pub const OVERRAN: u8 = 124;
 
 /// The exit code of a process that a signal forced to end: 128 and the signal's number, as shells have it.
-pub const fn forced_by(signal: crate::Signal) -> u8 {
+pub const fn forced_by(signal: crate::signal::Signal) -> u8 {
     // A signal's number is between 1 and 64.
     128 + signal.number().to_le_bytes()[0] % 128
 }

@@ -59,72 +59,62 @@
 //! - `limit`: rate limits and concurrency limits, for all and for each key, `upbeat::limit`.
 //! - `serde`: [`Report`] and [`Snapshot`] are `Serialize`.
 
-mod account;
-#[doc(hidden)]
-pub mod carrier;
 mod conductor;
 mod context;
-mod context_error;
-mod control;
-mod derived;
-mod door;
-mod driver;
+mod display;
 mod error;
 pub mod exit_code;
-mod guard;
-mod handle;
-mod ledger;
 #[cfg(feature = "limit")]
 pub mod limit;
-mod location;
 pub mod monitor;
-mod operate;
-mod overrun;
-mod overview;
 mod panic;
-mod part;
 mod player;
+mod process;
 mod progress;
-mod pulse;
 mod report;
-#[doc(hidden)]
-pub mod resolve;
-mod root;
 mod run;
-#[path = "task.rs"]
-mod run_task;
-mod scope;
-mod shared;
-mod signals;
+mod signal;
 mod snapshot;
 mod stall;
-mod stop;
-#[path = "task/mod.rs"]
+mod stop_cause;
+mod supervisor;
 pub mod task;
 pub mod time;
 mod tree;
-mod watchdog;
-mod work;
 
-pub use conductor::{Conductor, ConductorError};
-pub use context::{Context, Reloads};
-pub use context_error::ContextError;
-pub use error::HandleError;
-pub use handle::Handle;
-pub use location::Location;
-pub use overview::Overview;
+pub use conductor::{Conductor, ConductorError, handle::Handle};
+#[doc(hidden)]
+pub use context::carrier;
+pub use context::{Context, error::ContextError, reloads::Reloads};
+pub use error::BoxError;
 pub use panic::Panic;
-pub use part::Part;
-pub use player::{AlreadyPlayed, BoxError, Once, Player, RestartRequested, With, once, with};
+pub use player::{
+    Player,
+    adapters::{AlreadyPlayed, Once, RestartRequested, With, once, with},
+    part::Part,
+};
 pub use progress::{Progress, ProgressReading};
-pub use pulse::Breadcrumb;
-pub use report::{Cause, Failure, Outcome, PlayerReport, Report, StopCause};
-pub use signals::Signal;
-pub use snapshot::{PlayerSnapshot, Snapshot, State};
+pub use report::{
+    Report,
+    failure::{Cause, Failure},
+    player::{Outcome, PlayerReport},
+};
+pub use signal::Signal;
+pub use snapshot::{
+    Snapshot,
+    breadcrumb::Breadcrumb,
+    location::Location,
+    player::{PlayerSnapshot, State},
+    work::{Work, WorkList},
+};
 pub use stall::{Stall, StallGuard, stall_guard};
+pub use stop_cause::StopCause;
+pub use supervisor::handle_error::HandleError;
+#[doc(hidden)]
+pub use tree::lookup as resolve;
+pub use tree::overview::Overview;
 pub use upbeat_probe as probe;
 pub use upbeat_score::{
     AddError, Backoff, Condition, Fault, OnFailure, OnUnresponsive, Plan, Readiness, RemoveError, Restart, ScoreError,
     StopPath, Strategy, Warning,
 };
-pub use work::{Work, WorkList};

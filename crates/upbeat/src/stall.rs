@@ -22,9 +22,9 @@ use tracing::{Instrument as _, Span};
 use upbeat_probe::{Answer, Probe, Watched, watch};
 
 use crate::{
+    display::human,
     panic::catch,
-    report::human,
-    resolve::{PATIENCE, resolve},
+    tree::lookup::{PATIENCE, resolve},
 };
 
 /// Guards a scope, such as a request: should `future` take longer than `limit`, it is told once where it waits, and goes on.

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::Busy;
-use crate::{ContextError, context::Context};
+use crate::context::{Context, error::ContextError};
 
 /// A limit on how many do something at the same time. A cheap clone.
 ///

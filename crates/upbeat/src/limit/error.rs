@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::report::human;
+use crate::display::human;
 
 /// A rate limit has no token left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -7,7 +7,7 @@ use super::{
     error::Busy,
     per_key::{Entered, PerKey},
 };
-use crate::{ContextError, context::Context};
+use crate::context::{Context, error::ContextError};
 
 /// A limit on how many do something at the same time for each key, such as a customer. A cheap clone.
 ///

@@ -6,7 +6,7 @@ use governor::{NotUntil, RateLimiter, clock::Clock as _, middleware::NoOpMiddlew
 use tokio::time::Duration;
 
 use super::{buckets::Buckets, clock::TokioClock, error::RateLimitError, line::Line, per_key::PerKey, rate::Rate};
-use crate::{ContextError, context::Context};
+use crate::context::{Context, error::ContextError};
 
 /// How many keys are known at the same time, if not set.
 const CAPACITY: usize = 100_000;

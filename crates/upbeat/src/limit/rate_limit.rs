@@ -11,7 +11,7 @@ use governor::{
 use tokio::time::Duration;
 
 use super::{clock::TokioClock, error::RateLimitError, line::Line, rate::Rate};
-use crate::{ContextError, context::Context};
+use crate::context::{Context, error::ContextError};
 
 type Bucket = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>;
 

@@ -13,7 +13,7 @@ use super::{
     CallCounts,
     state::{Inner, Look, Open, Work},
 };
-use crate::{panic::catch, report::human, resolve::ask_all};
+use crate::{display::human, panic::catch, resolve::ask_all};
 
 /// All places of a [`Monitor`](crate::monitor::Monitor) are taken by calls that are stuck. Its names have been looked up: displaying it is quick.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{panic::Panic, report::human};
+use crate::{display::human, panic::Panic};
 
 /// A call through a [`Monitor`](crate::monitor::Monitor) has no result.
 ///

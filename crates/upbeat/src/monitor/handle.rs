@@ -10,7 +10,7 @@ use super::{
     call::{self, Active, Blocking},
     state::{Inner, Settings, Work},
 };
-use crate::WorkList;
+use crate::snapshot::work::WorkList;
 
 /// Calls something that may hang, so that its hanging stays where it is. A cheap clone.
 ///

@@ -7,7 +7,7 @@ use tokio::{task::AbortHandle, time::Instant};
 use upbeat_probe::Probe;
 
 use super::{Alert, CallError};
-use crate::report::human;
+use crate::display::human;
 
 pub(super) type OnAlert = Arc<dyn Fn(&Alert) + Send + Sync>;
 

@@ -14,12 +14,8 @@ use tokio::{
     task::AbortHandle,
 };
 
-use crate::{
-    BoxError, Context,
-    panic::catch,
-    report::Failure,
-    task::group_error::{Aborted, Dropped, GroupError, HasEnded, TaskFailed},
-};
+use super::group_error::{Aborted, Dropped, GroupError, HasEnded, TaskFailed};
+use crate::{context::Context, error::BoxError, panic::catch, report::failure::Failure};
 
 /// Several tasks under one context: the first that fails cancels the others, and nobody outlives the group.
 ///

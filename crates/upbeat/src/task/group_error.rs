@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt};
 
-use crate::report::Failure;
+use crate::report::failure::Failure;
 
 /// Some tasks of a [`Group`](crate::task::Group) failed or panicked.
 ///

@@ -15,9 +15,7 @@ use tracing::Instrument as _;
 use upbeat_probe::Probe;
 
 use crate::{
-    BoxError, Context, Player,
-    panic::catch,
-    report::{Failure, human},
+    context::Context, display::human, error::BoxError, panic::catch, player::Player, report::failure::Failure,
 };
 
 /// How many failures are kept: the first, and the last ones.

@@ -6,7 +6,7 @@ use jiff::{Timestamp, Zoned, tz::TimeZone};
 use tokio::time::{Duration, Instant};
 
 use super::{schedule::Schedule, ticking::Ticking, wall::Wall};
-use crate::{BoxError, context::Context, player::Player};
+use crate::{context::Context, error::BoxError, player::Player};
 
 /// A clock that is set back by less than this repeats no tick: what it says until it has caught up is not believed.
 const BELIEVED: Duration = Duration::from_hours(1);

@@ -9,7 +9,7 @@ use super::{
     schedule::later,
     ticking::Ticking,
 };
-use crate::{BoxError, context::Context, player::Player};
+use crate::{context::Context, error::BoxError, player::Player};
 
 /// The finest period: what the runtime's timers can tell apart.
 const FINEST: Duration = Duration::from_millis(1);

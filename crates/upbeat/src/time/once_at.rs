@@ -3,9 +3,10 @@
 use std::{fmt, time::SystemTime};
 
 use tokio::time::{Duration, sleep};
+use upbeat_score::Readiness;
 
 use super::wall::Wall;
-use crate::{BoxError, Readiness, context::Context, player::Player};
+use crate::{context::Context, error::BoxError, player::Player};
 
 /// A player that plays `player` once `delay` has passed since its start. A stop before that ends it, cleanly.
 ///

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{jittered::Jittered, schedule::Schedule};
-use crate::{BoxError, context::Context, player::Player};
+use crate::{context::Context, error::BoxError, player::Player};
 
 /// Which tick this is: a [value](Context::value) of its context.
 ///

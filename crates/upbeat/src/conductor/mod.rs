@@ -1,0 +1,332 @@
+//! The conductor: parts that are played together. It is a player itself.
+
+pub(crate) mod handle;
+
+use std::{collections::HashMap, fmt, future::Future, sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc, time::Instant};
+use upbeat_score::{Fault, Machine, PartSpec, Plan, Readiness, Score, ScoreError, Strategy};
+
+use self::handle::Handle;
+use crate::{
+    context::Context,
+    player::{Player, erased::DynPlayer, part::Part},
+    process::{guard::Guard, signals},
+    report::{Report, failure::Cause},
+    run::{Link, event::Notice},
+    signal::Signal,
+    supervisor::{
+        control::Control,
+        driver::{self, Played},
+        state::{Record, Shared, Stage},
+    },
+    tree::Tree,
+};
+
+/// Plays parts together: starts them in order, restarts or fails fast, and stops them in reverse, inside a deadline.
+///
+/// It is a player itself, so conductors nest; the players of an inner one are known by their full path, such as `shop/api/http`, and its stop
+/// ends before the outer one loses patience. See the [crate's page](crate) for what holds.
+///
+/// In Go terms: an `errgroup` whose members are supervised and stopped in order, or `orchestra.Conductor` that
+/// waits for everyone and loses no error.
+///
+/// ```
+/// use upbeat::{Conductor, Context};
+///
+/// async fn worker(cx: Context) -> Result<(), std::io::Error> {
+///     cx.stopping().await;
+///     Ok(())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let shop = Conductor::new("shop").player("orders", worker).player("mails", worker);
+/// let report = shop.play_until(async { /* or `play_until_signal()` */ }).await;
+/// assert!(report.is_clean(), "{report}");
+/// # }
+/// ```
+#[must_use = "a conductor does nothing until it plays"]
+pub struct Conductor {
+    score: Score,
+    /// By the index of the part.
+    players: Vec<Arc<dyn DynPlayer>>,
+    stop_signals: Vec<Signal>,
+    control: Arc<Control>,
+}
+
+impl Conductor {
+    /// A conductor without parts. The name is the first segment of its players' paths, unless it is itself played
+    /// by another.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        let name = name.into();
+        Self {
+            control: Control::new(Tree::new(name.clone())),
+            score: Score::new(name),
+            players: Vec::new(),
+            stop_signals: vec![Signal::INTERRUPT, Signal::TERMINATE, Signal::QUIT],
+        }
+    }
+
+    /// Adds a player without any policy. The same as `part(Part::new(name, player))`.
+    pub fn player(self, name: impl Into<Arc<str>>, player: impl Player) -> Self {
+        self.part(Part::new(name, player))
+    }
+
+    /// Adds a part.
+    pub fn part(mut self, part: Part) -> Self {
+        self.score.parts.push(part.spec);
+        self.players.push(part.player);
+        self
+    }
+
+    /// Sets how long the whole stop may take, lame duck included, before what is left is aborted. Default 10 s.
+    ///
+    /// Inside another conductor it is also bounded by what that one has left, less a margin.
+    pub fn stop_timeout(mut self, limit: Duration) -> Self {
+        self.score.stop_timeout = limit;
+        self
+    }
+
+    /// Sets for how long everything goes on after a stop was asked for, not ready any more, so that whoever sends requests here has time
+    /// to notice. Part of the stop's budget; left out when a player has failed, or on a second signal. Default zero.
+    pub fn lame_duck(mut self, time: Duration) -> Self {
+        self.score.lame_duck = time;
+        self
+    }
+
+    /// Sets which parts are restarted when one of them is. Default: only that one.
+    pub fn strategy(mut self, strategy: Strategy) -> Self {
+        self.score.strategy = strategy;
+        self
+    }
+
+    /// Sets the signals that stop what [`play_until_signal`](Conductor::play_until_signal) plays. Default: INT, TERM and QUIT.
+    pub fn stop_signals(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
+        self.stop_signals = signals.into_iter().collect();
+        self
+    }
+
+    /// A handle, by which it can be stopped, and its parts added, removed, restarted and watched, from anywhere, also
+    /// before it plays.
+    pub fn handle(&self) -> Handle {
+        Handle::new(self.control.clone())
+    }
+
+    /// Finds every fault at once, and plans the start and the stop; starts nothing. Playing does this first.
+    ///
+    /// # Errors
+    ///
+    /// All faults. Those of nested conductors are found when they begin to play.
+    pub fn check(&self) -> Result<Plan, ScoreError> {
+        let mut faults = self.shared_instances();
+        match self.score.check() {
+            Ok(plan) if faults.is_empty() => Ok(plan),
+            Ok(_) => Err(ScoreError::new(faults)),
+            Err(error) => {
+                faults.extend(error.faults);
+                Err(ScoreError::new(faults))
+            }
+        }
+    }
+
+    /// Plays until all parts have ended, one has failed for good, or `stop` completes; then stops what still plays.
+    ///
+    /// Never panics because of a player.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future aborts all players at once, without a report.
+    ///
+    /// # Panics
+    ///
+    /// When polled outside a tokio runtime with its timer enabled.
+    pub async fn play_until(mut self, stop: impl Future<Output = ()>) -> Report {
+        let prepared = self.prepare(self.score.name.clone(), None);
+        // It will not be played again, so this memory can go: with very many players it is a good part of all.
+        self.score.parts = Vec::new();
+        self.players = Vec::new();
+        let play = self.play_prepared(prepared, None);
+        let control = &self.control;
+        let asked = async {
+            stop.await;
+            control.stop(crate::stop_cause::StopCause::Asked);
+            std::future::pending().await
+        };
+        let played = tokio::select! {
+            biased;
+            never = asked => never,
+            played = play => played,
+        };
+        self.control.tree().found_out().await;
+        self.report(played)
+    }
+
+    /// Plays until all parts have ended, one has failed for good, or a signal asks to stop. For `main`.
+    ///
+    /// The handlers are installed before anything starts. The first INT, TERM or QUIT ([or others](Conductor::stop_signals)) stops
+    /// politely, the second aborts, the third exits at once with 128 and its number: from a thread of its own, so whatever
+    /// hangs. HUP is a [reload request](Context::reloads). USR1 prints on the standard error what everybody is doing, and where each task
+    /// waits: an [`Overview::dump`](crate::Overview::dump). The handlers stay installed: a signal after the end exits at once.
+    ///
+    /// The process always ends. If the stop does not, because every worker of the runtime is blocked, another thread says on the standard error
+    /// who is still there, and ends the process with [`OVERRAN`](crate::exit_code::OVERRAN) 1.5 s after the budget. And when something was killed,
+    /// which may keep the runtime from shutting down, `main` has one second left after this returns.
+    ///
+    /// ```no_run
+    /// # async fn worker(cx: upbeat::Context) -> Result<(), std::io::Error> { cx.stopping().await; Ok(()) }
+    /// #[tokio::main]
+    /// async fn main() -> upbeat::Report {
+    ///     upbeat::Conductor::new("shop").player("worker", worker).play_until_signal().await
+    /// }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`play_until`](Conductor::play_until).
+    ///
+    /// # Panics
+    ///
+    /// As [`play_until`](Conductor::play_until).
+    pub async fn play_until_signal(self) -> Report {
+        let tree = self.control.tree().clone();
+        let watched = signals::watch(&self.control, &self.stop_signals);
+        let guarded = Guard::new(self.score.stop_timeout, &tree).map(|guard| tree.set_guard(guard));
+        let watch = match watched.and_then(|watch| guarded.map(|()| watch)) {
+            Ok(watch) => watch,
+            Err(error) => return self.report(Played::nothing(Cause::NoSignals(error))),
+        };
+        let report = self.play_until(std::future::pending()).await;
+        drop(watch);
+        if let Some(guard) = tree.take_guard() {
+            guard.over(&report);
+        }
+        report
+    }
+
+    fn shared_instances(&self) -> Vec<Fault> {
+        let mut seen: HashMap<usize, &PartSpec> = HashMap::new();
+        let mut faults = Vec::new();
+        for (part, player) in self.score.parts.iter().zip(&self.players) {
+            let Some(instance) = player.instance() else { continue };
+            if let Some(other) = seen.insert(instance, part) {
+                faults.push(Fault::DuplicateInstance { part: part.name.clone(), other: other.name.clone() });
+            }
+        }
+        faults
+    }
+
+    fn machine(&self) -> Result<Machine, ScoreError> {
+        let machine = Machine::new(&self.score, fastrand::u64(..));
+        let mut faults = self.shared_instances();
+        match machine {
+            Ok(machine) if faults.is_empty() => return Ok(machine),
+            Ok(_) => {}
+            Err(error) => faults.extend(error.faults),
+        }
+        Err(ScoreError::new(faults))
+    }
+
+    /// Gets everything ready for playing under `path`; faults are found here.
+    fn prepare(&self, path: Arc<str>, parent: Option<&Context>) -> Result<Prepared, ScoreError> {
+        let machine = self.machine()?;
+        for warning in machine.warnings() {
+            tracing::warn!(player = %path, "{warning}");
+        }
+        let tree = parent.map_or_else(|| self.control.tree().clone(), |parent| parent.run().tree().clone());
+        let (link, notices) = Link::new(tree);
+        let parts = self.score.parts.iter().zip(&self.players);
+        let mut part_path = format!("{path}/");
+        let own = part_path.len();
+        let record = |(spec, player): (&PartSpec, &Arc<dyn DynPlayer>)| {
+            part_path.truncate(own);
+            part_path.push_str(&spec.name);
+            Record::new(part_path.as_str().into(), player.clone())
+        };
+        let records = parts.map(record).collect();
+        let dog = |spec: &PartSpec| Some((machine.find(&spec.name)?, spec.watchdog?));
+        let watchdogs = self.score.parts.iter().filter_map(dog).collect();
+        let stage = Stage { machine, records, watchdogs };
+        Ok(Prepared { shared: Shared::new(path, link, stage, Instant::now()), notices })
+    }
+
+    async fn play_prepared(&self, prepared: Result<Prepared, ScoreError>, parent: Option<&Context>) -> Played {
+        match prepared {
+            Ok(Prepared { shared, notices }) => {
+                let _playing = self.control.begin(&shared);
+                driver::play(&shared, notices, self.score.stop_timeout, parent).await
+            }
+            Err(error) => Played::nothing(Cause::BadScore(error)),
+        }
+    }
+
+    fn report(&self, played: Played) -> Report {
+        Report {
+            name: self.score.name.clone(),
+            cause: played.cause,
+            forced_by: self.control.forced_by(),
+            players: played.players,
+            took: played.took,
+            stop_took: played.stopped_at.map(|at| played.took.saturating_sub(at)),
+        }
+    }
+}
+
+/// A conductor about to play.
+struct Prepared {
+    shared: Arc<Shared>,
+    notices: mpsc::UnboundedReceiver<Notice>,
+}
+
+impl fmt::Debug for Conductor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conductor").field("score", &self.score).finish_non_exhaustive()
+    }
+}
+
+/// A conductor inside another: plays under the path of its part, is ready when all its parts are, and stops when the outer one asks it to.
+///
+/// It fails if one of its parts fails for good. What its parts fail with while stopping is in the report under their own paths.
+impl Player for Conductor {
+    type Error = ConductorError;
+
+    async fn play(&self, cx: Context) -> Result<(), ConductorError> {
+        let prepared = self.prepare(cx.path().into(), Some(&cx));
+        let played = self.play_prepared(prepared, Some(&cx)).await;
+        let failed = match &played.cause {
+            Cause::Failed { path } => {
+                let failure = played.players.iter().find(|player| player.path == *path);
+                let why = failure.and_then(|player| Some(player.failures.last()?.to_string()));
+                let word = failure.map_or("failed", |player| player.outcome.as_str());
+                Err(ConductorError { path: path.clone(), why: why.unwrap_or_else(|| word.to_owned()) })
+            }
+            Cause::BadScore(error) => Err(ConductorError { path: cx.path().into(), why: error.to_string() }),
+            Cause::AllDone | Cause::Stopped(_) | Cause::NoSignals(_) => Ok(()),
+        };
+        cx.run().attach(played.players);
+        failed
+    }
+
+    fn readiness(&self) -> Readiness {
+        Readiness::Signalled
+    }
+
+    fn restartable(&self) -> bool {
+        self.players.iter().all(|player| player.restartable())
+    }
+}
+
+/// A nested conductor failed, because one of its players did.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{path}: {why}")]
+pub struct ConductorError {
+    path: Arc<str>,
+    why: String,
+}
+
+impl ConductorError {
+    /// The full path of the player that failed, or of the conductor itself where its score has faults.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}

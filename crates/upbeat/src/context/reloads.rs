@@ -1,0 +1,24 @@
+//! Requests to reload the configuration.
+
+use tokio::sync::watch;
+
+/// A subscription to reload requests, from [`Context::reloads`].
+#[derive(Clone, Debug)]
+pub struct Reloads {
+    pub(super) requests: watch::Receiver<u64>,
+}
+
+impl Reloads {
+    /// Waits for a reload request. Requests that arrive while the last one is being served become one.
+    ///
+    /// Never completes once the whole tree has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no request.
+    pub async fn recv(&mut self) {
+        if self.requests.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! The tree of contexts below a run's own: what ends each of them, and the values they carry.
+
+use std::{
+    any::{Any, TypeId},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use upbeat_probe::Watchpoint;
+
+use super::{Context, error::ContextError};
+use crate::{
+    error::BoxError,
+    run::{Run, root::Root},
+};
+
+/// A value as contexts give it out.
+pub type Value = Arc<dyn Any + Send + Sync>;
+
+/// What a context may carry.
+pub trait Carried: Send + Sync + 'static {
+    /// The value of this type, if there is one. It is asked whenever somebody asks the context or one below it.
+    fn value(&self, wanted: TypeId) -> Option<Value>;
+}
+
+impl Carried for () {
+    fn value(&self, _: TypeId) -> Option<Value> {
+        None
+    }
+}
+
+/// One value.
+pub(crate) struct One<T>(pub(crate) Arc<T>);
+
+impl<T: Any + Send + Sync> Carried for One<T> {
+    fn value(&self, wanted: TypeId) -> Option<Value> {
+        (wanted == TypeId::of::<T>()).then(|| self.0.clone() as Value)
+    }
+}
+
+/// What a context ended with, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    pub(crate) at: Instant,
+    pub(crate) error: ContextError,
+}
+
+impl Ended {
+    /// What came first: an end, or a deadline, if it has passed. At the same time it is the deadline, as it would have been said just
+    /// before the end.
+    pub(crate) fn or_deadline(ended: Option<Self>, deadline: Option<Instant>, now: Option<Instant>) -> Option<Self> {
+        let passed = deadline.filter(|deadline| match &ended {
+            Some(ended) => *deadline <= ended.at,
+            // Without a deadline no clock is read.
+            None => *deadline <= now.unwrap_or_else(Instant::now),
+        });
+        match passed {
+            Some(at) => Some(Self { at, error: ContextError::DeadlineExceeded }),
+            None => ended,
+        }
+    }
+}
+
+/// One context below a run's own.
+///
+/// It points at what is above it and never the other way round, so a scope that is dropped leaves nothing behind. What wakes
+/// those who wait is a token, which is made only when somebody waits; what is true is in the scopes themselves.
+pub(crate) struct Scope<C: ?Sized = dyn Carried> {
+    run: Arc<Run>,
+    /// The context that it was made from; `None` where that is the run's own. Values are looked up along it.
+    outer: Option<Arc<Scope>>,
+    bound: Bound,
+    /// Its own deadline or that of a scope above, whichever is earlier.
+    deadline: Option<Instant>,
+    state: Mutex<State>,
+    /// Last, because it may be of any size.
+    carried: C,
+}
+
+/// What ends a scope besides itself.
+enum Bound {
+    /// The end of the scope that it was made from.
+    Outer,
+    /// The stop of the run.
+    Stop(Arc<Root>),
+    /// The stop deadline and the end of the run.
+    Gone(Arc<Root>),
+}
+
+#[derive(Default)]
+struct State {
+    /// What it ended with, once somebody has asked or has cancelled it.
+    ended: Option<Ended>,
+    token: Option<CancellationToken>,
+}
+
+/// What a new scope has of its own.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Own {
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) until_deadline: bool,
+}
+
+impl<C> Scope<C> {
+    pub(crate) fn new(above: &Context, own: Own, carried: C) -> Arc<Self> {
+        let (run, outer) = (above.run(), above.scope());
+        let Own { mut deadline, until_deadline } = own;
+        let in_the_past = deadline.is_some_and(|deadline| deadline <= Instant::now());
+        let bound = match outer {
+            _ if until_deadline => Bound::Gone(run.root()),
+            None => Bound::Stop(run.root()),
+            Some(outer) => {
+                deadline = deadline.into_iter().chain(outer.deadline).min();
+                Bound::Outer
+            }
+        };
+        // What is above may be done already, and that came before a deadline given now. It shows by the times later, unless that
+        // deadline lies in the past: only then is it worth the way up.
+        let ended = match (&bound, outer) {
+            // Without a deadline nothing could have come before it, and the lock, which many may share, is not worth it.
+            (Bound::Outer, Some(outer)) if deadline.is_some() => {
+                let mut state = outer.state.lock();
+                if in_the_past { outer.look(&mut state, None).cloned() } else { state.ended.clone() }
+            }
+            (Bound::Stop(root), _) if in_the_past => root.stopped(run),
+            (Bound::Gone(root), _) if in_the_past => root.gone(run),
+            _ => None,
+        };
+        let state = Mutex::new(State { ended, token: None });
+        Arc::new(Self { run: run.clone(), outer: outer.cloned(), bound, deadline, state, carried })
+    }
+
+    pub(crate) fn carried(&self) -> &C {
+        &self.carried
+    }
+}
+
+impl Scope {
+    pub(crate) fn run(&self) -> &Arc<Run> {
+        &self.run
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    pub(crate) fn value<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let mut scope = self;
+        loop {
+            if let Some(value) = scope.carried.value(TypeId::of::<T>()) {
+                return value.downcast().ok();
+            }
+            scope = scope.outer.as_deref()?;
+        }
+    }
+
+    /// Ends it, unless it is done already; says whether it did.
+    pub(crate) fn cancel(&self, cause: BoxError) -> bool {
+        let mut state = self.state.lock();
+        // Looked at and ended under one lock: whatever `error` has said holds.
+        let at = Instant::now();
+        if self.look(&mut state, Some(at)).is_some() {
+            return false;
+        }
+        state.ended = Some(Ended { at, error: ContextError::canceled(cause) });
+        let token = state.token.clone();
+        drop(state);
+        if let Some(token) = token {
+            token.cancel();
+        }
+        true
+    }
+
+    pub(crate) fn error(&self) -> Option<ContextError> {
+        Some(self.look(&mut self.state.lock(), None)?.error.clone())
+    }
+
+    /// What it has ended with. Once said, this never changes.
+    fn look<'a>(&self, state: &'a mut State, now: Option<Instant>) -> Option<&'a Ended> {
+        if state.ended.is_none() {
+            state.ended = Ended::or_deadline(self.above(), self.deadline, now);
+        }
+        state.ended.as_ref()
+    }
+
+    /// What has ended a scope above, or the run. Deadlines above count through `deadline`.
+    ///
+    /// A loop, because a chain may be long. Locks go upwards only.
+    fn above(&self) -> Option<Ended> {
+        let mut scope = self;
+        loop {
+            scope = match (&scope.bound, &scope.outer) {
+                (Bound::Stop(root), _) => return root.stopped(&self.run),
+                (Bound::Gone(root), _) => return root.gone(&self.run),
+                (Bound::Outer, Some(outer)) => outer,
+                (Bound::Outer, None) => unreachable!("a scope below a run's own context is bound to the run"),
+            };
+            if let Some(ended) = &scope.state.lock().ended {
+                return Some(ended.clone());
+            }
+        }
+    }
+
+    /// The token that is cancelled with it, or with what is above it. Deadlines cancel none.
+    fn token(&self) -> CancellationToken {
+        let mut without = vec![self];
+        let mut token = loop {
+            let scope = without[without.len() - 1];
+            if let Some(token) = &scope.state.lock().token {
+                without.pop();
+                break token.clone();
+            }
+            match (&scope.bound, &scope.outer) {
+                (Bound::Stop(root), _) => break root.stop.clone(),
+                (Bound::Gone(root), _) => break root.gone.clone(),
+                (Bound::Outer, Some(outer)) => without.push(outer),
+                (Bound::Outer, None) => unreachable!("a scope below a run's own context is bound to the run"),
+            }
+        };
+        while let Some(scope) = without.pop() {
+            let mut state = scope.state.lock();
+            let ended = state.ended.is_some();
+            token = state.token.get_or_insert_with(|| token.child_token()).clone();
+            drop(state);
+            if ended {
+                token.cancel();
+            }
+        }
+        token
+    }
+
+    /// Where its token is made from, if a stop of the run does not end it.
+    fn until_deadline(&self) -> Option<&Root> {
+        let mut scope = self;
+        loop {
+            scope = match (&scope.bound, &scope.outer) {
+                (Bound::Gone(root), _) => return Some(root),
+                (Bound::Outer, Some(outer)) => outer,
+                _ => return None,
+            };
+        }
+    }
+
+    /// Completes when it is done.
+    pub(crate) async fn done(&self) -> ContextError {
+        loop {
+            if let Some(error) = self.error() {
+                return error;
+            }
+            let token = self.token();
+            let run_deadline = async {
+                let Some(root) = self.until_deadline() else { return std::future::pending().await };
+                root.bounded.cancelled().await;
+                until(self.run.stop.stopping().map(|stopping| stopping.deadline)).await;
+            };
+            tokio::select! {
+                biased;
+                () = token.cancelled() => {}
+                () = until(self.deadline) => {}
+                () = run_deadline => {}
+            }
+        }
+    }
+}
+
+/// Sleeps until a time, for ever where there is none.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A deadline this far from now; `None` where no clock will ever show it.
+pub(crate) fn after(time: Duration) -> Option<Instant> {
+    Instant::now().checked_add(time)
+}
+
+impl<C: ?Sized> Drop for Scope<C> {
+    /// A loop, because dropping a long chain by recursion would overflow the stack.
+    fn drop(&mut self) {
+        let mut outer = self.outer.take();
+        while let Some(mut scope) = outer {
+            // One that somebody else holds, or is just letting go, too: whoever is last has a loop of his own.
+            outer = Arc::get_mut(&mut scope).and_then(|scope| scope.outer.take());
+        }
+    }
+}
+
+impl<C: AsRef<Watchpoint>> AsRef<Watchpoint> for Scope<C> {
+    fn as_ref(&self) -> &Watchpoint {
+        self.carried.as_ref()
+    }
+}
+
+impl<C: ?Sized> fmt::Debug for Scope<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}

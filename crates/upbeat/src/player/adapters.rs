@@ -1,0 +1,128 @@
+//! Players from closures.
+
+use std::future::Future;
+
+use parking_lot::Mutex;
+
+use super::Player;
+use crate::{context::Context, error::BoxError};
+
+/// A player from a state and a closure: every run gets a clone of the state.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # struct Db;
+/// let db = Arc::new(Db);
+/// let flusher = upbeat::with(db, async |db: Arc<Db>, cx: upbeat::Context| {
+///     cx.stopping().await;
+///     drop(db); // flush it
+///     Ok::<_, std::io::Error>(())
+/// });
+/// # let _: &dyn std::any::Any = &upbeat::Part::new("flusher", flusher);
+/// ```
+pub fn with<S, F, Fut, E>(state: S, play: F) -> With<S, F>
+where
+    S: Clone + Send + Sync + 'static,
+    F: Fn(S, Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), E>> + Send,
+    E: Into<BoxError>,
+{
+    With { state, play }
+}
+
+/// The player made by [`with`].
+#[derive(Clone, Debug)]
+pub struct With<S, F> {
+    state: S,
+    play: F,
+}
+
+impl<S, F, Fut, E> Player for With<S, F>
+where
+    S: Clone + Send + Sync + 'static,
+    F: Fn(S, Context) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), E>> + Send,
+    E: Into<BoxError>,
+{
+    type Error = E;
+
+    fn play(&self, cx: Context) -> impl Future<Output = Result<(), E>> + Send {
+        (self.play)(self.state.clone(), cx)
+    }
+}
+
+/// A player from a closure that can be called only once, because it gives away what it captured.
+///
+/// A part that plays it cannot have a restart policy: the score's check refuses that. A second run asked for by hand
+/// fails with [`AlreadyPlayed`].
+///
+/// ```
+/// let (tx, rx) = tokio::sync::oneshot::channel::<()>();
+/// let player = upbeat::once(async move |cx: upbeat::Context| {
+///     let _ = cx.unless_stopping(rx).await;
+///     Ok::<_, std::io::Error>(())
+/// });
+/// # drop((tx, player));
+/// ```
+pub fn once<F, Fut, E>(play: F) -> Once<F>
+where
+    F: FnOnce(Context) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<(), E>> + Send,
+    E: Into<BoxError>,
+{
+    Once { play: Mutex::new(Some(play)) }
+}
+
+/// The player made by [`once`].
+pub struct Once<F> {
+    play: Mutex<Option<F>>,
+}
+
+impl<F> std::fmt::Debug for Once<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Once").finish_non_exhaustive()
+    }
+}
+
+impl<F, Fut, E> Player for Once<F>
+where
+    F: FnOnce(Context) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<(), E>> + Send,
+    E: Into<BoxError>,
+{
+    type Error = BoxError;
+
+    async fn play(&self, cx: Context) -> Result<(), BoxError> {
+        let play = self.play.lock().take().ok_or(AlreadyPlayed)?;
+        play(cx).await.map_err(Into::into)
+    }
+
+    fn restartable(&self) -> bool {
+        false
+    }
+}
+
+/// A player made by [`once`] was started a second time.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("this player was made by `upbeat::once` and has already played")]
+pub struct AlreadyPlayed;
+
+/// Return this as a player's error to be started again: "restart me".
+///
+/// It is honoured whatever the part's restart policy says about other failures, with the policy's backoff
+/// and intensity (the default policy's where the part has none).
+///
+/// ```
+/// # async fn configuration_changed() -> bool { true }
+/// async fn worker(cx: upbeat::Context) -> Result<(), upbeat::BoxError> {
+///     if configuration_changed().await {
+///         return Err(upbeat::RestartRequested.into());
+///     }
+///     cx.stopping().await;
+///     Ok(())
+/// }
+/// # let _ = upbeat::Part::new("worker", worker);
+/// ```
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the player asked to be restarted")]
+pub struct RestartRequested;

@@ -1,0 +1,85 @@
+//! Players without their type, and the task of a run.
+
+use std::{future::Future, pin::pin, sync::Arc};
+
+use tracing::Instrument as _;
+
+use super::Player;
+use crate::{
+    context::{Context, Place},
+    panic::catch,
+    run::{
+        Playing, Run,
+        record::Fault,
+        spawn::{Guarded, Lease},
+    },
+};
+
+/// The object-safe twin of [`Player`], which is not (its `play` returns `impl Future`).
+pub(crate) trait DynPlayer: Send + Sync {
+    /// Starts it on a task of its own. Here, where the future's type is known, so that it needs no box.
+    fn start(self: Arc<Self>, run: &Arc<Run>) -> Playing;
+    fn instance(&self) -> Option<usize>;
+    fn restartable(&self) -> bool;
+}
+
+impl<P: Player> DynPlayer for P {
+    fn start(self: Arc<Self>, run: &Arc<Run>) -> Playing {
+        let span = tracing::info_span!(parent: None, "player", player = %run.path());
+        let task = perform(self, Lease::new(run, ()));
+        // A span that nobody listens to would only cost memory.
+        let task = if span.is_disabled() { tokio::spawn(task) } else { tokio::spawn(task.instrument(span)) };
+        Playing { run: run.clone(), task: task.abort_handle() }
+    }
+
+    fn instance(&self) -> Option<usize> {
+        Player::instance(self)
+    }
+
+    fn restartable(&self) -> bool {
+        Player::restartable(self)
+    }
+}
+
+/// The task of a player.
+///
+/// `play` is called here, in the task's first poll, so that nothing of the player runs in the control loop.
+#[expect(clippy::manual_async_fn, reason = "an `async fn` would hold its arguments twice, in each of many tasks")]
+pub(crate) fn perform<P: Player>(player: Arc<P>, lease: Lease) -> impl Future<Output = ()> + Send {
+    async move {
+        let mut playing = pin!(Guarded { work: None, lease, begun: false });
+        // The future is made where it stays: on the way through a variable the task would hold it twice.
+        let call = || {
+            let mut playing = playing.as_mut().project();
+            let cx = Context(Place::Run(playing.lease.run.clone()));
+            let run = cx.run().clone();
+            run.watchpoint.run(|| playing.work.set(Some(player.play(cx))));
+        };
+        if let Err(panic) = catch(call) {
+            return playing.lease.run.returned(Err(Fault::Panic(panic)));
+        }
+        let result = match playing.as_mut().await {
+            Ok(returned) => returned.map_err(|error| Fault::Error(error.into())),
+            Err(panic) => Err(Fault::Panic(panic)),
+        };
+        playing.lease.run.returned(result);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_task_of_an_idle_player_is_small() {
+        async fn idle(cx: Context) -> Result<(), crate::error::BoxError> {
+            cx.stopping().await;
+            Ok(())
+        }
+        let task = perform(Arc::new(idle), Lease::new(&Run::background(), ()));
+        // With 128 tokio's own part of a task fills whole blocks of 128; one word more costs each player another block.
+        assert!(size_of_val(&task) <= 128, "{}", size_of_val(&task));
+        // 72 of them are the watchpoint, which would cost 100 as an allocation of its own.
+        assert!(size_of::<Run>() <= 184, "{}", size_of::<Run>());
+    }
+}

@@ -1,0 +1,103 @@
+//! Signals: caught on a thread of their own, so that they count even when every worker of the runtime hangs.
+
+use std::{
+    io::{self, Write as _},
+    sync::{Arc, Weak},
+    thread,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use signal_hook::{
+    consts::{SIGHUP, SIGUSR1},
+    iterator::{Handle, Signals},
+};
+
+use super::exit::leave_with;
+use crate::{exit_code, signal::Signal, supervisor::control::Control, tree::overview::Overview};
+
+/// How long everybody has to answer where they wait, when SIGUSR1 asks.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// The one thread of the process that catches signals.
+struct Hub {
+    signals: Handle,
+    /// Who plays. Several, where a test plays several in one process; each gets every signal.
+    playing: Vec<Weak<Control>>,
+}
+
+static HUB: Mutex<Option<Hub>> = Mutex::new(None);
+
+/// As long as it lives, signals go to a conductor.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    control: Arc<Control>,
+}
+
+/// Lets signals go to `control` from now on.
+pub(crate) fn watch(control: &Arc<Control>, stop: &[Signal]) -> io::Result<Watch> {
+    let mut hub = HUB.lock();
+    if hub.is_none() {
+        let mut signals = Signals::new([SIGHUP, SIGUSR1])?;
+        *hub = Some(Hub { signals: signals.handle(), playing: Vec::new() });
+        thread::Builder::new().name("upbeat-signals".into()).spawn(move || {
+            for number in signals.forever() {
+                dispatch(Signal::new(number));
+            }
+        })?;
+    }
+    if let Some(hub) = &mut *hub {
+        for signal in stop {
+            hub.signals.add_signal(signal.number())?;
+        }
+        hub.playing.push(Arc::downgrade(control));
+    }
+    Ok(Watch { control: control.clone() })
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(hub) = &mut *HUB.lock() {
+            hub.playing.retain(|control| !std::ptr::eq(control.as_ptr(), Arc::as_ptr(&self.control)));
+        }
+    }
+}
+
+fn dispatch(signal: Signal) {
+    let playing: Vec<Arc<Control>> = match &*HUB.lock() {
+        Some(hub) => hub.playing.iter().filter_map(Weak::upgrade).collect(),
+        None => Vec::new(),
+    };
+    match signal.number() {
+        SIGHUP => {
+            tracing::info!("SIGHUP: reload requested");
+            for control in &playing {
+                control.tree().reload();
+            }
+        }
+        SIGUSR1 => {
+            let overviews: Vec<_> = playing.iter().map(|control| Overview::new(control.tree().clone())).collect();
+            // On a thread of its own, so that the signals that stop are heard meanwhile. Without a thread there is nothing to say it with.
+            let _ = thread::Builder::new().name("upbeat-dump".into()).spawn(move || {
+                for overview in overviews {
+                    // Asked for on purpose, so it goes where the person who asked looks, whatever becomes of the log.
+                    let _ = writeln!(io::stderr(), "{}", overview.dump_blocking(PATIENCE));
+                }
+            });
+        }
+        _ => {
+            // Where nothing plays any more a signal means what it means to every process.
+            let leaving = playing.iter().fold(playing.is_empty(), |leaving, control| {
+                let leaves = control.stop_signal(signal);
+                leaving || leaves
+            });
+            if leaving {
+                leave(signal);
+            }
+        }
+    }
+}
+
+fn leave(signal: Signal) -> ! {
+    leave_with(exit_code::forced_by(signal))
+}

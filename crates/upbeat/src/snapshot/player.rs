@@ -1,0 +1,231 @@
+//! What one player was doing at one moment.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use upbeat_probe::{Answer, Probe};
+
+use super::{breadcrumb::Breadcrumb, location::Location, work::WorkList};
+use crate::display::human;
+
+#[cfg(feature = "serde")]
+use crate::{display::as_maybe_secs, display::as_secs};
+
+/// How many pieces of work of a kind a line names.
+const MOST_ON_A_LINE: usize = 3;
+
+/// What a player is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// It waits for those that it starts after.
+    Waiting,
+    /// It has been started and is not ready.
+    Starting,
+    /// It is ready.
+    Ready,
+    /// It was ready, but gives no sign of life: [`OnUnresponsive::NotReady`](crate::OnUnresponsive::NotReady).
+    Silent,
+    /// It was asked to stop, or has returned and its tasks are ending.
+    Stopping,
+    /// It was aborted and is not gone.
+    Aborting,
+    /// Its last run has ended; the next one begins later.
+    Restarting,
+    /// It is over.
+    Ended(&'static str),
+}
+
+impl State {
+    /// Whether it keeps a stop from coming to its end.
+    pub(super) fn holds_the_door(&self) -> bool {
+        matches!(self, Self::Stopping | Self::Aborting)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Waiting => "waiting",
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Silent => "silent",
+            Self::Stopping => "stopping",
+            Self::Aborting => "aborting",
+            Self::Restarting => "restarting",
+            Self::Ended(how) => how,
+        })
+    }
+}
+
+/// What one player is doing.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct PlayerSnapshot {
+    /// Its full path.
+    pub path: Arc<str>,
+    /// What it is doing.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "as_text"))]
+    pub state: State,
+    /// For how long it has been doing that.
+    #[cfg_attr(feature = "serde", serde(rename = "for_secs", serialize_with = "as_secs"))]
+    pub since: Duration,
+    /// How long it has left to stop, if it was asked to.
+    #[cfg_attr(feature = "serde", serde(rename = "remaining_secs", serialize_with = "as_maybe_secs"))]
+    pub remaining: Option<Duration>,
+    /// How often it was started.
+    pub runs: u32,
+    /// What it waits for: the path of the first part that is not as far as it has to be.
+    pub waits_for: Option<Arc<str>>,
+    /// Whether its failure is no failure of the whole; then it does not count for readiness either.
+    pub optional: bool,
+    /// Whether it is as far as it has to be for the whole to be ready.
+    pub ready: bool,
+    /// Whether it has been ready at some time.
+    pub started: bool,
+    /// What its current run says of itself: [`Context::detail`](crate::Context::detail).
+    #[cfg_attr(feature = "serde", serde(serialize_with = "as_map"))]
+    pub details: Vec<(&'static str, String)>,
+    /// The last [`Context::set_status`](crate::Context::set_status).
+    pub at: Option<Breadcrumb>,
+    /// On whom it waits: [`Context::blocked_on`](crate::Context::blocked_on).
+    pub blocked_on: Vec<Breadcrumb>,
+    /// How long ago it gave its last sign of life, if it ever did: [`Context::heartbeat`](crate::Context::heartbeat).
+    #[cfg_attr(feature = "serde", serde(rename = "last_beat_secs", serialize_with = "as_maybe_secs"))]
+    pub last_heartbeat: Option<Duration>,
+    /// How far it has come: [`Context::progress`](crate::Context::progress).
+    pub progress: u64,
+    /// Where its own task waits. Only in a [dump](crate::Overview::dump).
+    pub location: Option<Location>,
+    /// The tasks that it has [spawned](crate::Context::spawn) and that are not done.
+    pub tasks: WorkList,
+    /// What else it has under way: [`Context::register_work`](crate::Context::register_work).
+    pub open: WorkList,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) probe: Option<Probe>,
+}
+
+#[cfg(feature = "serde")]
+fn as_text<S: serde::Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(state)
+}
+
+#[cfg(feature = "serde")]
+fn as_map<S: serde::Serializer>(details: &[(&'static str, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(details.iter().map(|(key, value)| (key, value)))
+}
+
+impl PlayerSnapshot {
+    /// Everything about it on one line, without its path: `stopping for 3.1 s, 6.9 s left, at flushing for 2.0 s; waiting in …`.
+    pub fn line(&self) -> String {
+        let mut parts = vec![self.head()];
+        parts.extend(self.places());
+        parts.join("; ")
+    }
+
+    /// What it was doing when it was given up, on one line.
+    pub(crate) fn end_line(&self) -> String {
+        let mut parts = self.said();
+        parts.extend(self.places());
+        parts.join("; ")
+    }
+
+    /// Where it and its work wait, in few words.
+    fn places(&self) -> Vec<String> {
+        let place = |location: &Option<Location>| location.as_ref().map(|place| place.line().to_owned());
+        let mut parts: Vec<_> = place(&self.location).into_iter().collect();
+        for (what, list) in [("task", &self.tasks), ("open", &self.open)] {
+            for work in list.oldest.iter().take(MOST_ON_A_LINE) {
+                let place = place(&work.location).map_or_else(String::new, |place| format!(", {place}"));
+                parts.push(format!("{what} {work}{place}"));
+            }
+            let more = list.count().saturating_sub(MOST_ON_A_LINE as u64);
+            if more > 0 {
+                parts.push(format!("{more} more {what}"));
+            }
+        }
+        parts
+    }
+
+    /// What it is doing and says of itself, without where it waits.
+    pub(super) fn head(&self) -> String {
+        let mut parts = vec![format!("{} for {}", self.state, human(self.since))];
+        parts.extend(self.remaining.map(|left| format!("{} left", human(left))));
+        parts.extend(self.waits_for.iter().map(|path| format!("waits for {path}")));
+        if self.runs > 1 {
+            parts.push(format!("run {}", self.runs));
+        }
+        parts.extend(self.details.iter().map(|(key, value)| format!("{key} {value}")));
+        parts.extend(self.said());
+        parts.join(", ")
+    }
+
+    /// Its breadcrumbs and its last sign of life.
+    fn said(&self) -> Vec<String> {
+        let mut said: Vec<_> = self.at.iter().map(|at| format!("at {at}")).collect();
+        said.extend(self.blocked_on.iter().map(|blocked| format!("blocked on {blocked}")));
+        if let Some(last) = self.last_heartbeat {
+            let steps = if self.progress > 0 { format!(" after {} steps", self.progress) } else { String::new() };
+            said.push(format!("last sign of life{steps} {} ago", human(last)));
+        }
+        said
+    }
+
+    /// Where it and its work wait, each on lines of its own.
+    pub(crate) fn write_places(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
+        if let Some(location) = &self.location {
+            write_indented(f, indent, location)?;
+        }
+        for (what, list) in [("task", &self.tasks), ("open", &self.open)] {
+            for work in &list.oldest {
+                match &work.location {
+                    Some(location) => write_indented(f, indent, &format_args!("{what} {work}: {location}"))?,
+                    None => write!(f, "\n{indent}{what} {work}")?,
+                }
+            }
+            if list.more > 0 {
+                write!(f, "\n{indent}and {} more", list.more)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What it was doing when it was given up: what it said of itself, and where it waited.
+    pub(crate) fn write_end(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
+        let said = self.said();
+        if !said.is_empty() {
+            write!(f, "\n{indent}{}", said.join(", "))?;
+        }
+        self.write_places(f, indent)
+    }
+
+    /// Each thing that can be asked where it waits, and where the answer goes.
+    fn questions(&mut self) -> impl Iterator<Item = (&Probe, &mut Option<Location>)> {
+        let own = self.probe.iter().zip([&mut self.location]);
+        let work = self.tasks.oldest.iter_mut().chain(&mut self.open.oldest);
+        own.chain(work.filter_map(|work| Some((work.probe.as_ref()?, &mut work.location))))
+    }
+
+    /// The probes of everything that can be asked.
+    pub(crate) fn probes(&mut self) -> impl Iterator<Item = Probe> {
+        self.questions().map(|(probe, _)| probe.clone())
+    }
+
+    pub(crate) fn forget_probes(&mut self) {
+        self.probe = None;
+        for work in self.tasks.oldest.iter_mut().chain(&mut self.open.oldest) {
+            work.probe = None;
+        }
+    }
+
+    /// Takes its answers, in the order of [`probes`](Self::probes), and returns what has names to look up.
+    pub(crate) fn answered(&mut self, answers: &mut impl Iterator<Item = Answer>) -> Vec<Location> {
+        let places =
+            self.questions().zip(answers).map(|((_, place), answer)| place.insert(Location::new(answer)).clone());
+        places.collect()
+    }
+}
+
+fn write_indented(f: &mut fmt::Formatter<'_>, indent: &str, text: &impl fmt::Display) -> fmt::Result {
+    text.to_string().lines().try_for_each(|line| write!(f, "\n{indent}{line}"))
+}

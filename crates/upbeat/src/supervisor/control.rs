@@ -1,0 +1,96 @@
+//! What a conductor shares with its handles and with the signal handlers: valid before, while and after it plays.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use parking_lot::Mutex;
+
+use super::{request::Request, state::Shared};
+use crate::{exit_code, signal::Signal, stop_cause::StopCause, tree::Tree};
+
+/// What a conductor shares with its handles and with the signal handlers.
+#[derive(Debug)]
+pub(crate) struct Control {
+    tree: Arc<Tree>,
+    state: Mutex<State>,
+    /// The second signal.
+    forced_by: OnceLock<Signal>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    playing: Weak<Shared>,
+    /// A stop that was asked for before it plays.
+    asked: Option<StopCause>,
+    /// How many stop signals have come.
+    signals: u32,
+}
+
+/// Ends what [`Control::begin`] began.
+pub(crate) struct PlayingGuard<'a>(&'a Control);
+
+impl Drop for PlayingGuard<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().playing = Weak::new();
+    }
+}
+
+impl Control {
+    pub(crate) fn new(tree: Arc<Tree>) -> Arc<Self> {
+        Arc::new(Self { tree, state: Mutex::default(), forced_by: OnceLock::new() })
+    }
+
+    pub(crate) fn tree(&self) -> &Arc<Tree> {
+        &self.tree
+    }
+
+    pub(crate) fn begin(&self, shared: &Arc<Shared>) -> PlayingGuard<'_> {
+        let mut state = self.state.lock();
+        state.playing = Arc::downgrade(shared);
+        if let Some(cause) = state.asked.take() {
+            shared.request(Request::StopAll(cause));
+        }
+        PlayingGuard(self)
+    }
+
+    pub(crate) fn playing(&self) -> Option<Arc<Shared>> {
+        self.state.lock().playing.upgrade()
+    }
+
+    /// Asks for a polite stop, also of what does not play yet.
+    pub(crate) fn stop(&self, cause: StopCause) {
+        let mut state = self.state.lock();
+        match state.playing.upgrade() {
+            Some(shared) => shared.request(Request::StopAll(cause)),
+            None => state.asked = state.asked.take().or(Some(cause)),
+        }
+    }
+
+    pub(crate) fn abort(&self, cause: StopCause) {
+        if let Some(shared) = self.playing() {
+            shared.request(Request::AbortAll(cause));
+        }
+    }
+
+    /// Takes a stop signal. Returns whether the process is to exit at once.
+    pub(crate) fn stop_signal(&self, signal: Signal) -> bool {
+        let earlier = {
+            let mut state = self.state.lock();
+            state.signals += 1;
+            state.signals - 1
+        };
+        match earlier {
+            0 => self.stop(StopCause::Signal(signal)),
+            1 => {
+                let _ = self.forced_by.set(signal);
+                self.tree.aborting(exit_code::forced_by(signal));
+                self.abort(StopCause::Signal(signal));
+            }
+            _ => return true,
+        }
+        false
+    }
+
+    pub(crate) fn forced_by(&self) -> Option<Signal> {
+        self.forced_by.get().copied()
+    }
+}
