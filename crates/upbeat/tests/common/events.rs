@@ -4,15 +4,44 @@
 use std::{
     fmt,
     fmt::Write as _,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
 };
 
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
-    subscriber::DefaultGuard,
+    subscriber::{DefaultGuard, Interest},
 };
+
+/// The subscriber of all threads that have none of their own. Discards everything.
+///
+/// Without it, a thread without a subscriber that is the first to reach a call site switches that call site off for all.
+struct Discards;
+
+impl Subscriber for Discards {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        false
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
 
 /// The events of this thread from now on, as `LEVEL message`.
 #[derive(Clone, Default)]
@@ -20,6 +49,8 @@ pub(crate) struct Events(Arc<Mutex<Vec<String>>>);
 
 impl Events {
     pub(crate) fn heard() -> (Self, DefaultGuard) {
+        static GLOBAL: Once = Once::new();
+        GLOBAL.call_once(|| tracing::subscriber::set_global_default(Discards).unwrap());
         let events = Self::default();
         let guard = tracing::subscriber::set_default(events.clone());
         (events, guard)
