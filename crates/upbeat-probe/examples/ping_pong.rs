@@ -1,12 +1,14 @@
-//! What watching costs when nobody asks: two tasks that pass a message back and forth over channels, plain and watched.
+//! The cost of watching without asking: two tasks pass a message back and forth over channels,
+//! plain and watched.
 //!
 //! ```console
 //! $ cargo run --release -p upbeat-probe --example ping_pong
 //! ```
 //!
-//! Both tasks run on one thread: every message is a wake and a poll, and nothing else takes time. That is the worst case for the probe; a second thread
-//! would add much more than it costs, and noise. Plain and watched rounds alternate, and each pair begins with
-//! the other kind, so that a slow phase of the machine hits both.
+//! Both tasks run on one thread: every message is a wake and a poll, and nothing else takes time.
+//! That is the worst case for the probe. A second thread would add far more than the probe costs,
+//! and noise. Plain and watched rounds alternate, and each pair begins with the other kind, so that a
+//! slow phase of the machine hits both.
 
 use std::{
     error::Error,

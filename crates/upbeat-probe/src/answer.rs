@@ -1,13 +1,13 @@
-//! What a probe finds.
+//! The answers of a probe.
 
 use std::{fmt, time::Duration};
 
-use crate::{Trace, tree};
+use crate::{display, trace::Trace};
 
-/// Where a watched future is waiting, or why that cannot be said.
+/// The place where a watched future is waiting, or the reason why there is none.
 ///
-/// [`Display`](fmt::Display) gives the whole story, for `Waiting` as a tree of named frames in which traces that begin alike share
-/// their beginning:
+/// [`Display`](fmt::Display) writes all of it. For `Waiting` that is a tree of named frames, in
+/// which traces share their common beginning:
 ///
 /// ```text
 /// waiting in 2 places
@@ -20,45 +20,49 @@ use crate::{Trace, tree};
 ///
 /// # Names are looked up late
 ///
-/// An answer carries bare addresses. The first time that it is displayed, or [resolved](Answer::resolve), or that the
-/// [frames](Trace::frames) of a trace are asked for, names and lines are looked up in the debug information. That reads files and takes milliseconds, the
-/// first time in a large program perhaps seconds: do it on a thread of your own or in `spawn_blocking`, not on a worker of a
-/// runtime. Clones share what was looked up.
+/// An answer carries bare addresses. Names and lines are looked up in the debug information when it
+/// is first displayed or [resolved](Answer::resolve), or when the [frames](Trace::frames) of a
+/// trace are first read. The lookup reads files. It takes milliseconds, and perhaps seconds the
+/// first time in a large program. Do it on a plain thread or in `spawn_blocking`, not on a worker
+/// of a runtime. Clones share the result.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Answer {
     /// It waits in these `await`s, and any of them may wake it.
     ///
-    /// Several are no mistake: a `select!` or `join!` waits in all of its branches.
+    /// There may be several: a `select!` or `join!` waits in all of its branches.
     #[non_exhaustive]
     Waiting {
-        /// One trace for each leaf future that has registered to be woken, in the order in which they did.
+        /// One trace for each leaf future that has registered to be woken, in the order of
+        /// registration.
         traces: Vec<Trace>,
-        /// How many more there were. At most 64 are recorded.
+        /// The number of further traces. At most 64 are recorded.
         omitted: usize,
     },
-    /// It is being polled, all the time: it blocks its thread, or computes without an `await`. Where, cannot be seen from outside.
+    /// It is inside one poll: it blocks its thread, or computes without an `await`. The place
+    /// cannot be seen from outside.
     #[non_exhaustive]
     Busy {
-        /// The poll has been running at least for so long: since somebody first looked.
+        /// The time since the first look during the poll, which is a lower bound of its duration.
         at_least: Duration,
     },
-    /// It waits, but in its last poll nothing has registered to wake it: it will not move again, unless what it is a part of does.
+    /// It waits, but nothing has registered to wake it in its last poll. It will not be polled
+    /// again, unless an enclosing future is woken.
     Nothing,
-    /// It was woken but not polled in time: its executor is busy with something else, or gone.
+    /// It was woken but not polled in time: its executor is busy, or gone.
     Silent,
     /// It has never been polled.
     NotPolledYet,
     /// It has completed.
     Finished,
-    /// It was dropped before it completed: aborted, or it has panicked.
+    /// It was dropped before it completed: it was aborted, or it has panicked.
     Dropped,
 }
 
 impl Answer {
     /// Looks up the names and lines, so that displaying the answer is quick afterwards.
     ///
-    /// It blocks; see [the type's documentation](Answer#names-are-looked-up-late).
+    /// It blocks the thread: see [the type's documentation](Answer#names-are-looked-up-late).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -91,7 +95,7 @@ impl fmt::Display for Answer {
                     1 => f.write_str("waiting in")?,
                     places => write!(f, "waiting in {places} places")?,
                 }
-                tree::write(f, traces)?;
+                display::write_tree(f, traces)?;
                 if *omitted > 0 {
                     write!(f, "\nand in {omitted} more")?;
                 }

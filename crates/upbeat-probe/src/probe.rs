@@ -1,4 +1,4 @@
-//! Asking where a future waits.
+//! The probe of a watched future.
 
 use std::{
     fmt,
@@ -9,37 +9,41 @@ use std::{
 };
 
 use crate::{
-    Answer, Watchpoint,
-    desk::{Desk, Question},
+    answer::Answer,
+    requests::{Request, TraceRequests},
+    watchpoint::Watchpoint,
 };
 
-/// Asks one watched future where it is waiting. A cheap clone, from [`watch`](crate::watch).
+/// A handle that asks one watched future where it is waiting. A cheap clone, from
+/// [`watch`](crate::watch).
 ///
-/// Any number may ask at once, from any thread: one traced poll answers all of them.
+/// It may be asked from many threads at once. One traced poll answers all of them.
 ///
 /// # Not guaranteed
 ///
-/// The answer is true of the moment of the traced poll; the future may have moved on when it arrives. A probe does not keep the
-/// future alive, and neither stops nor changes it, except that an asked future is polled once more.
+/// The answer describes the moment of the traced poll. The future may have moved on when it
+/// arrives. A probe does not keep the future alive. It neither stops nor changes the future, but
+/// asking polls the future once more.
 #[derive(Clone)]
 pub struct Probe {
     point: Arc<dyn AsRef<Watchpoint> + Send + Sync>,
 }
 
 impl Probe {
-    /// The probe of a future that is watched from a [`Watchpoint`] inside of something that is shared.
+    /// Creates the probe of a future that is polled through a [`Watchpoint`] inside a shared value.
     pub fn of(point: Arc<impl AsRef<Watchpoint> + Send + Sync + 'static>) -> Self {
         Self { point }
     }
 
-    fn desk(&self) -> &Desk {
-        &(*self.point).as_ref().desk
+    fn requests(&self) -> &TraceRequests {
+        &(*self.point).as_ref().requests
     }
 
-    /// Where the future is waiting now. Takes as long as the future's executor needs to poll it, and at most `timeout`, after which the answer is
-    /// [`Busy`](Answer::Busy), [`Silent`](Answer::Silent) or [`NotPolledYet`](Answer::NotPolledYet).
+    /// Returns where the future is waiting.
     ///
-    /// It may be asked from within the watched future.
+    /// It waits until the future's executor polls the future, and at most for `timeout`. After the
+    /// timeout the answer is [`Busy`](Answer::Busy), [`Silent`](Answer::Silent) or
+    /// [`NotPolledYet`](Answer::NotPolledYet). It may be called within the watched future.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -54,27 +58,30 @@ impl Probe {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future takes the question back. At most, one poll is traced for nobody.
+    /// Dropping the future withdraws the request. At most, one poll is traced in vain.
     ///
     /// # Panics
     ///
-    /// When it has to wait outside a tokio runtime with timers. [`ask_blocking`](Probe::ask_blocking) needs no runtime.
+    /// If it has to wait outside a tokio runtime with timers. [`ask_blocking`](Probe::ask_blocking)
+    /// needs no runtime.
     pub async fn ask(&self, timeout: Duration) -> Answer {
-        let question = match Question::new(self.desk()) {
-            Ok(question) => question,
+        let request = match Request::new(self.requests()) {
+            Ok(request) => request,
             Err(answer) => return answer,
         };
-        let answer = std::future::poll_fn(|cx| question.poll(cx.waker()));
+        let answer = std::future::poll_fn(|cx| request.poll(cx.waker()));
         match tokio::time::timeout(timeout, answer).await {
             Ok(answer) => answer,
-            Err(_) => question.give_up(),
+            Err(_) => request.give_up(),
         }
     }
 
-    /// [`ask`](Probe::ask) for a plain thread, such as that of a guard that runs when every worker is blocked. Needs no runtime.
+    /// Returns where the future is waiting, as [`ask`](Probe::ask), from a plain thread. It needs
+    /// no runtime, and works while every worker of the runtime is blocked.
     ///
-    /// It blocks the thread for up to `timeout`. On a worker of the runtime that polls the future it may keep the future from
-    /// being polled, and the answer is then [`Silent`](Answer::Silent), or [`Busy`](Answer::Busy) with the very poll that asks.
+    /// It blocks the thread for up to `timeout`. On a worker of the runtime that polls the future,
+    /// it may keep the future from being polled. The answer is then [`Silent`](Answer::Silent), or
+    /// [`Busy`](Answer::Busy) for the poll that asks.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -86,18 +93,19 @@ impl Probe {
     /// # Ok::<_, std::io::Error>(())
     /// ```
     pub fn ask_blocking(&self, timeout: Duration) -> Answer {
-        // A timeout that the clock cannot represent is one that does not end.
+        // A timeout that the clock cannot represent never ends.
         let deadline = Instant::now().checked_add(timeout);
-        match Question::new(self.desk()) {
-            Ok(question) => wait(question, deadline),
+        match Request::new(self.requests()) {
+            Ok(request) => wait(request, deadline),
             Err(answer) => answer,
         }
     }
 
-    /// Asks many futures at once, from a plain thread: all of them are woken first, then each is waited for, and `timeout` is for all of
-    /// them together. The answers are in the order of the probes.
+    /// Returns where many futures are waiting, as [`ask_blocking`](Probe::ask_blocking). The
+    /// answers are in the order of the probes.
     ///
-    /// As with [`ask_blocking`](Probe::ask_blocking) in all else; from a runtime, call it in `spawn_blocking` or on a thread of your own.
+    /// All futures are woken first, and `timeout` bounds all of them together. From a runtime, call
+    /// it in `spawn_blocking` or on a plain thread.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -110,17 +118,17 @@ impl Probe {
     /// ```
     pub fn ask_all_blocking(probes: &[Self], timeout: Duration) -> Vec<Answer> {
         let deadline = Instant::now().checked_add(timeout);
-        let questions: Vec<_> = probes.iter().map(|probe| Question::new(probe.desk())).collect();
-        questions
+        let requests: Vec<_> = probes.iter().map(|probe| Request::new(probe.requests())).collect();
+        requests
             .into_iter()
-            .map(|question| question.map_or_else(|answer| answer, |asked| wait(asked, deadline)))
+            .map(|request| request.map_or_else(|answer| answer, |request| wait(request, deadline)))
             .collect()
     }
 
-    /// Asks many futures at once: all of them are woken first, then each is waited for, and `timeout` is for all of them together. The
-    /// answers are in the order of the probes.
+    /// Returns where many futures are waiting, as [`ask`](Probe::ask). The answers are in the order
+    /// of the probes.
     ///
-    /// As with [`ask`](Probe::ask) in all else.
+    /// All futures are woken first, and `timeout` bounds all of them together.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -135,34 +143,36 @@ impl Probe {
     /// # }
     /// ```
     pub async fn ask_all(probes: &[Self], timeout: Duration) -> Vec<Answer> {
-        let mut questions: Vec<_> = probes.iter().map(|probe| Question::new(probe.desk())).collect();
+        let mut requests: Vec<_> = probes.iter().map(|probe| Request::new(probe.requests())).collect();
         let answered = async {
-            for question in &mut questions {
-                if let Ok(asked) = question {
-                    let answer = std::future::poll_fn(|cx| asked.poll(cx.waker())).await;
-                    *question = Err(answer);
+            for slot in &mut requests {
+                if let Ok(request) = slot {
+                    let answer = std::future::poll_fn(|cx| request.poll(cx.waker())).await;
+                    *slot = Err(answer);
                 }
             }
         };
-        // What was not answered in time gives up below.
+        // Requests without an answer in time give up below.
         let _ = tokio::time::timeout(timeout, answered).await;
-        questions.into_iter().map(|question| question.map_or_else(|answer| answer, Question::give_up)).collect()
+        requests.into_iter().map(|request| request.map_or_else(|answer| answer, Request::give_up)).collect()
     }
 
-    /// Asks without a bound in time, for the model: loom has no clock.
+    /// Returns where the future is waiting, without a timeout. For the loom model, which has no
+    /// clock.
     #[cfg(upbeat_loom)]
-    #[doc(hidden)]
-    pub async fn ask_patiently(&self) -> Answer {
-        match Question::new(self.desk()) {
-            Ok(question) => std::future::poll_fn(|cx| question.poll(cx.waker())).await,
+    pub async fn ask_without_timeout(&self) -> Answer {
+        match Request::new(self.requests()) {
+            Ok(request) => std::future::poll_fn(|cx| request.poll(cx.waker())).await,
             Err(answer) => answer,
         }
     }
 
-    /// For how long at least the future has been inside the poll that is running now; `None` if none is running.
+    /// Returns a lower bound of the time that the future has spent in the running poll. `None` if
+    /// no poll is running.
     ///
-    /// The time counts from when somebody first looked during this poll, through this method or by asking: zero at the first
-    /// look. A monitor that looks every second has the true figure, less a second. It disturbs nobody.
+    /// The time counts from the first look during this poll, by this method or by asking. It is
+    /// zero at the first look. With a look every second it is at most one second short. It does not
+    /// disturb the future.
     ///
     /// ```
     /// # use upbeat_probe::watch;
@@ -170,39 +180,42 @@ impl Probe {
     /// assert_eq!(probe.busy(), None);
     /// ```
     pub fn busy(&self) -> Option<Duration> {
-        self.desk().busy()
+        self.requests().busy()
     }
 
-    /// How many times the future has been polled, counting the poll that is running.
+    /// Returns the number of polls of the future, including a running one.
     ///
     /// If it does not grow over time, nothing has woken the future.
     pub fn polls(&self) -> u64 {
-        self.desk().polls()
+        self.requests().polls()
     }
 }
 
 impl fmt::Debug for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Probe").field("polls", &self.polls()).field("asked", &self.desk().is_asked()).finish()
+        f.debug_struct("Probe")
+            .field("polls", &self.polls())
+            .field("requested", &self.requests().is_requested())
+            .finish()
     }
 }
 
-/// Blocks the thread until there is an answer, or the time is up; without a deadline, for as long as it takes.
-fn wait(question: Question<'_>, deadline: Option<Instant>) -> Answer {
+/// Blocks the thread until there is an answer, or until the deadline if there is one.
+fn wait(request: Request<'_>, deadline: Option<Instant>) -> Answer {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     loop {
-        if let Poll::Ready(answer) = question.poll(&waker) {
+        if let Poll::Ready(answer) = request.poll(&waker) {
             return answer;
         }
         match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-            Some(Duration::ZERO) => return question.give_up(),
+            Some(Duration::ZERO) => return request.give_up(),
             Some(left) => thread::park_timeout(left),
             None => thread::park(),
         }
     }
 }
 
-/// Wakes a thread that blocks in [`Probe::ask_blocking`].
+/// A waker for a thread that blocks in [`Probe::ask_blocking`].
 struct Unpark(Thread);
 
 impl Wake for Unpark {

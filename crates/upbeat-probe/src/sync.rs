@@ -1,4 +1,4 @@
-//! The locks and atomics of the hand-over: the real ones, or those of loom when the model is run.
+//! The lock and the atomics of the hand-over: the real ones, or those of loom in its model.
 
 #[cfg(not(upbeat_loom))]
 pub(crate) use parking_lot::Mutex;
@@ -8,7 +8,7 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 #[cfg(upbeat_loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
-/// Loom's mutex with the face of `parking_lot`'s.
+/// Loom's mutex with the interface of `parking_lot`'s.
 #[cfg(upbeat_loom)]
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);

@@ -1,4 +1,4 @@
-//! The way from a watched future to one leaf in which it waits.
+//! Traces: the call paths from a watched future to its leaves.
 
 use std::{
     fmt,
@@ -8,11 +8,11 @@ use std::{
 };
 
 use crate::{
-    names::{self, Origin},
+    symbols::{self, Origin},
     tracer::Stack,
 };
 
-/// The way from a watched future to one leaf in which it waits. A cheap clone.
+/// The call path from a watched future to one leaf in which it waits. A cheap clone.
 #[derive(Clone)]
 pub struct Trace {
     inner: Arc<Inner>,
@@ -23,7 +23,7 @@ struct Inner {
     frames: OnceLock<Box<[Frame]>>,
 }
 
-/// A function on the way to a leaf.
+/// A function on the path to a leaf.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     function: String,
@@ -35,19 +35,21 @@ impl Trace {
         Self { inner: Arc::new(Inner { stack, frames: OnceLock::new() }) }
     }
 
-    /// The functions from the outermost to the one that waits, and, as the last, what it waits for: the library function that was awaited.
+    /// Returns the functions from the outermost to the one that waits. The last one is the library
+    /// function that it awaits.
     ///
-    /// Plumbing is left out: functions of the standard library, tokio, `futures` and this crate between and below those of the
-    /// program. Empty if there is no debug information and there are no symbols.
+    /// Functions of the standard library, tokio, `futures` and this crate are left out where they
+    /// only pass a poll on. Empty without debug information and symbols.
     ///
-    /// The first call looks the names up, which [blocks](crate::Answer#names-are-looked-up-late).
+    /// The first call looks up the names, which [blocks](crate::Answer#names-are-looked-up-late).
     pub fn frames(&self) -> &[Frame] {
         self.inner.frames.get_or_init(|| resolve(&self.inner.stack))
     }
 }
 
 impl fmt::Debug for Trace {
-    /// Does not look up names: a debug line in a log must not block.
+    /// Writes the frames if they are known. It does not look up names, because a debug line in a
+    /// log must not block.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Trace");
         match self.inner.frames.get() {
@@ -58,25 +60,26 @@ impl fmt::Debug for Trace {
 }
 
 impl Frame {
-    /// The function with its path, such as `shop::orders::next`. An `async` block or closure has the name of the function in which it stands.
+    /// Returns the function with its path, such as `shop::orders::next`. An `async` block or
+    /// closure has the name of the function that contains it.
     pub fn function(&self) -> &str {
         &self.function
     }
 
-    /// The source file, as the compiler knew it. `None` without debug information, and for library functions, whose lines say nothing to the
-    /// reader.
+    /// Returns the source file, as it was given to the compiler. `None` without debug information,
+    /// and for library functions.
     pub fn file(&self) -> Option<&Path> {
         self.at.as_ref().map(|(file, _)| file.as_path())
     }
 
-    /// The line in [`file`](Frame::file): of the `await` or the call.
+    /// Returns the line of the `await` or of the call in [`file`](Frame::file).
     pub fn line(&self) -> Option<u32> {
         self.at.as_ref().map(|&(_, line)| line)
     }
 }
 
 impl fmt::Display for Frame {
-    /// `shop::orders::next at orders.rs:12`
+    /// Writes it as `shop::orders::next at orders.rs:12`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.function)?;
         match &self.at {
@@ -86,21 +89,21 @@ impl fmt::Display for Frame {
     }
 }
 
-/// The frames worth showing, outermost first.
+/// Returns the frames to show, outermost first.
 fn resolve(stack: &[usize]) -> Box<[Frame]> {
     let mut shown = Vec::new();
-    // What was awaited: of the library functions below the last of the program's own, the first whose name is in the debug
-    // information; if none is, the first.
+    // The awaited function is the first library function below the program's last own function. One
+    // whose name is in the debug information is preferred.
     let mut awaited: Option<Frame> = None;
     let mut is_named = false;
-    for Symbol { name, at } in symbols(stack).into_iter().rev() {
+    for Symbol { name, at } in look_up(stack).into_iter().rev() {
         let file = at.as_ref().map(|(file, _)| file.as_path());
-        let is_qualified = names::is_qualified(&name);
-        let name = names::qualify(name, file);
-        match names::origin(&name, file) {
+        let is_qualified = symbols::is_qualified(&name);
+        let name = symbols::qualify(name, file);
+        match symbols::origin(&name, file) {
             Origin::Program => {
                 (awaited, is_named) = (None, false);
-                let frame = Frame { function: names::tidy(&name), at };
+                let frame = Frame { function: symbols::tidy(&name), at };
                 // An async function and a closure in it may be on the same line.
                 if shown.last() != Some(&frame) {
                     shown.push(frame);
@@ -108,10 +111,10 @@ fn resolve(stack: &[usize]) -> Box<[Frame]> {
             }
             Origin::Library if is_qualified && !is_named => {
                 is_named = true;
-                awaited = Some(Frame { function: names::tidy(&name), at: None });
+                awaited = Some(Frame { function: symbols::tidy(&name), at: None });
             }
             Origin::Library => {
-                awaited.get_or_insert_with(|| Frame { function: names::tidy(&name), at: None });
+                awaited.get_or_insert_with(|| Frame { function: symbols::tidy(&name), at: None });
             }
             Origin::Plumbing => {}
         }
@@ -125,16 +128,16 @@ struct Symbol {
     at: Option<(PathBuf, u32)>,
 }
 
-/// All functions on the stack, inlined ones too, innermost first.
-fn symbols(stack: &[usize]) -> Vec<Symbol> {
-    let mut symbols = Vec::new();
+/// Returns all functions on the stack, inlined ones too, innermost first.
+fn look_up(stack: &[usize]) -> Vec<Symbol> {
+    let mut found = Vec::new();
     for &address in stack {
         backtrace::resolve(ptr::without_provenance_mut(address), |symbol| {
             if let Some(name) = symbol.name() {
                 let at = symbol.filename().map(Path::to_path_buf).zip(symbol.lineno());
-                symbols.push(Symbol { name: format!("{name:#}"), at });
+                found.push(Symbol { name: format!("{name:#}"), at });
             }
         });
     }
-    symbols
+    found
 }

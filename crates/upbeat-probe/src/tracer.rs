@@ -1,12 +1,14 @@
-//! The waker that records who clones it. The only module with `unsafe` code.
+//! A waker that records the call stacks of its clones. The only module with `unsafe` code.
 //!
-//! # Why a vtable of our own
+//! # Reason for a custom vtable
 //!
-//! The safe way to make a waker is [`std::task::Wake`]. It cannot be used here: the `clone` of such a waker counts up an `Arc`,
-//! and nothing of ours runs, but it is the moment of cloning that is to be seen. And the clone would be our waker, not the task's: every
-//! leaf would keep it after the poll, [`Waker::will_wake`] would say no to the task's own, and each later wake would pass through us.
+//! The safe way to make a waker is [`std::task::Wake`]. Its `clone` only increments an `Arc` and
+//! runs no code of this crate, but the clone is the event to record. Its clones would also be
+//! wakers of this crate instead of the task's. Every leaf would keep one after the poll,
+//! [`Waker::will_wake`] would return false for the task's own waker, and each later wake would pass
+//! through this crate.
 
-#![expect(unsafe_code, reason = "only a vtable of our own is told that a waker is cloned")]
+#![expect(unsafe_code, reason = "only a custom vtable runs code when a waker is cloned")]
 
 use std::{
     mem::ManuallyDrop,
@@ -17,56 +19,62 @@ use std::{
 
 use parking_lot::Mutex;
 
-/// How many stacks one poll may record: a future that waits in thousands of places is understood from the first ones.
-const MOST_STACKS: usize = 64;
+/// The largest number of stacks that one poll records. The first ones explain a future that waits
+/// in thousands of places.
+const MAX_STACKS: usize = 64;
 
-/// How many frames of a stack are kept, from the leaf outwards.
-const MOST_FRAMES: usize = 256;
+/// The largest number of frames that are kept of a stack, from the leaf outwards.
+const MAX_FRAMES: usize = 256;
 
 /// The return addresses from a leaf outwards to the watched future.
 pub(crate) type Stack = Box<[usize]>;
 
-/// What was recorded during one poll.
+/// The record of one poll.
 #[derive(Default)]
 pub(crate) struct Record {
     pub(crate) stacks: Vec<Stack>,
-    /// Stacks beyond [`MOST_STACKS`].
+    /// The number of stacks beyond [`MAX_STACKS`].
     pub(crate) omitted: usize,
 }
 
-/// Lends a waker for one poll and records where it is cloned, or woken by reference (a future that yields has no other reason to suspend).
+/// The data of a waker that is lent for one poll.
+///
+/// It records the stacks of clones, and of wakes by reference: a future that yields wakes itself
+/// and clones nothing.
 struct Tracer<'a> {
     real: &'a Waker,
-    /// A mutex, because a waker may be cloned from any thread: a poll may lend it to scoped threads.
+    /// A mutex, because a poll may lend the waker to scoped threads.
     record: Mutex<Record>,
 }
 
-/// A waker is shared between threads; so is what it points to.
+/// Checks that the data of a waker may be shared between threads.
 const _: for<'a> fn(&'a Tracer<'a>) -> &'a (dyn Sync + 'a) = |tracer| tracer;
 
 /// Polls `future` once and records the stacks at which it suspends.
 ///
-/// Not inlined, so that its frame on the stack is not also that of its callers: what lies beyond the tracer's address belongs to them.
+/// Not inlined, so that it has its own stack frame. The frames beyond the tracer's address belong
+/// to its callers.
 #[inline(never)]
 pub(crate) fn poll<F: Future>(future: Pin<&mut F>, real: &Waker) -> (Poll<F::Output>, Record) {
     let tracer = Tracer { real, record: Mutex::default() };
     let outcome = {
-        // SAFETY: The functions of `VTABLE` want a pointer to a `Tracer` that outlives the waker. This waker is dropped at the end of the
-        // block, before the tracer, and also when `poll` panics, since locals are dropped in reverse. Nobody can have it for longer:
-        // it is lent as `&Waker`, its clones are clones of `real` and do not point here. `Tracer` is `Sync`, as
-        // the thread safety of a waker demands, and is borrowed shared for the whole life of the waker, never changed but
-        // through its mutex.
+        // SAFETY: The functions of `VTABLE` need a pointer to a `Tracer` that outlives the waker.
+        // This waker is dropped at the end of the block, before the tracer. That also holds if
+        // `poll` panics, because locals are dropped in reverse. It cannot be kept for longer: it is
+        // lent as `&Waker`, and its clones are clones of `real`. `Tracer` is `Sync`, as the thread
+        // safety of a waker requires. It is borrowed shared for the whole life of the waker, and
+        // changed only through its mutex.
         let waker = unsafe { Waker::new(ptr::from_ref(&tracer).cast(), &VTABLE) };
         future.poll(&mut Context::from_waker(&waker))
     };
     (outcome, tracer.record.into_inner())
 }
 
-/// The waker of the task, where `waker` may be that of a tracer: what a future may keep without leaving a trace.
+/// Returns the waker of the task, if `waker` is that of a tracer. Its clones are not recorded.
 pub(crate) fn real(mut waker: &Waker) -> &Waker {
     while ptr::eq(waker.vtable(), &raw const VTABLE) {
-        // SAFETY: Only `poll` makes wakers with `VTABLE`, a private static, and their data is a pointer to a tracer that outlives the
-        // waker, and so the borrow of it that we return.
+        // SAFETY: Only `poll` makes wakers with `VTABLE`, which is a private static. Their data
+        // points to a tracer that outlives the waker, and so the returned borrow of it.
         let tracer = unsafe { tracer(waker.data()) };
         waker = tracer.real;
     }
@@ -80,28 +88,31 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_by_ref, wake_by_
 ///
 /// `data` is that of a waker made in [`poll`], and `'a` does not outlive that waker.
 unsafe fn tracer<'a>(data: *const ()) -> &'a Tracer<'a> {
-    // SAFETY: `poll` made the pointer from a reference to a `Tracer`, which outlives the waker and is never borrowed mutably meanwhile. Its
-    // own lifetime, that of the task's waker, is longer than the tracer's, and shortening it is sound: `Tracer` is
-    // covariant in it.
+    // SAFETY: `poll` made the pointer from a reference to a `Tracer`, which outlives the waker and
+    // is not borrowed mutably meanwhile. Its lifetime parameter, that of the task's waker, is
+    // longer than the tracer's life. Shortening it is sound, because `Tracer` is covariant in it.
     unsafe { &*data.cast::<Tracer<'a>>() }
 }
 
-/// A leaf keeps the waker: it gets a clone of the real one.
+/// Records that a leaf keeps the waker, and returns a clone of the real one.
 ///
 /// # Safety
 ///
 /// `data` is that of a waker made in [`poll`].
 unsafe fn clone(data: *const ()) -> RawWaker {
-    // SAFETY: Whoever calls this has the waker borrowed, and the reference is gone when this function returns.
+    // SAFETY: The caller has borrowed the waker, and the reference ends with this function.
     let tracer = unsafe { tracer(data) };
     tracer.record();
-    // The reference count that the clone stands for goes over to the waker that is made from what we return. Data
-    // and vtable are those of one waker, which keeps the contract between the two.
+    // The reference count of the clone moves to the waker that is made from the result. Data and
+    // vtable are those of one waker, as their contract requires.
     let clone = ManuallyDrop::new(tracer.real.clone());
     RawWaker::new(clone.data(), clone.vtable())
 }
 
-/// Also serves as `wake`, which would consume the waker: nobody owns it but [`poll`], which does not call it, and there is nothing to release.
+/// Records a wake, and wakes the real waker.
+///
+/// Also serves as `wake`, which consumes a waker. Only [`poll`] owns this waker and never calls
+/// `wake`, and there is nothing to release.
 ///
 /// # Safety
 ///
@@ -113,13 +124,13 @@ unsafe fn wake_by_ref(data: *const ()) {
     tracer.real.wake_by_ref();
 }
 
-/// The waker owns nothing: the tracer is a local of [`poll`], and the real waker is borrowed.
+/// Does nothing: the tracer is a local of [`poll`], and the real waker is borrowed.
 fn drop_nothing(_data: *const ()) {}
 
 impl Tracer<'_> {
     fn record(&self) {
         let mut record = self.record.lock();
-        if record.stacks.len() < MOST_STACKS {
+        if record.stacks.len() < MAX_STACKS {
             record.stacks.push(stack(ptr::from_ref(self).addr()));
         } else {
             record.omitted += 1;
@@ -127,40 +138,42 @@ impl Tracer<'_> {
     }
 }
 
-/// The stack of the calling thread, up to the frame in which the variable at address `end` lives.
+/// Returns the stack of the calling thread, up to the frame that contains the address `end`.
 ///
-/// A clone made on another thread has a stack elsewhere, which `end` may cut anywhere; or nowhere, and then it is as long as it is.
+/// A clone that is made on another thread has its stack elsewhere. `end` may cut that stack
+/// anywhere, or not at all.
 fn stack(end: usize) -> Stack {
     let mut addresses = Vec::with_capacity(64);
-    // Stacks grow down on every platform that Rust has, so callers lie at higher addresses. The pointer is null where
-    // it is not known, and the stack is then kept whole.
+    // Stacks grow down on every platform of Rust, so callers are at higher addresses. An unknown
+    // pointer is null, and the stack is then kept whole.
     walk(|frame| {
         let inside = frame.sp().addr() <= end;
         if inside {
             addresses.push(frame.ip().addr());
         }
-        inside && addresses.len() < MOST_FRAMES
+        inside && addresses.len() < MAX_FRAMES
     });
     addresses.into_boxed_slice()
 }
 
-/// Visits the frames of the calling thread's stack, from the innermost outwards, while `visit` says so.
+/// Visits the frames of the calling thread's stack, from the innermost outwards, while `visit`
+/// returns true.
 #[cfg(all(not(windows), not(upbeat_loom)))]
 fn walk(visit: impl FnMut(&backtrace::Frame) -> bool) {
-    // `backtrace::trace` would take a lock that is also held while somebody looks up names, and that can be for seconds:
-    // a worker of the runtime would wait behind whoever displays another answer.
+    // `backtrace::trace` takes a lock that is also held during a lookup of names, perhaps for
+    // seconds. A worker of the runtime would wait for the display of another answer.
     //
-    // SAFETY: The lock exists for Windows' `dbghelp`, which is not compiled in here. What remains is `_Unwind_Backtrace`, which may be
-    // called from any thread at any time, as every panic does.
+    // SAFETY: The lock exists for Windows' `dbghelp`, which is not compiled in here. The rest is
+    // `_Unwind_Backtrace`, which may be called from any thread at any time, as every panic does.
     unsafe { backtrace::trace_unsynchronized(visit) }
 }
 
-/// As above; on Windows the lock is needed.
+/// Visits the frames as above. On Windows the lock is needed.
 #[cfg(all(windows, not(upbeat_loom)))]
 fn walk(visit: impl FnMut(&backtrace::Frame) -> bool) {
     backtrace::trace(visit);
 }
 
-/// Loom's threads have stacks that end in the middle of nowhere, and the model is not about their frames.
+/// Visits nothing: the stacks of loom's threads cannot be walked, and the model needs no frames.
 #[cfg(upbeat_loom)]
 fn walk(_visit: impl FnMut(&backtrace::Frame) -> bool) {}

@@ -1,4 +1,4 @@
-//! A future that can be asked where it waits.
+//! A future under a probe.
 
 use std::{
     fmt,
@@ -7,12 +7,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use crate::{Probe, Watchpoint};
+use crate::{probe::Probe, watchpoint::Watchpoint};
 
-/// Makes `future` one that can be asked where it is waiting, and gives the probe to ask with.
+/// Wraps `future`, and returns it with its probe.
 ///
-/// The probe is useful from now on: until the first poll it says [`NotPolledYet`](crate::Answer::NotPolledYet), and it goes on to answer
-/// when the future is gone.
+/// The probe can be used at once, and still when the future is gone. Before the first poll it
+/// answers [`NotPolledYet`](crate::Answer::NotPolledYet).
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,39 +25,40 @@ use crate::{Probe, Watchpoint};
 /// ```
 pub fn watch<F: Future>(future: F) -> (Watched<F>, Probe) {
     let point = Arc::new(Watchpoint::new());
-    (Watched { future, post: Post { point: point.clone() } }, Probe::of(point))
+    (Watched { future, guard: DropGuard { point: point.clone() } }, Probe::of(point))
 }
 
 pin_project_lite::pin_project! {
-    /// A future under a [`Probe`], from [`watch`]: does what the future does.
+    /// A future under a [`Probe`], from [`watch`].
     ///
     /// # Guarantees
     ///
-    /// It completes with what the future completes with; a panic of the future passes through. It may move between tasks and threads
-    /// as the future itself may, and it may be watched itself.
+    /// It completes with the output of the future. A panic of the future passes through. It may
+    /// move between tasks and threads as the future itself may, and it may be watched in turn.
     ///
     /// # Not guaranteed
     ///
-    /// Between the first poll and the end a clone of the task's waker is kept. For most executors that is nothing; for one
-    /// that drops a task when nobody has its waker any more, the task lives on.
+    /// A clone of the task's waker is kept from the first poll to the end. An executor that drops a
+    /// task when all its wakers are dropped keeps the task for that time.
     ///
     /// # Cancel safety
     ///
     /// That of the future.
     #[must_use = "a watched future does nothing unless it is polled"]
-    // In this order, so that the future is aligned as it would be alone. Left to itself the compiler may put `post` first; that has made
-    // `examples/ping_pong.rs` slower by a tenth, and nothing else that we do costs a tenth of that.
+    // In this order, so that the future is aligned as without the wrapper. With `guard` first,
+    // `examples/ping_pong.rs` is a tenth slower.
     #[repr(C)]
     pub struct Watched<F> {
         #[pin]
         future: F,
-        // After the future, so that it is dropped after it: a future that blocks while it is dropped is not reported as dropped.
-        post: Post,
+        // After the future, so that it is dropped last: a future that blocks in its drop is not
+        // reported as dropped.
+        guard: DropGuard,
     }
 }
 
-/// The watched future's end of the connection to its probes.
-struct Post {
+/// A guard that reports the drop of the future.
+struct DropGuard {
     point: Arc<Watchpoint>,
 }
 
@@ -67,11 +68,11 @@ impl<F: Future> Future for Watched<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        this.post.point.poll(this.future, cx)
+        this.guard.point.poll(this.future, cx)
     }
 }
 
-impl Drop for Post {
+impl Drop for DropGuard {
     fn drop(&mut self) {
         self.point.dropped();
     }
@@ -79,6 +80,6 @@ impl Drop for Post {
 
 impl<F> fmt::Debug for Watched<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watched").field("point", &self.post.point).finish_non_exhaustive()
+        f.debug_struct("Watched").field("point", &self.guard.point).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! The watched future's side of its probes.
+//! The watchpoint through which a watched future is polled.
 
 use std::{
     fmt,
@@ -8,16 +8,19 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use crate::{desk::Desk, sync::AtomicUsize, tracer};
+use crate::{requests::TraceRequests, sync::AtomicUsize, tracer};
 
-/// From where one future is watched, for whoever polls it by himself and has a place for this: [`watch`](crate::watch) without its
-/// allocation. It takes 64 bytes, and is reached by [`Probe::of`](crate::Probe::of).
+/// A point through which one future is polled and watched: [`watch`](crate::watch) without its
+/// allocation.
+///
+/// It is for code that polls a future itself and has a shared value to keep this in. It takes 64
+/// bytes. [`Probe::of`](crate::Probe::of) makes its probe.
 ///
 /// ```
 /// use std::{pin::Pin, sync::Arc, task::{Context, Poll}, time::Duration};
 /// use upbeat_probe::{Answer, Probe, Watchpoint};
 ///
-/// /// Something that is shared with the task anyway.
+/// /// A value that is shared with the task anyway.
 /// #[derive(Default)]
 /// struct Job {
 ///     watchpoint: Watchpoint,
@@ -54,77 +57,78 @@ use crate::{desk::Desk, sync::AtomicUsize, tracer};
 ///
 /// # Not guaranteed
 ///
-/// It is for one future, from the first poll to the end. When the future is dropped before that,
-/// [`dropped`](Watchpoint::dropped) is to be called; otherwise nobody hears of it. From the end of the first poll until its own end
-/// a clone of the task's waker is kept.
+/// It serves one future, from the first poll to the end. If the future is dropped before its end,
+/// [`dropped`](Watchpoint::dropped) has to be called. Otherwise probes do not see the drop. A clone
+/// of the task's waker is kept from the end of the first poll to the end.
 pub struct Watchpoint {
-    pub(crate) desk: Desk,
-    /// Where the waker that the desk knows points to: compared at each poll, without a lock. Another waker cannot come to the same
-    /// place, since the desk keeps a clone. Relaxed, because only the future's own polls use them.
+    pub(crate) requests: TraceRequests,
+    /// The data and vtable addresses of the stored waker, compared at each poll without a lock.
+    /// Another waker cannot have the same addresses while the clone is kept. Relaxed, because only
+    /// the future's own polls use them.
     known: [AtomicUsize; 2],
 }
 
 impl Watchpoint {
-    /// A place from which no future has been watched.
+    /// Creates a watchpoint for one future.
     pub fn new() -> Self {
-        Self { desk: Desk::new(), known: [AtomicUsize::new(0), AtomicUsize::new(0)] }
+        Self { requests: TraceRequests::new(), known: [AtomicUsize::new(0), AtomicUsize::new(0)] }
     }
 
-    /// Polls the future, and answers who has asked.
+    /// Polls the future, and answers pending requests.
     ///
     /// # Panics
     ///
-    /// When the future does.
+    /// If the future panics.
     #[inline]
     pub fn poll<F: Future>(&self, future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        // The first poll is the only one of many futures, and those need not be woken to be asked.
+        // Many futures complete in their first poll and never need the waker.
         let first = self.knows_none();
         if !first {
-            self.meet(cx.waker());
+            self.update_waker(cx.waker());
         }
-        let polling = self.desk.poll_begins();
-        let outcome = if self.desk.is_asked() { self.traced_poll(future, cx.waker()) } else { future.poll(cx) };
+        let polling = self.requests.begin_poll();
+        let outcome = if self.requests.is_requested() { self.traced_poll(future, cx.waker()) } else { future.poll(cx) };
         drop(polling);
         if outcome.is_ready() {
             self.finished();
         } else if first {
-            self.meet_new(cx.waker());
+            self.store_waker(cx.waker());
         }
         outcome
     }
 
-    /// Runs something that belongs to the future but is not one of its polls, such as making it: while it runs, who asks is told that it is
-    /// [`Busy`](crate::Answer::Busy).
+    /// Runs code that belongs to the future but is not one of its polls, such as its construction.
+    /// While it runs, probes answer [`Busy`](crate::Answer::Busy).
     ///
     /// # Panics
     ///
-    /// When `work` does.
+    /// If `work` panics.
     pub fn run<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _polling = self.desk.poll_begins();
+        let _polling = self.requests.begin_poll();
         work()
     }
 
-    /// The future was dropped before it had completed. Does nothing if it had.
+    /// Records that the future was dropped. Does nothing if it had completed.
     pub fn dropped(&self) {
-        self.desk.dropped();
+        self.requests.set_dropped();
     }
 
     #[cold]
     fn traced_poll<F: Future>(&self, future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
-        self.desk.traced_poll_begins();
+        self.requests.begin_traced_poll();
         let (outcome, record) = tracer::poll(future, waker);
-        // The end of the future is an answer of its own, and that of a panic is given when the future is dropped.
+        // The end of the future is its own answer. After a panic, the drop of the future answers.
         if outcome.is_pending() {
-            self.desk.answer(record);
+            self.requests.answer(record);
         }
         outcome
     }
 
-    /// Makes sure that the desk knows whom to wake.
+    /// Stores the waker if it is not the stored one.
     #[inline]
-    fn meet(&self, waker: &Waker) {
+    fn update_waker(&self, waker: &Waker) {
         if !self.knows(waker) {
-            self.meet_new(waker);
+            self.store_waker(waker);
         }
     }
 
@@ -140,11 +144,12 @@ impl Watchpoint {
     }
 
     #[cold]
-    fn meet_new(&self, waker: &Waker) {
-        // Inside of a watched future that is being traced the waker is a borrowed one, and cloning it would leave a trace of us.
+    fn store_waker(&self, waker: &Waker) {
+        // While an enclosing watched future is traced, this waker is the tracer's. Its clone would
+        // be recorded.
         let real = tracer::real(waker);
         if !self.knows(real) {
-            self.desk.wakes(real.clone());
+            self.requests.set_waker(real.clone());
             let [data, vtable] = &self.known;
             data.store(real.data().addr(), Relaxed);
             vtable.store(ptr::from_ref(real.vtable()).addr(), Relaxed);
@@ -153,7 +158,7 @@ impl Watchpoint {
 
     #[cold]
     fn finished(&self) {
-        self.desk.finished();
+        self.requests.set_finished();
     }
 }
 
@@ -171,6 +176,6 @@ impl AsRef<Self> for Watchpoint {
 
 impl fmt::Debug for Watchpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watchpoint").field("polls", &self.desk.polls()).finish_non_exhaustive()
+        f.debug_struct("Watchpoint").field("polls", &self.requests.polls()).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! Each answer, and that asking disturbs nothing.
+//! Each answer, and the absence of side effects of asking.
 
 #![cfg(not(upbeat_loom))]
 
@@ -22,7 +22,7 @@ use common::{LONG, spawn, traces};
 use tokio::sync::{Notify, oneshot};
 use upbeat_probe::{Answer, Frame, Probe, Trace, Watched, watch};
 
-/// For tests in which no answer can come.
+/// The timeout of requests that cannot be answered.
 const SHORT: Duration = Duration::from_millis(20);
 
 fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}
@@ -95,7 +95,7 @@ async fn dropped_while_asked() {
     assert!(matches!(answer, Answer::Dropped), "{answer}");
 }
 
-/// A future whose second poll blocks until it is told to go on, and says when it begins to.
+/// A future whose second poll reports its start and blocks until it is released.
 fn blocks_in_its_second_poll()
 -> (impl Future<Output = ()> + Send, std::sync::mpsc::Receiver<()>, std::sync::mpsc::Sender<()>) {
     let (blocked, is_blocked) = channel();
@@ -154,8 +154,8 @@ fn busy_when_the_traced_poll_itself_blocks() {
             (answer, probe)
         })
     };
-    // The question comes first, and so the first poll is the traced one.
-    while !format!("{probe:?}").contains("asked: true") {
+    // The request comes first, so the first poll is traced.
+    while !format!("{probe:?}").contains("requested: true") {
         thread::yield_now();
     }
     let task = runtime.spawn(watched);
@@ -183,7 +183,7 @@ fn silent_when_another_task_blocks_the_only_worker() {
     is_blocked.recv().unwrap();
     assert!(matches!(probe.ask_blocking(SHORT), Answer::Silent));
     drop(go_on);
-    // The question was taken back; a new one is answered.
+    // That request was withdrawn. A new one is answered.
     assert!(matches!(probe.ask_blocking(LONG), Answer::Nothing));
 }
 
@@ -241,7 +241,7 @@ async fn it_is_asked_while_it_moves_from_task_to_task() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_is_asked_while_it_runs_now_here_now_there() {
+async fn it_is_asked_while_it_runs_on_changing_threads() {
     let (turn, turns) = (Arc::new(Notify::new()), Arc::new(AtomicU32::new(0)));
     let (task, probe) = spawn({
         let (turn, turns) = (turn.clone(), turns.clone());
@@ -271,7 +271,7 @@ async fn it_is_asked_while_it_runs_now_here_now_there() {
 }
 
 #[test]
-fn a_panic_in_the_traced_poll_leaves_everything_as_it_was() {
+fn a_panic_in_the_traced_poll_leaves_the_probe_intact() {
     let (watched, probe) = watch({
         let mut polls = 0;
         poll_fn(move |cx: &mut Context<'_>| -> Poll<()> {
@@ -303,7 +303,7 @@ async fn a_task_that_panics_while_asked_is_dropped() {
     assert!(matches!(answer, Answer::Dropped), "{answer}");
 }
 
-/// Counts how often it is woken.
+/// A waker that counts its wakes.
 #[derive(Default)]
 struct Count(AtomicU32);
 
@@ -314,7 +314,7 @@ impl Wake for Count {
 }
 
 #[test]
-fn a_leaf_gets_the_tasks_own_waker() {
+fn a_leaf_receives_the_waker_of_the_task() {
     let kept = Arc::new(parking_lot::Mutex::new(Vec::new()));
     let (watched, probe) = watch({
         let kept = kept.clone();
@@ -349,16 +349,16 @@ fn a_leaf_gets_the_tasks_own_waker() {
 }
 
 #[test]
-fn a_question_taken_back_leaves_no_poll_to_be_traced() {
+fn a_withdrawn_request_leaves_no_poll_to_be_traced() {
     let (watched, probe) = watch(pending::<()>());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _entered = runtime.enter();
     {
         let mut asking = pin!(probe.ask(LONG));
         assert!(asking.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        assert!(format!("{probe:?}").contains("asked: true"));
+        assert!(format!("{probe:?}").contains("requested: true"));
     }
-    assert!(format!("{probe:?}").contains("asked: false"));
+    assert!(format!("{probe:?}").contains("requested: false"));
     drop(watched);
 }
 

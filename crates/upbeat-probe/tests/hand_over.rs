@@ -1,10 +1,11 @@
-//! The hand-over of question and answer under every interleaving, as far as loom can tell.
+//! The hand-over of requests and answers under every interleaving that loom explores.
 //!
 //! ```console
 //! $ RUSTFLAGS="--cfg upbeat_loom" LOOM_MAX_PREEMPTIONS=2 cargo test --release -p upbeat-probe --test hand_over
 //! ```
 //!
-//! A question that is lost shows as a deadlock, which loom reports. Frames are not recorded here: the stacks of loom's threads cannot be walked.
+//! A lost request shows as a deadlock, which loom reports. Frames are not recorded here:
+//! the stacks of loom's threads cannot be walked.
 
 #![cfg(upbeat_loom)]
 
@@ -16,7 +17,7 @@ use std::{
 use loom::{future::block_on, sync::Mutex, thread};
 use upbeat_probe::{Answer, watch};
 
-/// A leaf that waits until it is told, with the waker that it has kept.
+/// A leaf that waits until it is notified, with a waker that it keeps.
 #[derive(Clone)]
 struct Leaf(Arc<Mutex<(bool, Option<Waker>)>>);
 
@@ -25,7 +26,7 @@ impl Leaf {
         Self(Arc::new(Mutex::new((false, None))))
     }
 
-    async fn told(self) {
+    async fn notified(self) {
         std::future::poll_fn(|cx| {
             let mut state = self.0.lock().unwrap();
             if state.0 {
@@ -37,7 +38,7 @@ impl Leaf {
         .await;
     }
 
-    fn tell(&self) {
+    fn notify(&self) {
         let waker = {
             let mut state = self.0.lock().unwrap();
             state.0 = true;
@@ -50,45 +51,45 @@ impl Leaf {
 }
 
 #[test]
-fn a_question_at_any_time_is_answered() {
+fn a_request_at_any_time_is_answered() {
     loom::model(|| {
         let leaf = Leaf::new();
-        let (watched, probe) = watch(leaf.clone().told());
+        let (watched, probe) = watch(leaf.clone().notified());
         let task = thread::spawn(move || block_on(watched));
-        // The leaf is told only after the answer: so if the question is lost, nobody ever moves again.
-        let answer = block_on(probe.ask_patiently());
+        // The leaf is notified only after the answer, so a lost request is a deadlock.
+        let answer = block_on(probe.ask_without_timeout());
         assert!(matches!(&answer, Answer::Waiting { traces, .. } if traces.len() == 1), "{answer:?}");
-        leaf.tell();
+        leaf.notify();
         task.join().unwrap();
-        assert!(matches!(block_on(probe.ask_patiently()), Answer::Finished));
+        assert!(matches!(block_on(probe.ask_without_timeout()), Answer::Finished));
     });
 }
 
 #[test]
-fn two_who_ask_at_once_are_both_answered() {
+fn two_requests_at_once_are_both_answered() {
     loom::model(|| {
         let leaf = Leaf::new();
-        let (watched, probe) = watch(leaf.clone().told());
+        let (watched, probe) = watch(leaf.clone().notified());
         let task = thread::spawn(move || block_on(watched));
         let other = {
             let probe = probe.clone();
-            thread::spawn(move || block_on(probe.ask_patiently()))
+            thread::spawn(move || block_on(probe.ask_without_timeout()))
         };
-        assert!(matches!(block_on(probe.ask_patiently()), Answer::Waiting { .. }));
+        assert!(matches!(block_on(probe.ask_without_timeout()), Answer::Waiting { .. }));
         assert!(matches!(other.join().unwrap(), Answer::Waiting { .. }));
-        leaf.tell();
+        leaf.notify();
         task.join().unwrap();
     });
 }
 
 #[test]
-fn a_question_while_the_future_ends_is_answered() {
+fn a_request_while_the_future_ends_is_answered() {
     loom::model(|| {
         let leaf = Leaf::new();
-        let (watched, probe) = watch(leaf.clone().told());
+        let (watched, probe) = watch(leaf.clone().notified());
         let task = thread::spawn(move || block_on(watched));
-        let teller = thread::spawn(move || leaf.tell());
-        let answer = block_on(probe.ask_patiently());
+        let teller = thread::spawn(move || leaf.notify());
+        let answer = block_on(probe.ask_without_timeout());
         assert!(matches!(answer, Answer::Waiting { .. } | Answer::Finished), "{answer:?}");
         task.join().unwrap();
         teller.join().unwrap();
@@ -96,31 +97,31 @@ fn a_question_while_the_future_ends_is_answered() {
 }
 
 #[test]
-fn a_question_while_the_future_is_dropped_is_answered() {
+fn a_request_while_the_future_is_dropped_is_answered() {
     loom::model(|| {
         let (watched, probe) = watch(std::future::pending::<()>());
         let owner = thread::spawn(move || drop(watched));
-        assert!(matches!(block_on(probe.ask_patiently()), Answer::Dropped));
+        assert!(matches!(block_on(probe.ask_without_timeout()), Answer::Dropped));
         owner.join().unwrap();
     });
 }
 
 #[test]
-fn a_question_taken_back_does_not_take_another_with_it() {
+fn a_withdrawn_request_withdraws_no_other() {
     loom::model(|| {
         let leaf = Leaf::new();
-        let (watched, probe) = watch(leaf.clone().told());
+        let (watched, probe) = watch(leaf.clone().notified());
         let task = thread::spawn(move || block_on(watched));
         let other = {
             let probe = probe.clone();
             thread::spawn(move || {
-                let mut asking = Box::pin(probe.ask_patiently());
+                let mut asking = Box::pin(probe.ask_without_timeout());
                 let _ = asking.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             })
         };
-        assert!(matches!(block_on(probe.ask_patiently()), Answer::Waiting { .. }));
+        assert!(matches!(block_on(probe.ask_without_timeout()), Answer::Waiting { .. }));
         other.join().unwrap();
-        leaf.tell();
+        leaf.notify();
         task.join().unwrap();
     });
 }
@@ -129,15 +130,15 @@ fn a_question_taken_back_does_not_take_another_with_it() {
 fn the_future_moves_to_another_task_while_it_is_asked() {
     loom::model(|| {
         let leaf = Leaf::new();
-        let (watched, probe) = watch(leaf.clone().told());
+        let (watched, probe) = watch(leaf.clone().notified());
         let task = thread::spawn(move || {
             let mut watched = Box::pin(watched);
             // A first poll by a task that does not go on, as a `select!` does that was left.
             let _ = watched.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             block_on(watched);
         });
-        assert!(matches!(block_on(probe.ask_patiently()), Answer::Waiting { .. }));
-        leaf.tell();
+        assert!(matches!(block_on(probe.ask_without_timeout()), Answer::Waiting { .. }));
+        leaf.notify();
         task.join().unwrap();
     });
 }

@@ -1,8 +1,10 @@
 //! The trace names the functions, files and lines of the `await`s, whatever is awaited.
 //!
-//! In release, line tables alone do not have the names; then run it with `CARGO_PROFILE_RELEASE_DEBUG=limited`.
+//! In release, line tables alone lack the names. Run it there with
+//! `CARGO_PROFILE_RELEASE_DEBUG=limited`.
 //!
-//! A comment such as `[recv]` marks a line, and tests look it up by that: they survive edits.
+//! A comment such as `[recv]` marks a line. Tests look lines up by their mark, so they survive
+//! edits.
 
 #![cfg(not(upbeat_loom))]
 
@@ -21,14 +23,14 @@ use tokio::{
 };
 use upbeat_probe::watch;
 
-/// `places::name at places.rs:LINE`, of the line with the mark.
+/// Returns `places::name at places.rs:LINE` for the line with the mark.
 fn at(name: &str, mark: &str) -> String {
     let mark = format!("// [{mark}]");
     let line = include_str!("places.rs").lines().position(|line| line.ends_with(&mark));
     format!("places::{name} at places.rs:{}", line.expect("there is such a mark") + 1)
 }
 
-/// Asks where `future` waits once it runs in a task of its own.
+/// Returns the frames at which `future` waits in its own task.
 async fn ask<F: Future<Output: Send> + Send + 'static>(future: F) -> Vec<String> {
     let (task, probe) = spawn(future);
     let answer = probe.ask(LONG).await;
@@ -77,7 +79,7 @@ async fn sleeps() {
     sleep(Duration::from_secs(1_000)).await; // [sleep]
 }
 
-async fn is_told(news: oneshot::Receiver<()>) {
+async fn receives_once(news: oneshot::Receiver<()>) {
     let _ = news.await; // [oneshot]
 }
 
@@ -90,8 +92,8 @@ async fn a_notify_and_a_sleep_and_a_oneshot() {
     assert_eq!(ask(sleeps()).await, [expected]);
 
     let (_sender, news) = oneshot::channel();
-    let here = at("is_told", "oneshot");
-    assert_eq!(ask(is_told(news)).await, [format!("{here} > tokio::sync::oneshot::Receiver")]);
+    let here = at("receives_once", "oneshot");
+    assert_eq!(ask(receives_once(news)).await, [format!("{here} > tokio::sync::oneshot::Receiver")]);
 }
 
 async fn selects(notify: Arc<Notify>, mut orders: mpsc::Receiver<u32>) {
@@ -157,7 +159,7 @@ async fn boxed_futures_are_seen_through() {
     }
     let name = "boxed_futures_are_seen_through::boxed";
     let leaf = format!("{} > tokio::sync::notify::Notified", at("is_notified", "notified"));
-    // The two outer calls stand on the same line of the same function; that is shown once.
+    // The two outer calls are on the same line of the same function, which is shown once.
     let expected = [at(name, "boxed"), at(name, "boxed leaf"), leaf];
     assert_eq!(ask(boxed(2)).await, [expected.join(" > ")]);
 }
@@ -183,7 +185,7 @@ async fn blocks_elsewhere(until: std::sync::mpsc::Receiver<()>) {
 
 #[tokio::test]
 async fn a_trace_ends_at_a_collection_and_at_another_task() {
-    // The first ask may meet the first poll, in which the children are polled too.
+    // The first request may hit the first poll, in which the children are polled too.
     let (task, probe) = spawn(unordered());
     probe.ask(LONG).await;
     let found = traces(&probe.ask(LONG).await);
@@ -216,7 +218,7 @@ async fn a_future_that_yields_is_seen_where_it_yields() {
         .await; // [yields]
         is_notified(Arc::default()).await;
     }
-    // Polled by hand: under an executor the moment between the two polls is hard to meet.
+    // Polled by hand, because the moment between the two polls is hard to hit under an executor.
     let (watched, probe) = watch(yields());
     let mut watched = Box::pin(watched);
     let mut asking = Box::pin(probe.ask(LONG));
@@ -268,7 +270,7 @@ async fn traces_are_shown_as_one_tree() {
 }
 
 #[tokio::test]
-async fn of_very_many_places_the_first_are_kept_and_the_others_counted() {
+async fn the_first_of_very_many_places_are_kept_and_the_others_counted() {
     let (_task, probe) = spawn(async {
         let mut all: Vec<_> = (0..100).map(|_| Box::pin(is_notified(Arc::default()))).collect();
         std::future::poll_fn(|cx| {

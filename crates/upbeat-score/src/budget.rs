@@ -23,9 +23,9 @@ impl Budget {
 
     /// Returns the budget of a nested conductor that the outer one aborts after `left`.
     ///
-    /// It is the lesser of `own` and of `left` less a margin. The margin is a fifth of `left`, at most
-    /// 1 s. It pays for settling and for the way of the report, so that the inner report arrives
-    /// before the outer conductor aborts the inner one.
+    /// It is the lesser of `own` and of `left` less a margin. The margin is a fifth of `left`, at
+    /// most 1 s. It pays for settling and for the way of the report, so that the inner report
+    /// arrives before the outer conductor aborts the inner one.
     pub fn nested(own: Duration, left: Duration) -> Self {
         let margin = (left / 5).min(SETTLE * 2);
         Self { stop: own.min(left.saturating_sub(margin)), settle: margin / 2 }

@@ -1,14 +1,15 @@
 //! The decisions of [Upbeat](https://docs.rs/upbeat) as pure code: which part may start, which must
 //! stop, when a run is restarted, and how long each step may take. No clock, no tasks, no I/O.
 //!
-//! - [`Score`] is everything to be played, as data. [`Score::check`] finds all faults at once, before
-//!   anything starts, and returns the [`Plan`]: the waves of the start and the longest path of the stop.
-//! - [`Machine`] plays a checked score. [`Machine::handle_event`] takes an [`Event`] and the time, and
-//!   returns [`Action`]s. The driver (the crate `upbeat`, or a property test) performs the actions and
-//!   reports their results as further events.
+//! - [`Score`] is everything to be played, as data. [`Score::check`] finds all faults at once,
+//!   before anything starts, and returns the [`Plan`]: the waves of the start and the longest path
+//!   of the stop.
+//! - [`Machine`] plays a checked score. [`Machine::handle_event`] takes an [`Event`] and the time,
+//!   and returns [`Action`]s. The driver (the crate `upbeat`, or a property test) performs the
+//!   actions and reports their results as further events.
 //!
-//! This is an implementation crate of `upbeat`: its enums are matched exhaustively by the driver, and
-//! any minor version may change them. Applications use its types through `upbeat`.
+//! This is an implementation crate of `upbeat`: its enums are matched exhaustively by the driver,
+//! and any minor version may change them. Applications use its types through `upbeat`.
 //!
 //! The design is that of sans-I/O protocol crates such as quinn-proto, and of nextest's runner. The
 //! restart strategies and the restart intensity come from Erlang/OTP, the start conditions from

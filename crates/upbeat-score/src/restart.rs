@@ -4,8 +4,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use crate::moment::Moment;
 
-/// The least delay of a restart. It keeps a player that returns at once from being restarted in a hot
-/// loop.
+/// The least delay of a restart. It keeps a player that returns at once from being restarted in a
+/// hot loop.
 pub const MIN_RESTART_DELAY: Duration = Duration::from_millis(10);
 
 /// The delays between restarts: growing, capped, and with jitter.
@@ -43,7 +43,8 @@ impl Backoff {
     fn delay(&self, n: u32, random: f32) -> Duration {
         let factor = if self.grows { 1u32.checked_shl(n).unwrap_or(u32::MAX) } else { 1 };
         let full = self.first.saturating_mul(factor).min(self.max);
-        // Rounding may carry the product past the largest duration, for which a multiplication panics.
+        // Rounding may carry the product past the largest duration, for which a multiplication
+        // panics.
         let shorter = Duration::try_from_secs_f32(full.as_secs_f32() * self.jitter * random).unwrap_or(full);
         full.saturating_sub(shorter).max(MIN_RESTART_DELAY)
     }
@@ -61,11 +62,11 @@ pub enum RestartWhen {
     Always,
 }
 
-/// A restart policy: the ends that are followed by a restart, the delays, and the limit after which a
-/// failure is final.
+/// A restart policy: the ends that are followed by a restart, the delays, and the limit after which
+/// a failure is final.
 ///
-/// A requested stop is never followed by a restart. A run begins only when nothing is left of the run
-/// before it.
+/// A requested stop is never followed by a restart. A run begins only when nothing is left of the
+/// run before it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -106,7 +107,8 @@ impl Restart {
     /// The default backoff: from 1 s to 30 s.
     pub const DEFAULT_BACKOFF: Backoff = Backoff::exponential(Duration::from_secs(1), Duration::from_secs(30));
 
-    /// Returns the policy without restarts: the first failure is final. Further settings have no effect.
+    /// Returns the policy without restarts: the first failure is final. Further settings have no
+    /// effect.
     pub const fn never() -> Self {
         Self { policy: None }
     }
@@ -117,21 +119,22 @@ impl Restart {
         Self { policy: Some(Box::new(Policy::new(RestartWhen::OnFailure, backoff))) }
     }
 
-    /// Returns a policy that restarts after every end that was not requested. There is no limit unless
-    /// [`max_restarts`](Restart::max_restarts) sets one.
+    /// Returns a policy that restarts after every end that was not requested. There is no limit
+    /// unless [`max_restarts`](Restart::max_restarts) sets one.
     pub fn always(backoff: Backoff) -> Self {
         Self { policy: Some(Box::new(Policy::new(RestartWhen::Always, backoff))) }
     }
 
-    /// Allows this many restarts. A part that always fails runs 1 + `restarts` times, then its failure is
-    /// final.
+    /// Allows this many restarts. A part that always fails runs 1 + `restarts` times, then its
+    /// failure is final.
     #[must_use]
     pub fn max_restarts(self, restarts: u32) -> Self {
         self.set(|policy| policy.max = Some(restarts))
     }
 
-    /// Counts only the restarts of the last `window` towards [`max_restarts`](Restart::max_restarts).
-    /// The time in which a run is healthy never uses up the limit.
+    /// Counts only the restarts of the last `window` towards
+    /// [`max_restarts`](Restart::max_restarts). The time in which a run is healthy never uses up
+    /// the limit.
     #[must_use]
     pub fn within(self, window: Duration) -> Self {
         self.set(|policy| policy.window = Some(window))
@@ -217,8 +220,8 @@ mod tests {
 
     const S: Duration = Duration::from_secs(1);
 
-    /// Returns the delays of restarts at these seconds. Each follows a run that was ready for the given
-    /// number of seconds.
+    /// Returns the delays of restarts at these seconds. Each follows a run that was ready for the
+    /// given number of seconds.
     fn delays(policy: &Restart, times: &[(u32, Option<u32>)]) -> Vec<Option<Duration>> {
         let (mut restarter, mut rng) = (policy.restarter().unwrap(), fastrand::Rng::with_seed(7));
         let mut next = |at: u32, healthy: Option<u32>| {

@@ -39,8 +39,8 @@ fn spec(i: usize, n: usize) -> impl Strategy<Value = PartSpec> {
     (after, restart(), flags, ms(1..3000), prop::option::of(ms(0..4000))).prop_map(
         move |(after, restart, (job, ignore, stops_all, first_and_last), ready_timeout, stop_timeout)| {
             let mut part = PartSpec::new(format!("p{i}"));
-            // Edges lead only to later parts: there are no cycles, and the order of declaration is never the
-            // order of the start.
+            // Edges lead only to later parts: there are no cycles, and the order of declaration is
+            // never the order of the start.
             for (on, condition) in after.into_iter().filter(|(on, _)| *on > i) {
                 part.after.push(upbeat_score::After::new(format!("p{on}"), condition));
             }
@@ -107,8 +107,8 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// Returns the configuration with enough cases to find every seeded fault. `PROPTEST_CASES` overrides
-/// the number.
+/// Returns the configuration with enough cases to find every seeded fault. `PROPTEST_CASES`
+/// overrides the number.
 fn config() -> ProptestConfig {
     let config = ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() };
     if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases: 4000, ..config } }

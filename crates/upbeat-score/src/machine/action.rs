@@ -50,12 +50,12 @@ pub enum Action {
         /// The earliest start of the next run.
         at: Moment,
     },
-    /// Note that the part has ended for good. Only [`Event::Restart`](crate::Event::Restart) starts it
-    /// again.
+    /// Note that the part has ended for good. Only [`Event::Restart`](crate::Event::Restart) starts
+    /// it again.
     Over {
         /// The part.
         part: PartId,
-        /// How it ended.
+        /// Its end.
         end: End,
     },
     /// Note that all parts are over. Nothing follows.

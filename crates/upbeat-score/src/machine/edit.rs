@@ -62,8 +62,8 @@ impl Machine {
 
     /// Stops a part and removes it.
     ///
-    /// Its name and id can be used again once it is [`PartState::Over`](super::PartState::Over), which
-    /// it may be at once.
+    /// Its name and id can be used again once it is [`PartState::Over`](super::PartState::Over),
+    /// which it may be at once.
     ///
     /// # Errors
     ///

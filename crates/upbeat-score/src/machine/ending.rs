@@ -1,5 +1,5 @@
-//! The end of a run: its classification, the restart that may follow, and the consequences for other
-//! parts.
+//! The end of a run: its classification, the restart that may follow, and the consequences for
+//! other parts.
 
 use super::{
     Machine,

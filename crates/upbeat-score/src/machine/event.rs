@@ -30,7 +30,7 @@ pub enum Event {
         part: PartId,
         /// The run.
         run: u64,
-        /// How it ended.
+        /// Its end.
         how: RunEnd,
     },
     /// The run has missed its heartbeat. It is stopped, and has failed whatever it returns.

@@ -41,15 +41,15 @@ use crate::{
 /// For any sequence of events:
 ///
 /// - No part starts before its conditions hold, and none starts once a stop has begun.
-/// - While stopping, a part is asked to stop only when the parts that depend on it are gone, or when
-///   the time of the whole stop is up.
+/// - While stopping, a part is asked to stop only when the parts that depend on it are gone, or
+///   when the time of the whole stop is up.
 /// - A run begins only when the run before it is gone. A part whose run leaked never runs again.
 /// - [`Action::Finished`] comes exactly once, after the last part is over.
 ///
 /// # Not guaranteed
 ///
-/// The machine relies on its driver. The driver reports the end of each run that it started, and calls
-/// [`handle_timeout`](Machine::handle_timeout) at the time that
+/// The machine relies on its driver. The driver reports the end of each run that it started, and
+/// calls [`handle_timeout`](Machine::handle_timeout) at the time that
 /// [`poll_timeout`](Machine::poll_timeout) returns. Time must not go backwards.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -65,8 +65,8 @@ pub struct Machine {
     cause: Option<Cause>,
     /// A stop that was decided. It begins once all consequences of the failure are known.
     pending_stop: Option<(Cause, Option<Budget>)>,
-    /// Set while all parts are restarted together. None starts before this time, nor before all runs
-    /// are gone.
+    /// Set while all parts are restarted together. None starts before this time, nor before all
+    /// runs are gone.
     group_restart: Option<Moment>,
     /// Timers of slots and of the phase. Stale ones are dropped when they are reached.
     timers: BinaryHeap<Reverse<(Moment, u32)>>,
@@ -86,14 +86,14 @@ pub struct Machine {
     due: VecDeque<u32>,
     actions: Vec<Action>,
     warnings: Vec<Warning>,
-    /// For each part, the time that the parts that stop after it need. Empty while nothing stops, and
-    /// where there are no edges.
+    /// For each part, the time that the parts that stop after it need. Empty while nothing stops,
+    /// and where there are no edges.
     reserves: Vec<Duration>,
 }
 
 impl Machine {
-    /// Creates a machine for `score`, which waits for [`Event::Begin`]. `seed` decides the jitter of
-    /// restarts.
+    /// Creates a machine for `score`, which waits for [`Event::Begin`]. `seed` decides the jitter
+    /// of restarts.
     ///
     /// # Errors
     ///

@@ -2,8 +2,8 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-/// A time in one word, also inside an `Option`. [`Duration`] takes two words, and each slot has four
-/// times.
+/// A time in one word, also inside an `Option`. [`Duration`] takes two words, and each slot has
+/// four times.
 ///
 /// Whole nanoseconds, up to five centuries. Longer times are cut to that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,12 +12,13 @@ use crate::{moment::Moment, score::Condition};
 
 const CONDITIONS: [Condition; 3] = [Condition::Started, Condition::Ready, Condition::Finished];
 
-/// The largest number of parts that are started or asked to stop by one call. The driver handles the
-/// events of the first ones before the next call.
+/// The largest number of parts that are started or asked to stop by one call. The driver handles
+/// the events of the first ones before the next call.
 const MAX_BATCH: usize = 1024;
 
 impl Machine {
-    /// Changes part `i`. Keeps all counters that depend on it, and marks the parts to evaluate again.
+    /// Changes part `i`. Keeps all counters that depend on it, and marks the parts to evaluate
+    /// again.
     ///
     /// No other code changes a slot in a way that a counter depends on.
     pub(super) fn change(&mut self, i: usize, change: impl FnOnce(&mut Slot)) {
@@ -51,8 +52,8 @@ impl Machine {
         }
     }
 
-    /// Keeps the blocker counts of the dependencies of part `i`. Where a dependency is gone itself, the
-    /// change reaches through to its dependencies.
+    /// Keeps the blocker counts of the dependencies of part `i`. Where a dependency is gone itself,
+    /// the change reaches through to its dependencies.
     fn count_blockers(&mut self, i: usize) {
         if self.slots[i].blocking == self.slots[i].is_blocking() {
             return;

@@ -63,7 +63,8 @@ impl Machine {
         self.slots[part.index()].was_ready
     }
 
-    /// Returns whether the part's last run was aborted at its stop deadline, whatever its end is called.
+    /// Returns whether the part's last run was aborted at its stop deadline, whatever its end is
+    /// called.
     pub fn overran(&self, part: PartId) -> bool {
         self.slots[part.index()].aborted == Some(End::Overran)
     }
@@ -84,8 +85,8 @@ impl Machine {
         unmet.map(|(to, _)| PartId(*to))
     }
 
-    /// Returns whether all parts are ready. Finished jobs count as ready, and so do failed parts whose
-    /// failure is ignored.
+    /// Returns whether all parts are ready. Finished jobs count as ready, and so do failed parts
+    /// whose failure is ignored.
     pub fn all_ready(&self) -> bool {
         self.unready == 0 && self.phase == Phase::Playing
     }

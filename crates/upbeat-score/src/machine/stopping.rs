@@ -11,8 +11,8 @@ use super::{
 use crate::{budget::Budget, moment::Moment, score::OnFailure};
 
 impl Machine {
-    /// Decides on a stop, which begins after all other consequences of the event. The first cause is
-    /// kept.
+    /// Decides on a stop, which begins after all other consequences of the event. The first cause
+    /// is kept.
     pub(super) fn request_stop(&mut self, cause: Cause, budget: Option<Budget>) {
         if matches!(self.phase, Phase::Idle | Phase::Playing) && self.pending_stop.is_none() {
             self.pending_stop = Some((cause, budget));
@@ -66,8 +66,8 @@ impl Machine {
         }
     }
 
-    /// Computes for each part the time that the parts behind it need, so that a part that uses up its
-    /// time leaves them some.
+    /// Computes for each part the time that the parts behind it need, so that a part that uses up
+    /// its time leaves them some.
     ///
     /// A part without its own stop timeout counts for a tenth of the whole.
     fn plan_reserves(&mut self, whole: Duration) {

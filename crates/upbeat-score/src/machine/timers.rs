@@ -22,7 +22,8 @@ impl Machine {
 
     /// Returns the time of the first timer that is not stale.
     pub(super) fn next_timer(&mut self) -> Option<Moment> {
-        // Most parts are ready long before their timer. Without the sweep those timers would pile up.
+        // Most parts are ready long before their timer. Without the sweep those timers would pile
+        // up.
         if self.stale > MAX_STALE && self.stale > self.timers.len() / 2 {
             let mut timers = std::mem::take(&mut self.timers);
             timers.retain(|Reverse((at, i))| self.is_set(*at, *i));

@@ -90,7 +90,8 @@ impl Score {
 
     /// Returns the path of the stop that takes longest by the parts' own timeouts.
     pub(crate) fn longest_stop(&self, resolved: &Resolved) -> StopPath {
-        // For each part: the time that it and the parts after it need, the next of them, and their number.
+        // For each part: the time that it and the parts after it need, the next of them, and their
+        // number.
         let mut paths = vec![(Duration::ZERO, 0u32, None); resolved.edges.len()];
         for &i in &resolved.order {
             let i = i as usize;

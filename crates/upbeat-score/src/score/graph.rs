@@ -10,7 +10,8 @@ pub(crate) type Edge = (u32, Condition);
 /// Returns the parts in an order in which each comes after its dependencies. Independent parts keep
 /// the order of their declaration.
 ///
-/// If there are cycles, returns the parts that never become free: those in cycles and those behind them.
+/// If there are cycles, returns the parts that never become free: those in cycles and those behind
+/// them.
 pub(super) fn order(edges: &[Vec<Edge>]) -> Result<Vec<u32>, Vec<u32>> {
     let mut unmet: Vec<usize> = edges.iter().map(Vec::len).collect();
     let mut dependents: Vec<Vec<u32>> = vec![Vec::new(); edges.len()];

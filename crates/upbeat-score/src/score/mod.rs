@@ -29,7 +29,8 @@ pub struct Score {
     pub parts: Vec<PartSpec>,
     /// The time that the whole stop may take, lame duck period included. Default 10 s.
     pub stop_timeout: Duration,
-    /// The time that parts keep running after a stop was requested, reported as not ready. Default zero.
+    /// The time that parts keep running after a stop was requested, reported as not ready. Default
+    /// zero.
     pub lame_duck: Duration,
     /// The parts that are restarted together.
     pub strategy: Strategy,

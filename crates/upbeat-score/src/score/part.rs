@@ -33,8 +33,8 @@ pub enum Condition {
 pub struct After {
     /// The part that starts first.
     pub name: Arc<str>,
-    /// The condition to wait for. The default, `None`, is [`Finished`](Condition::Finished) after a job
-    /// and [`Ready`](Condition::Ready) after a service.
+    /// The condition to wait for. The default, `None`, is [`Finished`](Condition::Finished) after a
+    /// job and [`Ready`](Condition::Ready) after a service.
     pub condition: Option<Condition>,
 }
 
@@ -75,8 +75,8 @@ pub enum OnUnresponsive {
     Log,
     /// The run does not count as ready until its next heartbeat.
     NotReady,
-    /// The run has failed and is stopped. Another run follows even without a restart policy, within the
-    /// policy's limits (5 times in 60 s without a policy).
+    /// The run has failed and is stopped. Another run follows even without a restart policy, within
+    /// the policy's limits (5 times in 60 s without a policy).
     Restart,
     /// The run has failed and is stopped. The restart policy decides whether another run follows.
     Fail,
@@ -139,8 +139,8 @@ pub struct PartSpec {
     pub kind: Kind,
     /// The time in which a run has to become ready. Default 30 s.
     pub ready_timeout: Duration,
-    /// The time in which a run has to stop. `None` is the rest of the whole budget, less a reserve for
-    /// the parts that stop later.
+    /// The time in which a run has to stop. `None` is the rest of the whole budget, less a reserve
+    /// for the parts that stop later.
     pub stop_timeout: Option<Duration>,
     /// The restart policy.
     pub restart: Restart,
@@ -159,7 +159,8 @@ pub struct PartSpec {
 }
 
 impl PartSpec {
-    /// Creates a service that is ready at its start, is never restarted, and whose failure stops all parts.
+    /// Creates a service that is ready at its start, is never restarted, and whose failure stops
+    /// all parts.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self {
             name: name.into(),

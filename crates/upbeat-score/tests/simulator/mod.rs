@@ -385,8 +385,8 @@ impl Simulator {
         prop_assert!(self.parts[&name].live == Some(run), "{name} is asked to stop, but that run is not there");
         prop_assert!(!self.parts[&name].asked, "{name} is asked to stop twice");
         prop_assert!(self.must_end.is_none_or(|end| deadline <= end), "{name} gets more time than there is");
-        // Only while stopping in order. Once the time of the whole is up, the rest is stopped at once. A part
-        // that is stopped for its own reason does not wait for the others.
+        // Only while stopping in order. Once the time of the whole is up, the rest is stopped at
+        // once. A part that is stopped for its own reason does not wait for the others.
         let in_order = reason == StopReason::All
             && !self.aborted
             && self.whole_deadline.is_some_and(|deadline| self.now < deadline);
@@ -447,7 +447,8 @@ impl Simulator {
             if let (Some(limit), 0) = (part.spec.restart.max(), part.spec.after.len())
                 && !matches!(end, End::Stopped)
             {
-                // Requested restarts and those of a strategy come on top. Without them the limit is exact.
+                // Requested restarts and those of a strategy come on top. Without them the limit is
+                // exact.
                 prop_assert!(part.runs <= 1 + limit.max(5) || self.runs.len() > 6, "{} ran {} times", name, part.runs);
             }
         }

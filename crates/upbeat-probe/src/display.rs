@@ -1,8 +1,8 @@
-//! Traces as a tree.
+//! The display of traces as a tree.
 
 use std::fmt;
 
-use crate::{Frame, Trace};
+use crate::trace::{Frame, Trace};
 
 /// A frame, and the frames that it calls on the way to the leaves.
 struct Node<'a> {
@@ -10,8 +10,8 @@ struct Node<'a> {
     calls: Vec<Self>,
 }
 
-/// Writes the traces, each frame on a line of its own; those that begin alike share their beginning.
-pub(crate) fn write(f: &mut fmt::Formatter<'_>, traces: &[Trace]) -> fmt::Result {
+/// Writes the traces as a tree, one frame a line. Traces share their common beginning.
+pub(crate) fn write_tree(f: &mut fmt::Formatter<'_>, traces: &[Trace]) -> fmt::Result {
     let mut roots = Vec::new();
     for trace in traces {
         insert(&mut roots, trace.frames());

@@ -1,22 +1,23 @@
-//! Which functions are worth showing, and under what name.
+//! The names of functions, and the choice of those to show.
 //!
-//! With full debug information every function has its path. With `line-tables-only` an inlined function has no more than a bare name,
-//! `recv<u32>` or `{async_fn#0}`: whose it is then follows from its source file.
+//! With full debug information every function has its path. With `line-tables-only` an inlined
+//! function has only a bare name such as `recv<u32>` or `{async_fn#0}`. Its crate then follows from
+//! its source file.
 
 use std::{ffi::OsStr, path::Path};
 
-/// Whose a function is.
+/// The origin of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// The program's own, or that of a crate which we do not know: shown.
+    /// The program itself, or a crate that is not listed here: shown.
     Program,
-    /// A library of leaf futures: shown where the program calls it, as what is awaited.
+    /// A library of leaf futures: shown as the awaited function, where the program calls it.
     Library,
-    /// What lies between two functions and means nothing to the reader.
+    /// A function that only passes a poll on: not shown.
     Plumbing,
 }
 
-/// Crates whose futures people await, or which call them on the way.
+/// Crates whose futures are awaited, or that poll them on the way.
 const LIBRARIES: [&str; 20] = [
     "tokio",
     "tokio_util",
@@ -40,7 +41,7 @@ const LIBRARIES: [&str; 20] = [
     "axum_core",
 ];
 
-/// Parts of libraries that only pass a poll on.
+/// Modules of libraries that only pass a poll on.
 const PASSING: [&str; 8] = [
     "tokio::task::coop",
     "tokio::macros",
@@ -55,23 +56,23 @@ const PASSING: [&str; 8] = [
 const PLUMBING: [&str; 8] =
     ["core", "alloc", "std", "backtrace", "upbeat_probe", "pin_project_lite", "tracing", "parking_lot"];
 
-/// Whose the function is that has this [qualified](qualify) name, and is in this file at the place in question.
+/// Returns the origin of the function with this [qualified](qualify) name and source file.
 pub(crate) fn origin(name: &str, file: Option<&Path>) -> Origin {
     let path = path(name);
     match path.split_once("::") {
         Some(_) if PASSING.iter().any(|passing| path.starts_with(passing)) => Origin::Plumbing,
         Some((krate, _)) => match (of_crate(krate), file.and_then(module).map(|module| of_crate(crate_of(&module)))) {
-            // A function of the program at a line of a library: inside of a macro like `select!`.
+            // A function of the program at a line of a library is inside a macro such as `select!`.
             (Origin::Program, Some(Origin::Library | Origin::Plumbing)) => Origin::Plumbing,
             (by_name, _) => by_name,
         },
-        // Without a file it is a function of C, such as those that walk the stack.
+        // Without a file it is a C function, such as those that walk the stack.
         None if file.is_none() => Origin::Plumbing,
         None => Origin::Program,
     }
 }
 
-/// A bare name with the module that its file stands for, if it is a file of a library.
+/// Prefixes a bare name with the module of its file, if that is a file of a library.
 pub(crate) fn qualify(name: String, file: Option<&Path>) -> String {
     match file.and_then(module) {
         Some(module) if !is_qualified(&name) => format!("{module}::{}", path(&name)),
@@ -79,7 +80,7 @@ pub(crate) fn qualify(name: String, file: Option<&Path>) -> String {
     }
 }
 
-/// Whether the name says in which module the function is.
+/// Returns whether the name contains the module of the function.
 pub(crate) fn is_qualified(name: &str) -> bool {
     path(name).contains("::")
 }
@@ -94,8 +95,8 @@ fn of_crate(krate: &str) -> Origin {
     }
 }
 
-/// The path that says whose it is: of `<shop::Till as Future>::poll` that of the type, of `<F as shop::Wait>::wait`, where
-/// the type could be anyone's, that of the trait.
+/// Returns the path that decides the origin. In `<shop::Till as Future>::poll` it is that of the
+/// type. In `<F as shop::Wait>::wait`, where the type has none, it is that of the trait.
 fn path(name: &str) -> &str {
     let Some(inner) = name.strip_prefix('<') else {
         return name.split_once('<').map_or(name, |(path, _)| path);
@@ -106,9 +107,11 @@ fn path(name: &str) -> &str {
     if of.contains("::") { of } else { implements }
 }
 
-/// The module of a source file, if that is one of the standard library, of this workspace, or of a crate that cargo has downloaded.
+/// Returns the module of a source file of the standard library, of this workspace, or of a crate
+/// that cargo has downloaded.
 ///
-/// A version in the folder's name is asked for: a program may well live in a folder `tokio`, and would lose all its frames.
+/// The folder's name must contain a version. Otherwise a program in a folder `tokio` would lose all
+/// its frames.
 fn module(file: &Path) -> Option<String> {
     let file = file.with_extension("");
     let folders: Vec<_> = file.iter().filter_map(OsStr::to_str).collect();
@@ -118,7 +121,8 @@ fn module(file: &Path) -> Option<String> {
     let krate = match folder.match_indices('-').find(is_version) {
         Some((version, _)) => &folder[..version],
         None if folder.starts_with("upbeat") && folders[..src - 1].ends_with(&["crates"]) => folder,
-        // `/rustc/<hash>/library/core/src/..`, or `rustlib/src/rust/library/core/src/..` where the sources are installed.
+        // `/rustc/<hash>/library/core/src/..`, or `rustlib/src/rust/library/core/src/..` where the
+        // sources are installed.
         None if folders[..src].contains(&"library") && of_crate(folder) == Origin::Plumbing => folder,
         None => return None,
     };
@@ -130,30 +134,35 @@ fn crate_of(path: &str) -> &str {
     path.split_once("::").map_or(path, |(krate, _)| krate)
 }
 
-/// The name without what the compiler has put in: `shop::next` for `shop::next::{{closure}}`, `shop::Till` for
-/// `<shop::Till as core::future::future::Future>::poll`, and for a bare `{async_fn#0}`, `async fn`. Without generic arguments, of which
-/// the two manglings that there are show different ones, or none.
+/// Returns the name without the additions of the compiler.
+///
+/// `shop::next::{{closure}}` becomes `shop::next`,
+/// `<shop::Till as core::future::future::Future>::poll` becomes `shop::Till`, and a bare
+/// `{async_fn#0}` becomes `async fn`. Generic arguments are left out, because the two manglings
+/// show different ones, or none.
 pub(crate) fn tidy(name: &str) -> String {
     if !is_qualified(name) {
         return tidy_bare(name);
     }
-    let Some((of, function)) = name.strip_prefix('<').and_then(split_at_closing) else { return without_made_up(name) };
-    let (of, function) = (of.trim_start_matches('&'), without_made_up(function));
+    let Some((of, function)) = name.strip_prefix('<').and_then(split_at_closing) else {
+        return without_generated(name);
+    };
+    let (of, function) = (of.trim_start_matches('&'), without_generated(function));
     match of.split_once(" as ") {
-        None => without_made_up(of) + &function,
-        Some((of, "core::future::future::Future")) if function == "::poll" => without_made_up(of),
-        Some((of, implements)) => format!("<{} as {}>{function}", without_made_up(of), without_made_up(implements)),
+        None => without_generated(of) + &function,
+        Some((of, "core::future::future::Future")) if function == "::poll" => without_generated(of),
+        Some((of, implements)) => format!("<{} as {}>{function}", without_generated(of), without_generated(implements)),
     }
 }
 
-/// What stands before the `>` that closes an opening one just before the text, and what stands behind it.
+/// Splits the text at the `>` that closes a `<` just before the text.
 fn split_at_closing(text: &str) -> Option<(&str, &str)> {
     let mut depth = 1_usize;
     let mut before = ' ';
     for (at, c) in text.char_indices() {
         match c {
             '<' => depth += 1,
-            // The arrow of a function's type closes nothing.
+            // The arrow of a function type closes nothing.
             '>' if before != '-' => depth -= 1,
             _ => {}
         }
@@ -165,8 +174,9 @@ fn split_at_closing(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// A path without generic arguments and without `::{{closure}}` (the older mangling) or `::{closure#0}` (the newer one).
-fn without_made_up(path: &str) -> String {
+/// Removes generic arguments and `::{{closure}}` (legacy mangling) or `::{closure#0}` (v0
+/// mangling).
+fn without_generated(path: &str) -> String {
     let mut tidy = String::with_capacity(path.len());
     let mut rest = path;
     while let Some(at) = rest.find(['<', '{']) {
@@ -181,9 +191,9 @@ fn without_made_up(path: &str) -> String {
 
 fn tidy_bare(name: &str) -> String {
     let bare = path(name);
-    let made_up = bare.strip_prefix('{').and_then(|inner| inner.split_once('#'));
-    match made_up {
-        // So the compiler calls the body of an async closure.
+    let generated = bare.strip_prefix('{').and_then(|inner| inner.split_once('#'));
+    match generated {
+        // The compiler's name for the body of an async closure.
         Some(("synthetic", _)) => "async closure".to_owned(),
         Some((kind, _)) => kind.replace('_', " "),
         None => bare.to_owned(),
@@ -236,14 +246,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_macro_puts_into_a_function_is_not_shown() {
+    fn code_that_a_macro_adds_is_not_shown() {
         let closure = "shop::serve::{{closure}}::{{closure}}";
         assert_eq!(origin(closure, Some(Path::new(TOKIO))), Origin::Plumbing);
         assert_eq!(origin(closure, Some(Path::new(SHOP))), Origin::Program);
     }
 
     #[test]
-    fn what_the_compiler_put_into_a_name_is_left_out() {
+    fn additions_of_the_compiler_are_left_out() {
         for (name, expected) in [
             ("shop::serve::{{closure}}::{{closure}}", "shop::serve"),
             ("shop::serve::{closure#0}::{closure#1}", "shop::serve"),
