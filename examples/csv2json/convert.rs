@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, BufWriter, Read, Write};
 
 use upbeat::{BoxError, Context};
-use upbeat_work::{OnStop, Pipeline, pipeline::Cause};
+use upbeat_work::{OnStop, Pipeline, pipeline::PipelineFailure};
 
 use crate::{Malformed, Record, parse, to_metric, write_json};
 
@@ -121,8 +121,8 @@ where
             ended.map_err(|error| ConvertError::Broken(error.into()))?
         };
         let report = ended.map_err(|error| match error.into_parts().0 {
-            Cause::Source(error) => ConvertError::Read(error),
-            Cause::Sink(error) => ConvertError::Write(error),
+            PipelineFailure::Source(error) => ConvertError::Read(error),
+            PipelineFailure::Sink(error) => ConvertError::Write(error),
             other => ConvertError::Broken(other.into()),
         })?;
         if report.stopped {

@@ -1,7 +1,7 @@
 //! Rows that cannot be converted.
 
 use serde::Serialize;
-use upbeat_work::pipeline::Failure;
+use upbeat_work::pipeline::ItemFailure;
 
 use crate::COLUMNS;
 
@@ -72,8 +72,8 @@ impl Record {
     }
 }
 
-impl From<&Failure> for Record {
-    fn from(failure: &Failure) -> Self {
+impl From<&ItemFailure> for Record {
+    fn from(failure: &ItemFailure) -> Self {
         let line = failure.item() + 1;
         match failure.error().downcast_ref() {
             Some(malformed) => Self::new(line, failure.stage(), malformed),

@@ -16,7 +16,7 @@ use clap::{Parser, ValueEnum};
 use upbeat::Context;
 use upbeat_examples::{job, with_causes};
 use upbeat_grep::{Query, Remark, Search, Show};
-use upbeat_work::pipeline::Cause;
+use upbeat_work::pipeline::PipelineFailure;
 
 /// Searches files and directories for a regular expression
 #[derive(Debug, Parser)]
@@ -113,7 +113,7 @@ fn main() -> ExitCode {
     match played.answer {
         Some(Ok(code)) => ExitCode::from(code),
         // A reader that has gone, as `head` does, has what it wanted.
-        Some(Err(Cause::Sink(error))) if is_broken_pipe(&*error) => ExitCode::from(FOUND),
+        Some(Err(PipelineFailure::Sink(error))) if is_broken_pipe(&*error) => ExitCode::from(FOUND),
         Some(Err(cause)) => refuse(&cause),
         None => {
             say(&played.report);

@@ -64,11 +64,11 @@
 //!
 //! # What holds
 //!
-//! - Each item comes out once, in the order of the source (unless the pipeline is [unordered](pipeline::Runnable::unordered)), or is accounted for in the [`Report`](pipeline::Report).
-//! - An error or panic in a stage concerns that item alone. It is [recorded](pipeline::OnFailure::Record), [stops](pipeline::OnFailure::Stop) the pipeline, or is [passed
-//!   along](Pipeline::pass_along), and says which stage and item it was.
-//! - No more is in memory than the [window](pipeline::Runnable::window) times the [batch](pipeline::Runnable::batch_at_most), however slow the sink is; with several sections their sum,
-//!   and what the [joints](Section::joint) and [futures](Pipeline::map_async) between them hold.
+//! - Each item comes out once, in the order of the source (unless the pipeline is [unordered](pipeline::Runnable::unordered)), or is accounted for in the [`PipelineReport`](pipeline::PipelineReport).
+//! - An error or panic in a stage concerns that item alone. It is [recorded](pipeline::ItemPolicy::Record), [stops](pipeline::ItemPolicy::Stop) the pipeline, or is [passed
+//!   along](Pipeline::failures_as_items), and says which stage and item it was.
+//! - No more is in memory than the [window](pipeline::Runnable::window) times the [batch](pipeline::Runnable::max_batch), however slow the sink is; with several sections their sum,
+//!   and what the [joints](Section::buffer) and [futures](Pipeline::map_async) between them hold.
 //! - Items of a source that is slow go on at once; they do not wait for a batch to fill. (An [iterator](Pipeline::from_iter) that was fast and
 //!   suddenly blocks is the exception: it cannot be asked.)
 //! - A [stop](pipeline::Runnable::run_in) finishes what was taken, or drops it, as you choose, within the deadline. A [channel](Pipeline::from_channel) is closed by it, and drained.

@@ -18,7 +18,7 @@ use tokio::{
 use upbeat::{BoxError, Conductor, Context, Part};
 use upbeat_work::{
     OnStop, Pipeline,
-    pipeline::{Cause, Concurrency, StopHandle},
+    pipeline::{Concurrency, PipelineFailure, StopHandle},
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -210,7 +210,7 @@ fn a_stop_that_finishes_awaits_the_futures() {
 fn what_ends_the_sections_behind_ends_it() {
     let run = Pipeline::generate(|| Some(())).map_async(3, async |()| ()).try_for_each(|()| Err::<(), _>("full"));
     let error = run.run().unwrap_err();
-    assert!(matches!(error.cause(), Cause::Sink(_)), "{error:?}");
+    assert!(matches!(error.cause(), PipelineFailure::Sink(_)), "{error:?}");
     // Also while a future never ends.
     let run = Pipeline::generate(|| Some(())).map_async(Concurrency::unordered(2), {
         let first = AtomicUsize::new(0);
@@ -224,7 +224,7 @@ fn what_ends_the_sections_behind_ends_it() {
         }
     });
     let error = run.try_for_each(|()| Err::<(), _>("full")).run().unwrap_err();
-    assert!(matches!(error.cause(), Cause::Sink(_)), "{error:?}");
+    assert!(matches!(error.cause(), PipelineFailure::Sink(_)), "{error:?}");
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn a_future_that_panics_when_it_is_dropped_ends_it_and_nobody_waits_forever() {
         run.run()
     });
     let error = ended.unwrap_err();
-    assert!(matches!(error.cause(), Cause::Panicked(panic) if panic.message() == "spite"), "{error:?}");
+    assert!(matches!(error.cause(), PipelineFailure::Panicked(panic) if panic.message() == "spite"), "{error:?}");
 }
 
 #[tokio::test]

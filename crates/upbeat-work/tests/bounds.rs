@@ -115,7 +115,7 @@ struct Size {
 
 impl Size {
     fn section(self) -> Section {
-        let section = Section::new().workers(self.workers).window(self.window).batch_at_most(self.batch);
+        let section = Section::new().workers(self.workers).window(self.window).max_batch(self.batch);
         if self.ordered { section } else { section.unordered() }
     }
 
@@ -140,7 +140,7 @@ fn speeds() -> impl Strategy<Value = ([Speed; 3], usize)> {
 
 macro_rules! run {
     ($pipeline:expr, $size:expr) => {{
-        let run = $pipeline.workers($size.workers).window($size.window).batch_at_most($size.batch);
+        let run = $pipeline.workers($size.workers).window($size.window).max_batch($size.batch);
         let report = if $size.ordered { run.run() } else { run.unordered().run() }.unwrap();
         prop_assert_eq!(report.emitted, ITEMS as u64);
     }};
@@ -165,7 +165,7 @@ proptest! {
     ) {
         let count = Arc::new(Count::default());
         let run = Pipeline::generate(count.source(speeds[0]))
-            .split(front.section().joint(joint))
+            .split(front.section().buffer(joint))
             .inspect(|item| speeds[1].pass(item.number))
             .for_each(count.sink(speeds[2], stalls_at));
         run!(run, last);
@@ -198,8 +198,8 @@ proptest! {
         let count = Arc::new(Count::default());
         let (inlet, outlet) = connection(room);
         let send = Pipeline::generate(count.source(speeds[0])).send_to(inlet);
-        let send = send.workers(front.workers).window(front.window).batch_at_most(front.batch);
-        let receive = Pipeline::from_outlet(outlet)
+        let send = send.workers(front.workers).window(front.window).max_batch(front.batch);
+        let receive = Pipeline::from_connection(outlet)
             .inspect(|item| speeds[1].pass(item.number))
             .for_each(count.sink(speeds[2], stalls_at));
         thread::scope(|scope| {

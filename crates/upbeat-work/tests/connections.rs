@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use upbeat::{BoxError, Conductor, Context, Part};
 use upbeat_work::{
     OnStop, Pipeline,
-    pipeline::{Cause, Disconnected, connection},
+    pipeline::{Disconnected, PipelineFailure, connection},
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -40,8 +40,11 @@ fn a_route_sends_each_item_where_it_belongs() {
         assert!(n % 1_000 != 7, "nowhere");
         n % 3
     });
-    let ((routed, one), two) =
-        route.name("route").and(Pipeline::from_outlet(one).collect()).and(Pipeline::from_outlet(two).collect()).run();
+    let ((routed, one), two) = route
+        .name("route")
+        .and(Pipeline::from_connection(one).collect())
+        .and(Pipeline::from_connection(two).collect())
+        .run();
     let (routed, one, two) = (routed.unwrap(), one.unwrap(), two.unwrap());
     let good = |n: &usize| n % 1_000 != 7;
     assert!(one.output.into_iter().eq((0..10_000).filter(good).filter(|n| n % 3 == 0)));
@@ -59,7 +62,7 @@ fn a_broadcast_sends_each_item_to_all() {
     let sent = thread::scope(|scope| {
         let all: Vec<_> = outlets
             .into_iter()
-            .map(|outlet| scope.spawn(|| Pipeline::from_outlet(outlet).collect().workers(2).run().unwrap().output))
+            .map(|outlet| scope.spawn(|| Pipeline::from_connection(outlet).collect().workers(2).run().unwrap().output))
             .collect();
         let sent = Pipeline::from_iter(0..5_000).broadcast(inlets).workers(2).run().unwrap();
         for output in all {
@@ -76,7 +79,7 @@ fn a_merge_gets_everything_of_all_who_send() {
     let part = |from: u64| Pipeline::from_iter(from..from + 3_000).send_to(to_all.clone()).workers(2);
     let parts = part(0).and(part(10_000)).and(part(20_000));
     drop(to_all);
-    let (parts, merged) = parts.and(Pipeline::from_outlet(all).collect()).run();
+    let (parts, merged) = parts.and(Pipeline::from_connection(all).collect()).run();
     let ((one, two), three) = parts;
     assert_eq!([one, two, three].map(|sent| sent.unwrap().emitted), [3_000; 3]);
     let merged = merged.unwrap().output;
@@ -93,12 +96,12 @@ fn the_bound_of_a_connection_counts_items() {
     let (made, live) = (AtomicUsize::new(0), Arc::new(()));
     let (inlet, outlet) = connection(ROOM);
     let source = || (made.fetch_add(1, SeqCst) < 1_000).then(|| live.clone());
-    let run = Pipeline::generate(source).send_to(inlet).workers(2).window(3).batch_at_most(7);
+    let run = Pipeline::generate(source).send_to(inlet).workers(2).window(3).max_batch(7);
     thread::scope(|scope| {
         let running = scope.spawn(|| run.run().unwrap());
         let made = settle(&made);
         assert!((ROOM..=ROOM + 3 * 7).contains(&made), "{made} items made");
-        let report = Pipeline::from_outlet(outlet).for_each(drop).run().unwrap();
+        let report = Pipeline::from_connection(outlet).for_each(drop).run().unwrap();
         assert_eq!((report.emitted, running.join().unwrap().emitted), (1_000, 1_000));
     });
     assert_eq!(Arc::strong_count(&live), 1);
@@ -109,12 +112,12 @@ fn who_receives_no_more_ends_those_who_send() {
     let (inlet, outlet) = connection(4);
     let (sent, received) = Pipeline::generate(|| Some(1))
         .send_to(inlet)
-        .and(Pipeline::from_outlet(outlet).try_for_each(|_| Err::<(), _>("full")))
+        .and(Pipeline::from_connection(outlet).try_for_each(|_| Err::<(), _>("full")))
         .run();
     let (cause, report) = sent.unwrap_err().into_parts();
-    let Cause::Sink(error) = &cause else { panic!("{cause:?}") };
+    let PipelineFailure::Sink(error) = &cause else { panic!("{cause:?}") };
     assert_eq!(error.downcast_ref(), Some(&Disconnected));
-    assert!(report.is_some() && matches!(received.unwrap_err().cause(), Cause::Sink(_)));
+    assert!(report.is_some() && matches!(received.unwrap_err().cause(), PipelineFailure::Sink(_)));
     assert_eq!(cause.source().unwrap().to_string(), "the pipeline that it sends to has ended");
 }
 
@@ -125,7 +128,7 @@ fn failures_can_be_the_items_of_another_pipeline() {
         .try_map(|n| if n % 10 == 3 { Err(format!("{n} is bad")) } else { Ok(n) })
         .collect()
         .send_failures_to(to_log);
-    let (numbers, logged) = numbers.and(Pipeline::from_outlet(log).map(|failure| failure.item()).collect()).run();
+    let (numbers, logged) = numbers.and(Pipeline::from_connection(log).map(|failure| failure.item()).collect()).run();
     let (numbers, logged) = (numbers.unwrap(), logged.unwrap());
     assert_eq!((numbers.emitted, numbers.failed, numbers.failures.len()), (900, 100, 0));
     assert!(logged.output.into_iter().eq((3..1_000).step_by(10)));
@@ -139,9 +142,9 @@ fn a_stop_that_drops_is_exact_on_both_sides() {
         made.fetch_add(1, SeqCst);
         Some(live.clone())
     };
-    let front = Pipeline::generate(source).send_to(inlet).workers(2).batch_at_most(5);
+    let front = Pipeline::generate(source).send_to(inlet).workers(2).max_batch(5);
     let (go, gate) = std::sync::mpsc::channel::<()>();
-    let back = Pipeline::from_outlet(outlet).for_each(move |_| _ = gate.recv());
+    let back = Pipeline::from_connection(outlet).for_each(move |_| _ = gate.recv());
     let stops = [front.stop_handle(), back.stop_handle()];
     let (sent, received) = thread::scope(|scope| {
         scope.spawn(|| {
@@ -175,8 +178,8 @@ async fn a_player_of_several_pipelines_drains_front_to_back() {
             let ((to_even, evens), (to_odd, odds)) = (connection(10), connection(10));
             let all = Pipeline::generate(move || Some(made()))
                 .route([to_even, to_odd], |n| n % 2)
-                .and(Pipeline::from_outlet(evens).for_each(move |_| _ = even()))
-                .and(Pipeline::from_outlet(odds).map_async(3, async |n| n).for_each(move |_| _ = odd()));
+                .and(Pipeline::from_connection(evens).for_each(move |_| _ = even()))
+                .and(Pipeline::from_connection(odds).map_async(3, async |n| n).for_each(move |_| _ = odd()));
             let ((made, evens), odds) = all.run_in(&cx).await;
             let made = made?;
             assert!(made.stopped && made.dropped == 0, "{made}");

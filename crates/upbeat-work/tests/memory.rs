@@ -15,7 +15,7 @@ fn peak(items: usize) -> usize {
     MEMORY.reset_peak_usage();
     let report = Pipeline::from_iter(0..items)
         .map(|n| vec![u8::try_from(n % 251).expect("it fits"); ITEM])
-        .split(Section::new().workers(2).window(4).batch_at_most(8).joint(2))
+        .split(Section::new().workers(2).window(4).max_batch(8).buffer(2))
         .map_async(10, async |item| {
             tokio::task::yield_now().await;
             item
@@ -23,7 +23,7 @@ fn peak(items: usize) -> usize {
         .fold(0, |sum, item| *sum += item.len())
         .workers(2)
         .window(4)
-        .batch_at_most(8)
+        .max_batch(8)
         .run()
         .expect("it runs to the end");
     assert_eq!(report.output, items * ITEM);

@@ -158,11 +158,11 @@ fn what_goes_on_is_seen_before_it_ends() {
 fn a_window_and_a_joint_that_are_full_are_shown_full() {
     let is_open = AtomicBool::new(false);
     let run = Pipeline::from_iter(0..1_000)
-        .split(Section::new().workers(1).window(3).batch_at_most(2).joint(2))
+        .split(Section::new().workers(1).window(3).max_batch(2).buffer(2))
         .for_each(|_| eventually("open", || is_open.load(SeqCst)))
         .workers(1)
         .window(2)
-        .batch_at_most(1);
+        .max_batch(1);
     let meter = run.meter();
     thread::scope(|scope| {
         scope.spawn(|| run.run().unwrap());

@@ -7,9 +7,9 @@ use upbeat::{Panic, Progress};
 use upbeat_work::{
     Pipeline, Section,
     pipeline::{
-        Cause, Concurrency, Failure, OnFailure, Report,
+        Concurrency, ItemFailure, ItemPolicy, PipelineFailure, PipelineReport,
         source::{Source, Split},
-        stage::Line,
+        stage::StageChain,
     },
 };
 
@@ -52,7 +52,7 @@ fn how() -> impl Strategy<Value = How> {
     (0..3_000_u64, acts, section(), any::<bool>(), [section(), section()], any::<bool>()).prop_map(
         |(items, acts, (workers, window, batch), ordered, sections, uneven)| {
             let sections = sections.map(|(workers, window, batch)| {
-                let section = Section::new().workers(workers).window(window).batch_at_most(batch).joint(window);
+                let section = Section::new().workers(workers).window(window).max_batch(batch).buffer(window);
                 if ordered { section } else { section.unordered() }
             });
             How { items, acts, workers, window, batch, ordered, sections, uneven }
@@ -120,7 +120,7 @@ fn step(act: Act) -> impl Fn(u64) -> Result<Vec<u64>, String> + Send + Sync {
     }
 }
 
-fn pipeline(how: &How) -> Pipeline<impl Source<Batch = Vec<u64>>, impl for<'b> Line<'b, Vec<u64>, Out = u64>> {
+fn pipeline(how: &How) -> Pipeline<impl Source<Batch = Vec<u64>>, impl for<'b> StageChain<'b, Vec<u64>, Out = u64>> {
     let [one, two, three] = how.acts;
     let uneven = how.uneven;
     Pipeline::from_iter(0..how.items)
@@ -143,7 +143,7 @@ fn pipeline(how: &How) -> Pipeline<impl Source<Batch = Vec<u64>>, impl for<'b> L
 type Parcel = <Split<'static, Vec<u64>> as Source>::Batch;
 
 /// The same, each of the acts in a section of its own.
-fn split(how: &How) -> Pipeline<Split<'static, Vec<u64>>, impl for<'b> Line<'b, Parcel, Out = u64> + use<>> {
+fn split(how: &How) -> Pipeline<Split<'static, Vec<u64>>, impl for<'b> StageChain<'b, Parcel, Out = u64> + use<>> {
     let [one, two, three] = how.acts;
     let [front, middle] = how.sections;
     let uneven = how.uneven;
@@ -167,7 +167,7 @@ fn split(how: &How) -> Pipeline<Split<'static, Vec<u64>>, impl for<'b> Line<'b, 
 }
 
 /// The same with the second act in futures, some of which are not ready at once.
-fn concurrent(how: &How) -> Pipeline<Split<'static, Vec<u64>>, impl for<'b> Line<'b, Parcel, Out = u64> + use<>> {
+fn concurrent(how: &How) -> Pipeline<Split<'static, Vec<u64>>, impl for<'b> StageChain<'b, Parcel, Out = u64> + use<>> {
     let [one, two, three] = how.acts;
     let [front, _] = how.sections;
     let (two, futures) = (step(two), how.window * 3);
@@ -193,7 +193,7 @@ fn concurrent(how: &How) -> Pipeline<Split<'static, Vec<u64>>, impl for<'b> Line
         .flat_map(|values| values)
 }
 
-fn failed(failure: &Failure) -> Came {
+fn failed(failure: &ItemFailure) -> Came {
     let stage = failure.stage().parse().expect("it is named by its number");
     Came::Failed { stage, item: failure.item(), panicked: failure.panic().is_some() }
 }
@@ -223,7 +223,7 @@ macro_rules! recorded {
             .progress(progress.clone())
             .workers(how.workers)
             .window(how.window)
-            .batch_at_most(how.batch);
+            .max_batch(how.batch);
         let report = if how.ordered { run.run() } else { run.unordered().run() }.unwrap();
         let mut came = came.into_inner();
         let (panics, failures) = (
@@ -246,12 +246,12 @@ macro_rules! passed_along {
     ($pipeline:expr, $how:expr, $expected:expr) => {{
         let (how, mut expected) = ($how, $expected);
         let run = $pipeline
-            .pass_along()
+            .failures_as_items()
             .map(|passed| passed.map_or_else(|failure| failed(&failure), Came::Out))
             .collect()
             .workers(how.workers)
             .window(how.window)
-            .batch_at_most(how.batch);
+            .max_batch(how.batch);
         let mut report = if how.ordered { run.run() } else { run.unordered().run() }.unwrap();
         if !how.ordered {
             report.output.sort();
@@ -269,16 +269,16 @@ macro_rules! stopped_at_the_first {
         let first = expected.iter().position(is_failed);
         let ended = $pipeline
             .collect()
-            .on_failure(OnFailure::Stop)
+            .on_failure(ItemPolicy::Stop)
             .workers(how.workers)
             .window(how.window)
-            .batch_at_most(how.batch)
+            .max_batch(how.batch)
             .run();
         let came: Vec<Came> = match ended {
-            Ok(Report { output, .. }) => output.into_iter().map(Came::Out).collect(),
+            Ok(PipelineReport { output, .. }) => output.into_iter().map(Came::Out).collect(),
             Err(error) => {
                 let (cause, report) = error.into_parts();
-                let Cause::Failed(failure) = cause else { panic!("{cause:?}") };
+                let PipelineFailure::Failed(failure) = cause else { panic!("{cause:?}") };
                 let report = report.unwrap();
                 prop_assert_eq!(report.failed, 1);
                 prop_assert_eq!(report.emitted, report.output.len() as u64);
@@ -366,13 +366,13 @@ proptest! {
         let run = Pipeline::lines(pieces())
             .skip_lines(skipped as u64)
             .try_map(|line: &[u8]| String::from_utf8(line.to_vec()))
-            .collect().workers(workers).batch_at_most(batch)
+            .collect().workers(workers).max_batch(batch)
             .run().unwrap();
         prop_assert_eq!(&run.output, &expected);
         prop_assert_eq!(run.taken, expected.len() as u64);
         let run = Pipeline::blocks(pieces())
             .write(Vec::new(), |block: &[u8], out: &mut Vec<u8>| { out.extend_from_slice(block); Ok::<_, String>(()) })
-            .workers(workers).batch_at_most(batch)
+            .workers(workers).max_batch(batch)
             .run().unwrap();
         prop_assert_eq!(run.output, text.as_bytes());
     }

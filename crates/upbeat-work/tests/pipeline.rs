@@ -13,7 +13,7 @@ use std::{
 
 use upbeat_work::{
     OnStop, Pipeline,
-    pipeline::{Cause, OnFailure, StopHandle},
+    pipeline::{ItemPolicy, PipelineFailure, StopHandle},
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -91,7 +91,7 @@ fn a_stalled_sink_bounds_what_is_in_memory() {
             })
             .workers(3)
             .window(WINDOW)
-            .batch_at_most(BATCH);
+            .max_batch(BATCH);
         let run = if ordered { run } else { run.unordered() };
         let running = thread::spawn(move || run.run().unwrap());
         is_stuck.recv_timeout(LONG).unwrap();
@@ -260,7 +260,7 @@ fn a_stop_drops_what_was_taken_if_told_so() {
         }
     })
     .workers(2)
-    .batch_at_most(10);
+    .max_batch(10);
     *stop.lock() = run.stop_handle();
     let report = run.run().unwrap();
     assert!(report.stopped && report.dropped > 0, "{report}");
@@ -292,11 +292,11 @@ impl Read for Torn {
 fn a_source_that_fails_ends_it_after_what_it_gave() {
     let items = (0..10_000).inspect(|&item| assert!(item < 7_777, "no more"));
     let (cause, report) = Pipeline::from_iter(items).collect().workers(2).run().unwrap_err().into_parts();
-    assert!(matches!(&cause, Cause::Source(error) if error.to_string().contains("no more")), "{cause:?}");
+    assert!(matches!(&cause, PipelineFailure::Source(error) if error.to_string().contains("no more")), "{cause:?}");
     assert!(report.unwrap().output.into_iter().eq(0..7_777));
 
     let (cause, report) = Pipeline::lines(Torn(false)).map(<[u8]>::len).collect().run().unwrap_err().into_parts();
-    assert!(matches!(&cause, Cause::Source(error) if error.to_string() == "torn"), "{cause:?}");
+    assert!(matches!(&cause, PipelineFailure::Source(error) if error.to_string() == "torn"), "{cause:?}");
     // What was cut off is not a line.
     assert_eq!(report.unwrap().output, [3, 3]);
 }
@@ -325,8 +325,8 @@ fn a_sink_that_fails_ends_it_and_a_sink_that_panics_does_not() {
 #[test]
 fn a_panic_of_the_sink_can_end_it_too() {
     let run = Pipeline::from_iter(0..10_000).for_each(|item| assert!(item != 17, "not this"));
-    let error = run.on_failure(OnFailure::Stop).run().unwrap_err();
-    assert!(matches!(error.cause(), Cause::Failed(failure) if failure.item() == 17), "{error:?}");
+    let error = run.on_failure(ItemPolicy::Stop).run().unwrap_err();
+    assert!(matches!(error.cause(), PipelineFailure::Failed(failure) if failure.item() == 17), "{error:?}");
 }
 
 #[test]
@@ -374,7 +374,7 @@ fn what_drops_with_a_panic_ends_it_and_nobody_waits_forever() {
         _ => Ok(()),
     });
     let error = run.workers(3).run().unwrap_err();
-    assert!(matches!(error.cause(), Cause::Panicked(_) | Cause::Sink(_)), "{error:?}");
+    assert!(matches!(error.cause(), PipelineFailure::Panicked(_) | PipelineFailure::Sink(_)), "{error:?}");
 }
 
 #[test]
@@ -409,7 +409,7 @@ fn a_panic_behind_is_not_passed_along() {
     let report = Pipeline::from_iter(0..10)
         .try_map(|n| if n == 3 { Err("this one") } else { Ok(n) })
         .name("first")
-        .pass_along()
+        .failures_as_items()
         .map(|passed| match passed {
             Ok(n) => {
                 assert!(n != 5, "an item");

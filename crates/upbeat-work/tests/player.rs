@@ -10,7 +10,7 @@ use std::{
 };
 
 use upbeat::{BoxError, Conductor, Context, Part, exit_code, with};
-use upbeat_work::{OnStop, Pipeline, pipeline::Cause};
+use upbeat_work::{OnStop, Pipeline, pipeline::PipelineFailure};
 
 /// Generates numbers until it is stopped, and counts them.
 fn numbers(taken: &Arc<AtomicUsize>) -> impl FnMut() -> Option<usize> + Send + use<> {
@@ -59,7 +59,7 @@ async fn what_cannot_be_finished_in_time_is_dropped_and_told() {
                     std::thread::yield_now();
                 }
             });
-            run.workers(2).window(400).batch_at_most(1).run_in(&cx).await?;
+            run.workers(2).window(400).max_batch(1).run_in(&cx).await?;
             Ok::<_, BoxError>(())
         })
     };
@@ -78,7 +78,7 @@ async fn a_stage_that_does_not_return_is_left_behind_in_time() {
     let run = Pipeline::from_iter(0..10).inspect(move |_| _ = gate.lock().recv()).for_each(drop);
     // The deadline of this one has passed when it is done, so nothing can be finished.
     let error = run.run_in(&limited).await.expect_err("it overruns");
-    assert!(matches!(error.cause(), Cause::Overran) && error.report().is_none(), "{error:?}");
+    assert!(matches!(error.cause(), PipelineFailure::Overran) && error.report().is_none(), "{error:?}");
     drop(go);
 }
 

@@ -14,14 +14,14 @@ use tokio::{sync::mpsc, time::timeout};
 use upbeat::{BoxError, Conductor, Context, Part};
 use upbeat_work::{
     OnStop, Pipeline, Section,
-    pipeline::{Cause, OnFailure, StopHandle},
+    pipeline::{ItemPolicy, PipelineFailure, StopHandle},
 };
 
 const LONG: Duration = Duration::from_secs(20);
 
 /// Small batches, so that much is under way at the same time.
 fn small(workers: usize) -> Section {
-    Section::new().workers(workers).batch_at_most(3).window(4)
+    Section::new().workers(workers).max_batch(3).window(4)
 }
 
 /// Leaves the processors to others.
@@ -75,7 +75,7 @@ fn a_dear_section_shares_out_the_large_batches_of_a_cheap_one() {
             now.fetch_sub(1, SeqCst);
         }
     });
-    let report = run.for_each(drop).workers(4).batch_at_most(2).run().unwrap();
+    let report = run.for_each(drop).workers(4).max_batch(2).run().unwrap();
     assert_eq!(report.emitted, 20_000);
     assert!(most.into_inner() >= 3, "a batch of the front went to one worker");
 }
@@ -125,13 +125,13 @@ fn what_ends_a_section_ends_those_before_it() {
     let (_, endless) = numbers();
     let run = endless.split(small(2)).split(small(1)).try_for_each(|n| if n == 500 { Err("full") } else { Ok(()) });
     let (cause, report) = run.run().unwrap_err().into_parts();
-    assert!(matches!(&cause, Cause::Sink(error) if error.to_string() == "full"), "{cause:?}");
+    assert!(matches!(&cause, PipelineFailure::Sink(error) if error.to_string() == "full"), "{cause:?}");
     assert_eq!(report.unwrap().emitted, 501);
 
     let (_, endless) = numbers();
     let run = endless.split(small(2)).try_map(|n| if n == 500 { Err("bad") } else { Ok(n) }).name("check");
-    let error = run.split(small(2)).collect().on_failure(OnFailure::Stop).run().unwrap_err();
-    assert!(matches!(error.cause(), Cause::Failed(failure) if failure.item() == 500), "{error:?}");
+    let error = run.split(small(2)).collect().on_failure(ItemPolicy::Stop).run().unwrap_err();
+    assert!(matches!(error.cause(), PipelineFailure::Failed(failure) if failure.item() == 500), "{error:?}");
     assert!(error.report().unwrap().output.iter().copied().eq(0..500));
 
     // It waits for an item that never comes, when the section behind ends.
@@ -141,7 +141,7 @@ fn what_ends_a_section_ends_those_before_it() {
     let stop = run.stop_handle();
     let running = thread::spawn(move || run.run().map(drop).unwrap_err());
     let error = running.join().unwrap();
-    assert!(matches!(error.cause(), Cause::Sink(_)) && !stop.is_stopping(), "{error:?}");
+    assert!(matches!(error.cause(), PipelineFailure::Sink(_)) && !stop.is_stopping(), "{error:?}");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_source_that_fails_ends_all_after_what_it_gave() {
     let items = (0..5_000).inspect(|&item| assert!(item < 4_321, "no more"));
     let run = Pipeline::from_iter(items).split(small(2)).split(small(3)).collect();
     let (cause, report) = run.run().unwrap_err().into_parts();
-    assert!(matches!(&cause, Cause::Source(error) if error.to_string().contains("no more")), "{cause:?}");
+    assert!(matches!(&cause, PipelineFailure::Source(error) if error.to_string().contains("no more")), "{cause:?}");
     assert!(report.unwrap().output.into_iter().eq(0..4_321));
 }
 
@@ -167,7 +167,7 @@ fn a_panic_outside_of_items_ends_it_and_nobody_waits_forever() {
         _ => Ok(()),
     });
     let error = run.workers(3).run().unwrap_err();
-    assert!(matches!(error.cause(), Cause::Panicked(_) | Cause::Sink(_)), "{error:?}");
+    assert!(matches!(error.cause(), PipelineFailure::Panicked(_) | PipelineFailure::Sink(_)), "{error:?}");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_stop_finishes_or_drops_what_is_in_all_sections() {
             })
             .collect()
             .workers(2)
-            .batch_at_most(2);
+            .max_batch(2);
         stop.set(run.stop_handle()).unwrap();
         let report = run.run().unwrap();
         assert!(report.stopped, "{report}");
@@ -210,7 +210,7 @@ fn a_section_that_waits_for_room_can_be_told_to_drop() {
         .split(small(2))
         .for_each(move |_| _ = gate.recv())
         .workers(1)
-        .batch_at_most(1);
+        .max_batch(1);
     let stop = run.stop_handle();
     let report = thread::scope(|scope| {
         scope.spawn(|| {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use tokio::sync::mpsc;
 use upbeat_work::{
     OnStop, Pipeline, PipelineError, Section,
-    pipeline::{Cause, Concurrency, Report, StopHandle},
+    pipeline::{Concurrency, PipelineFailure, PipelineReport, StopHandle},
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +96,7 @@ impl Stops {
     }
 }
 
-type Ended = Result<Report<()>, PipelineError<()>>;
+type Ended = Result<PipelineReport<()>, PipelineError<()>>;
 
 /// `in_between` is how many items may have been accepted while everything was dropped.
 fn check(script: Script, made: usize, in_between: u64, live: &Arc<()>, ended: Ended) -> Result<(), TestCaseError> {
@@ -116,7 +116,7 @@ fn check(script: Script, made: usize, in_between: u64, live: &Arc<()>, ended: En
             );
         }
         Err(error) => {
-            prop_assert!(matches!(error.cause(), Cause::Sink(_)) && script.fails.is_some(), "{:?}", error);
+            prop_assert!(matches!(error.cause(), PipelineFailure::Sink(_)) && script.fails.is_some(), "{:?}", error);
         }
     }
     Ok(())
@@ -126,7 +126,7 @@ macro_rules! play {
     ($source:expr, $script:expr, $stops:expr) => {{
         let (script, stops): (Script, &Stops) = ($script, $stops);
         let source = $source.inspect(|_| stops.pass(Place::Stage));
-        let front = Section::new().workers(script.workers[0]).window(script.window).batch_at_most(script.batch);
+        let front = Section::new().workers(script.workers[0]).window(script.window).max_batch(script.batch);
         let front = if script.ordered { front } else { front.unordered() };
         let limit = if script.ordered { Concurrency::ordered } else { Concurrency::unordered };
         let futures = limit(script.window);
@@ -153,7 +153,7 @@ macro_rules! last {
             $stops.pass(Place::Sink);
             if Some(given) == script.fails { Err("full") } else { Ok(()) }
         });
-        let run = run.workers(script.workers[1]).window(script.window).batch_at_most(script.batch);
+        let run = run.workers(script.workers[1]).window(script.window).max_batch(script.batch);
         let run = if script.ordered { run } else { run.unordered() };
         $stops.handle.set(run.stop_handle()).unwrap();
         run.run()

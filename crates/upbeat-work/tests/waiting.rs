@@ -7,7 +7,7 @@ use tokio::{sync::mpsc, time::timeout};
 use upbeat::{BoxError, Conductor, Context, Part};
 use upbeat_work::{
     OnStop, Pipeline,
-    pipeline::{Cause, StopHandle},
+    pipeline::{PipelineFailure, StopHandle},
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -53,7 +53,7 @@ async fn a_stop_drains_what_the_channel_accepted() {
                 stop.cancel("enough");
             }
         });
-        let run = run.collect().on_stop(how).batch_at_most(1).window(2).workers(2);
+        let run = run.collect().on_stop(how).max_batch(1).window(2).workers(2);
         let handle = run.stop_handle();
         let report = run.run_in(&cx).await.expect("a stop is no error");
         assert!(handle.is_stopping());
@@ -150,7 +150,7 @@ fn a_stream_that_panics_ends_it_after_what_it_gave() {
         std::task::Poll::Ready(Some(given))
     });
     let (cause, report) = Pipeline::from_stream(torn).collect().run().unwrap_err().into_parts();
-    assert!(matches!(&cause, Cause::Source(error) if error.to_string().contains("no more")), "{cause:?}");
+    assert!(matches!(&cause, PipelineFailure::Source(error) if error.to_string().contains("no more")), "{cause:?}");
     assert!(report.unwrap().output.into_iter().eq(1..=300));
 }
 
@@ -161,6 +161,6 @@ fn an_end_that_others_find_ends_the_waiting_for_the_source() {
     let run = Pipeline::from_channel(incoming).try_for_each(|_| Err::<(), _>("full")).workers(3);
     // Nobody sends any more, and nobody asks it to stop.
     let error = run.run().unwrap_err();
-    assert!(matches!(error.cause(), Cause::Sink(_)), "{error:?}");
+    assert!(matches!(error.cause(), PipelineFailure::Sink(_)), "{error:?}");
     assert!(orders.is_closed());
 }

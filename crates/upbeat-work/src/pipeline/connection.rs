@@ -23,48 +23,48 @@ use tokio::sync::{
 /// let (to_sum, sum) = connection(100);
 /// let all = Pipeline::from_iter(0..10_u64)
 ///     .route([to_even, to_odd], |n| usize::from(n % 2 == 1))
-///     .and(Pipeline::from_outlet(even).map(|n| n / 2).send_to(to_sum.clone()))
-///     .and(Pipeline::from_outlet(odd).map(|n| n * 2).send_to(to_sum))
-///     .and(Pipeline::from_outlet(sum).fold(0, |sum, n| *sum += n));
+///     .and(Pipeline::from_connection(even).map(|n| n / 2).send_to(to_sum.clone()))
+///     .and(Pipeline::from_connection(odd).map(|n| n * 2).send_to(to_sum))
+///     .and(Pipeline::from_connection(sum).fold(0, |sum, n| *sum += n));
 /// let (_, sum) = all.run();
 /// assert_eq!(sum?.output, 10 + 50);
 /// # Ok::<_, upbeat_work::PipelineError<u64>>(())
 /// ```
-pub fn connection<T>(items: usize) -> (Inlet<T>, Outlet<T>) {
+pub fn connection<T>(items: usize) -> (ConnectionSender<T>, ConnectionReceiver<T>) {
     let (to, from) = mpsc::unbounded_channel();
     let room = Arc::new(Semaphore::new(items.clamp(1, Semaphore::MAX_PERMITS)));
-    (Inlet { to, room: room.clone() }, Outlet { from, room })
+    (ConnectionSender { to, room: room.clone() }, ConnectionReceiver { from, room })
 }
 
 /// The end of a [`connection`] that pipelines send to.
 ///
 /// Only they can: so when all of them have ended, nothing more will come.
-pub struct Inlet<T> {
+pub struct ConnectionSender<T> {
     /// Items that are sent together: one hop, and one wake-up, for all of them. What bounds it is the room.
     pub(crate) to: UnboundedSender<Vec<T>>,
     /// For so many items.
     pub(crate) room: Arc<Semaphore>,
 }
 
-impl<T> Clone for Inlet<T> {
+impl<T> Clone for ConnectionSender<T> {
     fn clone(&self) -> Self {
         Self { to: self.to.clone(), room: self.room.clone() }
     }
 }
 
-impl<T> fmt::Debug for Inlet<T> {
+impl<T> fmt::Debug for ConnectionSender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inlet").field("room", &self.room.available_permits()).finish_non_exhaustive()
+        f.debug_struct("ConnectionSender").field("room", &self.room.available_permits()).finish_non_exhaustive()
     }
 }
 
-/// The end of a [`connection`] that a pipeline [takes from](crate::Pipeline::from_outlet).
-pub struct Outlet<T> {
+/// The end of a [`connection`] that a pipeline [takes from](crate::Pipeline::from_connection).
+pub struct ConnectionReceiver<T> {
     pub(crate) from: UnboundedReceiver<Vec<T>>,
     pub(crate) room: Arc<Semaphore>,
 }
 
-impl<T> Outlet<T> {
+impl<T> ConnectionReceiver<T> {
     /// Nothing more is accepted, and who waits for room waits no longer.
     pub(crate) fn close(&mut self) {
         self.room.close();
@@ -72,15 +72,15 @@ impl<T> Outlet<T> {
     }
 }
 
-impl<T> Drop for Outlet<T> {
+impl<T> Drop for ConnectionReceiver<T> {
     fn drop(&mut self) {
         self.close();
     }
 }
 
-impl<T> fmt::Debug for Outlet<T> {
+impl<T> fmt::Debug for ConnectionReceiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outlet").field("room", &self.room.available_permits()).finish_non_exhaustive()
+        f.debug_struct("ConnectionReceiver").field("room", &self.room.available_permits()).finish_non_exhaustive()
     }
 }
 

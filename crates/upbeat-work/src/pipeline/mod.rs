@@ -16,9 +16,9 @@ pub mod source;
 pub mod stage;
 
 pub use builder::Pipeline;
-pub use connection::{Disconnected, Inlet, Outlet, connection};
+pub use connection::{ConnectionReceiver, ConnectionSender, Disconnected, connection};
 pub use control::StopHandle;
 pub use meter::{Bottleneck, Meter, MeterReading, SectionReading, StageReading};
-pub use options::{Concurrency, OnFailure, OnStop, Section};
-pub use outcome::{Cause, Failure, PipelineError, Report};
-pub use run::{Runnable, Runs, RunsIn, Together};
+pub use options::{Concurrency, ItemPolicy, OnStop, Section};
+pub use outcome::{ItemFailure, PipelineError, PipelineFailure, PipelineReport};
+pub use run::{Join, RunPipelines, Runnable};

@@ -12,16 +12,16 @@ pub(crate) fn on_stack<T, R>(home: &mut Option<T>, work: impl FnOnce(&mut T) -> 
     if size_of::<T>() > SMALL {
         return home.as_mut().map(work);
     }
-    let mut lent = Lent { value: home.take(), home };
+    let mut lent = PutBack { value: home.take(), home };
     lent.value.as_mut().map(work)
 }
 
-struct Lent<'a, T> {
+struct PutBack<'a, T> {
     value: Option<T>,
     home: &'a mut Option<T>,
 }
 
-impl<T> Drop for Lent<'_, T> {
+impl<T> Drop for PutBack<'_, T> {
     #[inline]
     fn drop(&mut self) {
         *self.home = self.value.take();

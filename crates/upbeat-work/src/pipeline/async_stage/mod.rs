@@ -1,6 +1,6 @@
 //! Sections of futures: one thread drives many of them.
 
-mod section;
-mod set;
+mod future_set;
+mod stage;
 
-pub(crate) use section::{Concurrent, Joints};
+pub(crate) use stage::{AsyncStage, Links};

@@ -1,9 +1,9 @@
 //! What batches consist of: data that sources, stages and sinks name.
 
 mod block;
-mod relayed;
-mod tray;
+mod forwarded;
+mod outputs;
 
 pub use block::Block;
-pub(crate) use relayed::{Numbered, Relayed};
-pub(crate) use tray::{Misfit, Tray};
+pub(crate) use forwarded::{Forwarded, Numbered};
+pub(crate) use outputs::{FailedAt, Outputs};

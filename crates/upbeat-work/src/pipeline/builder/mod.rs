@@ -7,7 +7,7 @@ mod stages;
 
 use std::{fmt, sync::Arc};
 
-use crate::pipeline::control::Run;
+use crate::pipeline::control::Control;
 
 /// What is done with the items of a source, stage by stage, up to the sink.
 ///
@@ -29,12 +29,12 @@ pub struct Pipeline<S, L> {
     pub(crate) line: L,
     /// The names of the stages.
     pub(crate) stages: Vec<Arc<str>>,
-    pub(crate) run: Run,
+    pub(crate) run: Control,
 }
 
 impl<S, L> Pipeline<S, L> {
     fn new(source: S, line: L) -> Self {
-        Self { source, line, stages: Vec::new(), run: Run::default() }
+        Self { source, line, stages: Vec::new(), run: Control::default() }
     }
 }
 

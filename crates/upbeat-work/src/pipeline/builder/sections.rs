@@ -8,29 +8,29 @@ use upbeat::BoxError;
 
 use super::Pipeline;
 use crate::pipeline::{
-    async_stage::{Concurrent, Joints},
+    async_stage::{AsyncStage, Links},
     control::StopHandle,
-    engine::{Engine, Exit, Fused, How},
-    meter::JointFill,
+    engine::{Engine, EngineConfig, FusedStages, SinkEnd},
+    meter::LinkFill,
     options::{Concurrency, Section},
-    sink::{Forward, Keep, Whole},
+    sink::{Identity, KeepFailures, SectionSink},
     source::{Front, Source, Split},
-    stage::{Line, Relay, RelayHead, default_name},
+    stage::{FirstForwardStage, Forward, StageChain, default_name},
 };
 
 /// Sections.
 impl<S: Source, L> Pipeline<S, L>
 where
-    L: for<'b> Line<'b, S::Batch>,
+    L: for<'b> StageChain<'b, S::Batch>,
 {
     /// Makes a section of the stages so far, with workers of its own, beside those of the stages behind.
     ///
     /// Within a section an item goes through all stages on one worker, which is fast; but stages that differ may need workers that do: few for what waits for one disk,
-    /// many for what computes, and one for what is to see all items in order. Sections are joined by a [bounded](Section::joint) channel of batches. An item that
+    /// many for what computes, and one for what is to see all items in order. Sections are joined by a [bounded](Section::buffer) channel of batches. An item that
     /// failed keeps its place, its number and its context through all of them.
     ///
     /// They end front to back: a stop that [finishes](crate::OnStop::Finish) is heeded by the first, the others finish what comes to them. When one ends
-    /// early, those before it end too. Behind a split, what is [dropped](crate::pipeline::Report::dropped) is counted as the items that it had become.
+    /// early, those before it end too. Behind a split, what is [dropped](crate::pipeline::PipelineReport::dropped) is counted as the items that it had become.
     ///
     /// Items that borrow from their batch, as lines do, must be made owned before.
     ///
@@ -48,15 +48,15 @@ where
     /// # Ok::<_, upbeat_work::PipelineError<()>>(())
     /// ```
     #[track_caller]
-    pub fn split<'a, T>(self, section: Section) -> Pipeline<Split<'a, T>, RelayHead>
+    pub fn split<'a, T>(self, section: Section) -> Pipeline<Split<'a, T>, FirstForwardStage>
     where
         S: 'a,
         T: Send + 'a,
-        L: for<'b> Line<'b, S::Batch, Out = T> + 'a,
+        L: for<'b> StageChain<'b, S::Batch, Out = T> + 'a,
     {
         let run = self.run.clone();
         let front = self.section(default_name("split", Location::caller()), &section);
-        Pipeline { source: Split::new(front, None), line: RelayHead, stages: Vec::new(), run }
+        Pipeline { source: Split::new(front, None), line: FirstForwardStage, stages: Vec::new(), run }
     }
 
     /// Makes something else of each item, by a future: of so many items at once as this says.
@@ -89,12 +89,12 @@ where
         self,
         concurrency: impl Into<Concurrency>,
         f: F,
-    ) -> Pipeline<Split<'a, U>, RelayHead>
+    ) -> Pipeline<Split<'a, U>, FirstForwardStage>
     where
         S: 'a,
         T: Send + 'a,
         U: Send + 'a,
-        L: for<'b> Line<'b, S::Batch, Out = T> + 'a,
+        L: for<'b> StageChain<'b, S::Batch, Out = T> + 'a,
         F: Fn(T) -> Fut + Send + Sync + 'a,
         Fut: Future<Output = U> + Send,
     {
@@ -105,7 +105,7 @@ where
         self.concurrent(default_name("map_async", Location::caller()), concurrency.into(), call)
     }
 
-    /// Makes something else of each item, by a future, or fails: then the item goes no further, and a [`Failure`](crate::pipeline::Failure) says so. In all else as
+    /// Makes something else of each item, by a future, or fails: then the item goes no further, and a [`ItemFailure`](crate::pipeline::ItemFailure) says so. In all else as
     /// [`map_async`](Pipeline::map_async).
     ///
     /// ```
@@ -121,13 +121,13 @@ where
         self,
         concurrency: impl Into<Concurrency>,
         f: F,
-    ) -> Pipeline<Split<'a, U>, RelayHead>
+    ) -> Pipeline<Split<'a, U>, FirstForwardStage>
     where
         S: 'a,
         T: Send + 'a,
         U: Send + 'a,
         E: Into<BoxError>,
-        L: for<'b> Line<'b, S::Batch, Out = T> + 'a,
+        L: for<'b> StageChain<'b, S::Batch, Out = T> + 'a,
         F: Fn(T) -> Fut + Send + Sync + 'a,
         Fut: Future<Output = Result<U, E>> + Send,
     {
@@ -143,37 +143,37 @@ where
         name: Arc<str>,
         limit: Concurrency,
         call: F,
-    ) -> Pipeline<Split<'a, U>, RelayHead>
+    ) -> Pipeline<Split<'a, U>, FirstForwardStage>
     where
         S: 'a,
         T: Send + 'a,
         U: Send + 'a,
-        L: for<'b> Line<'b, S::Batch, Out = T> + 'a,
+        L: for<'b> StageChain<'b, S::Batch, Out = T> + 'a,
         F: Fn(T) -> Fut + Send + Sync + 'a,
         Fut: Future<Output = Result<U, BoxError>> + Send,
     {
         // Not much further ahead than the futures can be.
         let (first, most) = S::SIZE;
         let most = most.min(first.saturating_mul(limit.most));
-        let section = Section::new().workers(1).window(2).batch_at_most(most).joint(1);
+        let section = Section::new().workers(1).window(2).max_batch(most).buffer(1);
         let run = self.run.clone();
-        let Front { from, mut segments, fill, over: front } = self.section(name.clone(), &section);
+        let Front { from, mut sections, fill, over: front } = self.section(name.clone(), &section);
         let (to, behind) = mpsc::channel(1);
         let (name, over) = (Arc::new(Mutex::new(name)), StopHandle::default());
-        let joint = Arc::new(JointFill::new(1));
-        segments.push(Arc::new(Concurrent {
-            joints: Mutex::new(Some(Joints { from, to, behind: joint.clone(), in_front: fill })),
+        let joint = Arc::new(LinkFill::new(1));
+        sections.push(Arc::new(AsyncStage {
+            joints: Mutex::new(Some(Links { from, to, behind: joint.clone(), in_front: fill })),
             call,
             limit,
             name: name.clone(),
             run: run.clone(),
             over: over.clone(),
             front,
-            gauge: run.board().futures(limit.most, joint.clone(), name.clone()),
+            meter: run.registry().futures(limit.most, joint.clone(), name.clone()),
             ended: Mutex::default(),
         }));
-        let front = Front { from: behind, segments, fill: joint, over };
-        Pipeline { source: Split::new(front, Some(name)), line: RelayHead, stages: Vec::new(), run }
+        let front = Front { from: behind, sections, fill: joint, over };
+        Pipeline { source: Split::new(front, Some(name)), line: FirstForwardStage, stages: Vec::new(), run }
     }
 
     /// The stages so far as a section.
@@ -181,30 +181,30 @@ where
     where
         S: 'a,
         T: Send + 'a,
-        L: for<'b> Line<'b, S::Batch, Out = T> + 'a,
+        L: for<'b> StageChain<'b, S::Batch, Out = T> + 'a,
     {
         self.stages.push(end);
         let Self { mut source, line, stages, run } = self;
-        let mut segments = source.take_segments();
+        let mut sections = source.take_sections();
         let (to, from) = mpsc::channel(section.joint);
-        let fill = Arc::new(JointFill::new(section.joint));
-        let how = How::of::<S>(section);
+        let fill = Arc::new(LinkFill::new(section.joint));
+        let how = EngineConfig::of::<S>(section);
         let (at, stages) = (stages.len() - 1, Arc::from(stages));
-        let gauge = run.board().fused(how.workers, how.window, Some(fill.clone()), Arc::clone(&stages));
-        let plan = Fused {
-            line: Relay { line, at },
-            pack: Whole,
+        let meter = run.registry().fused(how.workers, how.window, Some(fill.clone()), Arc::clone(&stages));
+        let plan = FusedStages {
+            line: Forward { line, at },
+            pack: Identity,
             stages,
             run: run.clone(),
-            gauge: gauge.clone(),
+            meter: meter.clone(),
             is_last: false,
             progress: None,
             of: PhantomData,
         };
-        let exit = Exit { sink: Forward::new(to, fill.clone(), run.clone()), failures: Keep::default() };
-        let engine = Engine::new(plan, source, exit, how, &run, gauge);
+        let exit = SinkEnd { sink: SectionSink::new(to, fill.clone(), run.clone()), failures: KeepFailures::default() };
+        let engine = Engine::new(plan, source, exit, how, &run, meter);
         let over = engine.over();
-        segments.push(Arc::new(engine));
-        Front { from, segments, fill, over }
+        sections.push(Arc::new(engine));
+        Front { from, sections, fill, over }
     }
 }

@@ -7,13 +7,13 @@ use upbeat::BoxError;
 use super::Pipeline;
 use crate::pipeline::{
     source::Source,
-    stage::{Filter, FlatMap, Inspect, Label, Line, Map, PassAlong, Staged, TryMap, default_name},
+    stage::{FailuresAsItems, Filter, FlatMap, Inspect, Label, Map, StageChain, Staged, TryMap, default_name},
 };
 
 /// Stages. Their closures are shared by the workers, so they are `Fn`; what they capture may be borrowed for [`run`](crate::pipeline::Runnable::run).
 impl<S: Source, L> Pipeline<S, L>
 where
-    L: for<'b> Line<'b, S::Batch>,
+    L: for<'b> StageChain<'b, S::Batch>,
 {
     fn stage<K>(mut self, kind: &str, at: &Location<'_>, stage: K) -> Pipeline<S, Staged<L, K>> {
         self.stages.push(default_name(kind, at));
@@ -26,12 +26,12 @@ where
     #[track_caller]
     pub fn map<U, F>(self, f: F) -> Pipeline<S, Staged<L, Map<F>>>
     where
-        F: for<'b> Fn(<L as Line<'b, S::Batch>>::Out) -> U + Send + Sync,
+        F: for<'b> Fn(<L as StageChain<'b, S::Batch>>::Out) -> U + Send + Sync,
     {
         self.stage("map", Location::caller(), Map(f))
     }
 
-    /// Makes something else of each item, or fails: then the item goes no further, and a [`Failure`](crate::pipeline::Failure) says so.
+    /// Makes something else of each item, or fails: then the item goes no further, and a [`ItemFailure`](crate::pipeline::ItemFailure) says so.
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
@@ -44,7 +44,7 @@ where
     pub fn try_map<U, E, F>(self, f: F) -> Pipeline<S, Staged<L, TryMap<F>>>
     where
         E: Into<BoxError>,
-        F: for<'b> Fn(<L as Line<'b, S::Batch>>::Out) -> Result<U, E> + Send + Sync,
+        F: for<'b> Fn(<L as StageChain<'b, S::Batch>>::Out) -> Result<U, E> + Send + Sync,
     {
         self.stage("try_map", Location::caller(), TryMap(f))
     }
@@ -53,7 +53,7 @@ where
     #[track_caller]
     pub fn filter<F>(self, keep: F) -> Pipeline<S, Staged<L, Filter<F>>>
     where
-        F: for<'b> Fn(&<L as Line<'b, S::Batch>>::Out) -> bool + Send + Sync,
+        F: for<'b> Fn(&<L as StageChain<'b, S::Batch>>::Out) -> bool + Send + Sync,
     {
         self.stage("filter", Location::caller(), Filter(keep))
     }
@@ -72,7 +72,7 @@ where
     pub fn flat_map<I, F>(self, f: F) -> Pipeline<S, Staged<L, FlatMap<F>>>
     where
         I: IntoIterator,
-        F: for<'b> Fn(<L as Line<'b, S::Batch>>::Out) -> I + Send + Sync,
+        F: for<'b> Fn(<L as StageChain<'b, S::Batch>>::Out) -> I + Send + Sync,
     {
         self.stage("flat_map", Location::caller(), FlatMap(f))
     }
@@ -81,13 +81,13 @@ where
     #[track_caller]
     pub fn inspect<F>(self, look: F) -> Pipeline<S, Staged<L, Inspect<F>>>
     where
-        F: for<'b> Fn(&<L as Line<'b, S::Batch>>::Out) + Send + Sync,
+        F: for<'b> Fn(&<L as StageChain<'b, S::Batch>>::Out) + Send + Sync,
     {
         self.stage("inspect", Location::caller(), Inspect(look))
     }
 
-    /// Keeps what an item says of itself, such as its key or the file it is from, so that a [`Failure`](crate::pipeline::Failure) of it behind this stage
-    /// can [say it](crate::pipeline::Failure::context).
+    /// Keeps what an item says of itself, such as its key or the file it is from, so that a [`ItemFailure`](crate::pipeline::ItemFailure) of it behind this stage
+    /// can [say it](crate::pipeline::ItemFailure::context).
     ///
     /// It is made for each item and shown only for those that fail. No memory is allocated for it, but for failures.
     ///
@@ -102,7 +102,7 @@ where
     pub fn context<C, F>(self, of: F) -> Pipeline<S, Staged<L, Label<F>>>
     where
         C: fmt::Display + Send + Sync + 'static,
-        F: for<'b> Fn(&<L as Line<'b, S::Batch>>::Out) -> C + Send + Sync,
+        F: for<'b> Fn(&<L as StageChain<'b, S::Batch>>::Out) -> C + Send + Sync,
     {
         self.stage("context", Location::caller(), Label(of))
     }
@@ -114,15 +114,15 @@ where
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
-    /// let read = Pipeline::from_iter(["1", "two"]).try_map(|text| text.parse::<u8>()).pass_along().map(|n| n.map_or(0, |n| n + 1));
+    /// let read = Pipeline::from_iter(["1", "two"]).try_map(|text| text.parse::<u8>()).failures_as_items().map(|n| n.map_or(0, |n| n + 1));
     /// assert_eq!(read.collect().run()?.output, [2, 0]);
     /// # Ok::<_, upbeat_work::PipelineError<Vec<u8>>>(())
     /// ```
     #[track_caller]
-    pub fn pass_along(mut self) -> Pipeline<S, PassAlong<L>> {
-        self.stages.push(default_name("pass_along", Location::caller()));
+    pub fn failures_as_items(mut self) -> Pipeline<S, FailuresAsItems<L>> {
+        self.stages.push(default_name("failures_as_items", Location::caller()));
         let at = self.stages.len() - 1;
-        let line = PassAlong { line: self.line, at };
+        let line = FailuresAsItems { line: self.line, at };
         Pipeline { source: self.source, line, stages: self.stages, run: self.run }
     }
 

@@ -2,11 +2,11 @@
 
 use std::{io, sync::Arc};
 
-use crate::pipeline::outcome::Cause;
+use crate::pipeline::outcome::PipelineFailure;
 
 /// A section with workers of its own, whose items go to the section behind it.
 #[doc(hidden)]
-pub trait Segment: Send + Sync {
+pub trait RunSection: Send + Sync {
     fn workers(&self) -> usize;
 
     /// What each worker does, until there is nothing left for it. The last one to leave closes the joints on both sides.
@@ -16,17 +16,17 @@ pub trait Segment: Send + Sync {
     fn refuse(&self, error: io::Error);
 
     /// What came of it, once no worker is left.
-    fn outcome(&self) -> Outcome;
+    fn outcome(&self) -> SectionOutcome;
 }
 
 /// From front to back.
-pub(crate) type Segments<'a> = Vec<Arc<dyn Segment + 'a>>;
+pub(crate) type Sections<'a> = Vec<Arc<dyn RunSection + 'a>>;
 
 /// What came of a section.
 #[derive(Debug)]
 #[doc(hidden)]
-pub struct Outcome {
-    pub(crate) cause: Option<Cause>,
+pub struct SectionOutcome {
+    pub(crate) cause: Option<PipelineFailure>,
     /// How many items its source gave.
     pub(crate) taken: u64,
     pub(crate) dropped: u64,

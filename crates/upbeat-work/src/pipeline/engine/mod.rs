@@ -15,12 +15,12 @@
 //! - **End**: waiting ends with room or with the end of the source. Who waits for the source is woken by a stop, and by an end that others found
 //!   meanwhile; all others who wait depend on somebody who will see it. The last worker to leave closes what it leaves behind.
 
-mod desk;
+mod config;
+mod executor;
 mod fused;
-mod how;
-mod plan;
+mod reorder;
 mod timed;
-mod tune;
+mod tuner;
 
 use std::{
     io,
@@ -31,43 +31,43 @@ use std::{
     time::Instant,
 };
 
-use desk::Desk;
-pub(crate) use fused::{Exit, Fused};
-pub(crate) use how::How;
+pub(crate) use config::EngineConfig;
+use executor::Executor;
+pub(crate) use fused::{FusedStages, SinkEnd};
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use plan::Plan;
-use tune::Tuning;
+use reorder::ReorderBuffer;
+use tuner::BatchTuner;
 use upbeat::Panic;
 
 use crate::pipeline::{
-    control::{Outcome, Run, Segment, StopHandle, Waiting},
-    meter::{Activity, Gauge, Shift},
+    control::{Control, RunSection, SectionOutcome, SourceWait, StopHandle},
+    meter::{Activity, MeterSpan, SectionMeter},
     options::OnStop,
-    outcome::Cause,
-    sink::NoMore,
+    outcome::PipelineFailure,
+    sink::SinkClosed,
     source::Filled,
 };
 
-pub(crate) struct Engine<P: Plan> {
+pub(crate) struct Engine<P: Executor> {
     plan: P,
     workers: usize,
     stop: StopHandle,
     /// Dropping when it is known in here, or in the section behind, that nothing more is to come out: it ends the waiting for the source.
     over: StopHandle,
-    waiting: Waiting,
-    source: Mutex<Intake<P::Source>>,
-    desk: Mutex<Desk<P>>,
+    waiting: SourceWait,
+    source: Mutex<SourceState<P::Source>>,
+    buffer: Mutex<ReorderBuffer<P>>,
     /// For the one worker that has the source and waits for the window.
     room: Condvar,
     /// For the workers that wait for the source.
     turn: Condvar,
     /// Whether the source has more at hand than one worker takes.
     backlog: AtomicBool,
-    tuning: Tuning,
-    gauge: Arc<Gauge>,
+    tuning: BatchTuner,
+    meter: Arc<SectionMeter>,
 }
 
-struct Intake<S> {
+struct SourceState<S> {
     source: S,
     sequence: u64,
     /// Nothing more is asked for.
@@ -77,19 +77,19 @@ struct Intake<S> {
 }
 
 /// What is left when all workers have ended.
-pub(crate) struct Remains<P: Plan> {
+pub(crate) struct EngineResult<P: Executor> {
     /// `None` if it was lost in a panic.
     pub(crate) sink: Option<P::Sink>,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: SectionOutcome,
 }
 
-struct Pulled<B> {
+struct TakenBatch<B> {
     sequence: u64,
     batch: Box<B>,
     size: usize,
 }
 
-impl<P: Plan> Segment for Engine<P> {
+impl<P: Executor> RunSection for Engine<P> {
     fn workers(&self) -> usize {
         self.workers
     }
@@ -99,31 +99,38 @@ impl<P: Plan> Segment for Engine<P> {
     }
 
     fn refuse(&self, error: io::Error) {
-        self.end(Cause::Source(error.into()));
+        self.end(PipelineFailure::Source(error.into()));
         self.leave_all();
     }
 
-    fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> SectionOutcome {
         self.result()
     }
 }
 
-impl<P: Plan> Engine<P> {
-    pub(crate) fn new(plan: P, source: P::Source, sink: P::Sink, how: How, run: &Run, gauge: Arc<Gauge>) -> Self {
+impl<P: Executor> Engine<P> {
+    pub(crate) fn new(
+        plan: P,
+        source: P::Source,
+        sink: P::Sink,
+        how: EngineConfig,
+        run: &Control,
+        meter: Arc<SectionMeter>,
+    ) -> Self {
         let over = StopHandle::default();
         Self {
             plan,
             workers: how.workers,
             stop: run.stop().clone(),
-            waiting: Waiting::new(run.clone(), over.clone(), how.batch_time),
+            waiting: SourceWait::new(run.clone(), over.clone(), how.batch_time),
             over,
-            source: Mutex::new(Intake { source, sequence: 0, ended: false, stopped: false }),
-            desk: Mutex::new(Desk::new(sink, how.window, how.ordered)),
+            source: Mutex::new(SourceState { source, sequence: 0, ended: false, stopped: false }),
+            buffer: Mutex::new(ReorderBuffer::new(sink, how.window, how.ordered)),
             room: Condvar::new(),
             turn: Condvar::new(),
             backlog: AtomicBool::new(true),
-            tuning: Tuning::new(how.first_batch, how.most_batch, how.batch_time),
-            gauge,
+            tuning: BatchTuner::new(how.first_batch, how.most_batch, how.batch_time),
+            meter,
         }
     }
 
@@ -134,55 +141,55 @@ impl<P: Plan> Engine<P> {
 
     /// What each worker does, until the source has ended or there was a reason to.
     pub(crate) fn work(&self) {
-        self.desk.lock().workers += 1;
+        self.buffer.lock().workers += 1;
         let run = Panic::catch(|| {
-            let shift = self.gauge.begin();
-            while let Some(mut pulled) = self.pull(&shift) {
-                shift.turn_to(Activity::Work);
+            let span = self.meter.begin();
+            while let Some(mut pulled) = self.pull(&span) {
+                span.turn_to(Activity::Work);
                 let begun = Instant::now();
                 // Who emits a batch that was not worked on sees this too, since it comes to them by the desk's lock, and drops it.
                 if !self.stop.is_dropping() && self.plan.work(&mut pulled.batch) {
                     self.tuning.worked(pulled.size, begun.elapsed());
                 }
-                self.put_down(pulled.sequence, pulled.batch, &shift);
+                self.put_down(pulled.sequence, pulled.batch, &span);
                 self.tuning.was_away(begun.elapsed());
             }
         });
         if let Err(panic) = run {
-            self.end(Cause::Panicked(panic));
+            self.end(PipelineFailure::Panicked(panic));
         }
         let left = {
-            let mut desk = self.desk.lock();
-            desk.workers -= 1;
-            desk.workers
+            let mut buffer = self.buffer.lock();
+            buffer.workers -= 1;
+            buffer.workers
         };
         if left == 0 {
             self.leave_all();
         }
     }
 
-    pub(crate) fn into_remains(self) -> Remains<P> {
+    pub(crate) fn into_remains(self) -> EngineResult<P> {
         let outcome = self.result();
-        Remains { sink: self.desk.into_inner().sink, outcome }
+        EngineResult { sink: self.buffer.into_inner().sink, outcome }
     }
 
-    fn result(&self) -> Outcome {
+    fn result(&self) -> SectionOutcome {
         let stopped = self.source.lock().stopped;
-        let mut desk = self.desk.lock();
-        Outcome { cause: desk.cause.take(), taken: desk.taken, dropped: desk.dropped, stopped }
+        let mut buffer = self.buffer.lock();
+        SectionOutcome { cause: buffer.cause.take(), taken: buffer.taken, dropped: buffer.dropped, stopped }
     }
 
     /// The next batch, or `None` at the end.
-    fn pull(&self, shift: &Shift<'_>) -> Option<Pulled<P::Batch>> {
-        shift.turn_to(Activity::Turn);
+    fn pull(&self, span: &MeterSpan<'_>) -> Option<TakenBatch<P::Batch>> {
+        span.turn_to(Activity::Turn);
         let mut intake = self.enter()?;
         loop {
             if self.is_at_end(&mut intake) {
                 self.close(None);
                 return None;
             }
-            let mut batch = self.wait_for_room(shift)?;
-            shift.turn_to(Activity::Source);
+            let mut batch = self.wait_for_room(span)?;
+            span.turn_to(Activity::Source);
             if self.is_at_end(&mut intake) {
                 self.give_back(batch);
                 continue;
@@ -199,13 +206,13 @@ impl<P: Plan> Engine<P> {
                     let sequence = intake.sequence;
                     intake.sequence += 1;
                     self.leave(intake, &filled);
-                    return Some(Pulled { sequence, batch, size: filled.size });
+                    return Some(TakenBatch { sequence, batch, size: filled.size });
                 }
                 Err(error) => {
                     // What was taken before still comes out. Whoever waits for the source must not ask it again.
                     intake.ended = true;
                     self.give_back(batch);
-                    self.close(Some(Cause::Source(error)));
+                    self.close(Some(PipelineFailure::Source(error)));
                     return None;
                 }
             }
@@ -213,7 +220,7 @@ impl<P: Plan> Engine<P> {
     }
 
     /// Whether the source is to be asked for nothing more. If it is to stop it learns that here.
-    fn is_at_end(&self, intake: &mut Intake<P::Source>) -> bool {
+    fn is_at_end(&self, intake: &mut SourceState<P::Source>) -> bool {
         // Looked at first: the section behind may end this one because of a stop, which then is seen below.
         let is_over = self.over.is_dropping();
         if !intake.ended && self.stop.is_stopping() {
@@ -228,22 +235,22 @@ impl<P: Plan> Engine<P> {
     }
 
     /// Waits for the source.
-    fn enter(&self) -> Option<MutexGuard<'_, Intake<P::Source>>> {
+    fn enter(&self) -> Option<MutexGuard<'_, SourceState<P::Source>>> {
         // In a backlog the holder is about to leave: its lock spins before it sleeps.
         if !self.backlog.load(Relaxed) {
             if let Some(intake) = self.source.try_lock() {
                 return Some(intake);
             }
-            let mut desk = self.desk.lock();
+            let mut buffer = self.buffer.lock();
             // Looked at again under the lock, because who sets it then looks for followers under it.
             if !self.backlog.load(Relaxed) {
-                desk.followers += 1;
-                while !desk.is_called && !desk.closed {
-                    self.turn.wait(&mut desk);
+                buffer.followers += 1;
+                while !buffer.is_called && !buffer.closed {
+                    self.turn.wait(&mut buffer);
                 }
-                desk.followers -= 1;
-                desk.is_called = false;
-                if desk.closed {
+                buffer.followers -= 1;
+                buffer.is_called = false;
+                if buffer.closed {
                     return None;
                 }
             }
@@ -251,62 +258,62 @@ impl<P: Plan> Engine<P> {
         Some(self.source.lock())
     }
 
-    fn leave(&self, intake: MutexGuard<'_, Intake<P::Source>>, filled: &Filled) {
+    fn leave(&self, intake: MutexGuard<'_, SourceState<P::Source>>, filled: &Filled) {
         let backlog = !filled.slow || self.tuning.is_worth_waking();
         let ended = intake.ended;
         if self.backlog.load(Relaxed) != backlog {
             self.backlog.store(backlog, Relaxed);
         }
         drop(intake);
-        let mut desk = self.desk.lock();
-        desk.taken += filled.items;
-        self.gauge.taken.store(desk.taken, Relaxed);
-        desk.closed |= ended;
-        if desk.followers == 0 {
+        let mut buffer = self.buffer.lock();
+        buffer.taken += filled.items;
+        self.meter.taken.store(buffer.taken, Relaxed);
+        buffer.closed |= ended;
+        if buffer.followers == 0 {
             return;
         }
         if ended {
             self.turn.notify_all();
         } else if backlog {
-            desk.is_called = true;
+            buffer.is_called = true;
             self.turn.notify_one();
         }
     }
 
     /// Room in the window, and memory for a batch.
-    fn wait_for_room(&self, shift: &Shift<'_>) -> Option<Box<P::Batch>> {
-        let mut desk = self.desk.lock();
-        if desk.is_full() {
-            desk.waits_for_room = true;
-            shift.turn_to(Activity::Room);
-            while desk.waits_for_room && !desk.is_over() {
-                self.room.wait(&mut desk);
+    fn wait_for_room(&self, span: &MeterSpan<'_>) -> Option<Box<P::Batch>> {
+        let mut buffer = self.buffer.lock();
+        if buffer.is_full() {
+            buffer.waits_for_room = true;
+            span.turn_to(Activity::Room);
+            while buffer.waits_for_room && !buffer.is_over() {
+                self.room.wait(&mut buffer);
             }
         }
-        if desk.is_over() {
+        if buffer.is_over() {
             return None;
         }
-        let batch = desk.begin();
-        self.gauge.is_in_flight(desk.in_flight());
+        let batch = buffer.begin();
+        self.meter.is_in_flight(buffer.in_flight());
         Some(batch)
     }
 
     /// What was taken for a batch came to nothing.
     fn give_back(&self, batch: Box<P::Batch>) {
-        let mut desk = self.desk.lock();
-        desk.give_back(batch);
-        self.gauge.is_in_flight(desk.in_flight());
+        let mut buffer = self.buffer.lock();
+        buffer.give_back(batch);
+        self.meter.is_in_flight(buffer.in_flight());
     }
 
     /// Puts a finished batch down, and emits what is next if the sink is free.
-    fn put_down(&self, sequence: u64, batch: Box<P::Batch>, shift: &Shift<'_>) {
-        let mut desk = self.desk.lock();
-        desk.put(sequence, batch);
-        let Some((mut sink, mut batch)) = desk.take_sink() else { return };
-        shift.turn_to(Activity::Sink);
+    fn put_down(&self, sequence: u64, batch: Box<P::Batch>, span: &MeterSpan<'_>) {
+        let mut buffer = self.buffer.lock();
+        buffer.put(sequence, batch);
+        let Some((mut sink, mut batch)) = buffer.take_sink() else { return };
+        span.turn_to(Activity::Sink);
         loop {
-            let is_over = desk.is_over();
-            drop(desk);
+            let is_over = buffer.is_over();
+            drop(buffer);
             let mut emitted = Ok(());
             let mut dropped = 0;
             if is_over || self.stop.is_dropping() {
@@ -314,37 +321,37 @@ impl<P: Plan> Engine<P> {
             } else {
                 emitted = self.plan.emit(&mut sink, &mut batch);
             }
-            desk = self.desk.lock();
-            desk.dropped += dropped;
-            if let Err(NoMore { cause, dropped }) = emitted {
-                desk.dropped += dropped;
-                desk.end(cause);
+            buffer = self.buffer.lock();
+            buffer.dropped += dropped;
+            if let Err(SinkClosed { cause, dropped }) = emitted {
+                buffer.dropped += dropped;
+                buffer.end(cause);
                 self.wake_all();
             }
-            if desk.done_with(batch) {
+            if buffer.done_with(batch) {
                 self.room.notify_one();
             }
-            self.gauge.is_in_flight(desk.in_flight());
-            self.gauge.dropped.store(desk.dropped, Relaxed);
-            match desk.next() {
+            self.meter.is_in_flight(buffer.in_flight());
+            self.meter.dropped.store(buffer.dropped, Relaxed);
+            match buffer.next() {
                 Some(next) => batch = next,
                 None => break,
             }
         }
-        desk.sink = Some(sink);
+        buffer.sink = Some(sink);
     }
 
     /// Nothing more is taken.
-    fn close(&self, cause: Option<Cause>) {
-        let mut desk = self.desk.lock();
-        desk.closed = true;
-        desk.note(cause);
+    fn close(&self, cause: Option<PipelineFailure>) {
+        let mut buffer = self.buffer.lock();
+        buffer.closed = true;
+        buffer.note(cause);
         self.turn.notify_all();
     }
 
     /// Nothing more is taken or emitted.
-    fn end(&self, cause: Cause) {
-        self.desk.lock().end(Some(cause));
+    fn end(&self, cause: PipelineFailure) {
+        self.buffer.lock().end(Some(cause));
         self.wake_all();
     }
 
@@ -360,18 +367,18 @@ impl<P: Plan> Engine<P> {
         // It may have been the section behind that saw a stop first, and ended this one.
         self.is_at_end(&mut intake);
         intake.ended = true;
-        let mut sink = self.desk.lock().sink.take();
+        let mut sink = self.buffer.lock().sink.take();
         let left = Panic::catch(|| self.plan.leave(&mut intake.source, sink.as_mut()));
-        let mut desk = self.desk.lock();
-        desk.sink = sink;
+        let mut buffer = self.buffer.lock();
+        buffer.sink = sink;
         match left {
             Ok(lost) => {
-                desk.taken += lost;
-                desk.dropped += lost;
-                self.gauge.taken.store(desk.taken, Relaxed);
-                self.gauge.dropped.store(desk.dropped, Relaxed);
+                buffer.taken += lost;
+                buffer.dropped += lost;
+                self.meter.taken.store(buffer.taken, Relaxed);
+                self.meter.dropped.store(buffer.dropped, Relaxed);
             }
-            Err(panic) => desk.note(Some(Cause::Panicked(panic))),
+            Err(panic) => buffer.note(Some(PipelineFailure::Panicked(panic))),
         }
     }
 }

@@ -3,15 +3,15 @@
 use upbeat::BoxError;
 
 use crate::pipeline::{
-    meter::Laps,
-    outcome::Failure,
-    stage::{Account, Downstream, Flow},
+    meter::LapTimes,
+    outcome::ItemFailure,
+    stage::{Cursor, Downstream, Flow},
 };
 
 /// What is below the stages, with a look at the clock whenever an item comes to another stage. It is compiled beside the loop that looks at none.
 pub(crate) struct Timed<D> {
     pub(crate) out: D,
-    pub(crate) laps: Laps,
+    pub(crate) laps: LapTimes,
     /// The number of the sink's part.
     pub(crate) at: usize,
 }
@@ -21,7 +21,7 @@ impl<D: Flow> Flow for Timed<D> {
         self.out.fail(error);
     }
 
-    fn relay(&mut self, failure: Failure) {
+    fn relay(&mut self, failure: ItemFailure) {
         self.out.relay(failure);
     }
 
@@ -35,8 +35,8 @@ impl<D: Flow> Flow for Timed<D> {
         self.out.enter(stage);
     }
 
-    fn account(&mut self) -> &mut Account {
-        self.out.account()
+    fn cursor(&mut self) -> &mut Cursor {
+        self.out.cursor()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{board::Board, reading::MeterReading};
+use super::{reading::MeterReading, registry::MeterRegistry};
 
 /// Shows what a pipeline does, from any thread, while it runs and afterwards. A cheap clone. Made by [`Runnable::meter`](crate::pipeline::Runnable::meter).
 ///
@@ -24,7 +24,7 @@ use super::{board::Board, reading::MeterReading};
 /// # Ok::<_, upbeat_work::PipelineError<()>>(())
 /// ```
 #[derive(Clone)]
-pub struct Meter(pub(crate) Arc<Board>);
+pub struct Meter(pub(crate) Arc<MeterRegistry>);
 
 impl Meter {
     /// What it shows now. Before the pipeline runs there is nothing to see.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 /// Where the time of a batch went.
 #[derive(Debug)]
-pub(crate) struct Laps {
+pub(crate) struct LapTimes {
     /// In nanoseconds: of each stage, and last of what takes items out of the batch.
     pub(crate) times: Vec<u64>,
     at: usize,
@@ -12,7 +12,7 @@ pub(crate) struct Laps {
     look: u64,
 }
 
-impl Laps {
+impl LapTimes {
     /// `look` is what a [look] at the clock takes.
     pub(super) fn new(stages: usize, look: u64) -> Self {
         Self { times: vec![0; stages + 1], at: stages, since: Instant::now(), look }

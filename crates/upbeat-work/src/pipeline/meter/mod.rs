@@ -1,16 +1,16 @@
 //! How fast a pipeline is, and where its time goes.
 
-mod board;
-mod fill;
-mod gauge;
 mod handle;
 mod laps;
+mod link;
 mod number;
 mod reading;
+mod registry;
+mod section;
 
-pub(crate) use board::Board;
-pub(crate) use fill::JointFill;
-pub(crate) use gauge::{Activity, Gauge, Shift};
 pub use handle::Meter;
-pub(crate) use laps::Laps;
+pub(crate) use laps::LapTimes;
+pub(crate) use link::LinkFill;
 pub use reading::{Bottleneck, MeterReading, SectionReading, StageReading};
+pub(crate) use registry::MeterRegistry;
+pub(crate) use section::{Activity, MeterSpan, SectionMeter};

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::number::Short;
+use super::number::ShortNumber;
 
 /// What a [`Meter`](super::Meter) shows at one moment.
 ///
@@ -60,7 +60,7 @@ pub struct SectionReading {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StageReading {
-    /// As in [`Failure::stage`](crate::pipeline::Failure::stage).
+    /// As in [`ItemFailure::stage`](crate::pipeline::ItemFailure::stage).
     pub name: Arc<str>,
     /// Its share of the work of its section. The shares of all stages are less than 1 by what taking items out of batches takes.
     pub share: f64,
@@ -126,7 +126,7 @@ impl MeterReading {
 
     pub(crate) fn with_rate(&self, rate: f64) -> impl fmt::Display {
         fmt::from_fn(move |f| {
-            write!(f, "{} items, {}/s", Short(self.taken as f64), Short(rate))?;
+            write!(f, "{} items, {}/s", ShortNumber(self.taken as f64), ShortNumber(rate))?;
             if let Some((bottleneck, load, section)) = self.highest() {
                 write!(f, ", {:.0} % in {bottleneck}, window {}/{}", load * 100.0, section.in_flight, section.window)?;
             }

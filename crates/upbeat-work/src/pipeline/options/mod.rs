@@ -5,5 +5,5 @@ mod policy;
 mod section;
 
 pub use concurrency::Concurrency;
-pub use policy::{OnFailure, OnStop};
+pub use policy::{ItemPolicy, OnStop};
 pub use section::Section;

@@ -2,12 +2,12 @@
 
 /// What a failed item means for the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnFailure {
+pub enum ItemPolicy {
     /// It is recorded, and the others go on.
     #[default]
     Record,
     /// It ends the pipeline: what comes before it has come out, nothing behind it does (in an [unordered](crate::pipeline::Runnable::unordered) pipeline: what has come
-    /// out until it is noticed). [`run`](crate::pipeline::Runnable::run) returns it as the [cause](crate::pipeline::Cause::Failed).
+    /// out until it is noticed). [`run`](crate::pipeline::Runnable::run) returns it as the [cause](crate::pipeline::PipelineFailure::Failed).
     Stop,
 }
 
@@ -17,6 +17,6 @@ pub enum OnStop {
     /// They go through to the sink: nothing that was taken is lost. A channel is closed, and what lies in it goes through as well.
     #[default]
     Finish,
-    /// They are dropped, and [counted](crate::pipeline::Report::dropped). What is inside a stage or the sink at that instant is not interrupted.
+    /// They are dropped, and [counted](crate::pipeline::PipelineReport::dropped). What is inside a stage or the sink at that instant is not interrupted.
     Drop,
 }

@@ -6,7 +6,7 @@ use crate::parallelism::PROCESSORS;
 
 /// What a batch should take, unless somebody says otherwise. Enough that what is paid per batch (some hundred nanoseconds) does not count, and little enough that the workers stay busy to the
 /// end, that a stop is quick, and that a batch fits the caches.
-const AIM: Duration = Duration::from_micros(50);
+const BATCH_TIME: Duration = Duration::from_micros(50);
 
 /// How the stages up to a [split](crate::Pipeline::split) run: with workers, order and bounds of their own.
 ///
@@ -15,7 +15,7 @@ const AIM: Duration = Duration::from_micros(50);
 ///
 /// let parsed = Pipeline::from_iter(["1", "2", "3"])
 ///     .map(|text| text.len())
-///     .split(Section::new().workers(2).unordered().joint(4))
+///     .split(Section::new().workers(2).unordered().buffer(4))
 ///     .fold(0, |sum, length| *sum += length);
 /// assert_eq!(parsed.workers(1).run()?.output, 3);
 /// # Ok::<_, upbeat_work::PipelineError<usize>>(())
@@ -34,7 +34,7 @@ pub struct Section {
 impl Section {
     /// Ordered, a worker per processor, four batches in the window for each, two in the joint behind it.
     pub fn new() -> Self {
-        Self { workers: *PROCESSORS, window: None, most: None, batch_time: AIM, ordered: true, joint: 2 }
+        Self { workers: *PROCESSORS, window: None, most: None, batch_time: BATCH_TIME, ordered: true, joint: 2 }
     }
 
     /// As [`Runnable::workers`](crate::pipeline::Runnable::workers).
@@ -55,8 +55,8 @@ impl Section {
         self
     }
 
-    /// As [`Runnable::batch_at_most`](crate::pipeline::Runnable::batch_at_most).
-    pub fn batch_at_most(mut self, size: usize) -> Self {
+    /// As [`Runnable::max_batch`](crate::pipeline::Runnable::max_batch).
+    pub fn max_batch(mut self, size: usize) -> Self {
         self.most = Some(size.max(1));
         self
     }
@@ -68,7 +68,7 @@ impl Section {
     }
 
     /// How many batches of this section may wait for the one behind it, at least one. They are as large as this section's; the one behind takes one more apart.
-    pub fn joint(mut self, batches: usize) -> Self {
+    pub fn buffer(mut self, batches: usize) -> Self {
         self.joint = batches.max(1);
         self
     }

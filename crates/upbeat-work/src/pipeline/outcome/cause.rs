@@ -2,15 +2,15 @@
 
 use upbeat::{BoxError, Panic};
 
-use super::item::Failure;
+use super::item::ItemFailure;
 
 /// Why a pipeline could not run to the end of its source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Cause {
-    /// An item failed, and it was to [stop](crate::pipeline::OnFailure::Stop) then.
+pub enum PipelineFailure {
+    /// An item failed, and it was to [stop](crate::pipeline::ItemPolicy::Stop) then.
     #[error("{0}")]
-    Failed(#[source] Failure),
+    Failed(#[source] ItemFailure),
     /// The source failed or panicked. What came before has been emitted.
     #[error("the source failed")]
     Source(#[source] BoxError),

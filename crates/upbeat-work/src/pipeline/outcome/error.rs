@@ -2,31 +2,31 @@
 
 use std::{error::Error as StdError, fmt};
 
-use super::{cause::Cause, report::Report};
+use super::{cause::PipelineFailure, report::PipelineReport};
 
 /// A pipeline that could not run to the end of its source: the cause, and what it had done by then.
 pub struct PipelineError<T> {
-    cause: Cause,
-    report: Option<Box<Report<T>>>,
+    cause: PipelineFailure,
+    report: Option<Box<PipelineReport<T>>>,
 }
 
 impl<T> PipelineError<T> {
-    pub(crate) fn new(cause: Cause, report: Option<Report<T>>) -> Self {
+    pub(crate) fn new(cause: PipelineFailure, report: Option<PipelineReport<T>>) -> Self {
         Self { cause, report: report.map(Box::new) }
     }
 
     /// Why.
-    pub fn cause(&self) -> &Cause {
+    pub fn cause(&self) -> &PipelineFailure {
         &self.cause
     }
 
-    /// What it had done by then, and what the sink had made. `None` if the sink was lost: with [`Cause::Overran`], and maybe with [`Cause::Panicked`].
-    pub fn report(&self) -> Option<&Report<T>> {
+    /// What it had done by then, and what the sink had made. `None` if the sink was lost: with [`PipelineFailure::Overran`], and maybe with [`PipelineFailure::Panicked`].
+    pub fn report(&self) -> Option<&PipelineReport<T>> {
         self.report.as_deref()
     }
 
     /// Both, taken apart.
-    pub fn into_parts(self) -> (Cause, Option<Report<T>>) {
+    pub fn into_parts(self) -> (PipelineFailure, Option<PipelineReport<T>>) {
         (self.cause, self.report.map(|report| *report))
     }
 }

@@ -7,14 +7,14 @@ use upbeat::{BoxError, Panic};
 /// One item of a pipeline that failed: in which stage, which item, and why. A panic is a failure like another.
 ///
 /// Its text has everything but the cause, which is its [`source`](StdError::source), as usual.
-pub struct Failure {
+pub struct ItemFailure {
     stage: Arc<str>,
     item: u64,
     context: Option<Arc<dyn ItemContext>>,
     error: BoxError,
 }
 
-impl Failure {
+impl ItemFailure {
     pub(crate) fn new(stage: Arc<str>, item: u64, context: Option<Arc<dyn ItemContext>>, error: BoxError) -> Self {
         Self { stage, item, context, error }
     }
@@ -51,7 +51,7 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ItemFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "item {} failed in {}", self.item, self.stage)?;
         match self.context() {
@@ -61,13 +61,13 @@ impl fmt::Display for Failure {
     }
 }
 
-impl fmt::Debug for Failure {
+impl fmt::Debug for ItemFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}: {}", self.error)
     }
 }
 
-impl StdError for Failure {
+impl StdError for ItemFailure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(&*self.error)
     }

@@ -5,8 +5,8 @@ mod error;
 mod item;
 mod report;
 
-pub use cause::Cause;
+pub use cause::PipelineFailure;
 pub use error::PipelineError;
-pub use item::Failure;
 pub(crate) use item::ItemContext;
-pub use report::Report;
+pub use item::ItemFailure;
+pub use report::PipelineReport;

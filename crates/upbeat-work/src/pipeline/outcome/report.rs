@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::item::Failure;
+use super::item::ItemFailure;
 
 /// What a pipeline did.
 ///
@@ -10,7 +10,7 @@ use super::item::Failure;
 /// sink ended the pipeline, the rest of that batch is in none of the counts.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Report<T> {
+pub struct PipelineReport<T> {
     /// What the sink has made: the collection, the accumulator, the writer.
     pub output: T,
     /// Items taken from the source; of a source of lines or blocks, lines.
@@ -21,19 +21,19 @@ pub struct Report<T> {
     pub failed: u64,
     /// How many of the failed panicked.
     pub panicked: u64,
-    /// Failures that were [passed along](crate::Pipeline::pass_along).
+    /// Failures that were [passed along](crate::Pipeline::failures_as_items).
     pub passed: u64,
     /// Items that were taken and then dropped, because of a stop or of an end before the source's.
     pub dropped: u64,
-    /// The first failures, at most [`KEPT`](Report::KEPT); none if they were [sent elsewhere](crate::pipeline::Runnable::failures_to).
-    pub failures: Vec<Failure>,
+    /// The first failures, at most [`KEPT`](PipelineReport::KEPT); none if they were [sent elsewhere](crate::pipeline::Runnable::failures_to).
+    pub failures: Vec<ItemFailure>,
     /// Whether it was asked to stop before its source had ended.
     pub stopped: bool,
     /// How long it took.
     pub elapsed: Duration,
 }
 
-impl<T> Report<T> {
+impl<T> PipelineReport<T> {
     /// How many failures a report keeps.
     pub const KEPT: usize = 64;
 
@@ -43,7 +43,7 @@ impl<T> Report<T> {
     }
 }
 
-impl<T> fmt::Display for Report<T> {
+impl<T> fmt::Display for PipelineReport<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} taken, {} emitted", self.taken, self.emitted)?;
         for (count, what) in [

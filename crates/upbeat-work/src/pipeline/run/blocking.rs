@@ -9,22 +9,22 @@ use super::{
     runnable::Runnable,
 };
 use crate::pipeline::{
-    control::{Run, Segment, Segments},
-    engine::{Engine, Exit, Fused, How},
+    control::{Control, RunSection, Sections},
+    engine::{Engine, EngineConfig, FusedStages, SinkEnd},
     options::OnStop,
-    outcome::{PipelineError, Report},
-    sink::{Failures, Pack, Sink},
+    outcome::{PipelineError, PipelineReport},
+    sink::{FailureSink, Pack, Sink},
     source::Source,
-    stage::Line,
+    stage::StageChain,
 };
 
 impl<S, L, P, K, H> Runnable<S, L, P, K, H>
 where
     S: Source,
-    L: for<'b> Line<'b, S::Batch>,
-    P: for<'b> Pack<<L as Line<'b, S::Batch>>::Out, K::Unit>,
+    L: for<'b> StageChain<'b, S::Batch>,
+    P: for<'b> Pack<<L as StageChain<'b, S::Batch>>::Out, K::Unit>,
     K: Sink,
-    H: Failures,
+    H: FailureSink,
 {
     /// Runs it to the end on plain threads: this one, and one more for each further worker. They are gone when it returns, so all may borrow.
     ///
@@ -33,24 +33,27 @@ where
     ///
     /// # Errors
     ///
-    /// When it could not run to the end of its source: the source or the sink failed, or an item did and was to [stop](crate::pipeline::OnFailure::Stop) it.
-    /// Failures that were recorded are no error: the [`Report`] has them.
-    pub fn run(self) -> Result<Report<K::Output>, PipelineError<K::Output>> {
+    /// When it could not run to the end of its source: the source or the sink failed, or an item did and was to [stop](crate::pipeline::ItemPolicy::Stop) it.
+    /// Failures that were recorded are no error: the [`PipelineReport`] has them.
+    pub fn run(self) -> Result<PipelineReport<K::Output>, PipelineError<K::Output>> {
         self.run_on(Handle::try_current().ok())
     }
 
     /// Without a runtime this thread may wait for a stream, and is a worker like the others.
-    pub(crate) fn run_on(mut self, runtime: Option<Handle>) -> Result<Report<K::Output>, PipelineError<K::Output>> {
+    pub(crate) fn run_on(
+        mut self,
+        runtime: Option<Handle>,
+    ) -> Result<PipelineReport<K::Output>, PipelineError<K::Output>> {
         let begun = Instant::now();
         let (workers, run) = (self.settings.section.workers, self.shared());
         let is_in_runtime = runtime.map(|runtime| run.within(runtime)).is_some();
-        let segments = self.segments();
+        let sections = self.sections();
         let engine = self.into_engine();
-        run.board().begin();
+        run.registry().begin();
         thread::scope(|scope| {
-            for segment in &segments {
-                if let Err(error) = spawn(scope, 0..segment.workers(), &**segment) {
-                    segment.refuse(error);
+            for section in &sections {
+                if let Err(error) = spawn(scope, 0..section.workers(), &**section) {
+                    section.refuse(error);
                 }
             }
             if !is_in_runtime {
@@ -60,45 +63,45 @@ where
                 engine.work();
             }
         });
-        finish(engine, &segments, &run, begun)
+        finish(engine, &sections, &run, begun)
     }
 
     pub(crate) fn count(&self) -> usize {
         self.settings.section.workers
     }
 
-    pub(crate) fn segments<'s>(&mut self) -> Segments<'s>
+    pub(crate) fn sections<'s>(&mut self) -> Sections<'s>
     where
         Self: 's,
     {
-        self.source.take_segments()
+        self.source.take_sections()
     }
 
     pub(crate) fn stop_policy(&self) -> OnStop {
         self.settings.on_stop
     }
 
-    pub(crate) fn shared(&self) -> Run {
+    pub(crate) fn shared(&self) -> Control {
         self.run.clone()
     }
 
     pub(crate) fn into_engine(self) -> Running<S, L, P, K, H> {
         let Self { source, line, stages, run, pack, sink, mut failures, settings } = self;
-        failures.tally().sink = stages.last().cloned();
-        let how = How::of::<S>(&settings.section);
+        failures.state().sink = stages.last().cloned();
+        let how = EngineConfig::of::<S>(&settings.section);
         let stages: Arc<[_]> = stages.into();
-        let gauge = run.board().fused(how.workers, how.window, None, stages.clone());
-        let plan = Fused {
+        let meter = run.registry().fused(how.workers, how.window, None, stages.clone());
+        let plan = FusedStages {
             line,
             pack,
             stages,
             run: run.clone(),
-            gauge: gauge.clone(),
+            meter: meter.clone(),
             is_last: true,
             progress: settings.progress,
             of: PhantomData,
         };
-        Engine::new(plan, source, Exit { sink, failures }, how, &run, gauge)
+        Engine::new(plan, source, SinkEnd { sink, failures }, how, &run, meter)
     }
 }
 
@@ -110,11 +113,11 @@ where
 fn spawn<'scope>(
     scope: &'scope thread::Scope<'scope, '_>,
     workers: Range<usize>,
-    segment: &'scope dyn Segment,
+    section: &'scope dyn RunSection,
 ) -> io::Result<()> {
     for at in workers.clone() {
         let worker = thread::Builder::new().name(format!("upbeat-work {at}"));
-        match worker.spawn_scoped(scope, || segment.work()) {
+        match worker.spawn_scoped(scope, || section.work()) {
             Ok(_) => {}
             Err(error) if at == workers.start => return Err(error),
             Err(error) => {

@@ -3,56 +3,56 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::pipeline::{
-    control::{Outcome, Run, Segment},
-    engine::{Engine, Exit, Fused},
-    outcome::{Cause, PipelineError, Report},
-    sink::{Failures, Pack, Sink},
+    control::{Control, RunSection, SectionOutcome},
+    engine::{Engine, FusedStages, SinkEnd},
+    outcome::{PipelineError, PipelineFailure, PipelineReport},
+    sink::{FailureSink, Pack, Sink},
     source::Source,
-    stage::Line,
+    stage::StageChain,
 };
 
-pub(crate) type Running<S, L, P, K, H> = Engine<Fused<S, L, P, K, H>>;
+pub(crate) type Running<S, L, P, K, H> = Engine<FusedStages<S, L, P, K, H>>;
 
 /// What came of it, once no worker is left.
 pub(crate) fn finish<S, L, P, K, H>(
     engine: Running<S, L, P, K, H>,
-    segments: &[Arc<dyn Segment + '_>],
-    run: &Run,
+    sections: &[Arc<dyn RunSection + '_>],
+    run: &Control,
     begun: Instant,
-) -> Result<Report<K::Output>, PipelineError<K::Output>>
+) -> Result<PipelineReport<K::Output>, PipelineError<K::Output>>
 where
     S: Source,
-    L: for<'b> Line<'b, S::Batch>,
-    P: for<'b> Pack<<L as Line<'b, S::Batch>>::Out, K::Unit>,
+    L: for<'b> StageChain<'b, S::Batch>,
+    P: for<'b> Pack<<L as StageChain<'b, S::Batch>>::Out, K::Unit>,
     K: Sink,
-    H: Failures,
+    H: FailureSink,
 {
-    run.board().end();
+    run.registry().end();
     let remains = engine.into_remains();
-    let Outcome { mut cause, mut taken, mut dropped, mut stopped } = remains.outcome;
+    let SectionOutcome { mut cause, mut taken, mut dropped, mut stopped } = remains.outcome;
     // From back to front: what ends a section also ends those before it, which know less of why.
-    for segment in segments.iter().rev() {
-        let outcome = segment.outcome();
+    for section in sections.iter().rev() {
+        let outcome = section.outcome();
         cause = cause.or(outcome.cause);
         dropped += outcome.dropped;
         (taken, stopped) = (outcome.taken, outcome.stopped);
     }
     let report = remains.sink.map(|exit| {
-        let Exit { mut sink, mut failures } = exit;
+        let SinkEnd { mut sink, mut failures } = exit;
         if let Err(error) = sink.finish() {
             // The first cause counts: a writer that has failed is likely to fail again here.
-            cause.get_or_insert(Cause::Sink(error));
+            cause.get_or_insert(PipelineFailure::Sink(error));
         }
-        let tally = std::mem::take(failures.tally());
-        Report {
+        let state = std::mem::take(failures.state());
+        PipelineReport {
             output: sink.into_output(),
             taken,
-            emitted: tally.emitted,
-            failed: tally.failed,
-            panicked: tally.panicked,
+            emitted: state.emitted,
+            failed: state.failed,
+            panicked: state.panicked,
             passed: run.passed(),
             dropped,
-            failures: tally.kept,
+            failures: state.kept,
             stopped: stopped && cause.is_none(),
             elapsed: begun.elapsed(),
         }
@@ -60,6 +60,6 @@ where
     match (cause, report) {
         (None, Some(report)) => Ok(report),
         // Only a worker that panics loses the sink, and that is a cause.
-        (cause, report) => Err(PipelineError::new(cause.unwrap_or(Cause::Overran), report)),
+        (cause, report) => Err(PipelineError::new(cause.unwrap_or(PipelineFailure::Overran), report)),
     }
 }

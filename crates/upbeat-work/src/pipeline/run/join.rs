@@ -8,39 +8,39 @@ use upbeat::Context;
 
 use super::runnable::Runnable;
 use crate::pipeline::{
-    outcome::{PipelineError, Report},
-    sink::{Failures, Pack, Sink},
+    outcome::{PipelineError, PipelineReport},
+    sink::{FailureSink, Pack, Sink},
     source::Source,
-    stage::Line,
+    stage::StageChain,
 };
 
 /// Pipelines that run at the same time, each with its own workers and its own outcome. Made by [`Runnable::and`].
 #[derive(Debug)]
 #[must_use = "it does nothing until it runs"]
-pub struct Together<A, B> {
+pub struct Join<A, B> {
     one: A,
     other: B,
 }
 
 impl<S, L, P, K, H> Runnable<S, L, P, K, H> {
     /// Both at the same time: for pipelines that are [connected](crate::pipeline::connection()).
-    pub fn and<O>(self, other: O) -> Together<Self, O> {
-        Together::new(self, other)
+    pub fn and<O>(self, other: O) -> Join<Self, O> {
+        Join::new(self, other)
     }
 }
 
-impl<A, B> Together<A, B> {
+impl<A, B> Join<A, B> {
     pub(crate) fn new(one: A, other: B) -> Self {
         Self { one, other }
     }
 
     /// And one more.
-    pub fn and<C>(self, third: C) -> Together<Self, C> {
-        Together::new(self, third)
+    pub fn and<C>(self, third: C) -> Join<Self, C> {
+        Join::new(self, third)
     }
 }
 
-impl<A: Runs, B: Runs> Together<A, B> {
+impl<A: RunPipelines, B: RunPipelines> Join<A, B> {
     /// Runs all of them to their ends, as [`Runnable::run`] does one, and gives their outcomes, in the order in which they were put together.
     ///
     /// That one of them fails concerns those that are connected with it, and no others.
@@ -53,7 +53,7 @@ impl<A: Runs, B: Runs> Together<A, B> {
     }
 }
 
-impl<A: RunsIn, B: RunsIn> Together<A, B> {
+impl<A: RunPipelines + 'static, B: RunPipelines + 'static> Join<A, B> {
     /// Runs all of them until they have ended or `cx` is done, as [`Runnable::run_in`] does one, and gives their outcomes.
     ///
     /// A stop that [finishes](crate::OnStop::Finish) goes front to back: a pipeline that others send to ends when they have.
@@ -70,52 +70,45 @@ impl<A: RunsIn, B: RunsIn> Together<A, B> {
     }
 }
 
-/// What can run. Sealed: [`Runnable`] and [`Together`].
-pub trait Runs: Send + sealed::Sealed {
+/// What can run. Sealed: [`Runnable`] and [`Join`].
+pub trait RunPipelines: Send + sealed::Sealed {
     /// What comes of it; of several pipelines, both.
     type Outcome: Send;
 
     /// In a runtime, if there is one.
     #[doc(hidden)]
     fn run_on(self, runtime: Option<Handle>) -> Self::Outcome;
-}
 
-/// What can run as a player's body: it borrows nothing. Sealed: [`Runnable`] and [`Together`].
-pub trait RunsIn: Runs + 'static {
     /// Boxed: behind a type that is not named the compiler would ask for more of lifetimes than it can prove of a player that is `Send`.
     #[doc(hidden)]
-    fn run_in(self, cx: &Context) -> BoxFuture<'_, Self::Outcome>;
+    fn run_in(self, cx: &Context) -> BoxFuture<'_, Self::Outcome>
+    where
+        Self: 'static;
 }
 
-impl<S, L, P, K, H> Runs for Runnable<S, L, P, K, H>
+impl<S, L, P, K, H> RunPipelines for Runnable<S, L, P, K, H>
 where
     S: Source,
-    L: for<'b> Line<'b, S::Batch>,
-    P: for<'b> Pack<<L as Line<'b, S::Batch>>::Out, K::Unit>,
+    L: for<'b> StageChain<'b, S::Batch>,
+    P: for<'b> Pack<<L as StageChain<'b, S::Batch>>::Out, K::Unit>,
     K: Sink<Output: Send>,
-    H: Failures,
+    H: FailureSink,
 {
-    type Outcome = Result<Report<K::Output>, PipelineError<K::Output>>;
+    type Outcome = Result<PipelineReport<K::Output>, PipelineError<K::Output>>;
 
     fn run_on(self, runtime: Option<Handle>) -> Self::Outcome {
         Self::run_on(self, runtime)
     }
-}
 
-impl<S, L, P, K, H> RunsIn for Runnable<S, L, P, K, H>
-where
-    S: Source + 'static,
-    L: for<'b> Line<'b, S::Batch> + 'static,
-    P: for<'b> Pack<<L as Line<'b, S::Batch>>::Out, K::Unit> + 'static,
-    K: Sink<Output: Send> + 'static,
-    H: Failures + 'static,
-{
-    fn run_in(self, cx: &Context) -> BoxFuture<'_, Self::Outcome> {
+    fn run_in(self, cx: &Context) -> BoxFuture<'_, Self::Outcome>
+    where
+        Self: 'static,
+    {
         Box::pin(Self::run_in(self, cx))
     }
 }
 
-impl<A: Runs, B: Runs> Runs for Together<A, B> {
+impl<A: RunPipelines, B: RunPipelines> RunPipelines for Join<A, B> {
     type Outcome = (A::Outcome, B::Outcome);
 
     fn run_on(self, runtime: Option<Handle>) -> Self::Outcome {
@@ -127,10 +120,11 @@ impl<A: Runs, B: Runs> Runs for Together<A, B> {
             (one.join().unwrap_or_else(|panic| resume_unwind(panic)), other)
         })
     }
-}
 
-impl<A: RunsIn, B: RunsIn> RunsIn for Together<A, B> {
-    fn run_in(self, cx: &Context) -> BoxFuture<'_, Self::Outcome> {
+    fn run_in(self, cx: &Context) -> BoxFuture<'_, Self::Outcome>
+    where
+        Self: 'static,
+    {
         Box::pin(Self::run_in(self, cx))
     }
 }
@@ -141,5 +135,5 @@ mod sealed {
     pub trait Sealed {}
 
     impl<S, L, P, K, H> Sealed for super::Runnable<S, L, P, K, H> {}
-    impl<A, B> Sealed for super::Together<A, B> {}
+    impl<A, B> Sealed for super::Join<A, B> {}
 }

@@ -6,5 +6,5 @@ mod join;
 mod player;
 mod runnable;
 
-pub use join::{Runs, RunsIn, Together};
+pub use join::{Join, RunPipelines};
 pub use runnable::Runnable;

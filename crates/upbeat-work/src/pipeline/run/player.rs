@@ -18,13 +18,13 @@ use super::{
     runnable::Runnable,
 };
 use crate::pipeline::{
-    control::{Run, Segment, StopHandle},
+    control::{Control, RunSection, StopHandle},
     meter::Meter,
     options::OnStop,
-    outcome::{Cause, PipelineError, Report},
-    sink::{Failures, Pack, Sink},
+    outcome::{PipelineError, PipelineFailure, PipelineReport},
+    sink::{FailureSink, Pack, Sink},
     source::Source,
-    stage::Line,
+    stage::StageChain,
 };
 
 /// The share of the time left that is kept for dropping what could not be finished, and that again for saying so.
@@ -35,10 +35,10 @@ const EVERY: Duration = Duration::from_secs(1);
 impl<S, L, P, K, H> Runnable<S, L, P, K, H>
 where
     S: Source + 'static,
-    L: for<'b> Line<'b, S::Batch> + 'static,
-    P: for<'b> Pack<<L as Line<'b, S::Batch>>::Out, K::Unit> + 'static,
+    L: for<'b> StageChain<'b, S::Batch> + 'static,
+    P: for<'b> Pack<<L as StageChain<'b, S::Batch>>::Out, K::Unit> + 'static,
     K: Sink<Output: Send> + 'static,
-    H: Failures + 'static,
+    H: FailureSink + 'static,
 {
     /// Runs it on tokio's blocking threads, until it has ended or `cx` is done. Each batch is a sign of life of the player, and
     /// counts as its [progress](Context::progress). Every second it leaves a [breadcrumb](Context::set_status) with its [meter's](crate::pipeline::Meter) reading, such as `1.2 M items, 310 k/s, 71 % in
@@ -63,7 +63,7 @@ where
     ///
     /// # Errors
     ///
-    /// Those of [`run`](Runnable::run); and [`Cause::Overran`] when a stage, the source or the sink has not returned shortly before the deadline. No thread can
+    /// Those of [`run`](Runnable::run); and [`PipelineFailure::Overran`] when a stage, the source or the sink has not returned shortly before the deadline. No thread can
     /// be ended from outside: it is left behind, and ends when the call returns.
     ///
     /// # Cancel safety
@@ -73,7 +73,7 @@ where
     /// # Panics
     ///
     /// When polled outside a tokio runtime with time.
-    pub async fn run_in(mut self, cx: &Context) -> Result<Report<K::Output>, PipelineError<K::Output>> {
+    pub async fn run_in(mut self, cx: &Context) -> Result<PipelineReport<K::Output>, PipelineError<K::Output>> {
         let begun = Instant::now();
         let (workers, on_stop) = (self.count(), self.stop_policy());
         let stop = DropOnDrop(self.stop_handle());
@@ -81,14 +81,14 @@ where
         run.within(Handle::current());
         run.told_to(cx.clone());
         let meter = self.meter();
-        let segments = self.segments();
+        let sections = self.sections();
         let engine = Arc::new(self.into_engine());
-        run.board().begin();
+        run.registry().begin();
         let mut threads = Vec::new();
-        for segment in &segments {
-            threads.extend((0..segment.workers()).map(|_| {
-                let segment = segment.clone();
-                spawn_blocking(move || segment.work())
+        for section in &sections {
+            threads.extend((0..section.workers()).map(|_| {
+                let section = section.clone();
+                spawn_blocking(move || section.work())
             }));
         }
         threads.extend((0..workers).map(|_| {
@@ -104,25 +104,25 @@ where
         let mut ended = pin!(telling(cx, &meter, all));
         tokio::select! {
             biased;
-            () = &mut ended => return end(engine, &segments, &run, begun),
+            () = &mut ended => return end(engine, &sections, &run, begun),
             _ = cx.done() => stop.0.stop(on_stop),
         }
         let Some(deadline) = cx.deadline() else {
             ended.await;
-            return end(engine, &segments, &run, begun);
+            return end(engine, &sections, &run, begun);
         };
         let reserve = deadline.saturating_duration_since(Deadline::now()) / RESERVE;
         tokio::select! {
             biased;
-            () = &mut ended => return end(engine, &segments, &run, begun),
+            () = &mut ended => return end(engine, &sections, &run, begun),
             () = sleep_until(deadline - 2 * reserve) => stop.0.stop(OnStop::Drop),
         }
         tokio::select! {
             biased;
             () = &mut ended => {}
-            () = sleep_until(deadline - reserve) => return Err(PipelineError::new(Cause::Overran, None)),
+            () = sleep_until(deadline - reserve) => return Err(PipelineError::new(PipelineFailure::Overran, None)),
         }
-        let report = end(engine, &segments, &run, begun)?;
+        let report = end(engine, &sections, &run, begun)?;
         if on_stop == OnStop::Finish && report.dropped > 0 {
             cx.report_lost(format_args!("{} items in a pipeline", report.dropped));
         }
@@ -132,21 +132,21 @@ where
 
 fn end<S, L, P, K, H>(
     engine: Arc<Running<S, L, P, K, H>>,
-    segments: &[Arc<dyn Segment>],
-    run: &Run,
+    sections: &[Arc<dyn RunSection>],
+    run: &Control,
     begun: Instant,
-) -> Result<Report<K::Output>, PipelineError<K::Output>>
+) -> Result<PipelineReport<K::Output>, PipelineError<K::Output>>
 where
     S: Source,
-    L: for<'b> Line<'b, S::Batch>,
-    P: for<'b> Pack<<L as Line<'b, S::Batch>>::Out, K::Unit>,
+    L: for<'b> StageChain<'b, S::Batch>,
+    P: for<'b> Pack<<L as StageChain<'b, S::Batch>>::Out, K::Unit>,
     K: Sink,
-    H: Failures,
+    H: FailureSink,
 {
     match Arc::into_inner(engine) {
-        Some(engine) => finish(engine, segments, run, begun),
+        Some(engine) => finish(engine, sections, run, begun),
         // Each worker has dropped its own before its task counted as ended.
-        None => Err(PipelineError::new(Cause::Overran, None)),
+        None => Err(PipelineError::new(PipelineFailure::Overran, None)),
     }
 }
 

@@ -5,45 +5,45 @@ use std::{fmt, sync::Arc, time::Duration};
 use upbeat::Progress;
 
 use crate::pipeline::{
-    connection::Inlet,
-    control::{Run, StopHandle},
+    connection::ConnectionSender,
+    control::{Control, StopHandle},
     meter::Meter,
-    options::{OnFailure, OnStop, Section},
-    outcome::Failure,
-    sink::{Failures, Keep, Outbox, SendOn, SendTo, Tally},
+    options::{ItemPolicy, OnStop, Section},
+    outcome::ItemFailure,
+    sink::{CallWithFailures, FailureSink, KeepFailures, Outbox, SendFailures, SinkState},
 };
 
 /// A pipeline from source to sink, and how it is to run.
 ///
 /// Without any setting: ordered, a worker per processor, four batches in the window for each, failures recorded.
-pub struct Runnable<S, L, P, K, H = Keep> {
+pub struct Runnable<S, L, P, K, H = KeepFailures> {
     pub(super) source: S,
     pub(super) line: L,
     /// The names of the stages, and of the sink.
     pub(super) stages: Vec<Arc<str>>,
-    pub(super) run: Run,
+    pub(super) run: Control,
     pub(super) pack: P,
     pub(super) sink: K,
     pub(super) failures: H,
-    pub(super) settings: Settings,
+    pub(super) settings: RunSettings,
 }
 
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(super) struct RunSettings {
     pub(super) section: Section,
     pub(super) on_stop: OnStop,
     pub(super) progress: Option<Arc<Progress>>,
 }
 
 impl<S, L, P, K> Runnable<S, L, P, K> {
-    pub(crate) fn new(source: S, line: L, stages: Vec<Arc<str>>, run: Run, pack: P, sink: K) -> Self {
-        let settings = Settings { section: Section::new(), on_stop: OnStop::default(), progress: None };
-        Self { source, line, stages, run, pack, sink, failures: Keep::default(), settings }
+    pub(crate) fn new(source: S, line: L, stages: Vec<Arc<str>>, run: Control, pack: P, sink: K) -> Self {
+        let settings = RunSettings { section: Section::new(), on_stop: OnStop::default(), progress: None };
+        Self { source, line, stages, run, pack, sink, failures: KeepFailures::default(), settings }
     }
 
     /// Hands each failure to a closure instead of keeping the first ones for the report: in order with the items, by the worker that has the sink.
     ///
-    /// A failure that [ends](OnFailure::Stop) the pipeline is in its error instead. A panic of the closure ends it with [`Cause::Sink`](crate::pipeline::Cause::Sink).
+    /// A failure that [ends](ItemPolicy::Stop) the pipeline is in its error instead. A panic of the closure ends it with [`PipelineFailure::Sink`](crate::pipeline::PipelineFailure::Sink).
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
@@ -56,13 +56,13 @@ impl<S, L, P, K> Runnable<S, L, P, K> {
     /// assert_eq!((numbers.output, wrong), (vec![1], vec![1]));
     /// # Ok::<_, upbeat_work::PipelineError<Vec<u8>>>(())
     /// ```
-    pub fn failures_to<F: FnMut(Failure) + Send>(self, to: F) -> Runnable<S, L, P, K, SendTo<F>> {
-        self.with_failures(|tally, _| SendTo { to, tally })
+    pub fn failures_to<F: FnMut(ItemFailure) + Send>(self, to: F) -> Runnable<S, L, P, K, CallWithFailures<F>> {
+        self.with_failures(|state, _| CallWithFailures { to, state })
     }
 
     /// Sends failures through a [`connection`](crate::pipeline::connection()) to another pipeline instead of keeping the first ones for the report.
     ///
-    /// It waits for that pipeline, and ends with it, as a sink that [sends](crate::Pipeline::send_to) does. A failure that [ends](OnFailure::Stop) the pipeline is in
+    /// It waits for that pipeline, and ends with it, as a sink that [sends](crate::Pipeline::send_to) does. A failure that [ends](ItemPolicy::Stop) the pipeline is in
     /// its error instead. A stop that [drops](OnStop::Drop) does so with failures for which there is no room; they count as failed.
     ///
     /// ```
@@ -71,24 +71,24 @@ impl<S, L, P, K> Runnable<S, L, P, K> {
     /// let numbers = Pipeline::from_iter(["1", "two"]).try_map(|text| text.parse::<u8>()).name("parse").collect();
     /// let (numbers, lines) = numbers
     ///     .send_failures_to(to_log)
-    ///     .and(Pipeline::from_outlet(log).map(|failure| failure.to_string()).collect())
+    ///     .and(Pipeline::from_connection(log).map(|failure| failure.to_string()).collect())
     ///     .run();
     /// assert_eq!((numbers?.output, lines?.output), (vec![1], vec!["item 1 failed in parse".to_owned()]));
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
-    pub fn send_failures_to(self, to: Inlet<Failure>) -> Runnable<S, L, P, K, SendOn> {
-        self.with_failures(|tally, run| SendOn { to: Outbox::new(to), run: run.clone(), tally })
+    pub fn send_failures_to(self, to: ConnectionSender<ItemFailure>) -> Runnable<S, L, P, K, SendFailures> {
+        self.with_failures(|state, run| SendFailures { to: Outbox::new(to), run: run.clone(), state })
     }
 
-    fn with_failures<H>(self, make: impl FnOnce(Tally, &Run) -> H) -> Runnable<S, L, P, K, H> {
+    fn with_failures<H>(self, make: impl FnOnce(SinkState, &Control) -> H) -> Runnable<S, L, P, K, H> {
         let Self { source, line, stages, run, pack, sink, mut failures, settings } = self;
-        let failures = make(std::mem::take(failures.tally()), &run);
+        let failures = make(std::mem::take(failures.state()), &run);
         Runnable { source, line, stages, run, pack, sink, failures, settings }
     }
 }
 
 /// How it runs.
-impl<S, L, P, K, H: Failures> Runnable<S, L, P, K, H> {
+impl<S, L, P, K, H: FailureSink> Runnable<S, L, P, K, H> {
     /// How many batches are worked on at the same time, at least one.
     pub fn workers(mut self, workers: usize) -> Self {
         self.settings.section = self.settings.section.workers(workers);
@@ -112,8 +112,8 @@ impl<S, L, P, K, H: Failures> Runnable<S, L, P, K, H> {
     /// How large a batch may become: 4,096 items, or 64 KiB of lines, unless this says otherwise. How large it is depends on the work: about 50 µs of it.
     ///
     /// Of a source of lines or blocks, bytes; but at least one line.
-    pub fn batch_at_most(mut self, size: usize) -> Self {
-        self.settings.section = self.settings.section.batch_at_most(size);
+    pub fn max_batch(mut self, size: usize) -> Self {
+        self.settings.section = self.settings.section.max_batch(size);
         self
     }
 
@@ -128,8 +128,8 @@ impl<S, L, P, K, H: Failures> Runnable<S, L, P, K, H> {
     }
 
     /// What a failed item means for the others.
-    pub fn on_failure(mut self, policy: OnFailure) -> Self {
-        self.failures.tally().policy = policy;
+    pub fn on_failure(mut self, policy: ItemPolicy) -> Self {
+        self.failures.state().policy = policy;
         self
     }
 
@@ -158,9 +158,9 @@ impl<S, L, P, K, H: Failures> Runnable<S, L, P, K, H> {
     /// It costs a few looks at the clock for each batch, and about a hundredth of the work; without it, and without [`run_in`](Runnable::run_in), nothing is
     /// measured.
     pub fn meter(&self) -> Meter {
-        let board = self.run.board();
-        board.watch();
-        Meter(board.clone())
+        let registry = self.run.registry();
+        registry.watch();
+        Meter(registry.clone())
     }
 
     /// To ask it to stop while it runs, or before.

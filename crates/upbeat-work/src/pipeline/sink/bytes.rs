@@ -4,8 +4,8 @@ use std::{fmt, io::Write};
 
 use upbeat::{BoxError, Panic};
 
-use super::traits::{Failures, NoMore, Pack, Packs, Sink, private::Sealed};
-use crate::pipeline::{batch::Tray, outcome::Cause};
+use super::traits::{FailureSink, Pack, Packs, Sink, SinkClosed, private::Sealed};
+use crate::pipeline::{batch::Outputs, outcome::PipelineFailure};
 
 /// Has workers write items as bytes, one behind the other into the batch's own buffer, so that nothing is allocated per item.
 pub struct Format<F>(pub(crate) F);
@@ -16,8 +16,8 @@ impl<F: Send + Sync> Packs for Format<F> {
 
 impl<T, E: Into<BoxError>, F: Fn(T, &mut Vec<u8>) -> Result<(), E> + Send + Sync> Pack<T, u8> for Format<F> {
     #[inline]
-    fn pack(&self, item: T, tray: &mut Vec<u8>) -> Result<(), BoxError> {
-        (self.0)(item, tray).map_err(Into::into)
+    fn pack(&self, item: T, outputs: &mut Vec<u8>) -> Result<(), BoxError> {
+        (self.0)(item, outputs).map_err(Into::into)
     }
 }
 
@@ -41,12 +41,17 @@ impl<W: Write> Written<W> {
     }
 
     /// There are no such bytes where a stage took more out of the tray than it had put in.
-    fn put(&mut self, bytes: Option<&[u8]>, items: u64, failures: &mut impl Failures) -> Result<(), Cause> {
+    fn put(
+        &mut self,
+        bytes: Option<&[u8]>,
+        items: u64,
+        failures: &mut impl FailureSink,
+    ) -> Result<(), PipelineFailure> {
         let bytes = bytes.unwrap_or_default();
         if !bytes.is_empty() {
-            self.guarded(|to| to.write_all(bytes)).map_err(Cause::Sink)?;
+            self.guarded(|to| to.write_all(bytes)).map_err(PipelineFailure::Sink)?;
         }
-        failures.tally().emitted += items;
+        failures.state().emitted += items;
         Ok(())
     }
 }
@@ -55,15 +60,15 @@ impl<W: Write + Send> Sink for Written<W> {
     type Unit = u8;
     type Output = W;
 
-    fn emit(&mut self, tray: &mut Tray<u8>, failures: &mut impl Failures) -> Result<(), NoMore> {
+    fn emit(&mut self, outputs: &mut Outputs<u8>, failures: &mut impl FailureSink) -> Result<(), SinkClosed> {
         let (mut units, mut items) = (0, 0);
-        for misfit in tray.failures.drain(..) {
-            self.put(tray.units.get(units..misfit.units), misfit.items - items, failures)?;
-            (units, items) = (misfit.units, misfit.items);
-            failures.take(misfit.failure)?;
+        for failed in outputs.failures.drain(..) {
+            self.put(outputs.units.get(units..failed.units), failed.items - items, failures)?;
+            (units, items) = (failed.units, failed.items);
+            failures.take(failed.failure)?;
         }
-        self.put(tray.units.get(units..), tray.items - items, failures)?;
-        tray.units.clear();
+        self.put(outputs.units.get(units..), outputs.items - items, failures)?;
+        outputs.units.clear();
         Ok(())
     }
 

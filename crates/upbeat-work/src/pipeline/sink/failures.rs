@@ -6,86 +6,86 @@ use upbeat::Panic;
 
 use super::{
     outbox::Outbox,
-    tally::Tally,
-    traits::{Failures, private::Sealed},
+    state::SinkState,
+    traits::{FailureSink, private::Sealed},
 };
 use crate::pipeline::{
-    control::Run,
-    outcome::{Cause, Failure, Report},
+    control::Control,
+    outcome::{ItemFailure, PipelineFailure, PipelineReport},
 };
 
 /// Keeps the first failures for the report.
 #[derive(Debug, Default)]
-pub struct Keep {
-    tally: Tally,
+pub struct KeepFailures {
+    state: SinkState,
 }
 
-impl Failures for Keep {
-    fn take(&mut self, failure: Failure) -> Result<(), Cause> {
-        let failure = self.tally.count(failure)?;
-        if self.tally.kept.len() < Report::<()>::KEPT {
-            self.tally.kept.push(failure);
+impl FailureSink for KeepFailures {
+    fn take(&mut self, failure: ItemFailure) -> Result<(), PipelineFailure> {
+        let failure = self.state.count(failure)?;
+        if self.state.kept.len() < PipelineReport::<()>::KEPT {
+            self.state.kept.push(failure);
         }
         Ok(())
     }
 
-    fn tally(&mut self) -> &mut Tally {
-        &mut self.tally
+    fn state(&mut self) -> &mut SinkState {
+        &mut self.state
     }
 }
 
-impl Sealed for Keep {}
+impl Sealed for KeepFailures {}
 
 /// Hands failures to a closure.
-pub struct SendTo<H> {
+pub struct CallWithFailures<H> {
     pub(crate) to: H,
-    pub(crate) tally: Tally,
+    pub(crate) state: SinkState,
 }
 
-impl<H: FnMut(Failure) + Send> Failures for SendTo<H> {
-    fn take(&mut self, failure: Failure) -> Result<(), Cause> {
-        let failure = self.tally.count(failure)?;
+impl<H: FnMut(ItemFailure) + Send> FailureSink for CallWithFailures<H> {
+    fn take(&mut self, failure: ItemFailure) -> Result<(), PipelineFailure> {
+        let failure = self.state.count(failure)?;
         // A place for failures that fails leaves none to put them.
-        Panic::catch(|| (self.to)(failure)).map_err(|panic| Cause::Sink(panic.into()))
+        Panic::catch(|| (self.to)(failure)).map_err(|panic| PipelineFailure::Sink(panic.into()))
     }
 
-    fn tally(&mut self) -> &mut Tally {
-        &mut self.tally
+    fn state(&mut self) -> &mut SinkState {
+        &mut self.state
     }
 }
 
-impl<H> Sealed for SendTo<H> {}
+impl<H> Sealed for CallWithFailures<H> {}
 
-impl<H> fmt::Debug for SendTo<H> {
+impl<H> fmt::Debug for CallWithFailures<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendTo").field("tally", &self.tally).finish_non_exhaustive()
+        f.debug_struct("CallWithFailures").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
 /// Sends failures to another pipeline.
-pub struct SendOn {
-    pub(crate) to: Outbox<Failure>,
-    pub(crate) run: Run,
-    pub(crate) tally: Tally,
+pub struct SendFailures {
+    pub(crate) to: Outbox<ItemFailure>,
+    pub(crate) run: Control,
+    pub(crate) state: SinkState,
 }
 
-impl Failures for SendOn {
-    fn take(&mut self, failure: Failure) -> Result<(), Cause> {
-        let failure = self.tally.count(failure)?;
+impl FailureSink for SendFailures {
+    fn take(&mut self, failure: ItemFailure) -> Result<(), PipelineFailure> {
+        let failure = self.state.count(failure)?;
         self.to.put(failure);
         // Without a cause everything is dropped, and this is.
         self.to.send(&self.run).or_else(|cause| cause.map_or(Ok(()), Err))
     }
 
-    fn tally(&mut self) -> &mut Tally {
-        &mut self.tally
+    fn state(&mut self) -> &mut SinkState {
+        &mut self.state
     }
 }
 
-impl Sealed for SendOn {}
+impl Sealed for SendFailures {}
 
-impl fmt::Debug for SendOn {
+impl fmt::Debug for SendFailures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendOn").field("tally", &self.tally).finish_non_exhaustive()
+        f.debug_struct("SendFailures").field("state", &self.state).finish_non_exhaustive()
     }
 }

@@ -1,23 +1,23 @@
 //! Where items go.
 
-mod bottom;
 mod bytes;
-mod each;
+mod connection;
+mod deliver;
 mod failures;
-mod forward;
+mod items;
 mod outbox;
-mod outward;
-mod place;
-mod tally;
+mod section;
+mod stage;
+mod state;
 mod traits;
 
-pub(crate) use bottom::Bottom;
 pub use bytes::{Format, Written};
-pub use each::{Collect, Each, Fold, ForEach, TryForEach, Whole};
-pub use failures::{Keep, SendOn, SendTo};
-pub(crate) use forward::Forward;
+pub use connection::ConnectionSink;
+pub use deliver::{Broadcast, Deliver, Route, SingleTarget};
+pub use failures::{CallWithFailures, KeepFailures, SendFailures};
+pub use items::{Collect, Fold, ForEach, Identity, ItemSink, TryForEach};
 pub(crate) use outbox::Outbox;
-pub use outward::Outward;
-pub use place::{Broadcast, Place, Route, Straight};
-pub(crate) use tally::Tally;
-pub use traits::{Failures, NoMore, Pack, Sink};
+pub(crate) use section::SectionSink;
+pub(crate) use stage::SinkStage;
+pub(crate) use state::SinkState;
+pub use traits::{FailureSink, Pack, Sink, SinkClosed};

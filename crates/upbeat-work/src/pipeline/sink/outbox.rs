@@ -3,21 +3,21 @@
 use tokio::sync::{TryAcquireError, mpsc::error::SendError};
 
 use crate::pipeline::{
-    connection::{Disconnected, Inlet},
-    control::Run,
-    outcome::Cause,
+    connection::{ConnectionSender, Disconnected},
+    control::Control,
+    outcome::PipelineFailure,
 };
 
 /// Items that are sent together: a wake-up for all of them.
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct Outbox<T> {
-    to: Inlet<T>,
+    to: ConnectionSender<T>,
     items: Vec<T>,
 }
 
 impl<T> Outbox<T> {
-    pub(crate) fn new(to: Inlet<T>) -> Self {
+    pub(crate) fn new(to: ConnectionSender<T>) -> Self {
         Self { to, items: Vec::new() }
     }
 
@@ -26,16 +26,17 @@ impl<T> Outbox<T> {
     }
 
     /// Sends what is in it, and waits for room, unless everything is to be dropped: that is an error without a cause.
-    pub(crate) fn send(&mut self, run: &Run) -> Result<(), Option<Cause>> {
+    pub(crate) fn send(&mut self, run: &Control) -> Result<(), Option<PipelineFailure>> {
         while !self.items.is_empty() {
-            let Inlet { to, room } = &self.to;
+            let ConnectionSender { to, room } = &self.to;
             // As many as there is room for now; to wait for more would leave those behind waiting too.
             let some = self.items.len().min(room.available_permits()).max(1);
             let permit = match room.try_acquire_many(u32::try_from(some).unwrap_or(u32::MAX)) {
                 Ok(permit) => permit,
                 Err(TryAcquireError::Closed) => return Err(gone(run)),
                 Err(TryAcquireError::NoPermits) => {
-                    let permit = run.unless_dropping(room.acquire()).map_err(|error| Cause::Sink(error.into()))?;
+                    let permit =
+                        run.unless_dropping(room.acquire()).map_err(|error| PipelineFailure::Sink(error.into()))?;
                     permit.ok_or(None)?.map_err(|_| gone(run))?
                 }
             };
@@ -60,6 +61,6 @@ impl<T> Outbox<T> {
 }
 
 /// Nobody receives any more. That is no failure where all are asked to stop, and the other one was quicker.
-fn gone(run: &Run) -> Option<Cause> {
-    if run.is_asked_to_stop() { None } else { Some(Cause::Sink(Disconnected.into())) }
+fn gone(run: &Control) -> Option<PipelineFailure> {
+    if run.is_asked_to_stop() { None } else { Some(PipelineFailure::Sink(Disconnected.into())) }
 }

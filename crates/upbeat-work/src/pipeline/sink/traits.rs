@@ -2,10 +2,10 @@
 
 use upbeat::BoxError;
 
-use super::tally::Tally;
+use super::state::SinkState;
 use crate::pipeline::{
-    batch::Tray,
-    outcome::{Cause, Failure},
+    batch::Outputs,
+    outcome::{ItemFailure, PipelineFailure},
 };
 
 /// What is true of a [`Pack`] whatever it packs.
@@ -21,7 +21,7 @@ pub trait Pack<T, U>: Packs {
     ///
     /// When the item cannot be written; then it has failed.
     #[doc(hidden)]
-    fn pack(&self, item: T, tray: &mut Vec<U>) -> Result<(), BoxError>;
+    fn pack(&self, item: T, outputs: &mut Vec<U>) -> Result<(), BoxError>;
 }
 
 /// The other half: takes the trays one after the other. Sealed: made by the last methods of [`Pipeline`](crate::Pipeline).
@@ -39,7 +39,7 @@ pub trait Sink: Send + private::Sealed {
     ///
     /// When nothing more is to be emitted.
     #[doc(hidden)]
-    fn emit(&mut self, tray: &mut Tray<Self::Unit>, failures: &mut impl Failures) -> Result<(), NoMore>;
+    fn emit(&mut self, outputs: &mut Outputs<Self::Unit>, failures: &mut impl FailureSink) -> Result<(), SinkClosed>;
 
     /// # Errors
     ///
@@ -60,29 +60,29 @@ pub trait Sink: Send + private::Sealed {
 /// Why a sink takes nothing more.
 #[derive(Debug)]
 #[doc(hidden)]
-pub struct NoMore {
+pub struct SinkClosed {
     /// `None` if somebody else knows.
-    pub(crate) cause: Option<Cause>,
+    pub(crate) cause: Option<PipelineFailure>,
     /// How many items it has not taken for that.
     pub(crate) dropped: u64,
 }
 
-impl From<Cause> for NoMore {
-    fn from(cause: Cause) -> Self {
+impl From<PipelineFailure> for SinkClosed {
+    fn from(cause: PipelineFailure) -> Self {
         Self { cause: Some(cause), dropped: 0 }
     }
 }
 
 /// What becomes of failures. Sealed: see [`Runnable::failures_to`](crate::pipeline::Runnable::failures_to).
-pub trait Failures: Send + private::Sealed {
+pub trait FailureSink: Send + private::Sealed {
     /// # Errors
     ///
     /// When it ends the pipeline.
     #[doc(hidden)]
-    fn take(&mut self, failure: Failure) -> Result<(), Cause>;
+    fn take(&mut self, failure: ItemFailure) -> Result<(), PipelineFailure>;
 
     #[doc(hidden)]
-    fn tally(&mut self) -> &mut Tally;
+    fn state(&mut self) -> &mut SinkState;
 }
 
 pub(crate) mod private {

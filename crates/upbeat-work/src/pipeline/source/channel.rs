@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{self, error::TryRecvError};
 use upbeat::BoxError;
 
 use super::traits::{Filled, Source, filled, private::Sealed};
-use crate::pipeline::{control::Waiting, options::OnStop};
+use crate::pipeline::{control::SourceWait, options::OnStop};
 
 /// How often someone who waits for a channel of the standard library looks whether it is to stop: such a channel cannot be waited for together
 /// with anything else.
@@ -29,7 +29,7 @@ impl<T> Received<T> {
     }
 
     /// The next item, or whether there may be one later.
-    fn wait(&self, waiting: &Waiting) -> Result<T, bool> {
+    fn wait(&self, waiting: &SourceWait) -> Result<T, bool> {
         loop {
             let received = if self.is_closed {
                 self.from.try_recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -52,7 +52,7 @@ impl<T: Send> Source for Received<T> {
     const SIZE: (usize, usize) = (1, 4096);
 
     /// Waits for one item, and takes others only as long as they are there.
-    fn fill(&mut self, batch: &mut Vec<T>, want: usize, waiting: &Waiting) -> Result<Filled, BoxError> {
+    fn fill(&mut self, batch: &mut Vec<T>, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError> {
         let more = match self.wait(waiting) {
             Ok(item) => {
                 batch.push(item);
@@ -104,7 +104,7 @@ impl<T: Send> Source for Channel<T> {
     const SIZE: (usize, usize) = (1, 4096);
 
     /// Waits for one item, and takes others only as long as they are there.
-    fn fill(&mut self, batch: &mut Vec<T>, want: usize, waiting: &Waiting) -> Result<Filled, BoxError> {
+    fn fill(&mut self, batch: &mut Vec<T>, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError> {
         // Once closed it ends by itself, when whoever holds a permit has used it.
         let how = if self.from.is_closed() { OnStop::Drop } else { OnStop::Finish };
         let mut more = true;

@@ -6,18 +6,18 @@ use tokio::sync::mpsc::error::TryRecvError;
 use upbeat::BoxError;
 
 use super::traits::{Filled, Source, filled, private::Sealed};
-use crate::pipeline::{connection::Outlet, control::Waiting, options::OnStop};
+use crate::pipeline::{connection::ConnectionReceiver, control::SourceWait, options::OnStop};
 
 /// What comes out of a connection.
 pub struct Connected<T> {
-    from: Outlet<T>,
+    from: ConnectionReceiver<T>,
     /// What was sent together and has not been taken.
     rest: vec::IntoIter<T>,
     next: u64,
 }
 
 impl<T> Connected<T> {
-    pub(crate) fn new(from: Outlet<T>) -> Self {
+    pub(crate) fn new(from: ConnectionReceiver<T>) -> Self {
         Self { from, rest: Vec::new().into_iter(), next: 0 }
     }
 }
@@ -29,7 +29,7 @@ impl<T: Send> Source for Connected<T> {
 
     /// Waits for one item, and takes others only as long as they are there. It does not heed a stop that finishes: those that send do, and when
     /// they have ended this one has.
-    fn fill(&mut self, batch: &mut Vec<T>, want: usize, waiting: &Waiting) -> Result<Filled, BoxError> {
+    fn fill(&mut self, batch: &mut Vec<T>, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError> {
         let (want, mut more) = (want.max(1), true);
         loop {
             batch.extend(self.rest.by_ref().take(want - batch.len()));

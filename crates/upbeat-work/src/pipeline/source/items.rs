@@ -8,7 +8,7 @@ use std::{
 use upbeat::{BoxError, Panic};
 
 use super::traits::{Filled, Source, private::Sealed};
-use crate::pipeline::{control::Waiting, on_stack::on_stack};
+use crate::pipeline::{control::SourceWait, on_stack::on_stack};
 
 /// A source that takes longer than this share of a batch's time for one item is a trickle.
 const TRICKLE: u32 = 5;
@@ -75,7 +75,7 @@ impl<I: Iterator<Item: Send> + Send> Source for Items<I> {
 
     const SIZE: (usize, usize) = (1, 4096);
 
-    fn fill(&mut self, batch: &mut Self::Batch, want: usize, waiting: &Waiting) -> Result<Filled, BoxError> {
+    fn fill(&mut self, batch: &mut Self::Batch, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError> {
         if let Some(panic) = self.panic.take() {
             return Err(panic.into());
         }

@@ -9,7 +9,7 @@ use memchr::{memchr, memchr_iter, memrchr};
 use upbeat::{BoxError, Panic};
 
 use super::traits::{Filled, Source, private::Sealed};
-use crate::pipeline::{batch::Block, control::Waiting};
+use crate::pipeline::{batch::Block, control::SourceWait};
 
 /// The least that is asked of a reader at a time, so that small batches do not mean small reads.
 const LEAST_READ: usize = 8 * 1024;
@@ -103,7 +103,7 @@ impl<R: Read + Send> Source for Lines<R> {
 
     const SIZE: (usize, usize) = (4 * 1024, 64 * 1024);
 
-    fn fill(&mut self, block: &mut Block, want: usize, _: &Waiting) -> Result<Filled, BoxError> {
+    fn fill(&mut self, block: &mut Block, want: usize, _: &SourceWait) -> Result<Filled, BoxError> {
         block.clear();
         if !self.ended && self.error.is_none() {
             self.take(block, want);
@@ -161,7 +161,7 @@ impl<R: Read + Send> Source for Blocks<R> {
 
     const SIZE: (usize, usize) = Lines::<R>::SIZE;
 
-    fn fill(&mut self, block: &mut Block, want: usize, waiting: &Waiting) -> Result<Filled, BoxError> {
+    fn fill(&mut self, block: &mut Block, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError> {
         self.0.fill(block, want, waiting)
     }
 

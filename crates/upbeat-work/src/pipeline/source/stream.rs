@@ -11,7 +11,7 @@ use futures_core::Stream;
 use upbeat::{BoxError, Panic};
 
 use super::traits::{Filled, Source, filled, private::Sealed};
-use crate::pipeline::{control::Waiting, options::OnStop};
+use crate::pipeline::{control::SourceWait, options::OnStop};
 
 /// The items of a stream.
 pub struct Streamed<S> {
@@ -49,7 +49,7 @@ impl<S: Stream<Item: Send> + Send> Source for Streamed<S> {
 
     const SIZE: (usize, usize) = (1, 4096);
 
-    fn fill(&mut self, batch: &mut Self::Batch, want: usize, waiting: &Waiting) -> Result<Filled, BoxError> {
+    fn fill(&mut self, batch: &mut Self::Batch, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError> {
         waiting.unless_asked(OnStop::Finish, poll_fn(|cx| self.poll(cx, batch, want.max(1))))?;
         if batch.is_empty()
             && let Some(panic) = self.panic.take()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use upbeat::BoxError;
 
-use crate::pipeline::control::{Segments, Waiting};
+use crate::pipeline::control::{Sections, SourceWait};
 
 /// Where the items of a pipeline come from. Sealed: made by the constructors of [`Pipeline`](crate::Pipeline).
 pub trait Source: Send + private::Sealed {
@@ -22,7 +22,7 @@ pub trait Source: Send + private::Sealed {
     ///
     /// When there will be nothing more because of it. Then the batch is empty: what came before an error was returned before it.
     #[doc(hidden)]
-    fn fill(&mut self, batch: &mut Self::Batch, want: usize, waiting: &Waiting) -> Result<Filled, BoxError>;
+    fn fill(&mut self, batch: &mut Self::Batch, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError>;
 
     /// It is to stop: it accepts nothing more from whoever feeds it. Returns whether what it has accepted is still to be asked for.
     #[doc(hidden)]
@@ -38,7 +38,7 @@ pub trait Source: Send + private::Sealed {
 
     /// The sections in front, which run beside the one that asks.
     #[doc(hidden)]
-    fn take_segments<'s>(&mut self) -> Segments<'s>
+    fn take_sections<'s>(&mut self) -> Sections<'s>
     where
         Self: 's,
     {

@@ -3,21 +3,21 @@
 //! Stages are fused by pushing: an item is given to the first stage, which gives what it makes of it to the next, and so on down to the batch's tray. All of it is
 //! one loop after inlining, with nothing allocated and nothing sent in between.
 
-mod account;
-mod head;
+mod adapters;
+mod cursor;
+mod failures_as_items;
+mod first;
+mod forward;
 mod name;
-mod pass_along;
-mod relay;
 mod staged;
-mod stages;
 mod traits;
 
-pub use account::Account;
-pub use head::{BlockHead, Head, LineHead};
-pub(crate) use name::{Name, default_name};
-pub use pass_along::PassAlong;
-pub(crate) use relay::Relay;
-pub use relay::RelayHead;
+pub use adapters::{Filter, FlatMap, Inspect, Label, Map, TryMap};
+pub use cursor::Cursor;
+pub use failures_as_items::FailuresAsItems;
+pub use first::{FirstBlockStage, FirstLineStage, FirstStage};
+pub use forward::FirstForwardStage;
+pub(crate) use forward::Forward;
+pub(crate) use name::{SharedName, default_name};
 pub use staged::Staged;
-pub use stages::{Filter, FlatMap, Inspect, Label, Map, TryMap};
-pub use traits::{Downstream, Flow, Line, Stage};
+pub use traits::{Downstream, Flow, Stage, StageChain};

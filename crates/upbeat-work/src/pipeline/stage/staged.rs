@@ -3,10 +3,10 @@
 use upbeat::BoxError;
 
 use super::{
-    account::Account,
-    traits::{Downstream, Flow, Line, Stage},
+    cursor::Cursor,
+    traits::{Downstream, Flow, Stage, StageChain},
 };
-use crate::pipeline::outcome::Failure;
+use crate::pipeline::outcome::ItemFailure;
 
 /// A stage behind others.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct Staged<L, K> {
     pub(crate) at: usize,
 }
 
-impl<'b, R, L: Line<'b, R>, K: Stage<L::Out>> Line<'b, R> for Staged<L, K> {
+impl<'b, R, L: StageChain<'b, R>, K: Stage<L::Out>> StageChain<'b, R> for Staged<L, K> {
     type Out = K::Out;
 
     #[inline]
@@ -37,7 +37,7 @@ impl<K, D: Flow> Flow for Next<'_, K, D> {
         self.out.fail(error);
     }
 
-    fn relay(&mut self, failure: Failure) {
+    fn relay(&mut self, failure: ItemFailure) {
         self.out.relay(failure);
     }
 
@@ -52,8 +52,8 @@ impl<K, D: Flow> Flow for Next<'_, K, D> {
     }
 
     #[inline]
-    fn account(&mut self) -> &mut Account {
-        self.out.account()
+    fn cursor(&mut self) -> &mut Cursor {
+        self.out.cursor()
     }
 }
 

@@ -2,15 +2,15 @@
 
 use upbeat::BoxError;
 
-use super::account::Account;
-use crate::pipeline::outcome::Failure;
+use super::cursor::Cursor;
+use crate::pipeline::outcome::ItemFailure;
 
 /// The stages of a pipeline, fused: what makes of a batch `R` of the source a sequence of items. Sealed: made by the methods of
 /// [`Pipeline`](crate::Pipeline).
 ///
 /// Items may borrow from the batch for `'b`, as lines do. The last parameter says that `R` outlives `'b`, so that "for every `'b`" means only those that
 /// make sense; without it items could not borrow anything else. (The trick is that of the crate `nougat`.)
-pub trait Line<'b, R, Bound = &'b R>: Send + Sync {
+pub trait StageChain<'b, R, Bound = &'b R>: Send + Sync {
     /// What the last stage gives.
     type Out;
 
@@ -26,7 +26,7 @@ pub trait Flow {
     fn fail(&mut self, error: BoxError);
 
     /// An item failed already before this section.
-    fn relay(&mut self, failure: Failure);
+    fn relay(&mut self, failure: ItemFailure);
 
     /// The next item of the batch, the so many-th, from 1.
     fn begin(&mut self, begun: u64);
@@ -34,7 +34,7 @@ pub trait Flow {
     /// What follows is done by this stage.
     fn enter(&mut self, stage: usize);
 
-    fn account(&mut self) -> &mut Account;
+    fn cursor(&mut self) -> &mut Cursor;
 }
 
 /// What is below a stage that gives `T`.

@@ -2,7 +2,7 @@
 
 use shuttle::rand::{Rng as _, thread_rng};
 use upbeat::{BoxError, Conductor, Context, Part, once};
-use upbeat_work::{OnStop, Pipeline, pipeline::{Cause, Disconnected, connection}};
+use upbeat_work::{OnStop, Pipeline, pipeline::{PipelineFailure, Disconnected, connection}};
 
 use super::items::{Living, some, stumble};
 use crate::explore::{Time, explore, pause};
@@ -18,10 +18,10 @@ fn what_is_routed_and_merged_comes_out_once_and_in_the_order_of_its_way() {
             .route([to_even, to_odd], |item| item.number as usize % 2)
             .workers(some())
             .window(2)
-            .batch_at_most(3)
-            .and(Pipeline::from_outlet(even).inspect(|_| stumble(1)).send_to(to_all.clone()).workers(1).window(1))
-            .and(Pipeline::from_outlet(odd).send_to(to_all).workers(some()).window(2))
-            .and(Pipeline::from_outlet(all).map(|item| item.number).collect().workers(some()).window(2));
+            .max_batch(3)
+            .and(Pipeline::from_connection(even).inspect(|_| stumble(1)).send_to(to_all.clone()).workers(1).window(1))
+            .and(Pipeline::from_connection(odd).send_to(to_all).workers(some()).window(2))
+            .and(Pipeline::from_connection(all).map(|item| item.number).collect().workers(some()).window(2));
         let (((routed, even), odd), all) = routed.run();
         assert_eq!([routed, even, odd].map(|report| report.unwrap().emitted), [10, 5, 5]);
         let all = all.unwrap();
@@ -42,9 +42,9 @@ fn what_is_broadcast_comes_to_all() {
             .broadcast([to_one, to_other])
             .workers(some())
             .window(2)
-            .batch_at_most(2)
-            .and(Pipeline::from_outlet(one).inspect(|_| stumble(2)).collect().workers(some()).window(2))
-            .and(Pipeline::from_outlet(other).collect().workers(1).window(1));
+            .max_batch(2)
+            .and(Pipeline::from_connection(one).inspect(|_| stumble(2)).collect().workers(some()).window(2))
+            .and(Pipeline::from_connection(other).collect().workers(1).window(1));
         let ((sent, one), other) = all.run();
         assert_eq!(sent.unwrap().emitted, 10);
         for received in [one, other] {
@@ -67,17 +67,17 @@ fn who_receives_no_more_ends_those_who_send() {
             given += 1;
             if given == 4 { Err("the disk is full") } else { Ok(()) }
         };
-        let all = one.workers(some()).window(2).and(other.workers(1).window(1).batch_at_most(2));
-        let all = all.and(Pipeline::from_outlet(outlet).try_for_each(sink).workers(some()).window(2));
+        let all = one.workers(some()).window(2).and(other.workers(1).window(1).max_batch(2));
+        let all = all.and(Pipeline::from_connection(outlet).try_for_each(sink).workers(some()).window(2));
         let ((one, other), receiver) = all.run();
         for sender in [one, other] {
             let (cause, report) = sender.unwrap_err().into_parts();
-            let Cause::Sink(error) = cause else { panic!("{cause:?}") };
+            let PipelineFailure::Sink(error) = cause else { panic!("{cause:?}") };
             assert_eq!(error.downcast_ref(), Some(&Disconnected));
             let report = report.unwrap();
             assert!(report.emitted + report.dropped <= report.taken, "{report}");
         }
-        assert!(matches!(receiver.unwrap_err().cause(), Cause::Sink(_)));
+        assert!(matches!(receiver.unwrap_err().cause(), PipelineFailure::Sink(_)));
         assert_eq!(living.now(), 0);
     });
 }
@@ -93,12 +93,12 @@ fn those_who_send_end_those_who_receive_also_when_they_fail() {
                 std::panic::resume_unwind(Box::new("on purpose"));
             }
         });
-        let one = Pipeline::from_iter(items).send_to(inlet.clone()).workers(some()).window(2).batch_at_most(2);
+        let one = Pipeline::from_iter(items).send_to(inlet.clone()).workers(some()).window(2).max_batch(2);
         let other = Pipeline::from_iter(living.items(0..3)).send_to(inlet).workers(1).window(1);
-        let back = Pipeline::from_outlet(outlet).inspect(|_| stumble(1)).for_each(drop).workers(some()).window(2);
+        let back = Pipeline::from_connection(outlet).inspect(|_| stumble(1)).for_each(drop).workers(some()).window(2);
         let ((one, other), back) = one.and(other).and(back).run();
         let error = one.unwrap_err();
-        assert!(matches!(error.cause(), Cause::Source(_)), "{error}");
+        assert!(matches!(error.cause(), PipelineFailure::Source(_)), "{error}");
         let sent = error.report().unwrap().emitted + other.unwrap().emitted;
         let received = back.unwrap();
         assert_eq!((sent, received.taken, received.emitted), (9, 9, 9), "{received}");
@@ -113,7 +113,7 @@ fn a_stop_that_drops_is_exact_on_both_sides() {
         let living = Living::default();
         let (inlet, outlet) = connection(2);
         let front = Pipeline::from_iter(living.items(0..u32::MAX)).send_to(inlet).workers(some()).window(2);
-        let back = Pipeline::from_outlet(outlet).for_each(|_| stumble(1)).workers(some()).window(2);
+        let back = Pipeline::from_connection(outlet).for_each(|_| stumble(1)).workers(some()).window(2);
         let mut stops = [front.stop_handle(), back.stop_handle()];
         if thread_rng().gen_bool(0.5) {
             stops.reverse();
@@ -150,8 +150,8 @@ fn a_player_of_several_drains_front_to_back() {
                 .route([to_even, to_odd], |item| item.number as usize % 2)
                 .workers(some())
                 .window(2)
-                .and(Pipeline::from_outlet(even).for_each(|_| stumble(1)).workers(1).window(1))
-                .and(Pipeline::from_outlet(odd).map_async(2, async |item| item).for_each(drop).workers(1).window(1));
+                .and(Pipeline::from_connection(even).for_each(|_| stumble(1)).workers(1).window(1))
+                .and(Pipeline::from_connection(odd).map_async(2, async |item| item).for_each(drop).workers(1).window(1));
             let ((sent, even), odd) = all.run_in(&cx).await;
             let (sent, even, odd) = (sent?, even?, odd?);
             assert!(sent.stopped && sent.dropped == 0, "{sent}");

@@ -6,7 +6,7 @@ use std::{
 };
 
 use upbeat::BoxError;
-use upbeat_work::{OnStop, Pipeline, pipeline::{Cause, OnFailure, StopHandle}};
+use upbeat_work::{OnStop, Pipeline, pipeline::{PipelineFailure, ItemPolicy, StopHandle}};
 
 use super::items::{Living, stumble};
 use crate::explore::{Time, explore};
@@ -38,7 +38,7 @@ fn a_panic_of_a_stage_or_of_the_sink_concerns_that_item_alone() {
             .name("sink")
             .workers(3)
             .window(4)
-            .batch_at_most(3)
+            .max_batch(3)
             .run()
             .unwrap();
         assert!(output.iter().copied().eq((0..ITEMS).filter(|number| *number != 5 && *number != 8)), "{output:?}");
@@ -63,11 +63,11 @@ fn what_comes_before_a_failure_that_stops_comes_out_and_nothing_behind_it() {
             .for_each(|number| output.push(number))
             .workers(3)
             .window(4)
-            .batch_at_most(3)
-            .on_failure(OnFailure::Stop)
+            .max_batch(3)
+            .on_failure(ItemPolicy::Stop)
             .run();
         let error = run.unwrap_err();
-        assert!(matches!(error.cause(), Cause::Failed(failure) if failure.item() == 6), "{error}");
+        assert!(matches!(error.cause(), PipelineFailure::Failed(failure) if failure.item() == 6), "{error}");
         let report = error.report().unwrap();
         assert_eq!(report.emitted, 6, "{report}");
         assert!(report.emitted + report.failed + report.dropped <= report.taken, "{report}");
@@ -96,7 +96,7 @@ fn a_sink_that_fails_ends_everybody() {
             .window(1)
             .run();
         let error = run.unwrap_err();
-        assert!(matches!(error.cause(), Cause::Sink(_)), "{error}");
+        assert!(matches!(error.cause(), PipelineFailure::Sink(_)), "{error}");
         assert!(output.iter().copied().eq(0..4), "{output:?}");
         assert_eq!(living.now(), 0);
     });
@@ -109,8 +109,8 @@ fn what_came_before_a_source_fails_comes_out() {
         let items = living.items(0..ITEMS).inspect(|item| panic_at(item.number, 9));
         let mut output = Vec::new();
         let pipeline = Pipeline::from_iter(items).inspect(|_| stumble(2)).for_each(|item| output.push(item.number));
-        let error = pipeline.workers(3).window(3).batch_at_most(3).run().unwrap_err();
-        assert!(matches!(error.cause(), Cause::Source(_)), "{error}");
+        let error = pipeline.workers(3).window(3).max_batch(3).run().unwrap_err();
+        assert!(matches!(error.cause(), PipelineFailure::Source(_)), "{error}");
         let report = error.report().unwrap();
         assert_eq!((report.taken, report.emitted, report.dropped), (9, 9, 0), "{report}");
         assert!(output.iter().copied().eq(0..9), "{output:?}");
@@ -141,12 +141,12 @@ fn a_panic_that_no_item_is_to_blame_for_ends_everybody() {
             }
         };
         let pipeline = Pipeline::from_iter((0..ITEMS).map(Grenade)).inspect(|_| stumble(2)).for_each(sink);
-        let pipeline = pipeline.workers(3).window(2).batch_at_most(1);
+        let pipeline = pipeline.workers(3).window(2).max_batch(1);
         *stop.lock().unwrap() = Some(pipeline.stop_handle());
         match pipeline.run() {
             // The one that panics was not taken any more.
             Ok(report) => assert!(report.stopped && report.taken <= 5, "{report}"),
-            Err(error) => assert!(matches!(error.cause(), Cause::Panicked(_)), "{error}"),
+            Err(error) => assert!(matches!(error.cause(), PipelineFailure::Panicked(_)), "{error}"),
         }
     });
 }

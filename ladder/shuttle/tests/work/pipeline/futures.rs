@@ -12,7 +12,7 @@ use tokio::{
     sync::{Notify, mpsc::channel, oneshot},
     task::spawn_blocking,
 };
-use upbeat_work::{OnStop, Pipeline, pipeline::{Cause, Concurrency}};
+use upbeat_work::{OnStop, Pipeline, pipeline::{PipelineFailure, Concurrency}};
 
 use super::items::{Living, feed, some, stumble};
 use crate::explore::{Time, explore, pause};
@@ -109,7 +109,7 @@ fn no_more_are_under_way_than_it_says_and_they_come_out_in_order() {
             .collect()
             .workers(some())
             .window(2)
-            .batch_at_most(2)
+            .max_batch(2)
             .run()
             .unwrap();
         assert!(report.output.iter().copied().eq(0..ITEMS), "{:?}", report.output);
@@ -160,7 +160,7 @@ fn a_stop_that_finishes_awaits_them() {
                 item.number
             }
         });
-        let pipeline = pipeline.collect().workers(some()).window(2).batch_at_most(2);
+        let pipeline = pipeline.collect().workers(some()).window(2).max_batch(2);
         let stop = pipeline.stop_handle();
         let running = spawn_blocking(move || pipeline.run().unwrap());
         pause(30).await;
@@ -191,7 +191,7 @@ fn a_stop_that_drops_drops_them() {
                 item.number
             }
         });
-        let pipeline = pipeline.collect().workers(some()).window(2).batch_at_most(2);
+        let pipeline = pipeline.collect().workers(some()).window(2).max_batch(2);
         let stop = pipeline.stop_handle();
         let running = spawn_blocking(move || pipeline.run().unwrap());
         pause(40).await;
@@ -260,10 +260,10 @@ fn a_sink_that_fails_ends_those_that_would_never_end() {
             }
         });
         let pipeline = pipeline.try_for_each(|item| if item.number == 1 { Err("the disk is full") } else { Ok(()) });
-        let pipeline = pipeline.workers(some()).window(2).batch_at_most(1);
+        let pipeline = pipeline.workers(some()).window(2).max_batch(1);
         // The source gives nothing more, and does not end.
         let error = spawn_blocking(move || pipeline.run()).await.unwrap().unwrap_err();
-        assert!(matches!(error.cause(), Cause::Sink(_)), "{error}");
+        assert!(matches!(error.cause(), PipelineFailure::Sink(_)), "{error}");
         assert_eq!((calls.counts().now, living.now()), (0, 0), "a future or an item is left");
         drop(to);
     });

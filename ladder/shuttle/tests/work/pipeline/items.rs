@@ -59,7 +59,7 @@ pub(super) fn stumble(most: u32) {
 
 /// A section of some workers, one to three, and little room.
 pub(super) fn small() -> Section {
-    Section::new().workers(some()).window(2).batch_at_most(2).joint(1)
+    Section::new().workers(some()).window(2).max_batch(2).buffer(1)
 }
 
 /// How many workers a section has: one to three.

@@ -26,7 +26,7 @@ fn every_item_comes_out_once_and_in_order() {
             })
             .workers(3)
             .window(4)
-            .batch_at_most(3)
+            .max_batch(3)
             .run()
             .unwrap();
         assert_eq!((report.taken, report.emitted), (14, 11), "{report}");
@@ -46,7 +46,7 @@ fn every_item_of_an_unordered_pipeline_comes_out_once() {
             .collect()
             .workers(3)
             .window(3)
-            .batch_at_most(2)
+            .max_batch(2)
             .unordered()
             .run()
             .unwrap();
@@ -77,7 +77,7 @@ fn a_sink_that_stalls_lets_the_others_fill_the_window_and_no_more() {
                 }
             };
             let pipeline = Pipeline::from_receiver(incoming).map(|number| counted.item(number)).for_each(sink);
-            pipeline.workers(3).window(WINDOW).batch_at_most(1).run().unwrap()
+            pipeline.workers(3).window(WINDOW).max_batch(1).run().unwrap()
         });
         settle().await;
         // Each item is a batch, and the sink holds one of them.

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{sync::mpsc::channel, task::spawn_blocking};
 use upbeat::BoxError;
-use upbeat_work::{OnStop, Pipeline, pipeline::{Cause, OnFailure, Report, StopHandle}};
+use upbeat_work::{OnStop, Pipeline, pipeline::{PipelineFailure, ItemPolicy, PipelineReport, StopHandle}};
 
 use super::items::{Living, feed, small, some, stumble};
 use crate::explore::{Time, explore, pause};
@@ -32,7 +32,7 @@ fn every_item_goes_through_all_sections_once_and_in_order() {
             })
             .workers(some())
             .window(2)
-            .batch_at_most(3)
+            .max_batch(3)
             .run()
             .unwrap();
         assert_eq!((report.taken, report.emitted), (12, 12), "{report}");
@@ -62,12 +62,12 @@ fn every_item_of_unordered_sections_comes_out_once() {
 }
 
 /// Two sections that are fed until they are asked to stop, each time after a pause; and how many items the channel had accepted.
-async fn stopped(stops: impl IntoIterator<Item = (u32, OnStop)>) -> (Report<Vec<u32>>, u32) {
+async fn stopped(stops: impl IntoIterator<Item = (u32, OnStop)>) -> (PipelineReport<Vec<u32>>, u32) {
     let living = Living::default();
     let (to, from) = channel(2);
     let feeding = tokio::spawn(feed(living.clone(), to, ITEMS));
     let pipeline = Pipeline::from_channel(from).inspect(|_| stumble(1)).split(small());
-    let pipeline = pipeline.map(|item| item.number).collect().workers(some()).window(2).batch_at_most(2);
+    let pipeline = pipeline.map(|item| item.number).collect().workers(some()).window(2).max_batch(2);
     let stop = pipeline.stop_handle();
     let running = spawn_blocking(move || pipeline.run().unwrap());
     // Sometimes while it works, sometimes while the source gives nothing.
@@ -113,7 +113,7 @@ fn a_sink_that_fails_ends_the_section_that_waits_for_an_idle_source() {
         let pipeline = pipeline.try_for_each(|item| if item.number == 2 { Err("the disk is full") } else { Ok(()) });
         let pipeline = pipeline.workers(some()).window(2);
         let error = spawn_blocking(move || pipeline.run()).await.unwrap().unwrap_err();
-        assert!(matches!(error.cause(), Cause::Sink(_)), "{error}");
+        assert!(matches!(error.cause(), PipelineFailure::Sink(_)), "{error}");
         assert_eq!(error.report().unwrap().taken, 3);
         assert_eq!(living.now(), 0);
         drop(to);
@@ -136,10 +136,10 @@ fn a_failure_that_stops_ends_the_sections_that_wait_for_room() {
             .for_each(|number| output.push(number))
             .workers(some())
             .window(1)
-            .batch_at_most(1)
-            .on_failure(OnFailure::Stop);
+            .max_batch(1)
+            .on_failure(ItemPolicy::Stop);
         let error = pipeline.run().unwrap_err();
-        assert!(matches!(error.cause(), Cause::Failed(failure) if failure.item() == 3), "{error}");
+        assert!(matches!(error.cause(), PipelineFailure::Failed(failure) if failure.item() == 3), "{error}");
         assert!(output.iter().copied().eq(0..3), "{output:?}");
         let report = error.report().unwrap();
         assert!(report.emitted + report.failed + report.dropped <= report.taken, "{report}");
@@ -198,12 +198,12 @@ fn a_panic_while_a_section_in_front_drops_ends_everybody() {
             }
         };
         let pipeline = Pipeline::from_iter((0..ITEMS).map(Grenade)).inspect(|_| stumble(1)).split(small());
-        let pipeline = pipeline.for_each(sink).workers(some()).window(1).batch_at_most(1);
+        let pipeline = pipeline.for_each(sink).workers(some()).window(1).max_batch(1);
         *stop.lock().unwrap() = Some(pipeline.stop_handle());
         match pipeline.run() {
             // The one that panics was not taken any more.
             Ok(report) => assert!(report.stopped && report.taken <= 5, "{report}"),
-            Err(error) => assert!(matches!(error.cause(), Cause::Panicked(_)), "{error}"),
+            Err(error) => assert!(matches!(error.cause(), PipelineFailure::Panicked(_)), "{error}"),
         }
     });
 }

@@ -43,7 +43,7 @@ fn workers_that_follow_a_slow_source_are_called_or_let_go() {
             }
         });
         let pipeline = Pipeline::from_receiver(incoming).inspect(|_| stumble(3)).collect().workers(4).window(3);
-        let report = pipeline.batch_at_most(2).run().unwrap();
+        let report = pipeline.max_batch(2).run().unwrap();
         assert!(report.output.iter().copied().eq(0..10), "{:?}", report.output);
         feeder.join().unwrap();
     });

@@ -12,7 +12,7 @@ fn a_stop_at_any_moment_finishes_what_was_taken() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let pipeline = Pipeline::from_iter(living.items(0..ITEMS)).inspect(|_| stumble(2)).map(|item| item.number);
-        let pipeline = pipeline.collect().workers(3).window(4).batch_at_most(2);
+        let pipeline = pipeline.collect().workers(3).window(4).max_batch(2);
         let stop = pipeline.stop_handle();
         let running = tokio::task::spawn_blocking(move || pipeline.run().unwrap());
         pause(20).await;
@@ -30,7 +30,7 @@ fn a_stop_that_drops_accounts_for_all_that_was_taken() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let pipeline = Pipeline::from_iter(living.items(0..ITEMS)).inspect(|_| stumble(2)).map(|item| item.number);
-        let pipeline = pipeline.collect().workers(3).window(4).batch_at_most(2);
+        let pipeline = pipeline.collect().workers(3).window(4).max_batch(2);
         let stop = pipeline.stop_handle();
         let running = tokio::task::spawn_blocking(move || pipeline.run().unwrap());
         pause(10).await;
@@ -50,7 +50,7 @@ fn a_stop_while_the_window_is_full_ends_it() {
         let living = Living::default();
         let pipeline = Pipeline::from_iter(living.items(0..ITEMS));
         let mut stop_at = 3;
-        let pipeline = pipeline.map(|item| item.number).collect().workers(3).window(1).batch_at_most(1);
+        let pipeline = pipeline.map(|item| item.number).collect().workers(3).window(1).max_batch(1);
         let stop = pipeline.stop_handle();
         let running = tokio::task::spawn_blocking(move || pipeline.run().unwrap());
         while stop_at > 0 {

@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc::channel;
 use upbeat::{BoxError, Conductor, Context, Outcome, Part, once, with};
-use upbeat_work::{OnStop, Pipeline, pipeline::Cause};
+use upbeat_work::{OnStop, Pipeline, pipeline::PipelineFailure};
 
 use super::items::{Living, feed, small, some, stumble};
 use crate::explore::{MS, Time, explore, pause, settle};
@@ -16,7 +16,7 @@ fn a_stop_at_any_moment_finishes_what_was_taken() {
         let copy = with(living.clone(), |living: Living, cx: Context| async move {
             let pipeline = Pipeline::from_iter(living.items(0..ITEMS)).inspect(|_| stumble(2));
             let report =
-                pipeline.map(|item| item.number).collect().workers(2).window(3).batch_at_most(2).run_in(&cx).await?;
+                pipeline.map(|item| item.number).collect().workers(2).window(3).max_batch(2).run_in(&cx).await?;
             assert_eq!((report.emitted, report.dropped), (report.taken, 0), "{report}");
             assert!(report.output.iter().copied().eq(0..u32::try_from(report.taken).unwrap()), "{:?}", report.output);
             Ok::<_, BoxError>(())
@@ -33,13 +33,13 @@ fn at_a_deadline_the_rest_is_dropped_and_told() {
         let living = Living::default();
         let copy = with(living.clone(), |living: Living, cx: Context| async move {
             let pipeline = Pipeline::from_iter(living.items(0..ITEMS)).inspect(|_| stumble(2));
-            let pipeline = pipeline.map(|item| item.number).collect().workers(2).window(3).batch_at_most(2);
+            let pipeline = pipeline.map(|item| item.number).collect().workers(2).window(3).max_batch(2);
             match pipeline.run_in(&cx).await {
                 Ok(report) => {
                     assert_eq!(report.emitted + report.dropped, report.taken, "{report}");
                     cx.note(format!("{} dropped", report.dropped));
                 }
-                Err(error) => assert!(matches!(error.cause(), Cause::Overran), "{error}"),
+                Err(error) => assert!(matches!(error.cause(), PipelineFailure::Overran), "{error}"),
             }
             Ok::<_, BoxError>(())
         });

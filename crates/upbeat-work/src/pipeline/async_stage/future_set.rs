@@ -5,12 +5,12 @@ use futures_util::{
     stream::{FuturesOrdered, FuturesUnordered},
 };
 
-pub(super) enum Set<F: Future> {
+pub(super) enum FutureSet<F: Future> {
     Ordered(FuturesOrdered<F>),
     Unordered(FuturesUnordered<F>),
 }
 
-impl<F: Future> Set<F> {
+impl<F: Future> FutureSet<F> {
     pub(super) fn new(ordered: bool) -> Self {
         if ordered { Self::Ordered(FuturesOrdered::new()) } else { Self::Unordered(FuturesUnordered::new()) }
     }

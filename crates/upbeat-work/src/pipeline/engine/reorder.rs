@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use super::plan::Plan;
-use crate::pipeline::outcome::Cause;
+use super::executor::Executor;
+use crate::pipeline::outcome::PipelineFailure;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is one answer, and any mix of them occurs")]
-pub(crate) struct Desk<P: Plan> {
+pub(crate) struct ReorderBuffer<P: Executor> {
     finished: Finished<Box<P::Batch>>,
     /// The sink, unless somebody emits.
     pub(crate) sink: Option<P::Sink>,
@@ -25,7 +25,7 @@ pub(crate) struct Desk<P: Plan> {
     pub(crate) closed: bool,
     /// Nothing more is emitted.
     over: bool,
-    pub(crate) cause: Option<Cause>,
+    pub(crate) cause: Option<PipelineFailure>,
     pub(crate) taken: u64,
     pub(crate) dropped: u64,
 }
@@ -39,7 +39,7 @@ enum Finished<B> {
     Unordered(VecDeque<B>),
 }
 
-impl<P: Plan> Desk<P> {
+impl<P: Executor> ReorderBuffer<P> {
     pub(crate) fn new(sink: P::Sink, window: usize, ordered: bool) -> Self {
         let finished = if ordered {
             Finished::Ordered { slots: VecDeque::new(), head: 0 }
@@ -140,13 +140,13 @@ impl<P: Plan> Desk<P> {
         wake
     }
 
-    pub(crate) fn note(&mut self, cause: Option<Cause>) {
+    pub(crate) fn note(&mut self, cause: Option<PipelineFailure>) {
         if self.cause.is_none() {
             self.cause = cause;
         }
     }
 
-    pub(crate) fn end(&mut self, cause: Option<Cause>) {
+    pub(crate) fn end(&mut self, cause: Option<PipelineFailure>) {
         self.note(cause);
         self.closed = true;
         self.over = true;

@@ -9,7 +9,7 @@ use std::{
 const WAKING: Duration = Duration::from_micros(20);
 
 /// Learns from each batch. Workers overwrite each other's lessons, which does no harm: each of them is a fair guess.
-pub(crate) struct Tuning {
+pub(crate) struct BatchTuner {
     want: AtomicUsize,
     most: usize,
     aim: Duration,
@@ -17,7 +17,7 @@ pub(crate) struct Tuning {
     away: AtomicU64,
 }
 
-impl Tuning {
+impl BatchTuner {
     pub(crate) fn new(first: usize, most: usize, aim: Duration) -> Self {
         let most = most.max(1);
         Self { want: AtomicUsize::new(first.clamp(1, most)), most, aim, away: AtomicU64::new(0) }
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn a_batch_grows_until_it_takes_what_it_should() {
         let items_in = |aim| {
-            let tuning = Tuning::new(1, 4096, aim);
+            let tuning = BatchTuner::new(1, 4096, aim);
             for _ in 0..20 {
                 let size = tuning.want();
                 tuning.worked(size, Duration::from_micros(10) * u32::try_from(size).unwrap());

@@ -6,7 +6,7 @@ use crate::pipeline::{options::Section, source::Source};
 
 /// How a pipeline runs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct How {
+pub(crate) struct EngineConfig {
     pub(crate) workers: usize,
     pub(crate) window: usize,
     pub(crate) ordered: bool,
@@ -15,7 +15,7 @@ pub(crate) struct How {
     pub(crate) batch_time: Duration,
 }
 
-impl How {
+impl EngineConfig {
     /// What is not said depends on the source.
     pub(crate) fn of<S: Source>(section: &Section) -> Self {
         let (first, most) = S::SIZE;

@@ -2,11 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::pipeline::outcome::{Failure, ItemContext};
+use crate::pipeline::outcome::{ItemContext, ItemFailure};
 
 /// What goes through a joint. Failures do too, so that they come to the sink in their places.
 #[doc(hidden)]
-pub(crate) type Relayed<T> = Result<Numbered<T>, Box<Failure>>;
+pub(crate) type Forwarded<T> = Result<Numbered<T>, Box<ItemFailure>>;
 
 /// An item, and of which item of the source it is.
 #[doc(hidden)]

@@ -10,21 +10,21 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{fill::JointFill, gauge::Gauge, reading::MeterReading};
-use crate::pipeline::stage::Name;
+use super::{link::LinkFill, reading::MeterReading, section::SectionMeter};
+use crate::pipeline::stage::SharedName;
 
 /// The gauges of all sections.
 #[derive(Default)]
-pub(crate) struct Board {
+pub(crate) struct MeterRegistry {
     /// Whether anybody wants to know. Until then no clock is read for it.
     is_watched: Arc<AtomicBool>,
     /// From front to back.
-    gauges: Mutex<Vec<Arc<Gauge>>>,
+    meters: Mutex<Vec<Arc<SectionMeter>>>,
     begun: OnceLock<Instant>,
     ended: OnceLock<Instant>,
 }
 
-impl Board {
+impl MeterRegistry {
     pub(crate) fn watch(&self) {
         self.is_watched.store(true, Relaxed);
     }
@@ -34,26 +34,26 @@ impl Board {
         &self,
         workers: usize,
         window: usize,
-        joint: Option<Arc<JointFill>>,
+        joint: Option<Arc<LinkFill>>,
         names: Arc<[Arc<str>]>,
-    ) -> Arc<Gauge> {
-        self.add(Gauge::fused(self.is_watched.clone(), workers, window, joint, names))
+    ) -> Arc<SectionMeter> {
+        self.add(SectionMeter::fused(self.is_watched.clone(), workers, window, joint, names))
     }
 
     /// The gauge of a section of futures.
-    pub(crate) fn futures(&self, most: usize, joint: Arc<JointFill>, name: Name) -> Arc<Gauge> {
-        self.add(Gauge::futures(self.is_watched.clone(), most, joint, name))
+    pub(crate) fn futures(&self, most: usize, joint: Arc<LinkFill>, name: SharedName) -> Arc<SectionMeter> {
+        self.add(SectionMeter::futures(self.is_watched.clone(), most, joint, name))
     }
 
-    fn add(&self, gauge: Gauge) -> Arc<Gauge> {
-        let gauge = Arc::new(gauge);
-        self.gauges.lock().push(gauge.clone());
-        gauge
+    fn add(&self, meter: SectionMeter) -> Arc<SectionMeter> {
+        let meter = Arc::new(meter);
+        self.meters.lock().push(meter.clone());
+        meter
     }
 
     pub(super) fn read(&self) -> MeterReading {
         let elapsed = self.elapsed();
-        let sections = self.gauges.lock().iter().map(|gauge| gauge.read(elapsed)).collect();
+        let sections = self.meters.lock().iter().map(|meter| meter.read(elapsed)).collect();
         MeterReading::new(elapsed, sections)
     }
 

@@ -13,52 +13,52 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc::{Receiver, Sender};
 use upbeat::{BoxError, Panic};
 
-use super::set::Set;
+use super::future_set::FutureSet;
 use crate::pipeline::{
-    batch::{Numbered, Relayed},
-    control::{Outcome, Run, Segment, StopHandle},
-    meter::{Gauge, JointFill},
+    batch::{Forwarded, Numbered},
+    control::{Control, RunSection, SectionOutcome, StopHandle},
+    meter::{LinkFill, SectionMeter},
     options::{Concurrency, OnStop},
-    outcome::{Cause, Failure},
-    stage::Name,
+    outcome::{ItemFailure, PipelineFailure},
+    stage::SharedName,
 };
 
 /// Both of its joints.
-pub(crate) struct Joints<T, U> {
-    pub(crate) from: Receiver<Vec<Relayed<T>>>,
-    pub(crate) to: Sender<Vec<Relayed<U>>>,
-    pub(crate) in_front: Arc<JointFill>,
-    pub(crate) behind: Arc<JointFill>,
+pub(crate) struct Links<T, U> {
+    pub(crate) from: Receiver<Vec<Forwarded<T>>>,
+    pub(crate) to: Sender<Vec<Forwarded<U>>>,
+    pub(crate) in_front: Arc<LinkFill>,
+    pub(crate) behind: Arc<LinkFill>,
 }
 
-pub(crate) struct Concurrent<T, U, F> {
+pub(crate) struct AsyncStage<T, U, F> {
     /// Until its worker takes them.
-    pub(crate) joints: Mutex<Option<Joints<T, U>>>,
+    pub(crate) joints: Mutex<Option<Links<T, U>>>,
     pub(crate) call: F,
     pub(crate) limit: Concurrency,
-    pub(crate) name: Name,
-    pub(crate) run: Run,
+    pub(crate) name: SharedName,
+    pub(crate) run: Control,
     /// Dropping when the section behind has ended.
     pub(crate) over: StopHandle,
     /// Ends the section in front.
     pub(crate) front: StopHandle,
-    pub(crate) gauge: Arc<Gauge>,
-    pub(crate) ended: Mutex<Ended>,
+    pub(crate) meter: Arc<SectionMeter>,
+    pub(crate) ended: Mutex<AsyncStageEnd>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Ended {
-    cause: Option<Cause>,
+pub(crate) struct AsyncStageEnd {
+    cause: Option<PipelineFailure>,
     dropped: u64,
 }
 
-impl<T, U, F, Fut> Concurrent<T, U, F>
+impl<T, U, F, Fut> AsyncStage<T, U, F>
 where
     F: Fn(T) -> Fut,
     Fut: Future<Output = Result<U, BoxError>>,
 {
     /// What becomes of an item. A failure of a section before passes by.
-    async fn one(&self, relayed: Relayed<T>) -> Relayed<U> {
+    async fn one(&self, relayed: Forwarded<T>) -> Forwarded<U> {
         let Numbered { item, number, context } = relayed?;
         let mut work = pin!(async move { (self.call)(item).await });
         let made = poll_fn(|cx| match Panic::catch(|| work.as_mut().poll(cx)) {
@@ -69,21 +69,21 @@ where
             Ok(item) => Ok(Numbered { item, number, context }),
             Err(error) => {
                 let stage = self.name.lock().clone();
-                Err(Box::new(Failure::new(stage, number, context, error)))
+                Err(Box::new(ItemFailure::new(stage, number, context, error)))
             }
         }
     }
 
     /// Drives futures until there are no more. They go on while the section behind is slow; then no more are begun.
-    async fn drive(&self, joints: Joints<T, U>) {
-        let Joints { mut from, to, in_front, behind } = joints;
+    async fn drive(&self, joints: Links<T, U>) {
+        let Links { mut from, to, in_front, behind } = joints;
         let mut dropping = pin!(self.run.stop().asked(OnStop::Drop));
         let mut over = pin!(self.over.asked(OnStop::Drop));
-        let mut under_way = Set::new(self.limit.ordered);
+        let mut under_way = FutureSet::new(self.limit.ordered);
         let mut came = vec::IntoIter::default();
         let mut finished = Vec::new();
         let mut more = true;
-        let (is_watched, mut done) = (self.gauge.is_watched(), 0);
+        let (is_watched, mut done) = (self.meter.is_watched(), 0);
         loop {
             let mut room = self.limit.most.saturating_sub(under_way.len() + finished.len());
             while room > 0
@@ -93,7 +93,7 @@ where
                 room -= 1;
             }
             if is_watched {
-                self.gauge.under_way(under_way.len(), std::mem::take(&mut done));
+                self.meter.under_way(under_way.len(), std::mem::take(&mut done));
             }
             if !more && under_way.len() + finished.len() == 0 {
                 return;
@@ -127,12 +127,12 @@ where
         while let Some(batch) = from.recv().await {
             dropped += batch.len();
         }
-        self.gauge.dropped.store(dropped as u64, Relaxed);
+        self.meter.dropped.store(dropped as u64, Relaxed);
         self.ended.lock().dropped += dropped as u64;
     }
 }
 
-impl<T, U, F, Fut> Segment for Concurrent<T, U, F>
+impl<T, U, F, Fut> RunSection for AsyncStage<T, U, F>
 where
     T: Send,
     U: Send,
@@ -147,8 +147,8 @@ where
         let Some(joints) = self.joints.lock().take() else { return };
         let cause = match Panic::catch(|| self.run.block_on(self.drive(joints))) {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(Cause::Source(error.into())),
-            Err(panic) => Some(Cause::Panicked(panic)),
+            Ok(Err(error)) => Some(PipelineFailure::Source(error.into())),
+            Err(panic) => Some(PipelineFailure::Panicked(panic)),
         };
         self.ended.lock().cause = cause;
         self.front.stop(OnStop::Drop);
@@ -156,12 +156,12 @@ where
 
     fn refuse(&self, error: io::Error) {
         *self.joints.lock() = None;
-        self.ended.lock().cause = Some(Cause::Source(error.into()));
+        self.ended.lock().cause = Some(PipelineFailure::Source(error.into()));
         self.front.stop(OnStop::Drop);
     }
 
-    fn outcome(&self) -> Outcome {
-        let Ended { cause, dropped } = std::mem::take(&mut *self.ended.lock());
-        Outcome { cause, taken: 0, dropped, stopped: false }
+    fn outcome(&self) -> SectionOutcome {
+        let AsyncStageEnd { cause, dropped } = std::mem::take(&mut *self.ended.lock());
+        SectionOutcome { cause, taken: 0, dropped, stopped: false }
     }
 }

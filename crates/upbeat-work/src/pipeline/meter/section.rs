@@ -9,11 +9,11 @@ use std::{
 };
 
 use super::{
-    fill::JointFill,
-    laps::{self, Laps},
+    laps::{self, LapTimes},
+    link::LinkFill,
     reading::{SectionReading, StageReading},
 };
-use crate::pipeline::stage::Name;
+use crate::pipeline::stage::SharedName;
 
 /// What a worker does.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ const BITS: u32 = 3;
 
 /// All of it is written by whoever knows it, once for each batch, and read in no order: a reading is an estimate.
 #[derive(Debug)]
-pub(crate) struct Gauge {
+pub(crate) struct SectionMeter {
     is_watched: Arc<AtomicBool>,
     epoch: Instant,
     pub(crate) taken: AtomicU64,
@@ -46,15 +46,15 @@ pub(crate) struct Gauge {
     pub(crate) dropped: AtomicU64,
     in_flight: AtomicUsize,
     window: usize,
-    joint: Option<Arc<JointFill>>,
-    seats: Box<[Seat]>,
+    joint: Option<Arc<LinkFill>>,
+    workers: Box<[WorkerMeter]>,
     started: AtomicUsize,
     stages: Stages,
 }
 
 #[derive(Debug)]
 enum Stages {
-    Fused {
+    FusedStages {
         names: Arc<[Arc<str>]>,
         /// Nanoseconds of each stage and of what takes items out of batches, in the batches that were timed.
         times: Box<[AtomicU64]>,
@@ -66,7 +66,7 @@ enum Stages {
         look: OnceLock<u64>,
     },
     Futures {
-        name: Name,
+        name: SharedName,
         /// Nanoseconds that places for futures were taken.
         busy: AtomicU64,
         /// Futures that have finished.
@@ -77,7 +77,7 @@ enum Stages {
 
 /// A worker's own.
 #[derive(Debug)]
-struct Seat {
+struct WorkerMeter {
     sums: [AtomicU64; ACTIVITIES],
     state: AtomicU64,
 }
@@ -87,15 +87,15 @@ const COST: u64 = 100;
 /// What is timed at once, so that short runs have figures too, in nanoseconds of reading the clock.
 const ADVANCE: u64 = 20_000;
 
-impl Gauge {
+impl SectionMeter {
     fn new(
         is_watched: Arc<AtomicBool>,
         workers: usize,
         window: usize,
-        joint: Option<Arc<JointFill>>,
+        joint: Option<Arc<LinkFill>>,
         stages: Stages,
     ) -> Self {
-        let seat = |_| Seat { sums: Default::default(), state: AtomicU64::new(OFF) };
+        let worker = |_| WorkerMeter { sums: Default::default(), state: AtomicU64::new(OFF) };
         Self {
             is_watched,
             epoch: Instant::now(),
@@ -106,7 +106,7 @@ impl Gauge {
             in_flight: AtomicUsize::new(0),
             window,
             joint,
-            seats: (0..workers).map(seat).collect(),
+            workers: (0..workers).map(worker).collect(),
             started: AtomicUsize::new(0),
             stages,
         }
@@ -116,16 +116,16 @@ impl Gauge {
         is_watched: Arc<AtomicBool>,
         workers: usize,
         window: usize,
-        joint: Option<Arc<JointFill>>,
+        joint: Option<Arc<LinkFill>>,
         names: Arc<[Arc<str>]>,
     ) -> Self {
         let times = (0..=names.len()).map(|_| AtomicU64::new(0)).collect();
         let (items, credit) = (AtomicU64::new(0), AtomicU64::new(ADVANCE));
-        let stages = Stages::Fused { names, times, items, credit, look: OnceLock::new() };
+        let stages = Stages::FusedStages { names, times, items, credit, look: OnceLock::new() };
         Self::new(is_watched, workers, window, joint, stages)
     }
 
-    pub(super) fn futures(is_watched: Arc<AtomicBool>, most: usize, joint: Arc<JointFill>, name: Name) -> Self {
+    pub(super) fn futures(is_watched: Arc<AtomicBool>, most: usize, joint: Arc<LinkFill>, name: SharedName) -> Self {
         let zero = || AtomicU64::new(0);
         let stages = Stages::Futures { name, busy: zero(), items: zero(), since: zero() };
         Self::new(is_watched, 1, most, Some(joint), stages)
@@ -140,9 +140,9 @@ impl Gauge {
     }
 
     /// A worker begins.
-    pub(crate) fn begin(&self) -> Shift<'_> {
+    pub(crate) fn begin(&self) -> MeterSpan<'_> {
         let at = self.started.fetch_add(1, Relaxed);
-        Shift(self.seats.get(at).filter(|_| self.is_watched()).map(|seat| (self, seat)))
+        MeterSpan(self.workers.get(at).filter(|_| self.is_watched()).map(|worker| (self, worker)))
     }
 
     pub(crate) fn is_in_flight(&self, batches: usize) {
@@ -150,17 +150,17 @@ impl Gauge {
     }
 
     /// What to time a batch of so many items with, unless reading the clock costs too much of the work.
-    pub(crate) fn laps(&self, items: u64) -> Option<Laps> {
-        let Stages::Fused { times, credit, look, .. } = &self.stages else { return None };
+    pub(crate) fn laps(&self, items: u64) -> Option<LapTimes> {
+        let Stages::FusedStages { times, credit, look, .. } = &self.stages else { return None };
         let look = *look.get_or_init(laps::look);
         let cost = items.saturating_mul(times.len() as u64).saturating_mul(look.max(1));
         let spend = |credit: u64| credit.checked_sub(cost);
         credit.fetch_update(Relaxed, Relaxed, spend).ok()?;
-        Some(Laps::new(times.len() - 1, look))
+        Some(LapTimes::new(times.len() - 1, look))
     }
 
-    pub(crate) fn timed(&self, laps: &Laps) {
-        if let Stages::Fused { times, .. } = &self.stages {
+    pub(crate) fn timed(&self, laps: &LapTimes) {
+        if let Stages::FusedStages { times, .. } = &self.stages {
             for (sum, time) in times.iter().zip(&laps.times) {
                 sum.fetch_add(*time, Relaxed);
             }
@@ -169,7 +169,7 @@ impl Gauge {
 
     /// A batch of so many items was worked on.
     pub(crate) fn worked(&self, count: u64, took: Duration) {
-        if let Stages::Fused { items, credit, .. } = &self.stages {
+        if let Stages::FusedStages { items, credit, .. } = &self.stages {
             items.fetch_add(count, Relaxed);
             let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
             credit.fetch_add(took / COST, Relaxed);
@@ -190,24 +190,24 @@ impl Gauge {
     pub(super) fn read(&self, elapsed: Duration) -> SectionReading {
         let mut sums = [0_u64; ACTIVITIES];
         let now = self.now();
-        for seat in &self.seats {
-            for (sum, of_seat) in sums.iter_mut().zip(&seat.sums) {
+        for worker in &self.workers {
+            for (sum, of_seat) in sums.iter_mut().zip(&worker.sums) {
                 *sum += of_seat.load(Relaxed);
             }
             // What goes on counts as far as it has gone.
-            let state = seat.state.load(Relaxed);
+            let state = worker.state.load(Relaxed);
             if let Ok(at) = usize::try_from(state & OFF)
                 && let Some(sum) = sums.get_mut(at)
             {
                 *sum += now.saturating_sub(state >> BITS);
             }
         }
-        let all = elapsed.as_nanos() as f64 * self.seats.len() as f64;
+        let all = elapsed.as_nanos() as f64 * self.workers.len() as f64;
         let share = |nanos: u64, of: f64| if of > 0.0 { (nanos as f64 / of).min(1.0) } else { 0.0 };
         let of = |activity: Activity| share(sums[activity as usize], all);
         let in_flight = self.in_flight.load(Relaxed);
         let stages = match &self.stages {
-            Stages::Fused { names, times, items, .. } => {
+            Stages::FusedStages { names, times, items, .. } => {
                 let times: Vec<_> = times.iter().map(|time| time.load(Relaxed)).collect();
                 let (sum, items) = (times.iter().sum::<u64>() as f64, items.load(Relaxed));
                 let work = sums[Activity::Work as usize] as f64;
@@ -237,7 +237,7 @@ impl Gauge {
         };
         let one = elapsed.as_nanos() as f64;
         SectionReading {
-            workers: self.seats.len(),
+            workers: self.workers.len(),
             taken: self.taken.load(Relaxed),
             source: share(sums[Activity::Source as usize], one),
             sink: share(sums[Activity::Sink as usize], one),
@@ -256,29 +256,29 @@ impl Gauge {
 }
 
 /// A worker from when it begins until it leaves.
-pub(crate) struct Shift<'a>(Option<(&'a Gauge, &'a Seat)>);
+pub(crate) struct MeterSpan<'a>(Option<(&'a SectionMeter, &'a WorkerMeter)>);
 
-impl Shift<'_> {
+impl MeterSpan<'_> {
     /// It does something else from now on.
     pub(crate) fn turn_to(&self, activity: Activity) {
         self.change(activity as u64);
     }
 
     fn change(&self, to: u64) {
-        let Some((gauge, seat)) = self.0 else { return };
-        let now = gauge.now();
-        let state = seat.state.load(Relaxed);
+        let Some((meter, worker)) = self.0 else { return };
+        let now = meter.now();
+        let state = worker.state.load(Relaxed);
         if let Ok(at) = usize::try_from(state & OFF)
-            && let Some(sum) = seat.sums.get(at)
+            && let Some(sum) = worker.sums.get(at)
         {
             // Nobody else writes it.
             sum.store(sum.load(Relaxed) + now.saturating_sub(state >> BITS), Relaxed);
         }
-        seat.state.store(now << BITS | to, Relaxed);
+        worker.state.store(now << BITS | to, Relaxed);
     }
 }
 
-impl Drop for Shift<'_> {
+impl Drop for MeterSpan<'_> {
     fn drop(&mut self) {
         self.change(OFF);
     }

@@ -71,7 +71,7 @@ impl<T, I: IntoIterator, F: Fn(T) -> I + Send + Sync> Stage<T> for FlatMap<F> {
 
     #[inline]
     fn apply<D: Downstream<I::Item>>(&self, item: T, out: &mut D) {
-        let this = out.account().stage();
+        let this = out.cursor().stage();
         for item in (self.0)(item) {
             out.give(item);
             // The stages behind have entered theirs, and the iterator's code is this one's.
@@ -96,7 +96,7 @@ impl<T, C: fmt::Display + Send + Sync + 'static, F: Fn(&T) -> C + Send + Sync> S
     #[inline]
     fn apply<D: Downstream<T>>(&self, item: T, out: &mut D) {
         let context = (self.0)(&item);
-        out.account().say(context);
+        out.cursor().say(context);
         out.give(item);
     }
 }

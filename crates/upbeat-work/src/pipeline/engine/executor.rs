@@ -2,10 +2,10 @@
 
 use upbeat::BoxError;
 
-use crate::pipeline::{control::Waiting, sink::NoMore, source::Filled};
+use crate::pipeline::{control::SourceWait, sink::SinkClosed, source::Filled};
 
 /// What the engine drives, without types of items.
-pub(crate) trait Plan: Send + Sync {
+pub(crate) trait Executor: Send + Sync {
     type Source: Send;
     type Sink: Send;
     type Batch: Default + Send;
@@ -15,7 +15,7 @@ pub(crate) trait Plan: Send + Sync {
         source: &mut Self::Source,
         batch: &mut Self::Batch,
         want: usize,
-        waiting: &Waiting,
+        waiting: &SourceWait,
     ) -> Result<Filled, BoxError>;
 
     /// The source is to stop. Returns whether what it has accepted is still to be taken.
@@ -28,7 +28,7 @@ pub(crate) trait Plan: Send + Sync {
     fn work(&self, batch: &mut Self::Batch) -> bool;
 
     /// Leaves the batch empty.
-    fn emit(&self, sink: &mut Self::Sink, batch: &mut Self::Batch) -> Result<(), NoMore>;
+    fn emit(&self, sink: &mut Self::Sink, batch: &mut Self::Batch) -> Result<(), SinkClosed>;
 
     /// Leaves the batch empty, and says how many items of the source were in it.
     fn discard(&self, batch: &mut Self::Batch) -> u64;

@@ -2,21 +2,21 @@
 
 use std::{io, time::Duration};
 
-use super::{shared::Run, stop::StopHandle};
+use super::{Control, stop::StopHandle};
 use crate::pipeline::options::OnStop;
 
 /// How a source waits for its next item.
 #[derive(Debug)]
 #[doc(hidden)]
-pub struct Waiting {
-    run: Run,
+pub struct SourceWait {
+    run: Control,
     /// Dropping once its own section emits nothing more, whatever the others do.
     over: StopHandle,
     batch_time: Duration,
 }
 
-impl Waiting {
-    pub(crate) fn new(run: Run, over: StopHandle, batch_time: Duration) -> Self {
+impl SourceWait {
+    pub(crate) fn new(run: Control, over: StopHandle, batch_time: Duration) -> Self {
         Self { run, over, batch_time }
     }
 

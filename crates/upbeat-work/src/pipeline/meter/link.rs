@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// How many batches wait between two sections.
 #[derive(Debug)]
-pub(crate) struct JointFill {
+pub(crate) struct LinkFill {
     batches: AtomicUsize,
     size: usize,
 }
 
-impl JointFill {
+impl LinkFill {
     pub(crate) fn new(size: usize) -> Self {
         Self { batches: AtomicUsize::new(0), size }
     }

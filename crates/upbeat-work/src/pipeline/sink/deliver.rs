@@ -8,7 +8,7 @@ use super::outbox::Outbox;
 
 /// Decides where an item goes.
 #[doc(hidden)]
-pub trait Place<T>: Send {
+pub trait Deliver<T>: Send {
     /// Whether an item goes to all of them.
     const COPIES: bool = false;
 
@@ -20,9 +20,9 @@ pub trait Place<T>: Send {
 
 /// To the only one.
 #[derive(Debug)]
-pub struct Straight;
+pub struct SingleTarget;
 
-impl<T> Place<T> for Straight {
+impl<T> Deliver<T> for SingleTarget {
     fn place(&mut self, item: T, boxes: &mut [Outbox<T>]) -> Result<(), BoxError> {
         put(item, boxes, 0)
     }
@@ -31,7 +31,7 @@ impl<T> Place<T> for Straight {
 /// To the one that a closure says.
 pub struct Route<F>(pub(crate) F);
 
-impl<T, F: FnMut(&T) -> usize + Send> Place<T> for Route<F> {
+impl<T, F: FnMut(&T) -> usize + Send> Deliver<T> for Route<F> {
     fn place(&mut self, item: T, boxes: &mut [Outbox<T>]) -> Result<(), BoxError> {
         let at = (self.0)(&item);
         put(item, boxes, at)
@@ -48,7 +48,7 @@ impl<F> fmt::Debug for Route<F> {
 #[derive(Debug)]
 pub struct Broadcast;
 
-impl<T: Clone> Place<T> for Broadcast {
+impl<T: Clone> Deliver<T> for Broadcast {
     const COPIES: bool = true;
 
     fn place(&mut self, item: T, boxes: &mut [Outbox<T>]) -> Result<(), BoxError> {
@@ -63,8 +63,7 @@ impl<T: Clone> Place<T> for Broadcast {
 
 fn put<T>(item: T, boxes: &mut [Outbox<T>], at: usize) -> Result<(), BoxError> {
     let count = boxes.len();
-    let outbox =
-        boxes.get_mut(at).ok_or_else(|| format!("it was routed to inlet {at}, and there are {count}, from 0"))?;
+    let outbox = boxes.get_mut(at).ok_or_else(|| format!("it was routed to to {at}, and there are {count}, from 0"))?;
     outbox.put(item);
     Ok(())
 }

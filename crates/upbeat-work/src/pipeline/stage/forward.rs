@@ -5,45 +5,45 @@ use std::marker::PhantomData;
 use upbeat::BoxError;
 
 use super::{
-    account::Account,
-    head::each,
-    traits::{Downstream, Flow, Line},
+    cursor::Cursor,
+    first::each,
+    traits::{Downstream, Flow, StageChain},
 };
 use crate::pipeline::{
-    batch::{Numbered, Relayed},
-    outcome::Failure,
+    batch::{Forwarded, Numbered},
+    outcome::ItemFailure,
 };
 
 /// The last of a section's stages.
 #[derive(Debug)]
-pub(crate) struct Relay<L> {
+pub(crate) struct Forward<L> {
     pub(crate) line: L,
     pub(crate) at: usize,
 }
 
-impl<'b, R, L: Line<'b, R>> Line<'b, R> for Relay<L> {
-    type Out = Relayed<L::Out>;
+impl<'b, R, L: StageChain<'b, R>> StageChain<'b, R> for Forward<L> {
+    type Out = Forwarded<L::Out>;
 
     #[inline]
     fn run<D: Downstream<Self::Out>>(&self, batch: &'b mut R, out: &mut D) {
-        self.line.run(batch, &mut Relaying { at: self.at, out, of: PhantomData });
+        self.line.run(batch, &mut Forwarding { at: self.at, out, of: PhantomData });
     }
 }
 
-struct Relaying<'a, T, D> {
+struct Forwarding<'a, T, D> {
     at: usize,
     out: &'a mut D,
     of: PhantomData<fn(T)>,
 }
 
-impl<T, D: Downstream<Relayed<T>>> Flow for Relaying<'_, T, D> {
+impl<T, D: Downstream<Forwarded<T>>> Flow for Forwarding<'_, T, D> {
     #[cold]
     fn fail(&mut self, error: BoxError) {
-        let failure = self.out.account().failure(error);
+        let failure = self.out.cursor().failure(error);
         self.relay(failure);
     }
 
-    fn relay(&mut self, failure: Failure) {
+    fn relay(&mut self, failure: ItemFailure) {
         self.out.give(Err(Box::new(failure)));
     }
 
@@ -58,37 +58,37 @@ impl<T, D: Downstream<Relayed<T>>> Flow for Relaying<'_, T, D> {
     }
 
     #[inline]
-    fn account(&mut self) -> &mut Account {
-        self.out.account()
+    fn cursor(&mut self) -> &mut Cursor {
+        self.out.cursor()
     }
 }
 
-impl<T, D: Downstream<Relayed<T>>> Downstream<T> for Relaying<'_, T, D> {
+impl<T, D: Downstream<Forwarded<T>>> Downstream<T> for Forwarding<'_, T, D> {
     #[inline]
     fn give(&mut self, item: T) {
         self.out.enter(self.at);
-        let account = self.out.account();
-        let (number, context) = (account.item(), account.context());
+        let cursor = self.out.cursor();
+        let (number, context) = (cursor.item(), cursor.context());
         self.out.give(Ok(Numbered { item, number, context }));
     }
 }
 
 /// The first of the next section.
 #[derive(Debug)]
-pub struct RelayHead;
+pub struct FirstForwardStage;
 
-impl<'b, T> Line<'b, Vec<Relayed<T>>> for RelayHead {
+impl<'b, T> StageChain<'b, Vec<Forwarded<T>>> for FirstForwardStage {
     type Out = T;
 
     #[inline]
-    fn run<D: Downstream<T>>(&self, batch: &'b mut Vec<Relayed<T>>, out: &mut D) {
+    fn run<D: Downstream<T>>(&self, batch: &'b mut Vec<Forwarded<T>>, out: &mut D) {
         each(batch.drain(..), out, |relayed, out| match relayed {
             Ok(Numbered { item, number, context }) => {
-                out.account().resume(number, context);
+                out.cursor().resume(number, context);
                 out.give(item);
             }
             Err(failure) => {
-                out.account().resume(failure.item(), None);
+                out.cursor().resume(failure.item(), None);
                 out.relay(*failure);
             }
         });

@@ -3,7 +3,7 @@
 use memchr::memchr;
 use upbeat::{BoxError, Panic};
 
-use super::traits::{Downstream, Flow, Line};
+use super::traits::{Downstream, Flow, StageChain};
 use crate::pipeline::{batch::Block, on_stack::on_stack};
 
 /// Gives each item to `each`. There is one `catch_unwind` for all of them: after a panic the loop is entered again behind the item that caused it.
@@ -12,7 +12,7 @@ pub(super) fn each<I: Iterator, D: Flow>(items: I, out: &mut D, mut give: impl F
     let mut items = Some(items);
     loop {
         let run = Panic::catch(|| {
-            let mut begun = out.account().begun();
+            let mut begun = out.cursor().begun();
             on_stack(&mut items, |items| {
                 for item in items {
                     begun += 1;
@@ -39,9 +39,9 @@ fn blame<D: Flow>(panic: Panic, out: &mut D) {
 
 /// The items of a batch, owned.
 #[derive(Debug)]
-pub struct Head;
+pub struct FirstStage;
 
-impl<'b, T> Line<'b, Vec<T>> for Head {
+impl<'b, T> StageChain<'b, Vec<T>> for FirstStage {
     type Out = T;
 
     #[inline]
@@ -52,9 +52,9 @@ impl<'b, T> Line<'b, Vec<T>> for Head {
 
 /// The lines of a block, borrowed, without their ends.
 #[derive(Debug)]
-pub struct LineHead;
+pub struct FirstLineStage;
 
-impl<'b> Line<'b, Block> for LineHead {
+impl<'b> StageChain<'b, Block> for FirstLineStage {
     type Out = &'b [u8];
 
     #[inline]
@@ -84,9 +84,9 @@ impl<'b> Iterator for LinesOf<'b> {
 
 /// A block as one item, borrowed.
 #[derive(Debug)]
-pub struct BlockHead;
+pub struct FirstBlockStage;
 
-impl<'b> Line<'b, Block> for BlockHead {
+impl<'b> StageChain<'b, Block> for FirstBlockStage {
     type Out = &'b [u8];
 
     #[inline]

@@ -4,28 +4,28 @@ use std::{any::Any, fmt, sync::Arc};
 
 use upbeat::BoxError;
 
-use crate::pipeline::outcome::{Failure, ItemContext};
+use crate::pipeline::outcome::{ItemContext, ItemFailure};
 
 /// Where a worker is in its batch: at which item, in which stage. It lives outside of the loop that may panic.
-pub struct Account {
+pub struct Cursor {
     stages: Arc<[Arc<str>]>,
     /// The number of the first item, or what it would be if the item at hand were not numbered otherwise.
     first: u64,
     begun: u64,
     stage: usize,
-    context: Option<Said>,
+    context: Option<KeptContext>,
     /// Which item of the batch the context is of.
     context_of: u64,
     passed: u64,
 }
 
 /// What an item said of itself: its memory is used again for the next one, unless somebody has kept it.
-enum Said {
+enum KeptContext {
     Own(Box<dyn ItemContext>),
     Shared(Arc<dyn ItemContext>),
 }
 
-impl Account {
+impl Cursor {
     /// For a batch whose first item has this number.
     pub(crate) fn new(stages: Arc<[Arc<str>]>, first: u64) -> Self {
         Self { stages, first, begun: 0, stage: 0, context: None, context_of: 0, passed: 0 }
@@ -55,12 +55,12 @@ impl Account {
     pub(crate) fn say<C: fmt::Display + Send + Sync + 'static>(&mut self, context: C) {
         self.context_of = self.begun;
         let kept = match &mut self.context {
-            Some(Said::Own(kept)) => (&mut **kept as &mut dyn Any).downcast_mut::<C>(),
-            Some(Said::Shared(_)) | None => None,
+            Some(KeptContext::Own(kept)) => (&mut **kept as &mut dyn Any).downcast_mut::<C>(),
+            Some(KeptContext::Shared(_)) | None => None,
         };
         match kept {
             Some(kept) => *kept = context,
-            None => self.context = Some(Said::Own(Box::new(context))),
+            None => self.context = Some(KeptContext::Own(Box::new(context))),
         }
     }
 
@@ -69,7 +69,7 @@ impl Account {
     pub(crate) fn resume(&mut self, number: u64, context: Option<Arc<dyn ItemContext>>) {
         self.first = number.wrapping_sub(self.begun.wrapping_sub(1));
         if let Some(context) = context {
-            self.context = Some(Said::Shared(context));
+            self.context = Some(KeptContext::Shared(context));
             self.context_of = self.begun;
         }
     }
@@ -87,19 +87,19 @@ impl Account {
             return None;
         }
         let shared = match self.context.take()? {
-            Said::Own(context) => Arc::from(context),
-            Said::Shared(context) => context,
+            KeptContext::Own(context) => Arc::from(context),
+            KeptContext::Shared(context) => context,
         };
-        self.context = Some(Said::Shared(shared.clone()));
+        self.context = Some(KeptContext::Shared(shared.clone()));
         Some(shared)
     }
 
     /// The failure of the item at hand.
     #[cold]
-    pub(crate) fn failure(&mut self, error: BoxError) -> Failure {
+    pub(crate) fn failure(&mut self, error: BoxError) -> ItemFailure {
         let (item, context) = (self.item(), self.context());
         let stage = self.stages.get(self.stage).cloned().unwrap_or_else(|| "source".into());
-        Failure::new(stage, item, context, error)
+        ItemFailure::new(stage, item, context, error)
     }
 
     pub(crate) fn pass(&mut self) {
@@ -111,8 +111,8 @@ impl Account {
     }
 }
 
-impl fmt::Debug for Account {
+impl fmt::Debug for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Account").field("begun", &self.begun).field("stage", &self.stage).finish_non_exhaustive()
+        f.debug_struct("Cursor").field("begun", &self.begun).field("stage", &self.stage).finish_non_exhaustive()
     }
 }

@@ -4,30 +4,30 @@ use std::fmt;
 
 use upbeat::{BoxError, Panic};
 
-use super::traits::{Failures, NoMore, Pack, Packs, Sink, private::Sealed};
-use crate::pipeline::{batch::Tray, on_stack::on_stack, outcome::Cause};
+use super::traits::{FailureSink, Pack, Packs, Sink, SinkClosed, private::Sealed};
+use crate::pipeline::{batch::Outputs, on_stack::on_stack, outcome::PipelineFailure};
 
 /// Puts items into the tray as they are.
 #[derive(Debug)]
-pub struct Whole;
+pub struct Identity;
 
-impl Packs for Whole {
+impl Packs for Identity {
     const MAY_FAIL: bool = false;
 }
 
-impl<T> Pack<T, T> for Whole {
+impl<T> Pack<T, T> for Identity {
     #[inline]
-    fn pack(&self, item: T, tray: &mut Vec<T>) -> Result<(), BoxError> {
-        tray.push(item);
+    fn pack(&self, item: T, outputs: &mut Vec<T>) -> Result<(), BoxError> {
+        outputs.push(item);
         Ok(())
     }
 }
 
-impl Sealed for Whole {}
+impl Sealed for Identity {}
 
 /// What is done with items.
 #[doc(hidden)]
-pub trait Take<T>: Send {
+pub trait Consume<T>: Send {
     type Output;
 
     /// Takes items until there are no more. It is called again behind an item that panicked.
@@ -41,51 +41,55 @@ pub trait Take<T>: Send {
 }
 
 /// A sink that takes items one by one. A panic is a failure of that item, and the next one follows.
-pub struct Each<T, K> {
+pub struct ItemSink<T, K> {
     take: K,
     taken: u64,
     of: std::marker::PhantomData<fn(T)>,
 }
 
-impl<T, K> Each<T, K> {
+impl<T, K> ItemSink<T, K> {
     pub(crate) fn new(take: K) -> Self {
         Self { take, taken: 0, of: std::marker::PhantomData }
     }
 }
 
-impl<T, K: Take<T>> Each<T, K> {
-    fn some(&mut self, items: impl ExactSizeIterator<Item = T>, failures: &mut impl Failures) -> Result<(), Cause> {
+impl<T, K: Consume<T>> ItemSink<T, K> {
+    fn some(
+        &mut self,
+        items: impl ExactSizeIterator<Item = T>,
+        failures: &mut impl FailureSink,
+    ) -> Result<(), PipelineFailure> {
         let (before, all) = (self.taken, items.len());
         let mut items = Some(items);
         let ended = loop {
             let run = Panic::catch(|| on_stack(&mut items, |items| self.take.take(items)));
             self.taken = before + (all - items.as_ref().map_or(0, ExactSizeIterator::len)) as u64;
             match run {
-                Ok(run) => break run.unwrap_or(Ok(())).map_err(Cause::Sink),
+                Ok(run) => break run.unwrap_or(Ok(())).map_err(PipelineFailure::Sink),
                 Err(panic) => {
-                    let failure = failures.tally().of_sink(self.taken - 1, panic.into());
+                    let failure = failures.state().of_sink(self.taken - 1, panic.into());
                     if let Err(cause) = failures.take(failure) {
                         break Err(cause);
                     }
                 }
             }
         };
-        failures.tally().emitted += self.taken - before;
+        failures.state().emitted += self.taken - before;
         ended
     }
 }
 
-impl<T: Send, K: Take<T>> Sink for Each<T, K> {
+impl<T: Send, K: Consume<T>> Sink for ItemSink<T, K> {
     type Unit = T;
     type Output = K::Output;
 
-    fn emit(&mut self, tray: &mut Tray<T>, failures: &mut impl Failures) -> Result<(), NoMore> {
-        let mut items = tray.units.drain(..);
+    fn emit(&mut self, outputs: &mut Outputs<T>, failures: &mut impl FailureSink) -> Result<(), SinkClosed> {
+        let mut items = outputs.units.drain(..);
         let mut at = 0;
-        for misfit in tray.failures.drain(..) {
-            self.some(items.by_ref().take(misfit.units - at), failures)?;
-            at = misfit.units;
-            failures.take(misfit.failure)?;
+        for failed in outputs.failures.drain(..) {
+            self.some(items.by_ref().take(failed.units - at), failures)?;
+            at = failed.units;
+            failures.take(failed.failure)?;
         }
         Ok(self.some(items, failures)?)
     }
@@ -95,18 +99,18 @@ impl<T: Send, K: Take<T>> Sink for Each<T, K> {
     }
 }
 
-impl<T, K> Sealed for Each<T, K> {}
+impl<T, K> Sealed for ItemSink<T, K> {}
 
-impl<T, K: fmt::Debug> fmt::Debug for Each<T, K> {
+impl<T, K: fmt::Debug> fmt::Debug for ItemSink<T, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Each").field("take", &self.take).field("taken", &self.taken).finish()
+        f.debug_struct("ItemSink").field("take", &self.take).field("taken", &self.taken).finish()
     }
 }
 
 /// The sink of [`Pipeline::for_each`](crate::Pipeline::for_each).
 pub struct ForEach<F>(pub(crate) F);
 
-impl<T, F: FnMut(T) + Send> Take<T> for ForEach<F> {
+impl<T, F: FnMut(T) + Send> Consume<T> for ForEach<F> {
     type Output = ();
 
     #[inline]
@@ -127,7 +131,7 @@ impl<F> fmt::Debug for ForEach<F> {
 /// The sink of [`Pipeline::try_for_each`](crate::Pipeline::try_for_each).
 pub struct TryForEach<F>(pub(crate) F);
 
-impl<T, E: Into<BoxError>, F: FnMut(T) -> Result<(), E> + Send> Take<T> for TryForEach<F> {
+impl<T, E: Into<BoxError>, F: FnMut(T) -> Result<(), E> + Send> Consume<T> for TryForEach<F> {
     type Output = ();
 
     #[inline]
@@ -147,7 +151,7 @@ impl<F> fmt::Debug for TryForEach<F> {
 /// The sink of [`Pipeline::collect`](crate::Pipeline::collect).
 pub struct Collect<T>(pub(crate) Vec<T>);
 
-impl<T: Send> Take<T> for Collect<T> {
+impl<T: Send> Consume<T> for Collect<T> {
     type Output = Vec<T>;
 
     #[inline]
@@ -179,7 +183,7 @@ impl<A, F> Fold<A, F> {
     }
 }
 
-impl<T, A: Send, F: FnMut(&mut A, T) + Send> Take<T> for Fold<A, F> {
+impl<T, A: Send, F: FnMut(&mut A, T) + Send> Consume<T> for Fold<A, F> {
     type Output = A;
 
     #[inline]
