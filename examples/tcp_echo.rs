@@ -68,7 +68,7 @@ async fn main() -> Report {
     println!("try: echo hello | nc HOST PORT, with the address below; and then Ctrl-C");
     let (drain, quiet) = (Duration::from_millis(args.drain_ms), Duration::from_millis(args.quiet_ms));
     Conductor::new("tcp")
-        .player("echo", TcpServer::bind(args.address, move |socket, cx| echo(socket, cx, quiet)).drain(drain))
+        .player("echo", TcpServer::bind(args.address, move |socket, cx| echo(socket, cx, quiet)).drain_timeout(drain))
         // Longer than the drain, so that the server itself names what it cuts.
         .stop_timeout(drain + Duration::from_secs(1))
         .play_until_signal()

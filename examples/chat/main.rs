@@ -67,7 +67,7 @@ async fn play(arguments: Arguments, listener: TcpListener) -> Report {
     let routes = web::routes(Door { room: room.clone(), limits, ping });
     let mut chat = Conductor::new("chat")
         .player("room", room.player())
-        .part(Part::new("web", HttpServer::on(listener, routes)).after("room"));
+        .part(Part::new("web", HttpServer::from_listener(listener, routes)).after("room"));
     if let Some(address) = arguments.diagnostics {
         let diagnostics = Diagnostics::bind(address).version(env!("CARGO_PKG_VERSION"));
         chat = chat.part(Part::new("diagnostics", diagnostics).first_and_last());

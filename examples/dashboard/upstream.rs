@@ -114,6 +114,6 @@ impl Upstream {
             .detail(format!("the back end `{}` gave no answer", self.name))
             .with("back_end", self.name)
             .retry_after(Duration::from_secs(5))
-            .because(error)
+            .with_source(error)
     }
 }

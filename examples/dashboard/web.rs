@@ -47,7 +47,7 @@ struct App {
 pub fn web(settings: &Settings, upstreams: Upstreams) -> HttpServer<Router> {
     let patience = Duration::from_millis(settings.patience);
     let app = App { client: Client::new(), upstreams: Arc::new(upstreams), patience };
-    let by_caller = RequestKey::by(|request: &Parts| request.extensions.get::<Caller>().copied());
+    let by_caller = RequestKey::from_fn(|request: &Parts| request.extensions.get::<Caller>().copied());
     let router = Router::new()
         .route("/dashboard", get(dashboard))
         .route("/notes", post(note))

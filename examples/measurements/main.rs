@@ -63,7 +63,7 @@ async fn fill((store, rows): (Store, u64), cx: Context) -> Result<(), StoreError
 fn conduct(args: Args) -> Conductor {
     let store = args.database.unwrap_or_else(|| Store::file(env::temp_dir().join("upbeat-measurements.db")));
     let drain = Duration::from_secs(args.drain);
-    let web = HttpServer::bind(args.address, Web::new(store.clone()).router()).drain(drain);
+    let web = HttpServer::bind(args.address, Web::new(store.clone()).router()).drain_timeout(drain);
     Conductor::new("measurements")
         .part(
             Part::new("diagnostics", Diagnostics::bind(args.diagnostics).version(env!("CARGO_PKG_VERSION")))

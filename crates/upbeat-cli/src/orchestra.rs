@@ -25,7 +25,7 @@ fn player(policies: &score::Part, server: Server, settings: &Settings) -> Part {
     let serve = |router: Router| {
         // Not written means what the grace leaves: the conductor's deadline, which is never later, then decides.
         let mut http =
-            HttpServer::bind(server.bind.to_string(), router).drain(policies.drain.unwrap_or(settings.grace));
+            HttpServer::bind(server.bind.to_string(), router).drain_timeout(policies.drain.unwrap_or(settings.grace));
         if let Some(limit) = server.header_timeout {
             http = http.header_timeout(limit);
         }
@@ -44,7 +44,7 @@ fn player(policies: &score::Part, server: Server, settings: &Settings) -> Part {
             let version = version.unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned());
             let mut diagnostics = Diagnostics::bind(server.bind.to_string()).version(version);
             if let Some(drain) = policies.drain {
-                diagnostics = diagnostics.drain(drain);
+                diagnostics = diagnostics.drain_timeout(drain);
             }
             Part::new(name, diagnostics).first_and_last()
         }

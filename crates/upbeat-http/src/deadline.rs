@@ -1,23 +1,27 @@
-//! How long a drain may take.
+//! The deadline of a drain.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long connections that were cut may take to be gone: their tasks have only to be polled once. Whoever is not gone after that
-/// blocks a thread, and was named.
-pub(crate) const AFTERMATH: Duration = Duration::from_millis(50);
+/// The time in which connections that were cut are dropped.
+///
+/// Their tasks need one poll. A connection that exceeds it blocks a thread, and was reported.
+pub(crate) const CLEANUP_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// When a drain that begins now must cut, so that its account still reaches a conductor that aborts at `aborted`.
-pub(crate) fn drain_deadline(now: Instant, drain: Duration, aborted: Option<Instant>) -> Instant {
-    let own = now.checked_add(drain);
+/// Returns the deadline of a drain that begins now.
+///
+/// It lies before `aborted`, the time at which the conductor aborts the player, by a margin in which the
+/// report still reaches the conductor.
+pub(crate) fn drain_deadline(now: Instant, drain_timeout: Duration, aborted: Option<Instant>) -> Instant {
+    let own = now.checked_add(drain_timeout);
     let theirs = aborted.map(|aborted| {
         let left = aborted.saturating_duration_since(now);
         now + left.saturating_sub(margin(left))
     });
     match (own, theirs) {
         (Some(own), Some(theirs)) => own.min(theirs),
-        (Some(bound), None) | (None, Some(bound)) => bound,
+        (Some(deadline), None) | (None, Some(deadline)) => deadline,
         (None, None) => now + Duration::from_hours(365 * 24),
     }
 }
@@ -31,11 +35,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_drain_keeps_a_margin_to_the_conductors_deadline() {
+    async fn the_drain_ends_before_the_conductors_deadline() {
         let now = Instant::now();
-        let after = |drain, aborted: Option<u64>| {
+        let after = |drain_timeout, aborted: Option<u64>| {
             let aborted = aborted.map(|ms| now + Duration::from_millis(ms));
-            drain_deadline(now, drain, aborted).duration_since(now)
+            drain_deadline(now, drain_timeout, aborted).duration_since(now)
         };
         let ms = Duration::from_millis;
         assert_eq!(after(ms(500), None), ms(500));

@@ -1,4 +1,4 @@
-//! HTTP and TCP servers as [players](upbeat::Player), with a drain in which every connection has a bound, and the diagnostics endpoints.
+//! HTTP and TCP servers as [players](upbeat::Player) with a bounded drain, and the diagnostics endpoints.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -14,42 +14,44 @@
 //! let shop = Conductor::new("shop")
 //!     .part(Part::new("diagnostics", Diagnostics::bind("127.0.0.1:0").version("1.2.3")).first_and_last())
 //!     .player("web", web);
-//! # let enough = async { address.wait().await; };
-//! // In a `main` this would be `play_until_signal()`.
-//! let report = shop.play_until(enough).await;
+//! # let stop = async { address.wait().await; };
+//! // A `main` uses `play_until_signal()`.
+//! let report = shop.play_until(stop).await;
 //! # assert!(report.is_clean(), "{report}");
 //! # }
 //! ```
 //!
 //! - [`HttpServer`]: HTTP/1 and HTTP/2 for an `axum::Router` or any other tower service, with TLS as an option.
-//! - [`TcpServer`]: one task for each connection.
-//! - [`JsonLines`]: a stream as lines of JSON, with errors among them; [`JsonEntries`] reads them.
-//! - [`Problem`]: errors as clients get them, and what they do not get.
-//! - [`Diagnostics`]: `/livez`, `/readyz`, `/startupz`, `/ready` and `/players` for a whole tree of players.
+//! - [`TcpServer`]: one task per connection.
+//! - [`JsonLines`]: a stream of results as lines of JSON. [`JsonEntries`] reads it.
+//! - [`Problem`]: error responses of RFC 9457 with a source for the log.
+//! - [`Diagnostics`]: `/livez`, `/readyz`, `/startupz`, `/ready`, `/players` and `/dump` for a tree of
+//!   players.
 //!
-//! # What a stop does to a connection
+//! # The effect of a stop on a connection
 //!
-//! | the client, at the stop | what becomes of it |
+//! | the client at the stop | the effect |
 //! |---|---|
-//! | is idle on a connection, or has connected and sent nothing | closed once it has been quiet for the first byte grace: at once, for most |
+//! | is idle, or has connected and sent nothing | closed after the first byte timeout, for most at once |
 //! | has sent a part of an HTTP/2 preface | closed at once |
-//! | has sent a part of a request head, or an HTTP/2 preface and no settings | has the header timeout to go on |
-//! | is idle on HTTP/2 | gets GOAWAY, and is closed within a second whether it helps or not |
-//! | has a request in flight | gets its answer, marked `connection: close` on HTTP/1 |
-//! | stalls in its upload, does not read, or keeps a stream open | goes on if it can, and is cut and named at the drain deadline |
-//! | speaks WebSocket | is told by a close frame (1001), waited for, and cut and named at the drain deadline |
-//! | is connected in that very instant | is served if the kernel had taken its connection, and refused otherwise |
+//! | has sent a part of a request head, or an HTTP/2 preface and no settings | may continue until the header timeout |
+//! | is idle on HTTP/2 | gets GOAWAY, and is closed within a second |
+//! | has a request in flight | gets its response, with `connection: close` on HTTP/1 |
+//! | stalls in its upload, does not read, or keeps a stream open | continues until the drain deadline, then cut and reported |
+//! | uses WebSocket | gets a close frame (1001), and is cut and reported at the drain deadline |
+//! | connects at this very instant | served if the kernel had accepted the connection, otherwise refused |
 //!
 //! # Features
 //!
-//! - `anyhow`: `anyhow::Error` turns into a [`Problem`].
-//! - `limit`: `RateLimitLayer` and `ConcurrencyLimitLayer`, for all requests and for each key.
+//! - `anyhow`: converts `anyhow::Error` to a [`Problem`].
+//! - `limit`: `RateLimitLayer` and `ConcurrencyLimitLayer`, for all requests or per key.
 //! - `tls`: HTTPS by rustls, `HttpServer::tls`.
 //!
-//! Unix only, as `upbeat` itself.
+//! Unix only, like `upbeat` itself.
 
 mod deadline;
 mod diagnostics;
+mod forward_io;
 mod http;
 mod json_lines;
 #[cfg(feature = "limit")]
@@ -59,7 +61,7 @@ mod problem;
 mod tcp;
 mod text;
 
-pub use self::http::{ClientGone, CutRequest, DrainReport, HttpServer, LastDrain, RequestId};
+pub use self::http::{ClientGone, CutRequest, DrainReport, DrainReportHandle, HttpServer, HttpService, RequestId};
 #[cfg(feature = "tls")]
 pub use self::http::{TlsConfig, TlsError};
 pub use diagnostics::Diagnostics;

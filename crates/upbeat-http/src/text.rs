@@ -1,8 +1,8 @@
-//! How durations, counts and panics are written for people.
+//! Durations, counts and panic messages as text.
 
 use std::{any::Any, fmt, time::Duration};
 
-/// `420 ms`, `3.2 s`, `2 min 5 s`, `3 h 4 min`.
+/// A duration as `420 ms`, `3.2 s`, `2 min 5 s` or `3 h 4 min`.
 pub(crate) struct Age(pub(crate) Duration);
 
 impl fmt::Display for Age {
@@ -17,7 +17,7 @@ impl fmt::Display for Age {
     }
 }
 
-/// `12,345`.
+/// A count as `12,345`.
 pub(crate) struct Count(pub(crate) u64);
 
 impl fmt::Display for Count {
@@ -33,7 +33,7 @@ impl fmt::Display for Count {
     }
 }
 
-/// The message of a panic.
+/// Returns the message of a panic.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ages_and_counts_are_written_for_people() {
+    fn durations_and_counts_are_formatted() {
         let ages: Vec<_> = [420, 3_250, 125_000, 11_040_000]
             .map(|ms| Age(Duration::from_millis(ms)).to_string())
             .into_iter()

@@ -67,7 +67,7 @@ async fn a_stream_that_breaks_off_is_an_error_and_so_is_what_is_no_entry() {
         "error: line 1 is not what was expected: ",
         "error: line 3 is not what was expected: ",
         "error: line 4 is not what was expected: ",
-        "error: the stream broke off after line 5: ",
+        "error: stream failed after line 5: ",
         "4 of the entries were errors",
     ] {
         assert!(ended.said.contains(error), "{error:?} is not in {}", ended.said);

@@ -116,8 +116,8 @@ where
         assert!(last.is_none(), "nothing follows the last entry");
         match entry {
             Ok(_) => rows += 1,
-            Err(EntryError::Told(fault)) if fault.code == FaultCode::BadRow => rows += 1,
-            Err(EntryError::Told(fault)) => last = Some(Ok(fault)),
+            Err(EntryError::Reported(fault)) if fault.code == FaultCode::BadRow => rows += 1,
+            Err(EntryError::Reported(fault)) => last = Some(Ok(fault)),
             Err(EntryError::Lost { source, .. }) => last = Some(Err(source.to_string())),
             Err(error) => panic!("{error}"),
         }

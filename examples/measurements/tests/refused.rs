@@ -137,8 +137,8 @@ async fn a_lock_in_the_middle_ends_a_stream_by_an_entry_that_says_where_to_go_on
         let (mut rows, mut last) = (1, None);
         while let Some(entry) = stream.next().await {
             match entry {
-                Err(EntryError::Told(fault)) if fault.code != FaultCode::BadRow => last = Some(fault),
-                Ok(_) | Err(EntryError::Told(_)) => rows += 1,
+                Err(EntryError::Reported(fault)) if fault.code != FaultCode::BadRow => last = Some(fault),
+                Ok(_) | Err(EntryError::Reported(_)) => rows += 1,
                 Err(error) => panic!("{error}"),
             }
         }

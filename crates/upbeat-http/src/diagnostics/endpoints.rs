@@ -10,66 +10,70 @@ use axum::{
 };
 use upbeat::Context;
 
-use super::verdict::Probe;
+use super::health::HealthCheck;
 
 const LIST: &str = "\
-/livez     200 while this process can answer
-/readyz    200 when everything is ready; otherwise 503 and why
-/startupz  200 once everything has been ready; otherwise 503 and what is missing
-           ?verbose adds a line for each player to these three
-/ready     the version; 503 and why when not ready
-/players   what every player is doing, as JSON
-/dump      the same, and where every task and every request waits, with file and line;
-           ?text as a text for people
+/livez     200 while this process can respond
+/readyz    200 while all players are ready, otherwise 503 and the reason
+/startupz  200 once all players have been ready, otherwise 503 and the missing one
+           ?verbose adds a line per player to these three
+/ready     the version, or 503 and the reason
+/players   the state of every player, as JSON
+/dump      the same, and the file and line at which every task and request is suspended;
+           ?text for plain text
 ";
 
-/// How long everybody has to answer where they wait.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// The time in which tasks are probed for a dump.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(250);
 
 pub(super) fn router(version: &Arc<str>, extra: Router) -> Router {
     let version = version.clone();
     Router::new()
         .route("/", get(async || LIST))
-        .route("/livez", get(async |cx, query| probe(Probe::Live, &cx, &query)))
-        .route("/readyz", get(async |cx, query| probe(Probe::Ready, &cx, &query)))
-        .route("/startupz", get(async |cx, query| probe(Probe::Started, &cx, &query)))
+        .route("/livez", get(async |cx, query| check(HealthCheck::Live, &cx, &query)))
+        .route("/readyz", get(async |cx, query| check(HealthCheck::Ready, &cx, &query)))
+        .route("/startupz", get(async |cx, query| check(HealthCheck::Started, &cx, &query)))
         .route("/ready", get(async move |cx| ready(&cx, &version)))
         .route("/players", get(async |Extension::<Context>(cx)| Json(cx.overview().snapshot())))
         .route("/dump", get(dump))
         .merge(extra)
-        .layer(map_response(not_stored))
+        .layer(map_response(forbid_caching))
 }
 
-fn probe(probe: Probe, Extension(cx): &Extension<Context>, RawQuery(query): &RawQuery) -> (StatusCode, String) {
+fn check(check: HealthCheck, Extension(cx): &Extension<Context>, RawQuery(query): &RawQuery) -> (StatusCode, String) {
     let snapshot = cx.overview().snapshot();
-    let (status, verdict) = match probe.objection(&snapshot) {
+    let (status, verdict) = match check.failure(&snapshot) {
         None => (StatusCode::OK, "ok".to_owned()),
-        Some(objection) => (StatusCode::SERVICE_UNAVAILABLE, objection),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
     };
-    let details = if asks_for(query.as_deref(), "verbose") { probe.details(&snapshot) } else { String::new() };
+    let details = if has_parameter(query.as_deref(), "verbose") { check.details(&snapshot) } else { String::new() };
     (status, details + &verdict)
 }
 
-/// Whether a query has this parameter, with or without a value.
-fn asks_for(query: Option<&str>, parameter: &str) -> bool {
+/// Returns whether a query has this parameter, with or without a value.
+fn has_parameter(query: Option<&str>, parameter: &str) -> bool {
     let mut parameters = query.unwrap_or_default().split('&');
     parameters.any(|given| given.split_once('=').map_or(given, |(name, _)| name) == parameter)
 }
 
 async fn dump(Extension(cx): Extension<Context>, RawQuery(query): RawQuery) -> Response {
-    let dump = cx.overview().dump(PATIENCE).await;
-    if asks_for(query.as_deref(), "text") { format!("{dump}\n").into_response() } else { Json(dump).into_response() }
-}
-
-fn ready(Extension(cx): &Extension<Context>, version: &str) -> Response {
-    match Probe::Ready.objection(&cx.overview().snapshot()) {
-        None => format!("Version: {version}").into_response(),
-        Some(objection) => (StatusCode::SERVICE_UNAVAILABLE, objection).into_response(),
+    let dump = cx.overview().dump(PROBE_TIMEOUT).await;
+    if has_parameter(query.as_deref(), "text") {
+        format!("{dump}\n").into_response()
+    } else {
+        Json(dump).into_response()
     }
 }
 
-/// What holds now says nothing of later.
-async fn not_stored(mut response: Response) -> Response {
+fn ready(Extension(cx): &Extension<Context>, version: &str) -> Response {
+    match HealthCheck::Ready.failure(&cx.overview().snapshot()) {
+        None => format!("Version: {version}").into_response(),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason).into_response(),
+    }
+}
+
+/// Forbids caches to store the response, which describes only the present.
+async fn forbid_caching(mut response: Response) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

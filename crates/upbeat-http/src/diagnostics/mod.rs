@@ -1,7 +1,7 @@
-//! The diagnostics endpoints: liveness, readiness, and what everybody is doing.
+//! The diagnostics endpoints: liveness, readiness, and the state of all players.
 
 mod endpoints;
+mod health;
 mod player;
-mod verdict;
 
 pub use player::Diagnostics;

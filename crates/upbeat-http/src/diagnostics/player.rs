@@ -4,24 +4,28 @@ use axum::Router;
 use upbeat::{Context, Player, Readiness};
 
 use super::endpoints::router;
-use crate::{Address, HttpServer, IntoListener, ListenError};
+use crate::{
+    http::HttpServer,
+    listen::{Address, IntoListener, ListenError},
+};
 
-/// The diagnostics endpoints of a whole tree of players, as a player of it.
+/// The diagnostics endpoints of a tree of players, as a player of that tree.
 ///
-/// | endpoint | answer |
+/// | endpoint | response |
 /// |---|---|
-/// | `/livez` | `ok` while this process can answer, stopping or not: liveness is not readiness |
-/// | `/readyz` | `ok`, or 503 with the reason, such as `not ready: shop/db is starting`; from the instant a stop begins `stopping: SIGTERM` |
-/// | `/startupz` | `ok` once everything has been ready, else 503 with what is missing |
+/// | `/livez` | `ok` while this process can respond, also during a stop |
+/// | `/readyz` | `ok`, or 503 with the reason, such as `not ready: shop/db is starting` or `stopping: SIGTERM` |
+/// | `/startupz` | `ok` once all players have been ready, otherwise 503 with the missing one |
 /// | `/ready` | `Version: 1.2.3`, or 503 with the reason |
-/// | `/players` | what every player is doing, as JSON: state, for how long, time left, breadcrumbs, open requests |
-/// | `/dump` | the same, and where every task and every request waits, with file and line; `?text` as a text for people |
+/// | `/players` | JSON with each player's state, its age, time left, breadcrumbs and open requests |
+/// | `/dump` | the same, and the file and line at which each task and request is suspended; `?text` for plain text |
 /// | `/` | this list |
 ///
-/// `?verbose` adds a line for each player to the first three. No answer may be stored by caches.
+/// `/readyz` fails from the instant at which a stop begins. `?verbose` adds a line per player to the first
+/// three. Responses forbid caching.
 ///
-/// Declare its part with [`first_and_last`](upbeat::Part::first_and_last), so that it starts first and stops last: it then answers from
-/// before the first start until after the last stop.
+/// Declare its part with [`first_and_last`](upbeat::Part::first_and_last), so that it starts first and
+/// stops last. It then responds from before the first start until after the last stop.
 ///
 /// ```
 /// use upbeat::{Conductor, Part};
@@ -36,11 +40,11 @@ use crate::{Address, HttpServer, IntoListener, ListenError};
 ///
 /// # Guarantees
 ///
-/// As [`HttpServer`]'s, but for a shorter drain (1 s, if not set), and no line in the report.
+/// Those of [`HttpServer`], except for a shorter drain timeout (default: 1 s) and no line in the report.
 ///
 /// # Errors
 ///
-/// [`ListenError`], when the address cannot be bound.
+/// [`ListenError`], if the address cannot be bound.
 #[derive(Debug)]
 pub struct Diagnostics {
     server: HttpServer<Router>,
@@ -49,22 +53,22 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Endpoints that will listen on `address`, such as `127.0.0.1:8081`.
+    /// Creates endpoints that listen on `address`, such as `127.0.0.1:8081`, once they play.
     pub fn bind(address: impl Into<String>) -> Self {
         Self::new(HttpServer::bind(address, Router::new()))
     }
 
-    /// Endpoints on a listener that is already bound; see [`HttpServer::on`].
-    pub fn on(listener: impl IntoListener) -> Self {
-        Self::new(HttpServer::on(listener, Router::new()))
+    /// Creates endpoints on a bound listener. See [`HttpServer::from_listener`].
+    pub fn from_listener(listener: impl IntoListener) -> Self {
+        Self::new(HttpServer::from_listener(listener, Router::new()))
     }
 
     fn new(server: HttpServer<Router>) -> Self {
-        let server = server.drain(Duration::from_secs(1)).quiet();
+        let server = server.drain_timeout(Duration::from_secs(1)).quiet();
         Self { server, version: "unknown".into(), extra: Router::new() }.with_endpoints()
     }
 
-    /// The version that `/ready` tells; `unknown` if not set.
+    /// Sets the version in the response of `/ready`. Default: `unknown`.
     pub fn version(mut self, version: impl Into<Arc<str>>) -> Self {
         self.version = version.into();
         self.with_endpoints()
@@ -74,26 +78,26 @@ impl Diagnostics {
     ///
     /// # Panics
     ///
-    /// When one of them is a route that is there already.
+    /// If one of them is already an endpoint.
     pub fn routes(mut self, routes: Router) -> Self {
         self.extra = self.extra.merge(routes);
         self.with_endpoints()
     }
 
-    /// How long requests in flight may take once it was asked to stop; 1 s if not set.
-    pub fn drain(mut self, drain: Duration) -> Self {
-        self.server = self.server.drain(drain);
+    /// Sets the time for requests in flight to finish after a stop was requested. Default: 1 s.
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.server = self.server.drain_timeout(timeout);
         self
     }
 
-    /// By which others learn where it listens.
+    /// Returns a handle to the address on which the endpoints listen.
     pub fn address(&self) -> Address {
         self.server.address()
     }
 
     fn with_endpoints(mut self) -> Self {
         let endpoints = router(&self.version, self.extra.clone());
-        self.server = self.server.serving(endpoints);
+        self.server = self.server.with_service(endpoints);
         self
     }
 }

@@ -1,28 +1,28 @@
 use std::time::Duration;
 
-/// The bounds of a server, as its builder set them.
+/// The bounds of a server, as its builder has set them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Config {
-    pub(super) drain: Duration,
-    pub(super) header_timeout: Duration,
-    pub(super) first_byte_grace: Duration,
-    pub(super) keep_alive: Duration,
-    pub(super) request_timeout: Option<Duration>,
-    pub(super) stall_limit: Option<Duration>,
-    pub(super) max_connections: usize,
-    /// Leaves a drain that cut nothing out of the report.
-    pub(super) quiet: bool,
+pub(crate) struct Config {
+    pub(crate) drain_timeout: Duration,
+    pub(crate) header_timeout: Duration,
+    pub(crate) first_byte_timeout: Duration,
+    pub(crate) keep_alive_timeout: Duration,
+    pub(crate) request_timeout: Option<Duration>,
+    pub(crate) stall_timeout: Option<Duration>,
+    pub(crate) max_connections: usize,
+    /// Omits a drain from the report unless it has cut a request.
+    pub(crate) quiet: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
-            drain: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(5),
-            first_byte_grace: Duration::from_millis(250),
-            keep_alive: Duration::from_secs(75),
+            first_byte_timeout: Duration::from_millis(250),
+            keep_alive_timeout: Duration::from_secs(75),
             request_timeout: None,
-            stall_limit: None,
+            stall_timeout: None,
             max_connections: 10_000,
             quiet: false,
         }

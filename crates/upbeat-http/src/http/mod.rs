@@ -1,29 +1,30 @@
-//! The HTTP server: the player, its connections, and its drain.
+//! The HTTP server.
+//!
+//! The folders from bottom to top; each imports only those before it:
+//!
+//! - `request`: the id, the context and the state of one request;
+//! - `connection`: the state of one connection, and the registry of all;
+//! - `service`: the user's service as an engine calls it;
+//! - `transport`: the byte stream of a connection;
+//! - `tls`: HTTPS;
+//! - `driver`: the task of a connection;
+//! - `drain`: the drain and its report;
+//! - `server`: the player.
 
-mod activity;
-mod answer;
-mod app;
 mod config;
-mod conn;
+mod connection;
 mod drain;
 mod driver;
-mod player;
-mod preface;
-mod registry;
 mod request;
-mod request_id;
-mod run;
+mod server;
 mod service;
-mod stage;
-mod stall;
 #[cfg(feature = "tls")]
 mod tls;
-mod websocket;
-mod wire;
+mod transport;
 
-pub use drain::{CutRequest, DrainReport, LastDrain};
-pub use player::HttpServer;
-pub use request::ClientGone;
-pub use request_id::RequestId;
+pub use drain::{DrainReport, DrainReportHandle};
+pub use request::{ClientGone, CutRequest, RequestId};
+pub use server::HttpServer;
+pub use service::HttpService;
 #[cfg(feature = "tls")]
 pub use tls::{TlsConfig, TlsError};

@@ -16,16 +16,16 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use serde::Serialize;
 
-/// When a chunk is full. Large enough that its overhead is lost in it, small enough to lie in a cache until it is sent.
-const CHUNK: usize = 16 * 1024;
+/// The size of a full chunk: large enough to amortize its overhead, small enough for a cache.
+const CHUNK_SIZE: usize = 16 * 1024;
 
 pin_project! {
-    /// A stream of results as lines of JSON: a body for HTTP, and a stream of chunks for everything else.
+    /// A stream of results as lines of JSON: a body for HTTP, and a stream of chunks for other uses.
     ///
-    /// A value becomes a line of its own; an error becomes the line `{"error": …}`, and the stream goes on. So a row that cannot be had is
-    /// told to the client in its place, when status and headers are long gone.
+    /// A value becomes one line. An error becomes the line `{"error": …}`, and the stream continues. The
+    /// client thus gets an error in the position of a row, although the headers were sent long before.
     ///
-    /// As an answer it is `application/x-ndjson`:
+    /// As a response it is `application/x-ndjson`:
     ///
     /// ```
     /// use axum::{Router, routing::get};
@@ -40,7 +40,7 @@ pin_project! {
     /// # drop(web);
     /// ```
     ///
-    /// As a stream of [`Bytes`], each whole lines, it is what a web socket sends as messages:
+    /// As a stream of [`Bytes`], each of complete lines, it yields the messages for a WebSocket:
     ///
     /// ```
     /// use futures_util::{StreamExt as _, stream};
@@ -58,22 +58,24 @@ pin_project! {
     ///
     /// # Guarantees
     ///
-    /// - A chunk consists of whole lines, never of none.
-    /// - Entries that are there at the same time share a chunk, of 16 KiB and the line that filled it. One that the source gives alone is sent alone: nothing
-    ///   waits for more to come.
-    /// - No more than one chunk is held, and the source is not asked while nobody asks for one: a client that reads slowly slows it.
-    /// - When the client goes, the server drops the body, and that drops the source.
-    /// - An error does not end it. What is to be the last entry is for the source to decide.
-    /// - A value that serde refuses (a map whose keys are no strings) becomes an error line in its place, with serde's message.
+    /// - A chunk consists of complete lines, at least one.
+    /// - Entries that are ready at the same time share a chunk, of 16 KiB plus the line that fills it. A
+    ///   single ready entry is sent at once.
+    /// - At most one chunk is buffered, and the source is polled only on demand. A slow client slows it.
+    /// - When the client disconnects, the server drops the body and with it the source.
+    /// - An error does not end the stream. The source decides which entry is the last one.
+    /// - If serde rejects a value (a map whose keys are no strings), an error line with serde's message
+    ///   takes its position.
     ///
     /// # Not guaranteed
     ///
-    /// - A value whose own first key is `error` cannot be told from an error by who reads it.
-    /// - A source that is always ready, and of whose items a filter keeps none, never lets the task go: the filter is to give way.
+    /// - A value whose first key is `error` is read as an error.
+    /// - If a source is always ready and a filter drops all its items, the task never yields. Such a filter
+    ///   must yield itself.
     ///
     /// # Cancel safety
     ///
-    /// As a stream it is cancel safe, if its source is: what was taken from that is in here.
+    /// As a stream it is cancel safe if its source is: it keeps all items that it has taken.
     pub struct JsonLines<S> {
         #[pin]
         source: S,
@@ -83,7 +85,7 @@ pin_project! {
 }
 
 impl<S> JsonLines<S> {
-    /// The items of `source`, encoded as they are asked for.
+    /// Creates a stream that encodes the items of `source` on demand.
     pub fn new(source: S) -> Self {
         Self { source, chunk: Vec::new(), ended: false }
     }
@@ -99,7 +101,7 @@ where
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut this = self.project();
-        while !*this.ended && this.chunk.len() < CHUNK {
+        while !*this.ended && this.chunk.len() < CHUNK_SIZE {
             match this.source.as_mut().poll_next(cx) {
                 Poll::Ready(Some(entry)) => write_line(this.chunk, &entry),
                 Poll::Ready(None) => *this.ended = true,
@@ -151,9 +153,9 @@ impl<S> fmt::Debug for JsonLines<S> {
     }
 }
 
-/// What an error is on the wire.
+/// An error on the wire.
 #[derive(Serialize)]
-struct InBand<'a, E: ?Sized> {
+struct ErrorLine<'a, E: ?Sized> {
     error: &'a E,
 }
 
@@ -161,11 +163,11 @@ fn write_line<T: Serialize, E: Serialize>(chunk: &mut Vec<u8>, entry: &Result<T,
     let before = chunk.len();
     let written = match entry {
         Ok(value) => serde_json::to_writer(&mut *chunk, value),
-        Err(error) => serde_json::to_writer(&mut *chunk, &InBand { error }),
+        Err(error) => serde_json::to_writer(&mut *chunk, &ErrorLine { error }),
     };
-    if let Err(refused) = written {
+    if let Err(error) = written {
         chunk.truncate(before);
-        let text = serde_json::Value::from(refused.to_string());
+        let text = serde_json::Value::from(error.to_string());
         chunk.extend_from_slice(format!("{{\"error\":{text}}}").as_bytes());
     }
     chunk.push(b'\n');

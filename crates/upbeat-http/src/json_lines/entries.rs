@@ -15,14 +15,14 @@ use super::{
     lines::{Line, Lines},
 };
 
-/// How long a line may be if nobody says otherwise.
-const LIMIT: usize = 1024 * 1024;
+/// The default maximum length of a line.
+const MAX_LINE_BYTES: usize = 1024 * 1024;
 
 pin_project! {
-    /// Reads what [`JsonLines`](crate::JsonLines) wrote: from a stream of bytes, cut anywhere, to a stream of results.
+    /// A stream of results, read from the bytes that [`JsonLines`](crate::JsonLines) has written.
     ///
-    /// `T` is what an entry is, and `E` what the sender puts into `{"error": …}`. The source is the body of an answer, the messages of a web socket, or
-    /// whatever else gives bytes and may fail.
+    /// `T` is the type of an entry, and `E` that of the value in `{"error": …}`. The source is the body of a
+    /// response, the messages of a WebSocket, or any other fallible stream of bytes.
     ///
     /// ```
     /// use std::io;
@@ -34,7 +34,7 @@ pin_project! {
     /// let bytes = ["1\n{\"err", "or\":\"no second\"}\n3"].map(Ok::<_, io::Error>);
     /// let mut entries = JsonEntries::<_, u32, String>::new(stream::iter(bytes));
     /// assert!(matches!(entries.next().await, Some(Ok(1))));
-    /// assert!(matches!(entries.next().await, Some(Err(EntryError::Told(why))) if why == "no second"));
+    /// assert!(matches!(entries.next().await, Some(Err(EntryError::Reported(why))) if why == "no second"));
     /// assert!(matches!(entries.next().await, Some(Ok(3))));
     /// assert!(entries.next().await.is_none());
     /// # }
@@ -42,20 +42,23 @@ pin_project! {
     ///
     /// # Guarantees
     ///
-    /// - The entries are the same however the bytes were cut.
-    /// - A line that is malformed, or too long, is an error in its place, and the entries after it come.
-    /// - No more is kept than a line of the [limit](Self::line_limit) and one piece of the source.
-    /// - When the source fails, that is the last entry, and what had begun before it is not taken for a whole one. Nothing is asked of it after its end.
+    /// - The entries do not depend on how the bytes are split.
+    /// - A malformed or too long line is an error in its position, and the following entries are read.
+    /// - At most one line of the [maximum length](Self::max_line_bytes) and one chunk of the source are
+    ///   buffered.
+    /// - An error of the source is the last entry, and a partial line before it is discarded. The source is
+    ///   not polled after its end.
     ///
     /// Empty lines are skipped, and the last line needs no end.
     ///
     /// # Not guaranteed
     ///
-    /// That the end of the source was the end that its sender meant: HTTP says so by an error, a web socket by its close code, a plain socket not at all.
+    /// The end of the source need not be the end that the sender intended. HTTP reports a premature end as
+    /// an error, a WebSocket by its close code, a plain socket not at all.
     ///
     /// # Cancel safety
     ///
-    /// It is cancel safe, if its source is.
+    /// It is cancel safe if its source is.
     pub struct JsonEntries<S, T, E> {
         #[pin]
         source: S,
@@ -66,14 +69,16 @@ pin_project! {
 }
 
 impl<S, T, E> JsonEntries<S, T, E> {
-    /// The entries in the bytes of `source`.
+    /// Creates a stream of the entries in the bytes of `source`.
     pub fn new(source: S) -> Self {
-        Self { source, lines: Lines::new(LIMIT), ended: false, entry: PhantomData }
+        Self { source, lines: Lines::new(MAX_LINE_BYTES), ended: false, entry: PhantomData }
     }
 
-    /// How many bytes a line may have, without its end; 1 MiB if not set. A longer one is [`EntryError::TooLong`], and skipped.
-    pub fn line_limit(mut self, bytes: usize) -> Self {
-        self.lines.limit = bytes;
+    /// Sets the maximum length of a line, without its end. Default: 1 MiB.
+    ///
+    /// A longer line is skipped and yields [`EntryError::TooLong`].
+    pub fn max_line_bytes(mut self, max: usize) -> Self {
+        self.lines.max_line_bytes = max;
         self
     }
 }
@@ -123,23 +128,23 @@ impl<S, T, E> fmt::Debug for JsonEntries<S, T, E> {
 }
 
 #[derive(Deserialize)]
-struct InBand<E> {
+struct ReportedError<E> {
     error: E,
 }
 
 fn parse<T: DeserializeOwned, E: DeserializeOwned>(line: Line, lines: &Lines) -> Result<T, EntryError<E>> {
-    let Line::Whole(text) = line else {
-        return Err(EntryError::TooLong { line: lines.found, limit: lines.limit });
+    let Line::Complete(text) = line else {
+        return Err(EntryError::TooLong { line: lines.found, limit: lines.max_line_bytes });
     };
     let malformed = |source| EntryError::Malformed { line: lines.found, source };
     if is_error(&text) {
-        let told: InBand<E> = serde_json::from_slice(&text).map_err(malformed)?;
-        return Err(EntryError::Told(told.error));
+        let reported: ReportedError<E> = serde_json::from_slice(&text).map_err(malformed)?;
+        return Err(EntryError::Reported(reported.error));
     }
     serde_json::from_slice(&text).map_err(malformed)
 }
 
-/// Whether a line is an object whose first key is `error`. An entry that has one later is an entry.
+/// Returns whether a line is an object whose first key is `error`.
 fn is_error(line: &[u8]) -> bool {
     let key =
         line.trim_ascii_start().strip_prefix(b"{").and_then(|line| line.trim_ascii_start().strip_prefix(b"\"error\""));

@@ -1,36 +1,36 @@
 use upbeat::BoxError;
 
-/// What [`JsonEntries`](crate::JsonEntries) gives in place of an entry.
+/// An error in place of an entry of [`JsonEntries`](crate::JsonEntries).
 ///
-/// All but [`Lost`](Self::Lost) concern one entry, and others follow.
+/// All except [`Lost`](Self::Lost) concern one entry, and others follow.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EntryError<E> {
-    /// The sender has an error in this place.
+    /// The sender has sent an error in this position.
     #[error("{0}")]
-    Told(E),
-    /// A line is no JSON, no UTF-8, or not of the type that was expected.
-    #[error("line {line} is not what was expected")]
+    Reported(E),
+    /// A line is no JSON, no UTF-8, or not of the expected type.
+    #[error("line {line} is malformed")]
     Malformed {
-        /// Counted from 1, with the empty ones.
+        /// The number of the line, from 1, including empty lines.
         line: u64,
-        /// What serde says of it.
+        /// The error of serde.
         source: serde_json::Error,
     },
-    /// A line is longer than is allowed. It was skipped.
+    /// A line exceeds the maximum length. It was skipped.
     #[error("line {line} is longer than {limit} bytes")]
     TooLong {
-        /// Counted from 1, with the empty ones.
+        /// The number of the line, from 1, including empty lines.
         line: u64,
-        /// How long a line may be, without its end.
+        /// The maximum length of a line, without its end.
         limit: usize,
     },
-    /// The bytes ended by an error. This is the last entry; a line that had begun is not given.
-    #[error("the stream broke off after line {line}")]
+    /// The bytes ended with an error. This is the last entry. A partial line is discarded.
+    #[error("stream failed after line {line}")]
     Lost {
-        /// How many lines were whole.
+        /// The number of complete lines.
         line: u64,
-        /// Why they ended.
+        /// The error of the source.
         source: BoxError,
     },
 }

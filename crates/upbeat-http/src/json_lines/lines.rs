@@ -1,36 +1,36 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 
-/// Cuts bytes into lines, wherever they were cut before.
+/// A splitter of bytes into lines, independent of the chunks.
 #[derive(Debug)]
 pub(super) struct Lines {
-    /// What was pushed and not yet taken.
+    /// The bytes that were pushed and not yet taken.
     bytes: BytesMut,
-    /// So much of it holds no end of a line.
+    /// The length of the prefix that contains no line end.
     searched: usize,
-    /// The rest of a line that was too long is not wanted.
+    /// The rest of a line that is too long is discarded.
     skipping: bool,
-    pub(super) limit: usize,
-    /// How many lines were found.
+    pub(super) max_line_bytes: usize,
+    /// The number of lines found.
     pub(super) found: u64,
 }
 
 #[derive(Debug)]
 pub(super) enum Line {
-    /// Without its end, and not blank.
-    Whole(Bytes),
+    /// A line without its end, not blank.
+    Complete(Bytes),
     TooLong,
 }
 
 impl Lines {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { bytes: BytesMut::new(), searched: 0, skipping: false, limit, found: 0 }
+    pub(super) fn new(max_line_bytes: usize) -> Self {
+        Self { bytes: BytesMut::new(), searched: 0, skipping: false, max_line_bytes, found: 0 }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next line of what was pushed. A last one without an end is not found: somebody may push more of it.
+    /// Returns the next line. A line without an end is not returned, because more of it may be pushed.
     pub(super) fn next(&mut self) -> Option<Line> {
         loop {
             let Some(end) = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n') else {
@@ -43,18 +43,18 @@ impl Lines {
                 continue;
             }
             self.found += 1;
-            if line.len() > self.limit {
+            if line.len() > self.max_line_bytes {
                 return Some(Line::TooLong);
             }
             if !line.trim_ascii().is_empty() {
-                return Some(Line::Whole(line.freeze()));
+                return Some(Line::Complete(line.freeze()));
             }
         }
     }
 
-    /// Tells of a line that is too long as soon as that is known, so that no more than the limit is kept of it.
+    /// Reports a line that is too long at once, so that no more than the limit is kept of it.
     fn unfinished(&mut self) -> Option<Line> {
-        let too_long = self.bytes.len() > self.limit && !self.skipping;
+        let too_long = self.bytes.len() > self.max_line_bytes && !self.skipping;
         if too_long {
             self.skipping = true;
             self.found += 1;
@@ -66,7 +66,7 @@ impl Lines {
         too_long.then_some(Line::TooLong)
     }
 
-    /// The end of the bytes is the end of a line too.
+    /// Ends the last line at the end of the bytes.
     pub(super) fn finish(&mut self) {
         if self.skipping || !self.bytes.is_empty() {
             self.bytes.extend_from_slice(b"\n");

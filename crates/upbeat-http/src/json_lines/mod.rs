@@ -1,4 +1,4 @@
-//! Entries as lines of JSON, one after the other, with errors among them: from a stream to bytes, and back.
+//! Streams of results as lines of JSON, and back.
 
 mod encode;
 mod entries;

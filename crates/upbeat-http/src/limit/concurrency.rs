@@ -1,4 +1,4 @@
-//! How many at once.
+//! The concurrency limit.
 
 use std::{
     mem,
@@ -18,11 +18,13 @@ use upbeat::{
     limit::{Busy, ConcurrencyLimit, KeyedConcurrencyLimit, KeyedPermit, Permit},
 };
 
-use super::{RequestKey, held::Held};
-use crate::Problem;
+use super::{RequestKey, holding_body::HoldingBody};
+use crate::problem::Problem;
 
-/// A layer that lets so many requests through at the same time, and answers the others with 503, `Retry-After` and a [`Problem`] of the code
-/// `busy`: at once, or after a [wait](ConcurrencyLimitLayer::wait).
+/// A layer that limits the number of concurrent requests.
+///
+/// It rejects the others with status 503, `Retry-After`, and a [`Problem`] with the code `busy`. It does so
+/// at once, or after a [queue timeout](ConcurrencyLimitLayer::queue_timeout).
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,61 +33,64 @@ use crate::Problem;
 ///
 /// let app: Router = Router::new()
 ///     .route("/report", get(async || "…"))
-///     // Two for each client, who is told at once,
+///     // Two for each client, rejecting at once.
 ///     .layer(ConcurrencyLimitLayer::each(RequestKey::client(), 2))
-///     // and a hundred for all, with a little patience.
-///     .layer(ConcurrencyLimitLayer::all(100).wait(Duration::from_millis(200)));
+///     // A hundred for all clients, queueing for up to 200 ms.
+///     .layer(ConcurrencyLimitLayer::all(100).queue_timeout(Duration::from_millis(200)));
 /// ```
 ///
 /// # Guarantees
 ///
-/// - A request counts from before the service is called until its answer has gone out, body included.
-/// - Those who wait are served in the order of their coming, and one whose client goes takes no place.
-/// - Clones share the limit. A key that no request has needs no memory.
+/// - A request holds its permit from before the call of the service until its response was sent, including
+///   the body.
+/// - Permits are granted in the order of arrival. If the client disconnects while it waits, the request
+///   takes no permit.
+/// - Clones share the limit. A key without requests needs no memory.
 ///
 /// # Not guaranteed
 ///
-/// There is no bound on how many wait; each waits no longer than it is told to. What an upgraded connection does, such as a web socket, is not counted.
+/// The number of waiting requests is not bounded, only the time for which each waits. An upgraded
+/// connection, such as a WebSocket, is not counted.
 ///
 /// # Compared with `tower::limit::ConcurrencyLimitLayer`
 ///
-/// That one makes requests wait without a bound, or refuses them with an error that is to be turned into an answer elsewhere (`load_shed`), knows no keys,
-/// and lets go of the place when the answer's head is there.
+/// That layer makes requests wait without a bound, or rejects them with an error that another layer must
+/// convert (`load_shed`). It has no keys, and it releases the permit with the response's head.
 #[derive(Clone, Debug)]
 pub struct ConcurrencyLimitLayer {
-    limit: Limit,
-    wait: Duration,
+    limit: ConcurrencyScope,
+    queue_timeout: Duration,
     retry_after: Duration,
 }
 
 #[derive(Clone, Debug)]
-enum Limit {
+enum ConcurrencyScope {
     All(ConcurrencyLimit),
     Each(RequestKey, KeyedConcurrencyLimit<u64>),
 }
 
 impl ConcurrencyLimitLayer {
-    /// `most` requests at the same time, at least one.
-    pub fn all(most: usize) -> Self {
-        Self::new(Limit::All(ConcurrencyLimit::new(most)))
+    /// Creates a limit of `max` concurrent requests, at least one.
+    pub fn all(max: usize) -> Self {
+        Self::new(ConcurrencyScope::All(ConcurrencyLimit::new(max)))
     }
 
-    /// `most` requests of each key at the same time, at least one.
-    pub fn each(key: RequestKey, most: usize) -> Self {
-        Self::new(Limit::Each(key, KeyedConcurrencyLimit::new(most)))
+    /// Creates a limit of `max` concurrent requests for each key, at least one.
+    pub fn each(key: RequestKey, max: usize) -> Self {
+        Self::new(ConcurrencyScope::Each(key, KeyedConcurrencyLimit::new(max)))
     }
 
-    fn new(limit: Limit) -> Self {
-        Self { limit, wait: Duration::ZERO, retry_after: Duration::from_secs(1) }
+    fn new(limit: ConcurrencyScope) -> Self {
+        Self { limit, queue_timeout: Duration::ZERO, retry_after: Duration::from_secs(1) }
     }
 
-    /// Lets a request wait so long for a place. Default: not at all.
-    pub fn wait(mut self, most: Duration) -> Self {
-        self.wait = most;
+    /// Sets the time for which a request waits for a permit. Default: zero.
+    pub fn queue_timeout(mut self, timeout: Duration) -> Self {
+        self.queue_timeout = timeout;
         self
     }
 
-    /// Sets when those who are refused are told to come again. Default: after a second.
+    /// Sets the `Retry-After` of rejected requests. Default: one second.
     pub fn retry_after(mut self, time: Duration) -> Self {
         self.retry_after = time;
         self
@@ -100,7 +105,7 @@ impl<S> Layer<S> for ConcurrencyLimitLayer {
     }
 }
 
-/// The service made by [`ConcurrencyLimitLayer`].
+/// The service of a [`ConcurrencyLimitLayer`].
 #[derive(Clone, Debug)]
 pub struct ConcurrencyLimited<S> {
     service: S,
@@ -121,61 +126,61 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The one that was polled is ready; its clone may not be.
+        // The service that was polled is ready. Its clone may not be.
         let clone = self.service.clone();
         let mut service = mem::replace(&mut self.service, clone);
         let layer = self.layer.clone();
         Box::pin(async move {
-            let (place, request) = match layer.place(request).await {
-                Ok(entered) => entered,
-                Err(refused) => return Ok(refused.into_response()),
+            let (permit, request) = match layer.permit(request).await {
+                Ok(admitted) => admitted,
+                Err(problem) => return Ok(problem.into_response()),
             };
             let response = service.call(request).await?.into_response();
-            Ok(response.map(|body| Body::new(Held::new(body, place))))
+            Ok(response.map(|body| Body::new(HoldingBody::new(body, permit))))
         })
     }
 }
 
-/// Held, never looked at.
-enum Place {
+/// The permit of a request, held until it is dropped.
+enum RequestPermit {
     All(#[expect(dead_code, reason = "held until dropped")] Permit),
     Each(#[expect(dead_code, reason = "held until dropped")] KeyedPermit<u64>),
 }
 
 impl ConcurrencyLimitLayer {
-    async fn place<B>(&self, request: Request<B>) -> Result<(Place, Request<B>), Problem> {
+    async fn permit<B>(&self, request: Request<B>) -> Result<(RequestPermit, Request<B>), Problem> {
         let cx = request.extensions().get::<Context>().cloned().unwrap_or_else(Context::background);
         match &self.limit {
-            Limit::All(limit) => {
-                let place = match limit.try_acquire() {
-                    Err(busy) => self.patient(&cx, busy, async |cx| limit.acquire(&cx).await).await?,
-                    Ok(place) => place,
+            ConcurrencyScope::All(limit) => {
+                let permit = match limit.try_acquire() {
+                    Err(busy) => self.queue(&cx, busy, async |cx| limit.acquire(&cx).await).await?,
+                    Ok(permit) => permit,
                 };
-                Ok((Place::All(place), request))
+                Ok((RequestPermit::All(permit), request))
             }
-            Limit::Each(key, limit) => {
+            ConcurrencyScope::Each(key, limit) => {
                 let (key, request) = key.of(request);
-                let place = match limit.try_acquire(&key) {
-                    Err(busy) => self.patient(&cx, busy, async |cx| limit.acquire(&cx, &key).await).await?,
-                    Ok(place) => place,
+                let permit = match limit.try_acquire(&key) {
+                    Err(busy) => self.queue(&cx, busy, async |cx| limit.acquire(&cx, &key).await).await?,
+                    Ok(permit) => permit,
                 };
-                Ok((Place::Each(place), request))
+                Ok((RequestPermit::Each(permit), request))
             }
         }
     }
 
-    /// Waits for a place as long as it may.
-    async fn patient<T>(
+    /// Waits for a permit until the queue timeout.
+    async fn queue<T>(
         &self,
         request: &Context,
         busy: Busy,
         acquire: impl AsyncFnOnce(Context) -> Result<T, ContextError>,
     ) -> Result<T, Problem> {
         let busy = || Problem::from(busy).retry_after(self.retry_after);
-        if self.wait.is_zero() {
+        if self.queue_timeout.is_zero() {
             return Err(busy());
         }
-        acquire(request.with_timeout(self.wait)).await.map_err(|error| match error {
+        acquire(request.with_timeout(self.queue_timeout)).await.map_err(|error| match error {
             ContextError::DeadlineExceeded => busy(),
             error => error.into(),
         })

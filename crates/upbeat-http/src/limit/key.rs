@@ -1,4 +1,4 @@
-//! By what requests are told apart.
+//! The keys of limits.
 
 use std::{
     fmt,
@@ -11,9 +11,9 @@ use axum::extract::ConnectInfo;
 use http::{HeaderMap, HeaderName, Request, header, request::Parts};
 use upbeat::Context;
 
-use crate::Peer;
+use crate::listen::Peer;
 
-/// By what requests are told apart, for a limit that each one has for itself.
+/// A function that assigns each request a key, for a limit per key.
 ///
 /// ```
 /// use http::request::Parts;
@@ -23,47 +23,51 @@ use crate::Peer;
 ///
 /// let by_address = RequestKey::client();
 /// let by_token = RequestKey::bearer();
-/// // By what a layer around this one has found out:
-/// let by_customer = RequestKey::by(|request: &Parts| Some(request.extensions.get::<Customer>()?.0));
+/// // By a value that an outer layer has set:
+/// let by_customer = RequestKey::from_fn(|request: &Parts| Some(request.extensions.get::<Customer>()?.0));
 /// # drop((by_address, by_token, by_customer));
 /// ```
 ///
-/// Requests without a key share one, so leaving it out helps nobody. Keys are kept as hashes of 64 bits with a random seed: they need the same memory
-/// however long they are, no token stays in it, and two keys have one limit with a probability of one in 10¹⁹.
+/// Requests without a key share one, so that a client gains nothing by omitting it. Keys are stored as
+/// hashes of 64 bits with a random seed. Long keys thus need no more memory, no token is stored, and two
+/// keys share a limit with a probability of one in 10¹⁹.
 #[derive(Clone)]
 pub struct RequestKey(Arc<dyn Fn(&Parts) -> u64 + Send + Sync>);
 
 impl RequestKey {
-    /// By a value of one's own; `None` is for requests that lack it.
-    pub fn by<K: Hash>(key: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static) -> Self {
+    /// Creates a key from a function. Requests for which it returns `None` share a key.
+    pub fn from_fn<K: Hash>(key: impl Fn(&Parts) -> Option<K> + Send + Sync + 'static) -> Self {
         let random = RandomState::new();
         Self(Arc::new(move |request| random.hash_one(key(request))))
     }
 
-    /// By the address of the client: for IPv6 by its network of 64 bits, of which one client has all addresses.
+    /// Returns the address of the client as the key.
     ///
-    /// The address is that of the connection, from [`HttpServer`](crate::HttpServer) or axum's `ConnectInfo`. Behind a proxy it is the proxy's for
-    /// all; then [`by`](RequestKey::by) the header that this proxy sets, and only if nobody can reach the server without it. Clients
-    /// of a Unix socket share a key.
+    /// For IPv6 it is the network of 64 bits, because one client has all its addresses. The address is that
+    /// of the connection, from [`HttpServer`](crate::HttpServer) or axum's `ConnectInfo`.
+    ///
+    /// Behind a proxy, it is the proxy's address for all clients. Use the [header](RequestKey::header) that
+    /// the proxy sets instead, and only if no client can bypass the proxy. Clients of a Unix socket share a
+    /// key.
     pub fn client() -> Self {
-        Self::by(|request| address(request).map(network))
+        Self::from_fn(|request| address(request).map(network))
     }
 
-    /// By the value of a header.
+    /// Returns the value of a header as the key.
     ///
-    /// Clients choose their headers: the key is only worth something if somebody else has looked at it.
+    /// Clients choose their headers. The key is useful only if a proxy or an outer layer validates it.
     pub fn header(name: HeaderName) -> Self {
-        Self::by(move |request| Some(request.headers.get(&name)?.as_bytes().to_owned()))
+        Self::from_fn(move |request| Some(request.headers.get(&name)?.as_bytes().to_owned()))
     }
 
-    /// By the token of `Authorization: Bearer`.
+    /// Returns the token of `Authorization: Bearer` as the key.
     ///
-    /// Clients choose it: the limit belongs inside of what refuses tokens that are not known.
+    /// Clients choose it. Place the limit inside the layer that rejects unknown tokens.
     pub fn bearer() -> Self {
-        Self::by(|request| bearer(&request.headers).map(<[u8]>::to_owned))
+        Self::from_fn(|request| bearer(&request.headers).map(<[u8]>::to_owned))
     }
 
-    /// The key of a request, which is taken apart for it and put together again.
+    /// Returns the key of a request, which is split into its parts and joined again.
     pub(super) fn of<B>(&self, request: Request<B>) -> (u64, Request<B>) {
         let (parts, body) = request.into_parts();
         ((self.0)(&parts), Request::from_parts(parts, body))
@@ -108,15 +112,15 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_token_is_told_apart_whatever_the_case_of_its_scheme() {
+    fn a_bearer_token_is_the_key_in_any_case_of_its_scheme() {
         let key = RequestKey::bearer();
         let alice = of(&key, "authorization", "Bearer alice");
         assert_eq!(alice, of(&key, "authorization", "bearer  alice "));
         assert_ne!(alice, of(&key, "authorization", "Bearer bob"));
-        let nobody = of(&key, "host", "test");
-        assert_eq!(nobody, of(&key, "authorization", "Basic alice"));
-        assert_eq!(nobody, of(&key, "authorization", "Bear"));
-        assert_ne!(nobody, of(&key, "authorization", "Bearer "));
+        let without = of(&key, "host", "test");
+        assert_eq!(without, of(&key, "authorization", "Basic alice"));
+        assert_eq!(without, of(&key, "authorization", "Bear"));
+        assert_ne!(without, of(&key, "authorization", "Bearer "));
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Limits for requests, as tower layers for axum.
+//! Limits for requests as tower layers.
 
 mod concurrency;
-mod held;
+mod holding_body;
 mod key;
 mod rate;
 

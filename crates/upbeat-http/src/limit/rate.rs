@@ -1,4 +1,4 @@
-//! How often.
+//! The rate limit.
 
 use std::task::{Context as TaskContext, Poll};
 
@@ -9,10 +9,11 @@ use tower::{Layer, Service};
 use upbeat::limit::{KeyedRateLimit, Rate, RateLimit};
 
 use super::RequestKey;
-use crate::Problem;
+use crate::problem::Problem;
 
-/// A layer that lets requests through at a rate, and answers the others with 429, `Retry-After` and a [`Problem`] of the code
-/// `rate_limited`.
+/// A layer that limits the rate of requests.
+///
+/// It rejects the others with status 429, `Retry-After`, and a [`Problem`] with the code `rate_limited`.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -21,46 +22,47 @@ use crate::Problem;
 ///
 /// let app: Router = Router::new()
 ///     .route("/", get(async || "hello"))
-///     // Ten a second for each client, thirty in one go.
+///     // Ten per second for each client, with bursts of thirty.
 ///     .layer(RateLimitLayer::each(RequestKey::client(), Rate::per_second(10).burst(30)))
-///     // And so many for all of them.
+///     // A thousand per second for all clients.
 ///     .layer(RateLimitLayer::all(Rate::per_second(1_000)));
 /// ```
 ///
 /// # Guarantees
 ///
-/// Those of [`RateLimit`] and [`KeyedRateLimit`]: bounded memory, and never more than the rate. A request that is refused costs no token, no
-/// call of the service, and no look at its body. Clones share the limit.
+/// Those of [`RateLimit`] and [`KeyedRateLimit`]: bounded memory, and never more than the rate. A rejected
+/// request takes no token, does not call the service, and does not read the body. Clones share the limit.
 ///
 /// # Compared with `tower::limit::RateLimitLayer`
 ///
-/// That one makes requests wait, without a bound, and knows no keys.
+/// That layer makes requests wait without a bound, and it has no keys.
 #[derive(Clone, Debug)]
 pub struct RateLimitLayer {
-    limit: Limit,
+    limit: RateScope,
 }
 
 #[derive(Clone, Debug)]
-enum Limit {
+enum RateScope {
     All(RateLimit),
     Each(RequestKey, KeyedRateLimit<u64>),
 }
 
 impl RateLimitLayer {
-    /// One limit for all requests.
+    /// Creates one limit for all requests.
     pub fn all(rate: Rate) -> Self {
-        Self { limit: Limit::All(RateLimit::new(rate)) }
+        Self { limit: RateScope::All(RateLimit::new(rate)) }
     }
 
-    /// A limit for each key, of which up to 100,000 are known at the same time.
+    /// Creates a limit for each key, of which up to 100,000 are stored.
     pub fn each(key: RequestKey, rate: Rate) -> Self {
-        Self { limit: Limit::Each(key, KeyedRateLimit::new(rate)) }
+        Self { limit: RateScope::Each(key, KeyedRateLimit::new(rate)) }
     }
 
-    /// Sets how many keys may be known at the same time: what becomes of more is said at [`KeyedRateLimit`]. One limit for all has no
-    /// keys.
-    pub fn capacity(mut self, keys: usize) -> Self {
-        if let Limit::Each(_, limit) = &mut self.limit {
+    /// Sets the number of keys that are stored. Default: 100,000.
+    ///
+    /// [`KeyedRateLimit`] documents the effect of more keys. Without keys, this has no effect.
+    pub fn max_keys(mut self, keys: usize) -> Self {
+        if let RateScope::Each(_, limit) = &mut self.limit {
             *limit = KeyedRateLimit::with_capacity(limit.rate(), keys);
         }
         self
@@ -75,11 +77,11 @@ impl<S> Layer<S> for RateLimitLayer {
     }
 }
 
-/// The service made by [`RateLimitLayer`].
+/// The service of a [`RateLimitLayer`].
 #[derive(Clone, Debug)]
 pub struct RateLimited<S> {
     service: S,
-    limit: Limit,
+    limit: RateScope,
 }
 
 impl<S, B> Service<Request<B>> for RateLimited<S>
@@ -96,15 +98,15 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (taken, request) = match &self.limit {
-            Limit::All(limit) => (limit.try_acquire(), request),
-            Limit::Each(key, limit) => {
+            RateScope::All(limit) => (limit.try_acquire(), request),
+            RateScope::Each(key, limit) => {
                 let (key, request) = key.of(request);
                 (limit.try_acquire(&key), request)
             }
         };
         match taken {
             Ok(()) => Either::Right(self.service.call(request).map_ok(IntoResponse::into_response)),
-            Err(refused) => Either::Left(ready(Ok(Problem::from(refused).into_response()))),
+            Err(error) => Either::Left(ready(Ok(Problem::from(error).into_response()))),
         }
     }
 }

@@ -7,51 +7,52 @@ use tokio::{
 
 use super::{Listener, Peer, Socket};
 
-/// A connection and its place among those that a server may have open.
+/// An accepted connection with its permit.
 pub(crate) struct Accepted {
     pub(crate) socket: Socket,
     pub(crate) peer: Peer,
-    /// `None` for a connection that was taken from the queue at the stop, when the limit no longer holds anybody back.
-    pub(crate) place: Option<OwnedSemaphorePermit>,
+    /// `None` for a connection that was queued at the stop, to which the limit does not apply.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
 
-/// The first pause after an error that is not one connection's own; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The first pause after an error of the listener. It doubles up to [`MAX_PAUSE`].
+const MIN_PAUSE: Duration = Duration::from_millis(100);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// Accepts until `stop` completes. At most as many connections are open as `places` has permits; beyond that they wait in the
-/// kernel's queue.
+/// Accepts connections until `stop` completes.
+///
+/// The semaphore bounds the number of open connections. Others wait in the kernel's queue.
 ///
 /// # Errors
 ///
-/// When the listener itself is broken, so that no further accept can succeed.
+/// If the listener has failed, so that no further accept can succeed.
 ///
 /// # Cancel safety
 ///
 /// Dropping the future loses no connection.
 pub(crate) async fn accept(
     listener: &Listener,
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
     stop: impl Future<Output = ()>,
     mut serve: impl FnMut(Accepted),
 ) -> io::Result<()> {
     let mut stop = pin!(stop);
-    let mut trouble = Trouble::default();
+    let mut pauses = AcceptPauses::default();
     loop {
         let accepted = tokio::select! {
             biased;
             () = &mut stop => return Ok(()),
-            accepted = one(listener, places) => accepted,
+            accepted = accept_one(listener, permits) => accepted,
         };
         match accepted {
             Ok(accepted) => {
-                trouble = Trouble::default();
+                pauses = AcceptPauses::default();
                 serve(accepted);
             }
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
             Err(error) => {
-                let pause = trouble.meet(&error);
+                let pause = pauses.next(&error);
                 tokio::select! {
                     biased;
                     () = &mut stop => return Ok(()),
@@ -62,37 +63,43 @@ pub(crate) async fn accept(
     }
 }
 
-/// How long a connect that was begun before the stop may take to be complete: the answer to an answer, within a data centre.
-const HANDSHAKE: Duration = Duration::from_millis(20);
+/// The time in which a handshake that began before the stop may complete.
+///
+/// It covers a round trip within a data center.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// Takes those who have connected or are just connecting, and closes the listener. Whoever connects from now on is refused.
+/// Accepts the clients that have connected or are connecting, and closes the listener.
+///
+/// Later clients are refused.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future closes the listener, and resets those who are left in its queue.
+/// Dropping the future closes the listener and resets the connections in its queue.
 pub(crate) async fn sweep(listener: Listener, mut serve: impl FnMut(Accepted)) {
-    if listener.turn_away() {
-        let until = Instant::now() + HANDSHAKE;
-        // An error concerns one connection, or will be met again below.
+    if listener.ignore_new() {
+        let until = Instant::now() + HANDSHAKE_TIMEOUT;
+        // An error concerns one connection, or occurs again below.
         while let Ok(accepted) = timeout_at(until, poll_fn(|cx| listener.poll_accept(cx))).await {
             let Ok((socket, peer)) = accepted else { break };
-            serve(Accepted { socket, peer, place: None });
+            serve(Accepted { socket, peer, permit: None });
         }
     }
-    let swept = listener.sweep(|socket, peer| serve(Accepted { socket, peer, place: None }));
+    let swept = listener.sweep(|socket, peer| serve(Accepted { socket, peer, permit: None }));
     if let Err(error) = swept {
-        tracing::warn!(%error, "connections may have been lost: the accept queue could not be emptied");
+        tracing::warn!(%error, "cannot empty the accept queue, connections may be lost");
     }
 }
 
-async fn one(listener: &Listener, places: &Arc<Semaphore>) -> io::Result<Accepted> {
-    // The place comes first: a connection that is accepted without one would have to be refused.
-    let place = places.clone().acquire_owned().await.ok();
+async fn accept_one(listener: &Listener, permits: &Arc<Semaphore>) -> io::Result<Accepted> {
+    // The permit comes first: a connection without one would have to be refused.
+    let permit = permits.clone().acquire_owned().await.ok();
     let (socket, peer) = poll_fn(|cx| listener.poll_accept(cx)).await?;
-    Ok(Accepted { socket, peer, place })
+    Ok(Accepted { socket, peer, permit })
 }
 
-/// The peer was gone before we took the connection, or the network had trouble with it: `accept(2)` reports that as its own error.
+/// Returns whether the error is that of one connection, which `accept(2)` reports as its own.
+///
+/// The peer may have disconnected early, or the network may have failed.
 fn concerns_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
@@ -109,21 +116,23 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Out of file descriptors or memory: it passes when something else lets go, so wait, more each time.
+/// The pauses after errors of the listener, such as too few file descriptors or too little memory.
+///
+/// They grow until other tasks release what is missing.
 #[derive(Default)]
-struct Trouble {
+struct AcceptPauses {
     pause: Duration,
     warned: Option<Instant>,
 }
 
-impl Trouble {
-    fn meet(&mut self, error: &io::Error) -> Duration {
+impl AcceptPauses {
+    fn next(&mut self, error: &io::Error) -> Duration {
         let now = Instant::now();
-        if self.warned.is_none_or(|warned| now.duration_since(warned) >= LONGEST_PAUSE) {
+        if self.warned.is_none_or(|warned| now.duration_since(warned) >= MAX_PAUSE) {
             self.warned = Some(now);
-            tracing::warn!(%error, "cannot accept connections for now");
+            tracing::warn!(%error, "cannot accept connections, retrying");
         }
-        self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        self.pause = (self.pause * 2).clamp(MIN_PAUSE, MAX_PAUSE);
         self.pause
     }
 }

@@ -2,38 +2,38 @@ use std::{fmt, net::SocketAddr};
 
 use tokio::sync::watch;
 
-/// By which others learn where a server listens; from [`HttpServer::address`](crate::HttpServer::address) and its
-/// like. A cheap clone.
+/// A handle to the address on which a server listens. A cheap clone.
 ///
-/// It is what makes port 0 usable: the system picks a free port, and this says which.
+/// It comes from [`HttpServer::address`](crate::HttpServer::address) and the like. It makes port 0 usable:
+/// the system selects a free port, and the handle returns it.
 ///
 /// # Guarantees
 ///
-/// The address is known from before the server reports ready. Every run of a server binds anew, and the address is always that of
-/// the latest bind; it stays known after the server has stopped.
+/// The address is set before the server reports ready. Every run of a server binds again, and the address
+/// is that of the latest bind. It remains after the server has stopped.
 ///
 /// # Not guaranteed
 ///
-/// That anybody answers there: the server may have stopped since. A server on a Unix socket has no such address: [`get`](Address::get)
-/// stays `None`.
+/// The server may have stopped since. A server on a Unix socket has no such address, so that
+/// [`get`](Address::get) returns `None`.
 ///
 /// ```
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let server = upbeat_http::HttpServer::bind("127.0.0.1:0", axum::Router::new());
 /// let address = server.address();
 /// // Once a conductor plays `server`:
-/// println!("it listens on http://{}", address.wait().await);
+/// println!("listening on http://{}", address.wait().await);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone)]
 pub struct Address {
-    // The sender itself is shared, so that waiters never see it closed and need no error.
+    // The sender itself is shared, so that it is never closed and waiting cannot fail.
     bound: std::sync::Arc<watch::Sender<Option<SocketAddr>>>,
 }
 
 impl Address {
-    pub(crate) fn unknown() -> Self {
+    pub(crate) fn unbound() -> Self {
         Self { bound: std::sync::Arc::new(watch::Sender::new(None)) }
     }
 
@@ -41,15 +41,15 @@ impl Address {
         self.bound.send_replace(Some(address));
     }
 
-    /// The address, once the server has bound it.
+    /// Returns the address; `None` before the server has bound it.
     pub fn get(&self) -> Option<SocketAddr> {
         *self.bound.borrow()
     }
 
     /// Waits until the server has bound its address.
     ///
-    /// Never completes when the server is never played, cannot bind, or listens on a Unix socket: where that can be,
-    /// wait for the conductor's end as well.
+    /// It never completes if the server never plays, cannot bind, or listens on a Unix socket. If that is
+    /// possible, wait for the conductor's end as well.
     ///
     /// # Cancel safety
     ///

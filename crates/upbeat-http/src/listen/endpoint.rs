@@ -3,13 +3,13 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, UnixListener};
 
-use super::{Address, ListenError, Listener, Origin};
+use super::{Address, ListenError, Listener, ListenerOrigin};
 
-/// Where a server listens, and how it gets a listener for each of its runs.
+/// The address of a server, from which each run gets its listener.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     target: Target,
-    /// A listener that was handed to us; the first run takes it, later ones bind its address anew.
+    /// A listener of the caller. The first run takes it, later runs bind its address.
     given: Mutex<Option<GivenListener>>,
     address: Address,
 }
@@ -22,29 +22,29 @@ enum Target {
 
 impl Endpoint {
     pub(crate) fn bind(address: String) -> Self {
-        Self { target: Target::Tcp(address), given: Mutex::new(None), address: Address::unknown() }
+        Self { target: Target::Tcp(address), given: Mutex::new(None), address: Address::unbound() }
     }
 
     pub(crate) fn unix(path: PathBuf) -> Self {
-        Self { target: Target::Unix(path), given: Mutex::new(None), address: Address::unknown() }
+        Self { target: Target::Unix(path), given: Mutex::new(None), address: Address::unbound() }
     }
 
-    pub(crate) fn on(listener: impl IntoListener) -> Self {
+    pub(crate) fn from_listener(listener: impl IntoListener) -> Self {
         let given = listener.into_listener();
         let target = match given.local_addr() {
-            Ok(Local::Tcp(address)) => Target::Tcp(address.to_string()),
-            Ok(Local::Unix(path)) => Target::Unix(path),
-            // The first run meets the same error, and can return it.
-            Err(_) => Target::Tcp("a given listener".to_owned()),
+            Ok(LocalAddress::Tcp(address)) => Target::Tcp(address.to_string()),
+            Ok(LocalAddress::Unix(path)) => Target::Unix(path),
+            // The first run fails with the same error and returns it.
+            Err(_) => Target::Tcp("given listener".to_owned()),
         };
-        Self { target, given: Mutex::new(Some(given)), address: Address::unknown() }
+        Self { target, given: Mutex::new(Some(given)), address: Address::unbound() }
     }
 
     pub(crate) fn address(&self) -> Address {
         self.address.clone()
     }
 
-    /// Listens. Must be called inside a tokio runtime.
+    /// Binds a listener. Must be called within a tokio runtime.
     pub(crate) async fn open(&self) -> Result<Listener, ListenError> {
         let given = self.given.lock().take();
         let (listener, name) = match (given, &self.target) {
@@ -59,7 +59,7 @@ impl Endpoint {
         Ok(listener)
     }
 
-    /// The bound address for people: `127.0.0.1:8000`, or the path of a Unix socket.
+    /// Returns the bound address as text: `127.0.0.1:8000`, or the path of a Unix socket.
     pub(crate) fn name(&self) -> String {
         self.address.get().map_or_else(|| self.target.name(), |address| address.to_string())
     }
@@ -74,7 +74,7 @@ impl Target {
     }
 }
 
-/// A listener that somebody else has bound; see [`IntoListener`].
+/// A listener that the caller has bound. See [`IntoListener`].
 #[derive(Debug)]
 pub struct GivenListener(Given);
 
@@ -86,19 +86,19 @@ enum Given {
     StdUnix(std::os::unix::net::UnixListener),
 }
 
-enum Local {
+enum LocalAddress {
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
 
 impl GivenListener {
-    fn local_addr(&self) -> io::Result<Local> {
+    fn local_addr(&self) -> io::Result<LocalAddress> {
         let path = |path: Option<&std::path::Path>| {
-            path.map(|path| Local::Unix(path.to_owned())).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+            path.map(|path| LocalAddress::Unix(path.to_owned())).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
         };
         match &self.0 {
-            Given::Tcp(listener) => listener.local_addr().map(Local::Tcp),
-            Given::StdTcp(listener) => listener.local_addr().map(Local::Tcp),
+            Given::Tcp(listener) => listener.local_addr().map(LocalAddress::Tcp),
+            Given::StdTcp(listener) => listener.local_addr().map(LocalAddress::Tcp),
             Given::Unix(listener) => path(listener.local_addr()?.as_pathname()),
             Given::StdUnix(listener) => path(listener.local_addr()?.as_pathname()),
         }
@@ -106,12 +106,12 @@ impl GivenListener {
 
     fn open(self) -> io::Result<Listener> {
         Ok(match self.0 {
-            Given::Tcp(listener) => Listener::Tcp(listener, Origin::Given),
+            Given::Tcp(listener) => Listener::Tcp(listener, ListenerOrigin::Given),
             Given::StdTcp(listener) => {
                 listener.set_nonblocking(true)?;
-                Listener::Tcp(TcpListener::from_std(listener)?, Origin::Given)
+                Listener::Tcp(TcpListener::from_std(listener)?, ListenerOrigin::Given)
             }
-            // A file that was made by somebody else is left to them.
+            // The caller has created the file and removes it.
             Given::Unix(listener) => Listener::Unix(listener, None),
             Given::StdUnix(listener) => {
                 listener.set_nonblocking(true)?;
@@ -125,9 +125,9 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A bound listener that a server can take over: TCP or Unix, tokio's or the standard library's.
+/// A bound listener that a server can take, TCP or Unix, of tokio or the standard library.
 ///
-/// This trait is sealed: the accept loop knows these four.
+/// This trait is sealed: the accept loop supports these four types.
 pub trait IntoListener: sealed::Sealed {
     #[doc(hidden)]
     fn into_listener(self) -> GivenListener;

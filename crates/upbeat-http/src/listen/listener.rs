@@ -11,28 +11,28 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 use super::{Peer, Socket, socket_file, socket_file::SocketFile};
 
-/// How many connections the kernel may hold for us. It lowers this to its own limit (`net.core.somaxconn`).
+/// The length of the kernel's accept queue. The kernel lowers it to `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
 
 /// A bound listener of either kind.
 #[derive(Debug)]
 pub(crate) enum Listener {
-    Tcp(TcpListener, Origin),
-    // The file goes after the listener: fields drop in order.
+    Tcp(TcpListener, ListenerOrigin),
+    // Fields drop in order: the file is removed after the listener was closed.
     Unix(UnixListener, Option<SocketFile>),
 }
 
-/// Where a TCP listener comes from.
+/// The origin of a TCP listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// We have bound it: nobody else holds the socket.
+pub(crate) enum ListenerOrigin {
+    /// This process has bound it and is the only holder of the socket.
     Bound,
-    /// It was handed to us, and whoever did may hold it too.
+    /// The caller has provided it and may hold the socket too.
     Given,
 }
 
 impl Listener {
-    /// Binds the first of the addresses that `address` means.
+    /// Binds the first usable address to which `address` resolves.
     pub(super) async fn bind_tcp(address: &str) -> io::Result<Self> {
         let mut failure = None;
         for address in tokio::net::lookup_host(address).await? {
@@ -41,15 +41,15 @@ impl Listener {
                 Err(error) => failure = Some(error),
             }
         }
-        Err(failure.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address")))
+        Err(failure.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name resolves to no address")))
     }
 
     fn bind_one(address: SocketAddr) -> io::Result<Self> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // Otherwise a restart within a minute finds the address in use by connections that are long closed.
+        // Otherwise closed connections keep the address in use for a minute after a restart.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
-        Ok(Self::Tcp(socket.listen(BACKLOG)?, Origin::Bound))
+        Ok(Self::Tcp(socket.listen(BACKLOG)?, ListenerOrigin::Bound))
     }
 
     pub(super) fn bind_unix(path: PathBuf) -> io::Result<Self> {
@@ -74,15 +74,15 @@ impl Listener {
         }
     }
 
-    /// Lets nobody begin to connect any more, where that is possible, and says whether it is.
-    pub(super) fn turn_away(&self) -> bool {
-        matches!(self, Self::Tcp(listener, Origin::Bound) if turn_away(listener))
+    /// Makes the kernel ignore new connection attempts, and returns whether it can.
+    pub(super) fn ignore_new(&self) -> bool {
+        matches!(self, Self::Tcp(listener, ListenerOrigin::Bound) if ignore_new(listener))
     }
 
-    /// Takes every connection that the kernel has completed for us, and closes the listener.
+    /// Takes every connection that the kernel has completed, and closes the listener.
     ///
-    /// Asks the kernel and not the runtime, whose view of the queue may be an event behind; closing a listener resets what is still
-    /// in its queue.
+    /// It queries the kernel, because the runtime's view of the queue may be an event behind. Closing a
+    /// listener resets the connections in its queue.
     pub(super) fn sweep(self, mut take: impl FnMut(Socket, Peer)) -> io::Result<()> {
         match self {
             Self::Tcp(listener, _) => {
@@ -105,14 +105,15 @@ impl Listener {
     }
 }
 
-/// Makes the kernel overlook whoever begins to connect from now on, and says whether it does. They try again, and then are refused.
+/// Makes the kernel ignore new connection attempts, and returns whether it does.
 ///
-/// Otherwise those who arrive between the last look at the queue and the close are connected first and reset then. Not for a socket
-/// that others hold too, for whom the filter would stay. Accepted connections inherit the filter, and it does not matter to them.
+/// Those clients retry and are then refused. Otherwise a client that arrives between the last accept and
+/// the close is connected and then reset. A socket with other holders gets no filter, because it would
+/// stay for them. Accepted connections inherit the filter, which has no effect on them.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn turn_away(listener: &TcpListener) -> bool {
-    // In the classic BPF of `socket(7)`: load the byte of flags of the TCP header; if SYN is among them keep nothing of the packet,
-    // otherwise all of it. What completes a connection that was begun before has no SYN.
+fn ignore_new(listener: &TcpListener) -> bool {
+    // In the classic BPF of `socket(7)`: load the flags of the TCP header. If SYN is set, drop the packet,
+    // otherwise keep it. Packets that complete an earlier attempt have no SYN.
     const FLAGS: u32 = 13;
     const SYN: u32 = 2;
     const ALL: u32 = u32::MAX;
@@ -122,17 +123,17 @@ fn turn_away(listener: &TcpListener) -> bool {
         SockFilter::new(0x06, 0, 0, 0),
         SockFilter::new(0x06, 0, 0, ALL),
     ];
-    // Where filters are forbidden, that instant stays as it is.
+    // If filters are forbidden, connections in that instant may be reset.
     let attached = SockRef::from(listener).attach_filter(&program);
     if let Err(error) = &attached {
-        tracing::debug!(%error, "connections in the instant of the close may be reset");
+        tracing::debug!(%error, "cannot attach a socket filter, connections at the close may be reset");
     }
     attached.is_ok()
 }
 
-/// No other system has a way to do it.
+/// Returns false: other systems have no equivalent.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn turn_away(_: &TcpListener) -> bool {
+fn ignore_new(_: &TcpListener) -> bool {
     false
 }
 
@@ -145,7 +146,7 @@ fn next<T>(accepted: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 fn tcp(stream: TcpStream, peer: SocketAddr) -> (Socket, Peer) {
-    // An answer is written whole, so waiting to fill a packet only delays it. A socket that is already dead refuses.
+    // A response is written at once, so that Nagle's algorithm would only delay it. A dead socket refuses.
     let _ = stream.set_nodelay(true);
     (Socket::Tcp(stream), Peer::Tcp(peer))
 }

@@ -1,4 +1,4 @@
-//! Where a server listens: addresses, sockets, and the loop that accepts.
+//! Listening: addresses, sockets, and the accept loop.
 
 mod accept;
 mod address;
@@ -14,6 +14,6 @@ pub use address::Address;
 pub(crate) use endpoint::Endpoint;
 pub use endpoint::IntoListener;
 pub use error::ListenError;
-pub(crate) use listener::{Listener, Origin};
+pub(crate) use listener::{Listener, ListenerOrigin};
 pub use peer::Peer;
 pub use socket::Socket;

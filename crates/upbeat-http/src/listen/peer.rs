@@ -1,12 +1,12 @@
 use std::{fmt, net::SocketAddr};
 
-/// Who is at the other end of a connection.
+/// The client of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Peer {
-    /// A TCP client, by its address.
+    /// A TCP client with its address.
     Tcp(SocketAddr),
-    /// A client of a Unix socket, which has no address worth telling.
+    /// A client of a Unix socket, which has no useful address.
     Unix,
 }
 
@@ -14,7 +14,7 @@ impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
-            Self::Unix => f.write_str("a unix socket client"),
+            Self::Unix => f.write_str("unix socket client"),
         }
     }
 }

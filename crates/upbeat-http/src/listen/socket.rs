@@ -1,20 +1,22 @@
+#[cfg(feature = "tls")]
+use std::io;
 use std::{
-    io::{self, IoSlice},
     mem::MaybeUninit,
-    pin::Pin,
     task::{Context, Poll},
 };
 
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::ReadBuf,
     net::{TcpStream, UnixStream},
 };
 
-/// An accepted connection: what a [`TcpServer`](crate::TcpServer)'s handler reads and writes.
+use crate::forward_io::forward_io;
+
+/// An accepted connection, which the handler of a [`TcpServer`](crate::TcpServer) reads and writes.
 ///
-/// It reads and writes as it stands, whatever it is. A handler that needs more than `AsyncRead` and
-/// `AsyncWrite` (socket options, `into_split`) matches on it.
+/// It implements `AsyncRead` and `AsyncWrite`. A handler that needs more (socket options, `into_split`)
+/// matches on the variants.
 ///
 /// ```
 /// use upbeat_http::Socket;
@@ -37,9 +39,9 @@ pub enum Socket {
 }
 
 impl Socket {
-    /// Whether the kernel holds bytes from the peer that nobody has read.
+    /// Returns whether the kernel holds unread bytes from the peer.
     ///
-    /// Asks the kernel and not the runtime, whose view may be an event behind.
+    /// It queries the kernel, because the runtime's view may be an event behind.
     pub(crate) fn has_unread(&self) -> bool {
         let socket = match self {
             Self::Tcp(stream) => SockRef::from(stream),
@@ -48,8 +50,9 @@ impl Socket {
         socket.peek(&mut [MaybeUninit::uninit()]).is_ok_and(|n| n > 0)
     }
 
-    /// Waits for the peer to close its side, while nobody is to read. Says nothing when there is something to read before the end, and on a
-    /// Unix socket.
+    /// Waits for the peer to close its side, without reading.
+    ///
+    /// It stays pending if there are bytes before the end, and on a Unix socket.
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Tcp(stream) => match stream.poll_peek(cx, &mut ReadBuf::new(&mut [0])) {
@@ -60,10 +63,10 @@ impl Socket {
         }
     }
 
-    /// Waits until there is something to read, the end included, and leaves it there.
+    /// Waits until there are bytes to read or the end, without reading.
     ///
-    /// Mere readiness would not do: the runtime takes an accepted socket for readable until it has tried. Nobody waits on a Unix
-    /// socket, where encrypting is rare and a silent client even more so.
+    /// Readiness is not enough: the runtime reports an accepted socket as readable until the first read. A
+    /// Unix socket is not waited for, where encryption is rare and a silent client even more so.
     #[cfg(feature = "tls")]
     pub(crate) fn poll_arrival(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
@@ -73,49 +76,4 @@ impl Socket {
     }
 }
 
-impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-}
+forward_io!(Socket { Tcp, Unix });

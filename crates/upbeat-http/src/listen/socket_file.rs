@@ -7,7 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The file of a Unix socket that we have bound; removed when dropped, unless somebody has put another one in its place.
+/// The file of a Unix socket that this process has bound.
+///
+/// It is removed on drop, unless another file has replaced it.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
@@ -24,7 +26,7 @@ impl SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if self.identity.is_some() && self.identity == identity(&self.path) {
-            // Nothing to tell anybody: the next bind removes a file that is left.
+            // A failure is harmless: the next bind removes a stale file.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -35,7 +37,7 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     Some((file.dev(), file.ino()))
 }
 
-/// Makes room at `path`: a socket file on which nobody answers is left from a server that died, and is removed.
+/// Removes a stale socket file at `path`, which a killed server has left.
 pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
     let file = match fs::symlink_metadata(path) {
         Ok(file) => file,
@@ -43,12 +45,12 @@ pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     if !file.file_type().is_socket() {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is not a socket stands there"));
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the path exists and is not a socket"));
     }
     match UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // Whoever answers, or might but is too busy or closed to us, is alive.
-        _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "address already in use; another process answers there")),
+        // A process that accepts, or that is too busy or not permitted to, is alive.
+        _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "address already in use (another process accepts there)")),
     }
 }

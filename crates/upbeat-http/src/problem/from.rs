@@ -1,4 +1,4 @@
-//! Which errors have an answer of their own.
+//! Conversions of errors to problems.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use upbeat::{
 
 use super::Problem;
 
-/// When to come again to something that is busy or stopping, and cannot say when it will not be.
-const SOON: Duration = Duration::from_secs(1);
+/// The delay after which a client should retry if the end of the condition is not known.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl From<BoxError> for Problem {
-    /// The problem, if the error is one; otherwise an internal one.
+    /// Returns the problem if the error is one, otherwise an internal problem.
     fn from(error: BoxError) -> Self {
         match error.downcast::<Self>() {
             Ok(problem) => *problem,
@@ -27,7 +27,7 @@ impl From<BoxError> for Problem {
 
 #[cfg(feature = "anyhow")]
 impl From<anyhow::Error> for Problem {
-    /// The problem, if there is one below whatever context was added to it; otherwise an internal one.
+    /// Returns the problem if the error is one below its added context, otherwise an internal problem.
     fn from(error: anyhow::Error) -> Self {
         match error.downcast_ref::<Self>() {
             Some(problem) => problem.clone(),
@@ -37,7 +37,7 @@ impl From<anyhow::Error> for Problem {
 }
 
 impl<T: Send + Sync + 'static> From<GroupError<T>> for Problem {
-    /// The problem that the first of the tasks failed with, if it was one; otherwise an internal one.
+    /// Returns the problem with which the first task has failed, otherwise an internal problem.
     fn from(error: GroupError<T>) -> Self {
         let first = error.failures().first();
         match first.and_then(|first| first.error.downcast_ref::<Self>()) {
@@ -48,59 +48,65 @@ impl<T: Send + Sync + 'static> From<GroupError<T>> for Problem {
 }
 
 impl From<ContextError> for Problem {
-    /// 503 with the code `timed_out` or `canceled`.
+    /// Returns status 503 with the code `timed_out` or `canceled`.
     fn from(error: ContextError) -> Self {
         match error {
-            ContextError::DeadlineExceeded => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out").detail("it took too long").retry_after(SOON)
-            }
-            // Mostly because the client has gone: no failure, and nobody reads it.
+            ContextError::DeadlineExceeded => Self::new(StatusCode::SERVICE_UNAVAILABLE, "timed_out")
+                .detail("the request timed out")
+                .retry_after(RETRY_AFTER),
+            // Mostly the client has disconnected: this is no failure, and the response is not read.
             _ => Self::new(StatusCode::SERVICE_UNAVAILABLE, "canceled").detail("the request was canceled"),
         }
     }
 }
 
 impl From<CallError> for Problem {
-    /// 503 with the code `busy`, 504 with the code `timed_out`, or an internal one.
+    /// Returns status 503 with the code `busy`, 504 with the code `timed_out`, or an internal problem.
     fn from(error: CallError) -> Self {
         match &error {
-            CallError::Busy { .. } => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy").detail("what this needs is busy").retry_after(SOON)
+            CallError::Busy { .. } => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy")
+                .detail("a dependency is overloaded")
+                .retry_after(RETRY_AFTER),
+            CallError::TimedOut { .. } => {
+                Self::new(StatusCode::GATEWAY_TIMEOUT, "timed_out").detail("a dependency timed out").with_source(error)
             }
-            CallError::TimedOut { .. } => Self::new(StatusCode::GATEWAY_TIMEOUT, "timed_out")
-                .detail("what this needs did not answer in time")
-                .because(error),
             _ => Self::internal(error),
         }
     }
 }
 
 impl From<TrackerClosed> for Problem {
-    /// 503 with the code `stopping`.
+    /// Returns status 503 with the code `stopping`.
     fn from(_: TrackerClosed) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping").detail("the service stops").retry_after(SOON)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping")
+            .detail("the service is shutting down")
+            .retry_after(RETRY_AFTER)
     }
 }
 
 #[cfg(feature = "limit")]
 impl From<upbeat::limit::RateLimitError> for Problem {
-    /// 429 with the code `rate_limited`, and the time after which to come again.
-    fn from(refused: upbeat::limit::RateLimitError) -> Self {
+    /// Returns status 429 with the code `rate_limited` and the time after which to retry.
+    fn from(error: upbeat::limit::RateLimitError) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited")
             .detail("too many requests")
-            .retry_after(refused.retry_after)
+            .retry_after(error.retry_after)
     }
 }
 
 #[cfg(feature = "limit")]
 impl From<upbeat::limit::Busy> for Problem {
-    /// 503 with the code `busy`.
+    /// Returns status 503 with the code `busy`.
     fn from(_: upbeat::limit::Busy) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy").detail("too many requests at once").retry_after(SOON)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy")
+            .detail("too many concurrent requests")
+            .retry_after(RETRY_AFTER)
     }
 }
 
-/// The status of a rejection and its text, which axum writes for clients. A 500 among them is a mistake in the service, and internal.
+/// Returns a problem with the status and the text of a rejection, which axum writes for clients.
+///
+/// A rejection with status 500 is a bug in the service, and internal.
 fn rejected(code: &'static str, status: StatusCode, text: String, rejection: impl Into<BoxError>) -> Problem {
     match status {
         StatusCode::INTERNAL_SERVER_ERROR => Problem::internal(rejection),
@@ -109,11 +115,11 @@ fn rejected(code: &'static str, status: StatusCode, text: String, rejection: imp
     }
 }
 
-/// Rejections of extractors.
+/// Converts rejections of extractors.
 macro_rules! rejections {
     ($($rejection:ty => $code:literal),* $(,)?) => {$(
         impl From<$rejection> for Problem {
-            /// The status and the text of axum's own answer.
+            /// Returns the status and the text of axum's own response.
             fn from(rejection: $rejection) -> Self {
                 rejected($code, rejection.status(), rejection.body_text(), rejection)
             }

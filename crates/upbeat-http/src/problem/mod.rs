@@ -1,4 +1,4 @@
-//! Errors as clients get them.
+//! Errors as responses.
 
 mod from;
 mod render;

@@ -1,4 +1,4 @@
-//! From a problem to an answer.
+//! Problems as responses.
 
 use std::error::Error as StdError;
 
@@ -11,50 +11,52 @@ use super::Problem;
 pub(crate) static PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 impl Problem {
-    /// The body as text, with the id of the request if it is known.
+    /// Returns the body as text, with the id of the request if it is known.
     pub(crate) fn render(&self, request_id: Option<&HeaderValue>) -> Vec<u8> {
         let request_id = request_id.and_then(|id| id.to_str().ok());
-        // A map of strings to JSON values has no reason to fail.
+        // A map of strings to JSON values always serializes.
         serde_json::to_vec(&self.body(request_id)).unwrap_or_default()
     }
 
-    /// Tells the log what the client is not told.
-    fn tell(&self) {
+    /// Logs the problem with its source, which the client does not get.
+    fn log(&self) {
         let (status, code) = (self.status().as_u16(), self.code());
-        let cause = self.source();
-        if self.status().is_server_error() && (cause.is_some() || status == 500) {
-            tracing::error!(status, code, error = cause, "a request failed: {self}");
+        let source = self.source();
+        if self.status().is_server_error() && (source.is_some() || status == 500) {
+            tracing::error!(status, code, error = source, "request failed: {self}");
         } else {
-            tracing::debug!(status, code, error = cause, "a request was refused: {self}");
+            tracing::debug!(status, code, error = source, "request rejected: {self}");
         }
     }
 }
 
-/// A problem on its way through layers, of which the innermost server fills in what it knows.
+/// The problem behind a response, to which the innermost server adds the request's id.
 #[derive(Clone)]
-struct OnItsWay(Problem);
+struct PendingProblem(Problem);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        self.tell();
+        self.log();
         let mut response = Response::new(self.render(None).into());
         *response.status_mut() = self.status();
         response.headers_mut().clone_from(self.headers());
         response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON.clone());
-        response.extensions_mut().insert(OnItsWay(self));
+        response.extensions_mut().insert(PendingProblem(self));
         response
     }
 }
 
-/// The body that a problem has once the request's id is known; `None` if the answer is none, or somebody has changed its body.
+/// Returns the body of a problem with the request's id.
+///
+/// Returns `None` if the response is no problem or if a layer has changed its body.
 pub(crate) fn refine<B>(response: &mut http::Response<B>, id: Option<&HeaderValue>) -> Option<Vec<u8>> {
-    let OnItsWay(problem) = response.extensions_mut().remove()?;
+    let PendingProblem(problem) = response.extensions_mut().remove()?;
     let headers = response.headers_mut();
-    let is_whole = headers.get(header::CONTENT_TYPE) == Some(&PROBLEM_JSON)
+    let is_unchanged = headers.get(header::CONTENT_TYPE) == Some(&PROBLEM_JSON)
         && !headers.contains_key(header::CONTENT_ENCODING)
         && !headers.contains_key(header::TRANSFER_ENCODING);
-    is_whole.then(|| {
-        // Of the shorter body, as axum's router has measured it.
+    is_unchanged.then(|| {
+        // The length is that of the body without the id, as axum's router has set it.
         headers.remove(header::CONTENT_LENGTH);
         problem.render(id)
     })

@@ -1,4 +1,4 @@
-//! What went wrong, for a client and for the log.
+//! An error for a client and for the log.
 
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
@@ -6,8 +6,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 use upbeat::BoxError;
 
-/// An error that a handler answers with: a status, a code that clients can tell apart, and a text, as
-/// [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) has them (`application/problem+json`).
+/// An error response with a status, a code for programs, and a text.
+///
+/// Its form is `application/problem+json` of [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457).
 ///
 /// ```
 /// use axum::{Json, extract::rejection::JsonRejection, http::StatusCode};
@@ -19,14 +20,14 @@ use upbeat::BoxError;
 /// }
 ///
 /// async fn pay(payment: Result<Json<Payment>, JsonRejection>) -> Result<StatusCode, Problem> {
-///     // What axum cannot read has a problem already, with its status.
+///     // A rejection of axum converts to a problem with its status.
 ///     let Json(payment) = payment?;
 ///     if payment.amount <= 0 {
 ///         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_payment")
 ///             .detail("the payment cannot be made")
 ///             .field("#/amount", "must be positive"));
 ///     }
-///     // What the client cannot do anything about is not told: 500, and the reason in the log.
+///     // The client gets only status 500. The log gets the reason.
 ///     std::fs::create_dir_all("/payments").map_err(Problem::internal)?;
 ///     Ok(StatusCode::CREATED)
 /// }
@@ -46,21 +47,27 @@ use upbeat::BoxError;
 ///
 /// # Guarantees
 ///
-/// - What is given to the client is what was said to be for it, nothing else: the [cause](Problem::because) never is.
-/// - A problem with a cause, and one of status 500, is one event of the log: of level error for a status of 5xx, and debug for others. In an
-///   [`HttpServer`](crate::HttpServer) it stands in the span `request`, with the id.
-/// - The body says the [`RequestId`](crate::RequestId) where an `HttpServer` serves it, unless something on the way has changed the body. The answers that the
-///   server gives itself, for a panic, an error of the service and a timeout, have the same shape.
+/// - The client gets only what was set for it. The [source](Problem::with_source) is never sent.
+/// - A problem with a source, or with status 500, is one log event. Its level is error for a status of
+///   5xx, and debug otherwise. In an [`HttpServer`](crate::HttpServer), the event is within the span
+///   `request`, which has the id.
+/// - In an `HttpServer`, the body contains the [`RequestId`](crate::RequestId), unless a layer has changed
+///   the body. The server's own responses to a panic, an error of the service and a timeout have the same
+///   form.
 ///
-/// # Turning errors into problems
+/// # Converting errors
 ///
-/// `?` does it for what has an answer of its own (rejections of axum's extractors, [`ContextError`](upbeat::ContextError),
-/// [`CallError`](upbeat::monitor::CallError), [`TrackerClosed`](upbeat::task::TrackerClosed), refusals of `upbeat::limit`), and for what holds any error
-/// ([`BoxError`], with the feature `anyhow` also `anyhow::Error`, and [`GroupError`](upbeat::task::GroupError)): a problem in there is found, and everything else is an
-/// [internal](Problem::internal) one. For an error type of one's own `impl From<MyError> for Problem` is the place where its answers are decided.
+/// `?` converts the errors that have a response of their own: rejections of axum's extractors,
+/// [`ContextError`](upbeat::ContextError), [`CallError`](upbeat::monitor::CallError),
+/// [`TrackerClosed`](upbeat::task::TrackerClosed), and the errors of `upbeat::limit`.
+///
+/// It also converts errors that contain any error: [`BoxError`], [`GroupError`](upbeat::task::GroupError), and
+/// `anyhow::Error` with the feature `anyhow`. If they contain a problem, that is returned. Otherwise the
+/// result is an [internal](Problem::internal) problem. For your own error type, implement
+/// `From<MyError> for Problem`.
 #[derive(Clone)]
 pub struct Problem {
-    // Boxed, because a `Result` is as large as its error, and this is seldom.
+    // Boxed, because a `Result` is as large as its error and problems are rare.
     inner: Box<Inner>,
 }
 
@@ -74,12 +81,13 @@ struct Inner {
     errors: Vec<Value>,
     more: Map<String, Value>,
     headers: HeaderMap,
-    cause: Option<Arc<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Problem {
-    /// A problem of this status. The code says which one it is, for programs: it stays the same when texts change, such as
-    /// `account_locked`.
+    /// Creates a problem with a status and a code for programs, such as `account_locked`.
+    ///
+    /// The code should stay the same when texts change.
     pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>) -> Self {
         let inner = Inner {
             status,
@@ -90,72 +98,76 @@ impl Problem {
             errors: Vec::new(),
             more: Map::new(),
             headers: HeaderMap::new(),
-            cause: None,
+            source: None,
         };
         Self { inner: Box::new(inner) }
     }
 
-    /// 500 with the code `internal`: the client is told nothing of the error, and the log all.
+    /// Creates a problem with status 500 and the code `internal`.
+    ///
+    /// The error is logged and not sent to the client.
     pub fn internal(error: impl Into<BoxError>) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").because(error)
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").with_source(error)
     }
 
-    /// What is to be said about this occurrence, for people: what they can do about it.
+    /// Sets the text about this occurrence, such as how to avoid it.
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.inner.detail = Some(detail.into());
         self
     }
 
-    /// What kind of problem it is: `type` in the body, the address of a page about it. Default: none, which means the status says all.
+    /// Sets the address of a page about this kind of problem, which is `type` in the body. Default: none.
     pub fn kind(mut self, uri: impl Into<Cow<'static, str>>) -> Self {
         self.inner.kind = Some(uri.into());
         self
     }
 
-    /// What this kind of problem is called, the same for all occurrences. Default: the status's own phrase.
+    /// Sets the title of this kind of problem, the same for all occurrences. Default: the status's phrase.
     pub fn title(mut self, title: impl Into<Cow<'static, str>>) -> Self {
         self.inner.title = Some(title.into());
         self
     }
 
-    /// Adds what is wrong with one part of the request: an entry in `errors`. `pointer` is a JSON pointer into the body, such as
-    /// `#/amount`.
+    /// Adds an error about one part of the request to `errors`.
+    ///
+    /// The pointer is a JSON pointer into the request's body, such as `#/amount`.
     pub fn field(mut self, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         self.inner.errors.push(serde_json::json!({ "pointer": pointer.into(), "detail": detail.into() }));
         self
     }
 
-    /// Adds a member to the body, for programs. The names of RFC 9457, `code`, `errors` and `request_id` are taken: such a member is left
-    /// out.
+    /// Adds a member to the body, for programs.
+    ///
+    /// A member named as one of RFC 9457, `code`, `errors` or `request_id` is omitted.
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.inner.more.insert(name.into(), value.into());
         self
     }
 
-    /// Tells the client when to come again: the header `Retry-After`, in whole seconds, rounded up, at least one.
+    /// Sets the header `Retry-After`, rounded up to whole seconds, at least one.
     pub fn retry_after(self, time: Duration) -> Self {
         let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
         self.header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
     }
 
-    /// Sets a header of the answer, such as `WWW-Authenticate` for a 401.
+    /// Sets a header of the response, such as `WWW-Authenticate` for a 401.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.inner.headers.insert(name, value);
         self
     }
 
-    /// Keeps the error that led to it: for the log, never for the client. It is the [`source`](StdError::source).
-    pub fn because(mut self, error: impl Into<BoxError>) -> Self {
-        self.inner.cause = Some(Arc::from(error.into()));
+    /// Sets the [`source`](StdError::source), which is logged and never sent to the client.
+    pub fn with_source(mut self, error: impl Into<BoxError>) -> Self {
+        self.inner.source = Some(Arc::from(error.into()));
         self
     }
 
-    /// The status of the answer.
+    /// Returns the status of the response.
     pub fn status(&self) -> StatusCode {
         self.inner.status
     }
 
-    /// Which problem it is.
+    /// Returns the code.
     pub fn code(&self) -> &str {
         &self.inner.code
     }
@@ -164,7 +176,7 @@ impl Problem {
         &self.inner.headers
     }
 
-    /// The body.
+    /// Returns the body.
     pub(super) fn body(&self, request_id: Option<&str>) -> Map<String, Value> {
         let inner = &*self.inner;
         let mut body = inner.more.clone();
@@ -203,13 +215,13 @@ impl fmt::Debug for Problem {
             .field("status", &self.inner.status)
             .field("code", &self.inner.code)
             .field("detail", &self.inner.detail)
-            .field("cause", &self.inner.cause)
+            .field("source", &self.inner.source)
             .finish_non_exhaustive()
     }
 }
 
 impl StdError for Problem {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.inner.cause.as_deref().map(|cause| cause as _)
+        self.inner.source.as_deref().map(|source| source as _)
     }
 }

@@ -11,7 +11,7 @@ use upbeat::{
 };
 
 use crate::{
-    deadline::AFTERMATH,
+    deadline::CLEANUP_TIMEOUT,
     listen::Peer,
     text::{Age, Count},
 };
@@ -20,13 +20,13 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     tasks: JoinSet<()>,
-    open: Arc<Mutex<HashMap<Id, Open>>>,
-    /// How many have ended since the drain began, or ever.
+    open: Arc<Mutex<HashMap<Id, OpenConnection>>>,
+    /// The number that have ended since the drain began, or since the start.
     finished: u64,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenConnection {
     peer: Peer,
     since: Instant,
     probe: Probe,
@@ -34,13 +34,13 @@ struct Open {
 
 impl Connections {
     pub(super) fn add(&mut self, peer: Peer, handler: impl Future<Output = ()> + Send + 'static) {
-        self.forget_ended();
+        self.remove_ended();
         let (handler, probe) = watch(handler);
         let handle = self.tasks.spawn(handler);
-        self.open.lock().insert(handle.id(), Open { peer, since: Instant::now(), probe });
+        self.open.lock().insert(handle.id(), OpenConnection { peer, since: Instant::now(), probe });
     }
 
-    /// Lists the open connections, for as long as there are any.
+    /// Returns a function that lists the open connections while there are any.
     pub(super) fn list(&self) -> impl Fn(&mut WorkList) + Send + Sync + 'static {
         let open = Arc::downgrade(&self.open);
         move |work| {
@@ -51,22 +51,22 @@ impl Connections {
         }
     }
 
-    /// At the pace at which new ones come, which is often enough.
-    fn forget_ended(&mut self) {
+    /// Removes ended connections. It runs for each new one, which is often enough.
+    fn remove_ended(&mut self) {
         while let Some(ended) = self.tasks.try_join_next_with_id() {
             self.open.lock().remove(&id(ended));
             self.finished += 1;
         }
     }
 
-    /// From now on those that end are counted.
+    /// Starts to count the connections that end.
     pub(super) fn begin_drain(&mut self) {
-        self.forget_ended();
+        self.remove_ended();
         self.finished = 0;
     }
 
-    /// Waits for all connections until `deadline` and aborts what is left.
-    pub(super) async fn drain(mut self, started: Instant, deadline: Instant) -> Drained {
+    /// Waits for all connections until `deadline` and aborts the rest.
+    pub(super) async fn drain(mut self, started: Instant, deadline: Instant) -> TcpDrainReport {
         let all = async {
             while let Some(ended) = self.tasks.join_next_with_id().await {
                 self.open.lock().remove(&id(ended));
@@ -77,8 +77,8 @@ impl Connections {
         let mut left: Vec<_> = std::mem::take(&mut *self.open.lock()).into_values().collect();
         left.sort_by_key(|open| open.since);
         let cut = left.iter().map(ToString::to_string).collect();
-        let _ = timeout(AFTERMATH, self.tasks.shutdown()).await;
-        Drained { took: started.elapsed(), finished: self.finished, cut }
+        let _ = timeout(CLEANUP_TIMEOUT, self.tasks.shutdown()).await;
+        TcpDrainReport { took: started.elapsed(), finished: self.finished, cut }
     }
 }
 
@@ -86,20 +86,20 @@ fn id<T>(ended: Result<(Id, T), tokio::task::JoinError>) -> Id {
     ended.map_or_else(|error| error.id(), |(id, _)| id)
 }
 
-impl fmt::Display for Open {
+impl fmt::Display for OpenConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "connection from {}, open for {}", self.peer, Age(self.since.elapsed()))
     }
 }
 
-/// How the drain of a TCP server went.
-pub(super) struct Drained {
+/// The result of a drain of a TCP server.
+pub(super) struct TcpDrainReport {
     took: Duration,
     finished: u64,
     pub(super) cut: Vec<String>,
 }
 
-impl fmt::Display for Drained {
+impl fmt::Display for TcpDrainReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let connections = if self.finished == 1 { "connection" } else { "connections" };
         write!(f, "drained in {}: {} {connections} finished", Age(self.took), Count(self.finished))?;

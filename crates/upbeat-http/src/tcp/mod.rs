@@ -1,4 +1,4 @@
-//! The TCP server: one task for each connection.
+//! The TCP server, with one task per connection.
 
 mod connections;
 mod player;

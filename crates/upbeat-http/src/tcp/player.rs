@@ -12,9 +12,10 @@ use crate::{
     text::panic_message,
 };
 
-/// A TCP (or Unix socket) server as a player: one task for each connection.
+/// A TCP (or Unix socket) server as a player, with one task per connection.
 ///
-/// The handler gets the [`Socket`] and the server's [`Context`], and the connection is over when it returns, which closes the socket.
+/// The handler gets the [`Socket`] and the server's [`Context`]. When it returns, the socket is closed and
+/// the connection has ended.
 ///
 /// ```
 /// use upbeat::Context;
@@ -32,68 +33,74 @@ use crate::{
 ///
 /// # Guarantees
 ///
-/// It is ready once it is bound, and every run binds anew. When asked to stop it takes the connections that the kernel has completed for
-/// it, refuses later ones, and waits for the handlers, which see [`Context::stopping`]. At the drain deadline
-/// ([`drain`](Self::drain) after the stop, or a little before the conductor's own) it aborts those that are left, and names each of
-/// them by a [`cut`](Context::report_lost) with its peer and age.
+/// The server is ready once it is bound, and every run binds again. When a stop is requested, it accepts
+/// the connections that the kernel has completed and refuses later ones. It then waits for the handlers,
+/// which observe [`Context::stopping`].
 ///
-/// A handler's error is logged as a warning with the peer, a panic as an error; the server lives.
+/// The drain deadline is the [drain timeout](Self::drain_timeout) after the stop, or shortly before the
+/// conductor's own deadline. The server then aborts the remaining handlers and
+/// [reports](Context::report_lost) each connection with its peer and age.
+///
+/// A handler's error is logged as a warning with the peer, a panic as an error. The server continues.
 ///
 /// # Not guaranteed
 ///
-/// Idle connections have no bound but the drain's: only the handler knows what idle means. One that blocks its thread
-/// can be named but not ended.
+/// Idle connections have no timeout: only the handler can detect that they are idle. A handler that blocks
+/// its thread is reported but cannot be ended.
 ///
 /// # Errors
 ///
-/// [`ListenError`], when the address cannot be bound, or when accepting becomes impossible.
+/// [`ListenError`], if the address cannot be bound, or if the listener fails.
 pub struct TcpServer<H> {
     endpoint: Endpoint,
     handler: Arc<H>,
-    drain: Duration,
+    drain_timeout: Duration,
     max_connections: usize,
 }
 
 impl<H> TcpServer<H> {
-    /// A server that will listen on `address`, such as `127.0.0.1:9000`. Port 0 lets the system choose;
-    /// [`address`](Self::address) says which.
+    /// Creates a server that listens on `address`, such as `127.0.0.1:9000`, once it plays.
     ///
-    /// Nothing is bound before the server is played.
+    /// With port 0 the system selects a port, and [`address`](Self::address) returns it.
     pub fn bind(address: impl Into<String>, handler: H) -> Self {
         Self::new(Endpoint::bind(address.into()), handler)
     }
 
-    /// A server on a listener that is already bound: tokio's or the standard library's, TCP or Unix.
+    /// Creates a server on a bound listener, TCP or Unix, of tokio or the standard library.
     ///
-    /// The first run takes the listener; when it stops, the listener is closed. Another run binds its address anew.
-    pub fn on(listener: impl IntoListener, handler: H) -> Self {
-        Self::new(Endpoint::on(listener), handler)
+    /// The first run takes the listener and closes it at the stop. A later run binds the same address.
+    pub fn from_listener(listener: impl IntoListener, handler: H) -> Self {
+        Self::new(Endpoint::from_listener(listener), handler)
     }
 
-    /// A server on a Unix socket at `path`, whose file is treated as [`HttpServer::unix`](crate::HttpServer::unix) treats it.
+    /// Creates a server that listens on a Unix socket at `path` once it plays.
+    ///
+    /// It treats the file as [`HttpServer::unix`](crate::HttpServer::unix) does.
     pub fn unix(path: impl Into<PathBuf>, handler: H) -> Self {
         Self::new(Endpoint::unix(path.into()), handler)
     }
 
     fn new(endpoint: Endpoint, handler: H) -> Self {
-        Self { endpoint, handler: Arc::new(handler), drain: Duration::from_secs(10), max_connections: 10_000 }
+        let drain_timeout = Duration::from_secs(10);
+        Self { endpoint, handler: Arc::new(handler), drain_timeout, max_connections: 10_000 }
     }
 
-    /// How long connections may take to end once the server was asked to stop; 10 s if not set.
-    pub fn drain(mut self, drain: Duration) -> Self {
-        self.drain = drain;
+    /// Sets the time for connections to end after a stop was requested. Default: 10 s.
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.drain_timeout = timeout;
         self
     }
 
-    /// How many connections may be open at the same time; 10,000 if not set, and at least 1.
+    /// Sets the number of connections that may be open at the same time, at least 1. Default: 10,000.
     ///
-    /// At the limit the server stops accepting until one is closed. Nobody is refused: the kernel keeps up to 4,096 more waiting.
-    pub fn max_connections(mut self, most: usize) -> Self {
-        self.max_connections = most.clamp(1, Semaphore::MAX_PERMITS);
+    /// At the limit the server stops accepting until a connection is closed. No client is refused: the
+    /// kernel queues up to 4,096 more.
+    pub fn max_connections(mut self, max: usize) -> Self {
+        self.max_connections = max.clamp(1, Semaphore::MAX_PERMITS);
         self
     }
 
-    /// By which others learn where the server listens.
+    /// Returns a handle to the address on which the server listens.
     pub fn address(&self) -> Address {
         self.endpoint.address()
     }
@@ -117,26 +124,26 @@ where
 
         let connections = Mutex::new(Connections::default());
         cx.register_work(connections.lock().list());
-        let serve = |Accepted { socket, peer, place }: Accepted| {
+        let serve = |Accepted { socket, peer, permit }: Accepted| {
             let (handler, cx) = (self.handler.clone(), cx.clone());
             connections.lock().add(peer, async move {
-                let _place = place;
-                // Called in the task, so that a panic in the call is caught too.
+                let _permit = permit;
+                // The call is in the task, so that its panic is caught too.
                 let outcome = AssertUnwindSafe(async { handler(socket, cx).await }).catch_unwind().await;
                 match outcome.map(|result| result.map_err(Into::into)) {
                     Ok(Ok(())) => {}
-                    Ok(Err(error)) => tracing::warn!(%peer, error = &*error, "a connection failed"),
+                    Ok(Err(error)) => tracing::warn!(%peer, error = &*error, "connection failed"),
                     Err(panic) => {
-                        tracing::error!(%peer, panic = panic_message(&*panic), "a connection's handler panicked");
+                        tracing::error!(%peer, panic = panic_message(&*panic), "connection handler panicked");
                     }
                 }
             });
         };
-        let places = Arc::new(Semaphore::new(self.max_connections));
-        let accepted = accept(&listener, &places, cx.stopping(), serve).await;
+        let permits = Arc::new(Semaphore::new(self.max_connections));
+        let accepted = accept(&listener, &permits, cx.stopping(), serve).await;
         accepted.map_err(|error| ListenError::new(name, error))?;
         let started = Instant::now();
-        let deadline = drain_deadline(started, self.drain, cx.deadline());
+        let deadline = drain_deadline(started, self.drain_timeout, cx.deadline());
         connections.lock().begin_drain();
         sweep(listener, serve).await;
 

@@ -156,7 +156,7 @@ pub(crate) async fn entries(url: &str) -> Vec<Result<Averaged, Fault>> {
     let entries = connect::entries(url).await.expect("a stream");
     let entries = entries.map(|entry| match entry {
         Ok(row) => Ok(row),
-        Err(EntryError::Told(fault)) => Err(fault),
+        Err(EntryError::Reported(fault)) => Err(fault),
         Err(error) => panic!("{error}"),
     });
     timeout(SOON, entries.collect()).await.expect("in time")

@@ -86,6 +86,6 @@ pub(crate) fn conductor(drain: Duration) -> Conductor {
         )
         .route("/large", get(async || "y".repeat(8 << 20)))
         .route("/upload", post(async |body: Bytes| format!("{} bytes", body.len())));
-    let web = HttpServer::bind(format!("{}:80", Ipv4Addr::UNSPECIFIED), router).drain(drain);
+    let web = HttpServer::bind(format!("{}:80", Ipv4Addr::UNSPECIFIED), router).drain_timeout(drain);
     Conductor::new("shop").stop_timeout(S * 60).part(Part::new("web", web))
 }

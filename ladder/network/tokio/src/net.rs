@@ -250,6 +250,10 @@ impl AsyncWrite for TcpStream {
         Pin::new(self.get_mut().stream.get_mut()).poll_write(cx, buf)
     }
 
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(self.get_mut().stream.get_mut()).poll_flush(cx)
     }

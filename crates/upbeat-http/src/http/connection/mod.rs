@@ -1,0 +1,292 @@
+//! The connections of a run: their registry, and the state of each.
+
+mod activity;
+mod in_flight;
+mod registry;
+mod server_state;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
+    },
+    task::Waker,
+    time::Duration,
+};
+
+use http::{Request, Version};
+use http_body::Body;
+use parking_lot::{Mutex, MutexGuard};
+use tokio::time::Instant;
+use upbeat::{Context, WorkList};
+
+pub(crate) use activity::{Activity, ActivityState};
+pub(crate) use in_flight::InFlightRequest;
+pub(crate) use registry::{CutOnDrop, Membership, Registry};
+pub(crate) use server_state::ServerState;
+
+use crate::{
+    http::request::{self, CutRequest, RequestEnded, StalledRequest},
+    listen::Peer,
+};
+
+/// A response of 101 (or a tunnel) was returned. Its head may not be written yet.
+const UPGRADING: u8 = 1;
+/// The head was written. The next bytes are those of the new protocol.
+const UPGRADED: u8 = 2;
+/// The new protocol is WebSocket.
+const WEBSOCKET: u8 = 4;
+/// The drain deadline of this connection has passed: it may neither read nor write.
+const CUT: u8 = 8;
+
+/// No request.
+const NONE: usize = usize::MAX;
+
+/// The state of one connection, shared by its driver, its wire, its requests and the server.
+///
+/// The lock is taken a few times per request, nearly always by the connection's own task.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    server: Arc<ServerState>,
+    peer: Peer,
+    /// Flags that are read too often to take the lock.
+    ///
+    /// A reader of a bit acts on that bit alone, so that the bits publish no other data except the
+    /// wakers. Wakers are stored before the bits are read and taken after a bit is set, both under the
+    /// lock.
+    bits: AtomicU8,
+    awaits_rest: AtomicBool,
+    /// The HTTP/1 request whose response was handed over and is not yet with the kernel, or [`NONE`].
+    ///
+    /// It stays here for a client that does not read. Only the connection's own task uses it.
+    unflushed: AtomicUsize,
+    /// An HTTP/1 request is in flight. Only the connection's own task uses it.
+    answering: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    activity: Activity,
+    driver: Option<Waker>,
+    /// The tasks that wait to read and to write an upgraded connection, which has no driver.
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    /// The context of the request that upgraded the connection. It lives as long as the connection.
+    upgraded: Option<Context>,
+}
+
+impl Conn {
+    fn new(server: Arc<ServerState>, peer: Peer, now: Instant) -> Self {
+        let activity = Activity::new(now);
+        let state = State { activity, driver: None, reader: None, writer: None, upgraded: None };
+        Self {
+            server,
+            peer,
+            bits: AtomicU8::new(0),
+            awaits_rest: AtomicBool::new(false),
+            unflushed: AtomicUsize::new(NONE),
+            answering: AtomicBool::new(false),
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(crate) fn server(&self) -> &ServerState {
+        &self.server
+    }
+
+    pub(crate) fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// Reads or changes the connection's activity under the lock.
+    pub(crate) fn with_activity<T>(&self, f: impl FnOnce(&mut Activity) -> T) -> T {
+        let mut state = self.lock();
+        let result = f(&mut state.activity);
+        let awaits_rest = state.activity.awaits_rest();
+        if awaits_rest != self.awaits_rest.load(Ordering::Relaxed) {
+            self.awaits_rest.store(awaits_rest, Ordering::Relaxed);
+        }
+        result
+    }
+
+    /// Returns [`Activity::awaits_rest`] without the lock.
+    ///
+    /// It is exact for the connection's own task, the only one that begins to wait.
+    pub(crate) fn awaits_rest(&self) -> bool {
+        self.awaits_rest.load(Ordering::Relaxed)
+    }
+
+    /// Records bytes from the peer; none means that the peer has closed its side.
+    pub(crate) fn received(&self, bytes: usize) {
+        self.with_activity(
+            |activity| if bytes == 0 { activity.peer_closed() } else { activity.received(Instant::now) },
+        );
+    }
+
+    /// Records that the kernel has all that was written.
+    pub(crate) fn flushed(&self) {
+        // Engines flush more often than they respond.
+        if let Some(key) = self.take_unflushed() {
+            self.answering.store(false, Ordering::Relaxed);
+            let finished = self.with_activity(|activity| activity.finish(key, Instant::now));
+            self.count_finished(finished);
+        }
+        if self.is_upgrading() {
+            self.bits.fetch_or(UPGRADED, Ordering::AcqRel);
+        }
+    }
+
+    /// Counts a request as in flight, now that its head is complete.
+    pub(crate) fn begin<B: Body>(self: &Arc<Self>, request: &Request<B>) -> InFlightRequest {
+        let timeout = self.server.config.request_timeout;
+        let cx = request::context(&self.server.requests, request, self.peer, timeout);
+        // Without the query, which may hold secrets.
+        let path = request.uri().path();
+        let has_body = !request.body().is_end_stream();
+        let (key, finished) = self.with_activity(|activity| {
+            let unflushed = self.take_unflushed();
+            activity.begin(request.method().clone(), path, has_body, cx.weak(), unflushed, Instant::now)
+        });
+        self.count_finished(finished);
+        let http1 = request.version() < Version::HTTP_2;
+        self.answering.store(http1, Ordering::Relaxed);
+        InFlightRequest::new(self.clone(), key, http1, cx)
+    }
+
+    /// Finishes an HTTP/1 request with the next flush.
+    fn finish_on_flush(&self, key: usize) {
+        self.unflushed.store(key, Ordering::Relaxed);
+    }
+
+    fn finish(&self, key: usize) {
+        let finished = self.with_activity(|activity| activity.finish(key, Instant::now));
+        self.count_finished(finished);
+    }
+
+    fn upgrade(&self, key: usize, to: &str, cx: Context) {
+        self.with_activity(|activity| activity.upgrade(key, to));
+        self.lock().upgraded = Some(cx);
+        let websocket = if to.eq_ignore_ascii_case("websocket") { WEBSOCKET } else { 0 };
+        self.bits.fetch_or(UPGRADING | websocket, Ordering::AcqRel);
+    }
+
+    /// Ends the context of the request that upgraded the connection.
+    fn end_upgrade(&self) {
+        let upgraded = self.lock().upgraded.take();
+        if let Some(cx) = upgraded {
+            cx.cancel(RequestEnded);
+        }
+    }
+
+    fn take_unflushed(&self) -> Option<usize> {
+        let key = self.unflushed.load(Ordering::Relaxed);
+        if key == NONE {
+            return None;
+        }
+        self.unflushed.store(NONE, Ordering::Relaxed);
+        Some(key)
+    }
+
+    fn count_finished(&self, finished: bool) {
+        if finished {
+            self.server.count_finished();
+        }
+    }
+
+    /// Returns whether an HTTP/1 request is in flight and its response is not yet with the kernel.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.answering.load(Ordering::Relaxed) && !self.is_upgrading()
+    }
+
+    pub(crate) fn is_upgrading(&self) -> bool {
+        self.has(UPGRADING)
+    }
+
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.has(UPGRADED)
+    }
+
+    pub(crate) fn is_websocket(&self) -> bool {
+        self.has(WEBSOCKET)
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.has(CUT)
+    }
+
+    fn has(&self, bit: u8) -> bool {
+        self.bits.load(Ordering::Acquire) & bit != 0
+    }
+
+    pub(crate) fn set_driver(&self, waker: &Waker) {
+        self.lock().driver = Some(waker.clone());
+    }
+
+    pub(crate) fn set_reader(&self, waker: &Waker) {
+        store(&mut self.lock().reader, waker);
+    }
+
+    pub(crate) fn set_writer(&self, waker: &Waker) {
+        store(&mut self.lock().writer, waker);
+    }
+
+    /// Wakes the tasks of this connection, so that they see the drain and the cut.
+    pub(crate) fn wake(&self) {
+        let wakers = {
+            let mut state = self.lock();
+            [state.driver.clone(), state.reader.take(), state.writer.take()]
+        };
+        for waker in wakers.into_iter().flatten() {
+            waker.wake();
+        }
+    }
+
+    /// Lists the requests in flight.
+    fn list_requests(&self, work: &mut WorkList) {
+        for open in self.lock().activity.open() {
+            work.add(open.started, || open.to_string(), open.probe());
+        }
+    }
+
+    /// Adds the requests that have exceeded the limit, each once, except upgraded ones.
+    fn take_stalled(&self, now: Instant, limit: Duration, max: usize, stalled: &mut Vec<StalledRequest>) {
+        let mut state = self.lock();
+        let requests = state.activity.open_mut();
+        for open in requests.filter(|open| !open.stall_reported && open.upgraded.is_none()) {
+            let taken = now.saturating_duration_since(open.started);
+            if taken >= limit && stalled.len() < max {
+                open.stall_reported = true;
+                let (method, path, id) = (open.method.clone(), open.path.clone(), open.id());
+                stalled.push(StalledRequest { method, path, taken, id, probe: open.probe() });
+            } else if taken >= limit / 2
+                && let Some(probe) = open.probe()
+            {
+                // A poll is timed from the first probe on. This one makes the later answer exact to
+                // half of the limit.
+                probe.busy();
+            }
+        }
+    }
+
+    /// Cuts the connection. Returns the requests that were in flight, none of which can finish now.
+    fn cut(&self, now: Instant) -> Vec<CutRequest> {
+        let requests = {
+            let state = self.lock();
+            self.bits.fetch_or(CUT, Ordering::AcqRel);
+            state.activity.open().map(|open| open.to_cut(self.peer, now)).collect()
+        };
+        self.wake();
+        requests
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+}
+
+fn store(slot: &mut Option<Waker>, waker: &Waker) {
+    if !slot.as_ref().is_some_and(|stored| stored.will_wake(waker)) {
+        *slot = Some(waker.clone());
+    }
+}

@@ -1,0 +1,210 @@
+use std::{
+    any::Any,
+    io::IoSlice,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use upbeat::BoxError;
+
+use crate::{http::connection::InFlightRequest, text::panic_message};
+
+pin_project! {
+    /// A response body whose request counts as in flight until the body was sent.
+    pub(crate) struct ResponseBody<B> {
+        #[pin]
+        source: BodySource<B>,
+        hold: Option<Hold>,
+        // The length of the rest, if it is known: an engine that has it all need not poll for the end.
+        left: Option<u64>,
+    }
+}
+
+pin_project! {
+    #[project = BodySourceProj]
+    enum BodySource<B> {
+        Service { #[pin] body: B },
+        Text { text: Option<Bytes> },
+    }
+}
+
+/// The time for which the request in flight is held.
+enum Hold {
+    /// Until the body is dropped: HTTP/1, where the following flush shows that the kernel has the bytes.
+    ByBody(InFlightRequest),
+    /// Until the body and every chunk of it are dropped.
+    ///
+    /// An HTTP/2 stream keeps its chunks until the client's window admits them, and a flush of the
+    /// connection shows nothing about one stream.
+    ByChunks(Arc<InFlightRequest>),
+}
+
+impl Hold {
+    fn new(in_flight: InFlightRequest, by_chunks: bool) -> Self {
+        if by_chunks { Self::ByChunks(Arc::new(in_flight)) } else { Self::ByBody(in_flight) }
+    }
+
+    fn in_flight(&self) -> &InFlightRequest {
+        match self {
+            Self::ByBody(in_flight) => in_flight,
+            Self::ByChunks(in_flight) => in_flight,
+        }
+    }
+}
+
+impl<B> ResponseBody<B> {
+    /// Wraps a service's own body, of which the engine will read `left` bytes, if that is known.
+    pub(super) fn new(body: B, in_flight: InFlightRequest, by_chunks: bool, left: Option<u64>) -> Self {
+        if left == Some(0) {
+            in_flight.complete();
+        }
+        let hold = Some(Hold::new(in_flight, by_chunks));
+        Self { source: BodySource::Service { body }, hold, left }
+    }
+
+    /// Returns a text in place of a service's body.
+    pub(super) fn text(text: Bytes, in_flight: InFlightRequest, by_chunks: bool) -> Self {
+        let hold = Some(Hold::new(in_flight, by_chunks));
+        Self { source: BodySource::Text { text: Some(text) }, hold, left: None }
+    }
+
+    /// Wraps the body of a response that upgrades the connection.
+    pub(super) fn untracked(body: B) -> Self {
+        Self { source: BodySource::Service { body }, hold: None, left: None }
+    }
+}
+
+impl<B> Body for ResponseBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = Chunk<B::Data>;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let this = self.project();
+        let hold = this.hold.as_ref();
+        let chunk = |data| {
+            let in_flight = match hold {
+                Some(Hold::ByChunks(in_flight)) => Some(in_flight.clone()),
+                _ => None,
+            };
+            Chunk { data, _in_flight: in_flight }
+        };
+        let frame = match this.source.project() {
+            BodySourceProj::Text { text } => {
+                hold.inspect(|hold| hold.in_flight().complete());
+                let text = text.take().map(ChunkData::Text);
+                return Poll::Ready(text.map(|text| Ok(Frame::data(chunk(text)))));
+            }
+            BodySourceProj::Service { mut body } => {
+                match catch_unwind(AssertUnwindSafe(|| {
+                    body.as_mut().poll_frame(cx).map(|frame| (frame, body.is_end_stream()))
+                })) {
+                    Ok(polled) => {
+                        let (frame, last) = ready!(polled);
+                        if let (Some(left), Some(Ok(frame))) = (this.left.as_mut(), &frame) {
+                            *left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.remaining() as u64));
+                        }
+                        if (last || *this.left == Some(0) || frame.is_none()) && !matches!(frame, Some(Err(_))) {
+                            hold.inspect(|hold| hold.in_flight().complete());
+                        }
+                        frame
+                    }
+                    Err(panic) => return Poll::Ready(Some(Err(panicked(hold, &*panic)))),
+                }
+            }
+        };
+        let frame = frame.map(|frame| match frame {
+            Ok(frame) => Ok(frame.map_data(|data| chunk(ChunkData::Service(data)))),
+            Err(error) => Err(failed(hold, error.into())),
+        });
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            BodySource::Service { body } => body.is_end_stream(),
+            BodySource::Text { text } => text.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            BodySource::Service { body } => body.size_hint(),
+            BodySource::Text { text } => SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64),
+        }
+    }
+}
+
+fn panicked(hold: Option<&Hold>, panic: &(dyn Any + Send)) -> BoxError {
+    let panic = panic_message(panic);
+    if let Some(hold) = hold {
+        let (method, path) = hold.in_flight().name();
+        tracing::error!(%method, %path, panic, "response body panicked; connection aborted");
+    }
+    "response body panicked".into()
+}
+
+fn failed(hold: Option<&Hold>, error: BoxError) -> BoxError {
+    if let Some(hold) = hold {
+        let (method, path) = hold.in_flight().name();
+        tracing::warn!(%method, %path, error = &*error, "response body failed; connection aborted");
+    }
+    error
+}
+
+/// A chunk of a [`ResponseBody`].
+pub(crate) struct Chunk<D> {
+    data: ChunkData<D>,
+    /// Held until the chunk is dropped.
+    _in_flight: Option<Arc<InFlightRequest>>,
+}
+
+enum ChunkData<D> {
+    Service(D),
+    Text(Bytes),
+}
+
+impl<D: Buf> Buf for Chunk<D> {
+    fn remaining(&self) -> usize {
+        match &self.data {
+            ChunkData::Service(data) => data.remaining(),
+            ChunkData::Text(text) => text.len(),
+        }
+    }
+
+    fn chunk(&self) -> &[u8] {
+        match &self.data {
+            ChunkData::Service(data) => data.chunk(),
+            ChunkData::Text(text) => text,
+        }
+    }
+
+    fn advance(&mut self, n: usize) {
+        match &mut self.data {
+            ChunkData::Service(data) => data.advance(n),
+            ChunkData::Text(text) => text.advance(n),
+        }
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        match &self.data {
+            ChunkData::Service(data) => data.chunks_vectored(slices),
+            ChunkData::Text(text) => text.chunks_vectored(slices),
+        }
+    }
+
+    fn copy_to_bytes(&mut self, n: usize) -> Bytes {
+        match &mut self.data {
+            ChunkData::Service(data) => data.copy_to_bytes(n),
+            ChunkData::Text(text) => text.copy_to_bytes(n),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Errors as clients get them: over real sockets, through layers, and without a server.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{io, time::Duration};
+
+use axum::{
+    Extension, Json, Router,
+    body::{Body, Bytes},
+    extract::{
+        DefaultBodyLimit, Path, Query,
+        rejection::{JsonRejection, PathRejection, QueryRejection},
+    },
+    http::{HeaderValue, Request, StatusCode, header},
+    response::IntoResponse,
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+use upbeat::{BoxError, Context, task::Group};
+use upbeat_http::{HttpServer, Problem};
+
+use crate::{
+    captured::CapturedLog,
+    common::{raw::Raw, serve},
+};
+
+#[derive(serde::Deserialize)]
+struct Payment {
+    amount: i64,
+}
+
+async fn pay(payment: Result<Json<Payment>, JsonRejection>) -> Result<StatusCode, Problem> {
+    let Json(payment) = payment?;
+    if payment.amount <= 0 {
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_payment")
+            .detail("the payment cannot be made")
+            .field("#/amount", "must be positive")
+            .with("amount", payment.amount)
+            .with("status", "a name that is taken"));
+    }
+    Ok(StatusCode::CREATED)
+}
+
+async fn secret() -> Result<(), Problem> {
+    Err(Problem::internal(io::Error::other("password=hunter2")))
+}
+
+async fn group(Extension(cx): Extension<Context>) -> Result<(), Problem> {
+    let group = Group::<()>::new(&cx);
+    group.spawn("accounts", async |_| Err(Problem::new(StatusCode::BAD_GATEWAY, "accounts").with_source("refused")));
+    group.spawn("others", async |cx: Context| Err(cx.done().await));
+    group.wait().await?;
+    Ok(())
+}
+
+async fn busy() -> Result<(), Problem> {
+    let retry_after = Duration::from_millis(1200);
+    Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "slower").retry_after(retry_after).kind("https://e.x/slower"))
+}
+
+async fn login() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "no_token")
+        .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+}
+
+fn router() -> Router {
+    Router::new()
+        .route("/pay", post(pay))
+        .route("/secret", get(secret))
+        .route("/group", get(group))
+        .route("/busy", get(busy))
+        .route("/login", get(login))
+        .route("/panics", get(async || -> &'static str { panic!("password=hunter2") }))
+        .route("/slow", get(async || std::future::pending::<()>().await))
+        .layer(DefaultBodyLimit::max(100))
+}
+
+/// Status, head and body of the answer.
+fn parts(answer: &str) -> (u16, String, Value) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, head.to_ascii_lowercase(), serde_json::from_str(body).unwrap_or_default())
+}
+
+async fn ask(client: &mut Raw, request: &str, body: &str) -> (u16, String, Value) {
+    let length = body.len();
+    client
+        .send(format!(
+            "{request} HTTP/1.1\r\nhost: test\r\nx-request-id: seven\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        ))
+        .await;
+    parts(&client.answer().await)
+}
+
+#[tokio::test]
+async fn a_client_gets_status_code_text_and_the_id_of_its_request() {
+    let (log, _guard) = CapturedLog::start();
+    let server = HttpServer::bind("127.0.0.1:0", router()).request_timeout(Duration::from_millis(300));
+    let address = server.address();
+    let (playing, address) = serve(server, address).await;
+    let mut client = Raw::connect(address).await;
+
+    let (status, head, body) = ask(&mut client, "POST /pay", r#"{"amount":-7}"#).await;
+    assert_eq!(status, 422);
+    assert!(head.contains("content-type: application/problem+json"), "{head}");
+    assert_eq!(
+        body,
+        json!({
+            "title": "Unprocessable Entity", "status": 422, "code": "invalid_payment",
+            "detail": "the payment cannot be made", "amount": -7, "request_id": "seven",
+            "errors": [{ "pointer": "#/amount", "detail": "must be positive" }],
+        })
+    );
+    assert_eq!(ask(&mut client, "POST /pay", r#"{"amount":7}"#).await.0, 201);
+
+    // What axum's extractors refuse has their status and text.
+    let (status, _, body) = ask(&mut client, "POST /pay", r#"{"amount":"#).await;
+    assert_eq!((status, &body["code"], &body["request_id"]), (400, &json!("invalid_body"), &json!("seven")));
+    assert!(body["detail"].as_str().unwrap().contains("EOF while parsing"), "{body}");
+    let (status, _, body) = ask(&mut client, "POST /pay", r#"{"amount":"x"}"#).await;
+    assert_eq!((status, &body["code"]), (422, &json!("invalid_body")));
+
+    let (status, head, body) = ask(&mut client, "GET /busy", "").await;
+    assert_eq!((status, &body["code"], &body["type"]), (429, &json!("slower"), &json!("https://e.x/slower")));
+    assert!(head.contains("retry-after: 2"), "{head}");
+    let (status, head, _) = ask(&mut client, "GET /login", "").await;
+    assert!(status == 401 && head.contains("www-authenticate: bearer"), "{head}");
+    assert_eq!(log.lines("ERROR"), [""; 0], "nothing of this is a failure of the service");
+
+    // The answers of the server itself.
+    let (status, _, body) = ask(&mut client, "GET /panics", "").await;
+    let internal =
+        json!({ "title": "Internal Server Error", "status": 500, "code": "internal", "request_id": "seven" });
+    assert_eq!((status, body), (500, internal));
+    let (status, head, body) = ask(&mut client, "GET /slow", "").await;
+    assert_eq!((status, &body["code"], &body["request_id"]), (503, &json!("timed_out"), &json!("seven")));
+    assert!(head.contains("retry-after: 1") && head.contains("application/problem+json"), "{head}");
+
+    let (status, head, body) = ask(&mut client, "POST /pay", &"x".repeat(101)).await;
+    assert_eq!((status, &body["code"]), (413, &json!("body_too_large")), "{head}");
+    playing.stopped().await;
+}
+
+#[tokio::test]
+async fn the_cause_goes_to_the_log_once_with_the_id_and_never_to_the_client() {
+    let (log, _guard) = CapturedLog::start();
+    let server = HttpServer::bind("127.0.0.1:0", router());
+    let address = server.address();
+    let (playing, address) = serve(server, address).await;
+    let mut client = Raw::connect(address).await;
+    let internal =
+        json!({ "title": "Internal Server Error", "status": 500, "code": "internal", "request_id": "seven" });
+    assert_eq!(ask(&mut client, "GET /secret", "").await.2, internal);
+    let told = log.lines("hunter2");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("ERROR") && told[0].contains("id=seven"), "{told:?}");
+
+    // The problem of a task goes through its group.
+    let (status, _, body) = ask(&mut client, "GET /group", "").await;
+    assert_eq!((status, &body["code"]), (502, &json!("accounts")));
+    let told = log.lines("502 accounts");
+    assert!(told.len() == 1 && told[0].contains("refused") && told[0].contains("id=seven"), "{told:?}");
+    playing.stopped().await;
+}
+
+#[tokio::test]
+async fn without_a_server_it_is_an_answer_all_the_same_and_lacks_only_the_id() {
+    let (_log, _guard) = CapturedLog::start();
+    let request = Request::get("/busy").body(Body::empty()).unwrap();
+    let response = router().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 429);
+    let body = axum::body::to_bytes(response.into_body(), 9999).await.unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((&body["code"], body.get("request_id")), (&json!("slower"), None));
+}
+
+#[tokio::test]
+async fn a_body_that_a_layer_has_changed_is_left_alone_and_head_has_none() {
+    let (_log, _guard) = CapturedLog::start();
+    let zip = async |problem: Problem| {
+        let mut response = problem.into_response();
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("zip"));
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        response.map(|_| Body::from(Bytes::from_static(b"zipped")))
+    };
+    let router = router().route("/zipped", get(move || zip(Problem::new(StatusCode::BAD_REQUEST, "no"))));
+    let server = HttpServer::bind("127.0.0.1:0", router);
+    let address = server.address();
+    let (playing, address) = serve(server, address).await;
+    let mut client = Raw::connect(address).await;
+    assert!(client.get("/zipped").await.ends_with("\r\n\r\nzipped"));
+    client.send("HEAD /busy HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    let head = client.until("\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 429 ") && !head.contains("content-length"), "a length of another body: {head}");
+    // The connection is at a boundary between answers.
+    assert!(client.get("/busy").await.starts_with("HTTP/1.1 429 "));
+    playing.stopped().await;
+}
+
+#[test]
+fn a_problem_is_found_in_what_holds_any_error_and_everything_else_is_internal() {
+    let gone = || Problem::new(StatusCode::GONE, "gone");
+    assert_eq!(Problem::from(BoxError::from(gone())).code(), "gone");
+    let unknown = Problem::from(BoxError::from("no luck"));
+    assert_eq!((unknown.status(), unknown.to_string()), (StatusCode::INTERNAL_SERVER_ERROR, "500 internal".into()));
+    assert_eq!(std::error::Error::source(&unknown).unwrap().to_string(), "no luck");
+    #[cfg(feature = "anyhow")]
+    {
+        use anyhow::Context as _;
+        let wrapped = Err::<(), _>(gone()).context("while looking");
+        assert_eq!(Problem::from(wrapped.unwrap_err()).code(), "gone");
+        assert_eq!(Problem::from(anyhow::anyhow!("no luck")).code(), "internal");
+    }
+}
+
+#[tokio::test]
+async fn paths_and_queries_that_cannot_be_read_are_the_clients_mistake() {
+    let (_log, _guard) = CapturedLog::start();
+    let path = async |path: Result<Path<u8>, PathRejection>| Ok::<_, Problem>(path?.to_string());
+    let query = async |query: Result<Query<Payment>, QueryRejection>| Ok::<_, Problem>(query?.amount.to_string());
+    let router = Router::new().route("/path/{number}", get(path)).route("/query", get(query));
+    for (uri, code) in [("/path/x", "invalid_path"), ("/query?amount=x", "invalid_query")] {
+        let response = router.clone().oneshot(Request::get(uri).body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 400);
+        let body = axum::body::to_bytes(response.into_body(), 9999).await.unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["code"], code);
+    }
+}
