@@ -11,8 +11,8 @@ pub(crate) const CLEANUP_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Returns the deadline of a drain that begins now.
 ///
-/// It lies before `aborted`, the time at which the conductor aborts the player, by a margin in which the
-/// report still reaches the conductor.
+/// It lies before `aborted`, the time at which the conductor aborts the player, by a margin in
+/// which the report still reaches the conductor.
 pub(crate) fn drain_deadline(now: Instant, drain_timeout: Duration, aborted: Option<Instant>) -> Instant {
     let own = now.checked_add(drain_timeout);
     let theirs = aborted.map(|aborted| {

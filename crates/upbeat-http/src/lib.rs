@@ -1,4 +1,5 @@
-//! HTTP and TCP servers as [players](upbeat::Player) with a bounded drain, and the diagnostics endpoints.
+//! HTTP and TCP servers as [players](upbeat::Player) with a bounded drain, and the diagnostics
+//! endpoints.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -21,12 +22,13 @@
 //! # }
 //! ```
 //!
-//! - [`HttpServer`]: HTTP/1 and HTTP/2 for an `axum::Router` or any other tower service, with TLS as an option.
+//! - [`HttpServer`]: HTTP/1 and HTTP/2 for an `axum::Router` or any other tower service, with TLS
+//!   as an option.
 //! - [`TcpServer`]: one task per connection.
 //! - [`JsonLines`]: a stream of results as lines of JSON. [`JsonEntries`] reads it.
 //! - [`Problem`]: error responses of RFC 9457 with a source for the log.
-//! - [`Diagnostics`]: `/livez`, `/readyz`, `/startupz`, `/ready`, `/players` and `/dump` for a tree of
-//!   players.
+//! - [`Diagnostics`]: `/livez`, `/readyz`, `/startupz`, `/ready`, `/players` and `/dump` for a tree
+//!   of players.
 //!
 //! # The effect of a stop on a connection
 //!

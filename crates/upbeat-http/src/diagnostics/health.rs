@@ -16,7 +16,8 @@ impl HealthCheck {
     /// Returns why the check fails; `None` if it passes.
     pub(super) fn failure(self, snapshot: &Snapshot) -> Option<String> {
         match self {
-            // A process that responds is alive. Neither a missing readiness nor a stop is a reason to kill it.
+            // A process that responds is alive. Neither a missing readiness nor a stop is a reason
+            // to kill it.
             Self::Live => None,
             Self::Ready => snapshot.not_ready(),
             Self::Started if snapshot.started => None,

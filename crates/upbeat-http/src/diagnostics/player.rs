@@ -21,11 +21,11 @@ use crate::{
 /// | `/dump` | the same, and the file and line at which each task and request is suspended; `?text` for plain text |
 /// | `/` | this list |
 ///
-/// `/readyz` fails from the instant at which a stop begins. `?verbose` adds a line per player to the first
-/// three. Responses forbid caching.
+/// `/readyz` fails from the instant at which a stop begins. `?verbose` adds a line per player to
+/// the first three. Responses forbid caching.
 ///
-/// Declare its part with [`first_and_last`](upbeat::Part::first_and_last), so that it starts first and
-/// stops last. It then responds from before the first start until after the last stop.
+/// Declare its part with [`first_and_last`](upbeat::Part::first_and_last), so that it starts first
+/// and stops last. It then responds from before the first start until after the last stop.
 ///
 /// ```
 /// use upbeat::{Conductor, Part};
@@ -40,7 +40,8 @@ use crate::{
 ///
 /// # Guarantees
 ///
-/// Those of [`HttpServer`], except for a shorter drain timeout (default: 1 s) and no line in the report.
+/// Those of [`HttpServer`], except for a shorter drain timeout (default: 1 s) and no line in the
+/// report.
 ///
 /// # Errors
 ///

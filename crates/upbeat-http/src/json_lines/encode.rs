@@ -20,10 +20,12 @@ use serde::Serialize;
 const CHUNK_SIZE: usize = 16 * 1024;
 
 pin_project! {
-    /// A stream of results as lines of JSON: a body for HTTP, and a stream of chunks for other uses.
+    /// A stream of results as lines of JSON: a body for HTTP, and a stream of chunks for other
+    /// uses.
     ///
-    /// A value becomes one line. An error becomes the line `{"error": …}`, and the stream continues. The
-    /// client thus gets an error in the position of a row, although the headers were sent long before.
+    /// A value becomes one line. An error becomes the line `{"error": …}`, and the stream
+    /// continues. The client thus gets an error in the position of a row, although the headers were
+    /// sent long before.
     ///
     /// As a response it is `application/x-ndjson`:
     ///
@@ -59,19 +61,20 @@ pin_project! {
     /// # Guarantees
     ///
     /// - A chunk consists of complete lines, at least one.
-    /// - Entries that are ready at the same time share a chunk, of 16 KiB plus the line that fills it. A
-    ///   single ready entry is sent at once.
-    /// - At most one chunk is buffered, and the source is polled only on demand. A slow client slows it.
+    /// - Entries that are ready at the same time share a chunk, of 16 KiB plus the line that fills
+    ///   it. A single ready entry is sent at once.
+    /// - At most one chunk is buffered, and the source is polled only on demand. A slow client
+    ///   slows it.
     /// - When the client disconnects, the server drops the body and with it the source.
     /// - An error does not end the stream. The source decides which entry is the last one.
-    /// - If serde rejects a value (a map whose keys are no strings), an error line with serde's message
-    ///   takes its position.
+    /// - If serde rejects a value (a map whose keys are no strings), an error line with serde's
+    ///   message takes its position.
     ///
     /// # Not guaranteed
     ///
     /// - A value whose first key is `error` is read as an error.
-    /// - If a source is always ready and a filter drops all its items, the task never yields. Such a filter
-    ///   must yield itself.
+    /// - If a source is always ready and a filter drops all its items, the task never yields. Such
+    ///   a filter must yield itself.
     ///
     /// # Cancel safety
     ///

@@ -21,8 +21,8 @@ const MAX_LINE_BYTES: usize = 1024 * 1024;
 pin_project! {
     /// A stream of results, read from the bytes that [`JsonLines`](crate::JsonLines) has written.
     ///
-    /// `T` is the type of an entry, and `E` that of the value in `{"error": …}`. The source is the body of a
-    /// response, the messages of a WebSocket, or any other fallible stream of bytes.
+    /// `T` is the type of an entry, and `E` that of the value in `{"error": …}`. The source is the
+    /// body of a response, the messages of a WebSocket, or any other fallible stream of bytes.
     ///
     /// ```
     /// use std::io;
@@ -43,18 +43,19 @@ pin_project! {
     /// # Guarantees
     ///
     /// - The entries do not depend on how the bytes are split.
-    /// - A malformed or too long line is an error in its position, and the following entries are read.
-    /// - At most one line of the [maximum length](Self::max_line_bytes) and one chunk of the source are
-    ///   buffered.
-    /// - An error of the source is the last entry, and a partial line before it is discarded. The source is
-    ///   not polled after its end.
+    /// - A malformed or too long line is an error in its position, and the following entries are
+    ///   read.
+    /// - At most one line of the [maximum length](Self::max_line_bytes) and one chunk of the source
+    ///   are buffered.
+    /// - An error of the source is the last entry, and a partial line before it is discarded. The
+    ///   source is not polled after its end.
     ///
     /// Empty lines are skipped, and the last line needs no end.
     ///
     /// # Not guaranteed
     ///
-    /// The end of the source need not be the end that the sender intended. HTTP reports a premature end as
-    /// an error, a WebSocket by its close code, a plain socket not at all.
+    /// The end of the source need not be the end that the sender intended. HTTP reports a premature
+    /// end as an error, a WebSocket by its close code, a plain socket not at all.
     ///
     /// # Cancel safety
     ///

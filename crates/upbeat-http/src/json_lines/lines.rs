@@ -30,7 +30,8 @@ impl Lines {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Returns the next line. A line without an end is not returned, because more of it may be pushed.
+    /// Returns the next line. A line without an end is not returned, because more of it may be
+    /// pushed.
     pub(super) fn next(&mut self) -> Option<Line> {
         loop {
             let Some(end) = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n') else {

@@ -23,8 +23,8 @@ use crate::problem::Problem;
 
 /// A layer that limits the number of concurrent requests.
 ///
-/// It rejects the others with status 503, `Retry-After`, and a [`Problem`] with the code `busy`. It does so
-/// at once, or after a [queue timeout](ConcurrencyLimitLayer::queue_timeout).
+/// It rejects the others with status 503, `Retry-After`, and a [`Problem`] with the code `busy`. It
+/// does so at once, or after a [queue timeout](ConcurrencyLimitLayer::queue_timeout).
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,10 +41,10 @@ use crate::problem::Problem;
 ///
 /// # Guarantees
 ///
-/// - A request holds its permit from before the call of the service until its response was sent, including
-///   the body.
-/// - Permits are granted in the order of arrival. If the client disconnects while it waits, the request
-///   takes no permit.
+/// - A request holds its permit from before the call of the service until its response was sent,
+///   including the body.
+/// - Permits are granted in the order of arrival. If the client disconnects while it waits, the
+///   request takes no permit.
 /// - Clones share the limit. A key without requests needs no memory.
 ///
 /// # Not guaranteed
@@ -54,8 +54,8 @@ use crate::problem::Problem;
 ///
 /// # Compared with `tower::limit::ConcurrencyLimitLayer`
 ///
-/// That layer makes requests wait without a bound, or rejects them with an error that another layer must
-/// convert (`load_shed`). It has no keys, and it releases the permit with the response's head.
+/// That layer makes requests wait without a bound, or rejects them with an error that another layer
+/// must convert (`load_shed`). It has no keys, and it releases the permit with the response's head.
 #[derive(Clone, Debug)]
 pub struct ConcurrencyLimitLayer {
     limit: ConcurrencyScope,

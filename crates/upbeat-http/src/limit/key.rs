@@ -28,9 +28,9 @@ use crate::listen::Peer;
 /// # drop((by_address, by_token, by_customer));
 /// ```
 ///
-/// Requests without a key share one, so that a client gains nothing by omitting it. Keys are stored as
-/// hashes of 64 bits with a random seed. Long keys thus need no more memory, no token is stored, and two
-/// keys share a limit with a probability of one in 10¹⁹.
+/// Requests without a key share one, so that a client gains nothing by omitting it. Keys are stored
+/// as hashes of 64 bits with a random seed. Long keys thus need no more memory, no token is stored,
+/// and two keys share a limit with a probability of one in 10¹⁹.
 #[derive(Clone)]
 pub struct RequestKey(Arc<dyn Fn(&Parts) -> u64 + Send + Sync>);
 
@@ -43,19 +43,20 @@ impl RequestKey {
 
     /// Returns the address of the client as the key.
     ///
-    /// For IPv6 it is the network of 64 bits, because one client has all its addresses. The address is that
-    /// of the connection, from [`HttpServer`](crate::HttpServer) or axum's `ConnectInfo`.
+    /// For IPv6 it is the network of 64 bits, because one client has all its addresses. The address
+    /// is that of the connection, from [`HttpServer`](crate::HttpServer) or axum's `ConnectInfo`.
     ///
-    /// Behind a proxy, it is the proxy's address for all clients. Use the [header](RequestKey::header) that
-    /// the proxy sets instead, and only if no client can bypass the proxy. Clients of a Unix socket share a
-    /// key.
+    /// Behind a proxy, it is the proxy's address for all clients. Use the
+    /// [header](RequestKey::header) that the proxy sets instead, and only if no client can bypass
+    /// the proxy. Clients of a Unix socket share a key.
     pub fn client() -> Self {
         Self::from_fn(|request| address(request).map(network))
     }
 
     /// Returns the value of a header as the key.
     ///
-    /// Clients choose their headers. The key is useful only if a proxy or an outer layer validates it.
+    /// Clients choose their headers. The key is useful only if a proxy or an outer layer validates
+    /// it.
     pub fn header(name: HeaderName) -> Self {
         Self::from_fn(move |request| Some(request.headers.get(&name)?.as_bytes().to_owned()))
     }

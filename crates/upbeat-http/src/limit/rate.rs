@@ -13,7 +13,8 @@ use crate::problem::Problem;
 
 /// A layer that limits the rate of requests.
 ///
-/// It rejects the others with status 429, `Retry-After`, and a [`Problem`] with the code `rate_limited`.
+/// It rejects the others with status 429, `Retry-After`, and a [`Problem`] with the code
+/// `rate_limited`.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -30,8 +31,9 @@ use crate::problem::Problem;
 ///
 /// # Guarantees
 ///
-/// Those of [`RateLimit`] and [`KeyedRateLimit`]: bounded memory, and never more than the rate. A rejected
-/// request takes no token, does not call the service, and does not read the body. Clones share the limit.
+/// Those of [`RateLimit`] and [`KeyedRateLimit`]: bounded memory, and never more than the rate. A
+/// rejected request takes no token, does not call the service, and does not read the body. Clones
+/// share the limit.
 ///
 /// # Compared with `tower::limit::RateLimitLayer`
 ///

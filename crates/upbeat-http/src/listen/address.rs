@@ -4,13 +4,13 @@ use tokio::sync::watch;
 
 /// A handle to the address on which a server listens. A cheap clone.
 ///
-/// It comes from [`HttpServer::address`](crate::HttpServer::address) and the like. It makes port 0 usable:
-/// the system selects a free port, and the handle returns it.
+/// It comes from [`HttpServer::address`](crate::HttpServer::address) and the like. It makes port 0
+/// usable: the system selects a free port, and the handle returns it.
 ///
 /// # Guarantees
 ///
-/// The address is set before the server reports ready. Every run of a server binds again, and the address
-/// is that of the latest bind. It remains after the server has stopped.
+/// The address is set before the server reports ready. Every run of a server binds again, and the
+/// address is that of the latest bind. It remains after the server has stopped.
 ///
 /// # Not guaranteed
 ///
@@ -48,8 +48,8 @@ impl Address {
 
     /// Waits until the server has bound its address.
     ///
-    /// It never completes if the server never plays, cannot bind, or listens on a Unix socket. If that is
-    /// possible, wait for the conductor's end as well.
+    /// It never completes if the server never plays, cannot bind, or listens on a Unix socket. If
+    /// that is possible, wait for the conductor's end as well.
     ///
     /// # Cancel safety
     ///

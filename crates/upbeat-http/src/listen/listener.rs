@@ -81,8 +81,8 @@ impl Listener {
 
     /// Takes every connection that the kernel has completed, and closes the listener.
     ///
-    /// It queries the kernel, because the runtime's view of the queue may be an event behind. Closing a
-    /// listener resets the connections in its queue.
+    /// It queries the kernel, because the runtime's view of the queue may be an event behind.
+    /// Closing a listener resets the connections in its queue.
     pub(super) fn sweep(self, mut take: impl FnMut(Socket, Peer)) -> io::Result<()> {
         match self {
             Self::Tcp(listener, _) => {
@@ -107,13 +107,14 @@ impl Listener {
 
 /// Makes the kernel ignore new connection attempts, and returns whether it does.
 ///
-/// Those clients retry and are then refused. Otherwise a client that arrives between the last accept and
-/// the close is connected and then reset. A socket with other holders gets no filter, because it would
-/// stay for them. Accepted connections inherit the filter, which has no effect on them.
+/// Those clients retry and are then refused. Otherwise a client that arrives between the last
+/// accept and the close is connected and then reset. A socket with other holders gets no filter,
+/// because it would stay for them. Accepted connections inherit the filter, which has no effect on
+/// them.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn ignore_new(listener: &TcpListener) -> bool {
-    // In the classic BPF of `socket(7)`: load the flags of the TCP header. If SYN is set, drop the packet,
-    // otherwise keep it. Packets that complete an earlier attempt have no SYN.
+    // In the classic BPF of `socket(7)`: load the flags of the TCP header. If SYN is set, drop the
+    // packet, otherwise keep it. Packets that complete an earlier attempt have no SYN.
     const FLAGS: u32 = 13;
     const SYN: u32 = 2;
     const ALL: u32 = u32::MAX;
@@ -146,7 +147,8 @@ fn next<T>(accepted: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 fn tcp(stream: TcpStream, peer: SocketAddr) -> (Socket, Peer) {
-    // A response is written at once, so that Nagle's algorithm would only delay it. A dead socket refuses.
+    // A response is written at once, so that Nagle's algorithm would only delay it. A dead socket
+    // refuses.
     let _ = stream.set_nodelay(true);
     (Socket::Tcp(stream), Peer::Tcp(peer))
 }

@@ -15,8 +15,8 @@ use crate::forward_io::forward_io;
 
 /// An accepted connection, which the handler of a [`TcpServer`](crate::TcpServer) reads and writes.
 ///
-/// It implements `AsyncRead` and `AsyncWrite`. A handler that needs more (socket options, `into_split`)
-/// matches on the variants.
+/// It implements `AsyncRead` and `AsyncWrite`. A handler that needs more (socket options,
+/// `into_split`) matches on the variants.
 ///
 /// ```
 /// use upbeat_http::Socket;
@@ -65,8 +65,9 @@ impl Socket {
 
     /// Waits until there are bytes to read or the end, without reading.
     ///
-    /// Readiness is not enough: the runtime reports an accepted socket as readable until the first read. A
-    /// Unix socket is not waited for, where encryption is rare and a silent client even more so.
+    /// Readiness is not enough: the runtime reports an accepted socket as readable until the first
+    /// read. A Unix socket is not waited for, where encryption is rare and a silent client even
+    /// more so.
     #[cfg(feature = "tls")]
     pub(crate) fn poll_arrival(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {

@@ -27,7 +27,8 @@ impl From<BoxError> for Problem {
 
 #[cfg(feature = "anyhow")]
 impl From<anyhow::Error> for Problem {
-    /// Returns the problem if the error is one below its added context, otherwise an internal problem.
+    /// Returns the problem if the error is one below its added context, otherwise an internal
+    /// problem.
     fn from(error: anyhow::Error) -> Self {
         match error.downcast_ref::<Self>() {
             Some(problem) => problem.clone(),
@@ -61,7 +62,8 @@ impl From<ContextError> for Problem {
 }
 
 impl From<CallError> for Problem {
-    /// Returns status 503 with the code `busy`, 504 with the code `timed_out`, or an internal problem.
+    /// Returns status 503 with the code `busy`, 504 with the code `timed_out`, or an internal
+    /// problem.
     fn from(error: CallError) -> Self {
         match &error {
             CallError::Busy { .. } => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy")

@@ -48,12 +48,12 @@ use upbeat::BoxError;
 /// # Guarantees
 ///
 /// - The client gets only what was set for it. The [source](Problem::with_source) is never sent.
-/// - A problem with a source, or with status 500, is one log event. Its level is error for a status of
-///   5xx, and debug otherwise. In an [`HttpServer`](crate::HttpServer), the event is within the span
-///   `request`, which has the id.
-/// - In an `HttpServer`, the body contains the [`RequestId`](crate::RequestId), unless a layer has changed
-///   the body. The server's own responses to a panic, an error of the service and a timeout have the same
-///   form.
+/// - A problem with a source, or with status 500, is one log event. Its level is error for a status
+///   of 5xx, and debug otherwise. In an [`HttpServer`](crate::HttpServer), the event is within the
+///   span `request`, which has the id.
+/// - In an `HttpServer`, the body contains the [`RequestId`](crate::RequestId), unless a layer has
+///   changed the body. The server's own responses to a panic, an error of the service and a timeout
+///   have the same form.
 ///
 /// # Converting errors
 ///
@@ -61,10 +61,10 @@ use upbeat::BoxError;
 /// [`ContextError`](upbeat::ContextError), [`CallError`](upbeat::monitor::CallError),
 /// [`TrackerClosed`](upbeat::task::TrackerClosed), and the errors of `upbeat::limit`.
 ///
-/// It also converts errors that contain any error: [`BoxError`], [`GroupError`](upbeat::task::GroupError), and
-/// `anyhow::Error` with the feature `anyhow`. If they contain a problem, that is returned. Otherwise the
-/// result is an [internal](Problem::internal) problem. For your own error type, implement
-/// `From<MyError> for Problem`.
+/// It also converts errors that contain any error: [`BoxError`],
+/// [`GroupError`](upbeat::task::GroupError), and `anyhow::Error` with the feature `anyhow`. If they
+/// contain a problem, that is returned. Otherwise the result is an [internal](Problem::internal)
+/// problem. For your own error type, implement `From<MyError> for Problem`.
 #[derive(Clone)]
 pub struct Problem {
     // Boxed, because a `Result` is as large as its error and problems are rare.
@@ -116,13 +116,15 @@ impl Problem {
         self
     }
 
-    /// Sets the address of a page about this kind of problem, which is `type` in the body. Default: none.
+    /// Sets the address of a page about this kind of problem, which is `type` in the body. Default:
+    /// none.
     pub fn kind(mut self, uri: impl Into<Cow<'static, str>>) -> Self {
         self.inner.kind = Some(uri.into());
         self
     }
 
-    /// Sets the title of this kind of problem, the same for all occurrences. Default: the status's phrase.
+    /// Sets the title of this kind of problem, the same for all occurrences. Default: the status's
+    /// phrase.
     pub fn title(mut self, title: impl Into<Cow<'static, str>>) -> Self {
         self.inner.title = Some(title.into());
         self

@@ -14,8 +14,8 @@ use crate::{
 
 /// A TCP (or Unix socket) server as a player, with one task per connection.
 ///
-/// The handler gets the [`Socket`] and the server's [`Context`]. When it returns, the socket is closed and
-/// the connection has ended.
+/// The handler gets the [`Socket`] and the server's [`Context`]. When it returns, the socket is
+/// closed and the connection has ended.
 ///
 /// ```
 /// use upbeat::Context;
@@ -33,20 +33,21 @@ use crate::{
 ///
 /// # Guarantees
 ///
-/// The server is ready once it is bound, and every run binds again. When a stop is requested, it accepts
-/// the connections that the kernel has completed and refuses later ones. It then waits for the handlers,
-/// which observe [`Context::stopping`].
+/// The server is ready once it is bound, and every run binds again. When a stop is requested, it
+/// accepts the connections that the kernel has completed and refuses later ones. It then waits for
+/// the handlers, which observe [`Context::stopping`].
 ///
-/// The drain deadline is the [drain timeout](Self::drain_timeout) after the stop, or shortly before the
-/// conductor's own deadline. The server then aborts the remaining handlers and
+/// The drain deadline is the [drain timeout](Self::drain_timeout) after the stop, or shortly before
+/// the conductor's own deadline. The server then aborts the remaining handlers and
 /// [reports](Context::report_lost) each connection with its peer and age.
 ///
-/// A handler's error is logged as a warning with the peer, a panic as an error. The server continues.
+/// A handler's error is logged as a warning with the peer, a panic as an error. The server
+/// continues.
 ///
 /// # Not guaranteed
 ///
-/// Idle connections have no timeout: only the handler can detect that they are idle. A handler that blocks
-/// its thread is reported but cannot be ended.
+/// Idle connections have no timeout: only the handler can detect that they are idle. A handler that
+/// blocks its thread is reported but cannot be ended.
 ///
 /// # Errors
 ///
@@ -68,7 +69,8 @@ impl<H> TcpServer<H> {
 
     /// Creates a server on a bound listener, TCP or Unix, of tokio or the standard library.
     ///
-    /// The first run takes the listener and closes it at the stop. A later run binds the same address.
+    /// The first run takes the listener and closes it at the stop. A later run binds the same
+    /// address.
     pub fn from_listener(listener: impl IntoListener, handler: H) -> Self {
         Self::new(Endpoint::from_listener(listener), handler)
     }
@@ -91,10 +93,11 @@ impl<H> TcpServer<H> {
         self
     }
 
-    /// Sets the number of connections that may be open at the same time, at least 1. Default: 10,000.
+    /// Sets the number of connections that may be open at the same time, at least 1. Default:
+    /// 10,000.
     ///
-    /// At the limit the server stops accepting until a connection is closed. No client is refused: the
-    /// kernel queues up to 4,096 more.
+    /// At the limit the server stops accepting until a connection is closed. No client is refused:
+    /// the kernel queues up to 4,096 more.
     pub fn max_connections(mut self, max: usize) -> Self {
         self.max_connections = max.clamp(1, Semaphore::MAX_PERMITS);
         self

@@ -109,7 +109,8 @@ impl Activity {
         self.state
     }
 
-    /// Returns the start of the present state; for [`ActivityState::Tail`], the time of the last bytes.
+    /// Returns the start of the present state; for [`ActivityState::Tail`], the time of the last
+    /// bytes.
     ///
     /// It has no meaning in [`ActivityState::Busy`].
     pub(crate) fn since(&self) -> Instant {
@@ -176,8 +177,8 @@ impl Activity {
 
     /// Records a request whose head is complete.
     ///
-    /// `unflushed` is the HTTP/1 request whose response was handed over and is not yet flushed. Returns
-    /// the request's key, and whether this has finished that other request.
+    /// `unflushed` is the HTTP/1 request whose response was handed over and is not yet flushed.
+    /// Returns the request's key, and whether this has finished that other request.
     pub(super) fn begin(
         &mut self,
         method: Method,
@@ -187,8 +188,8 @@ impl Activity {
         unflushed: Option<usize>,
         now: impl FnOnce() -> Instant,
     ) -> (usize, bool) {
-        // A pipelined request may begin before the last response is flushed. The flush then counts for
-        // both.
+        // A pipelined request may begin before the last response is flushed. The flush then counts
+        // for both.
         let finished = unflushed.is_some_and(|key| self.remove(key));
         // An HTTP/1 request begins with the first byte of its head.
         let one_head = self.state == ActivityState::Head && self.protocol == Protocol::Http1;
@@ -204,8 +205,8 @@ impl Activity {
 
     /// Records that the response was handed over or given up.
     ///
-    /// With HTTP/1, the kernel must have all that was written. Returns whether this has finished the
-    /// request.
+    /// With HTTP/1, the kernel must have all that was written. Returns whether this has finished
+    /// the request.
     pub(super) fn finish(&mut self, key: usize, now: impl FnOnce() -> Instant) -> bool {
         let finished = self.remove(key);
         if self.open.is_empty() {

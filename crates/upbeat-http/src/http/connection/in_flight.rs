@@ -48,7 +48,8 @@ impl InFlightRequest {
         self.conn.with_activity(|activity| activity.request(self.key).map(name)).unwrap_or_default()
     }
 
-    /// Records that the request has upgraded its connection. It stays in flight until that is closed.
+    /// Records that the request has upgraded its connection. It stays in flight until that is
+    /// closed.
     pub(crate) fn upgrade(mut self, to: &str) {
         self.upgraded = true;
         self.conn.upgrade(self.key, to, self.cx.context());

@@ -52,11 +52,12 @@ pub(crate) struct Conn {
     /// Flags that are read too often to take the lock.
     ///
     /// A reader of a bit acts on that bit alone, so that the bits publish no other data except the
-    /// wakers. Wakers are stored before the bits are read and taken after a bit is set, both under the
-    /// lock.
+    /// wakers. Wakers are stored before the bits are read and taken after a bit is set, both under
+    /// the lock.
     bits: AtomicU8,
     awaits_rest: AtomicBool,
-    /// The HTTP/1 request whose response was handed over and is not yet with the kernel, or [`NONE`].
+    /// The HTTP/1 request whose response was handed over and is not yet with the kernel, or
+    /// [`NONE`].
     ///
     /// It stays here for a client that does not read. Only the connection's own task uses it.
     unflushed: AtomicUsize,

@@ -140,7 +140,8 @@ pub(crate) struct CutOnDrop(pub(crate) Arc<Registry>);
 
 impl Drop for CutOnDrop {
     fn drop(&mut self) {
-        // Empty after a drain. Otherwise the run was aborted, and its requests are reported as lost.
+        // Empty after a drain. Otherwise the run was aborted, and its requests are reported as
+        // lost.
         for request in self.0.cut(ServerEnded::Aborted) {
             self.0.server().context.report_lost(request);
         }

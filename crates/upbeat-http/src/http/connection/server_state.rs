@@ -87,8 +87,8 @@ impl fmt::Debug for ServerState {
 
 /// Returns empty extensions with capacity for a few, which a clone keeps.
 ///
-/// Extensions that grow on their own do so in two steps, the second of which comes with axum's third
-/// extension.
+/// Extensions that grow on their own do so in two steps, the second of which comes with axum's
+/// third extension.
 fn with_capacity() -> Extensions {
     let mut extensions = Extensions::new();
     extensions.insert([(); 1]);

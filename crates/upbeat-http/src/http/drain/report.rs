@@ -44,8 +44,8 @@ impl fmt::Display for DrainReport {
 
 /// A handle to the report of a server's latest drain. A cheap clone.
 ///
-/// It comes from [`HttpServer::drain_report`](crate::HttpServer::drain_report) and stays valid after the
-/// server was given to a conductor.
+/// It comes from [`HttpServer::drain_report`](crate::HttpServer::drain_report) and stays valid
+/// after the server was given to a conductor.
 #[derive(Clone, Debug, Default)]
 pub struct DrainReportHandle {
     report: Arc<Mutex<Option<DrainReport>>>,

@@ -21,9 +21,10 @@ use super::{connection::Conn, service::HttpService};
 pin_project! {
     /// One connection from its accept to its end.
     ///
-    /// It polls the present phase and enforces that phase's deadline. The timer is lazy: a request sets
-    /// none. When the timer fires, the driver compares it with the deadline at that time and sets it
-    /// again if time is left. It is set to an earlier time only if the present deadline comes first.
+    /// It polls the present phase and enforces that phase's deadline. The timer is lazy: a request
+    /// sets none. When the timer fires, the driver compares it with the deadline at that time and
+    /// sets it again if time is left. It is set to an earlier time only if the present deadline
+    /// comes first.
     pub(crate) struct Driver<S: HttpService> {
         phase: ConnectionPhase<S>,
         conn: Arc<Conn>,
@@ -51,7 +52,8 @@ impl<S: HttpService> Future for Driver<S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         if !*this.registered {
-            // Before anything is read: a stop from here on wakes this task, an earlier one is seen below.
+            // Before anything is read: a stop from here on wakes this task, an earlier one is seen
+            // below.
             *this.registered = true;
             this.conn.set_driver(cx.waker());
         }
@@ -69,7 +71,8 @@ impl<S: HttpService> Future for Driver<S> {
             }
             let draining = this.conn.server().is_draining();
             if *this.armed && !draining && !this.timer.is_elapsed() && !this.conn.awaits_rest() {
-                // The timer was set in an earlier idle period, and the present one can only end later.
+                // The timer was set in an earlier idle period, and the present one can only end
+                // later.
                 return Poll::Pending;
             }
             let deadline = this.phase.deadline(this.conn);
@@ -85,7 +88,8 @@ impl<S: HttpService> Future for Driver<S> {
     }
 }
 
-/// Returns whether the deadline has passed. If not, the task is woken no later than at the deadline.
+/// Returns whether the deadline has passed. If not, the task is woken no later than at the
+/// deadline.
 fn poll_deadline(mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>, deadline: Option<Instant>) -> bool {
     if !timer.is_elapsed() {
         match deadline {

@@ -156,7 +156,8 @@ impl<S: HttpService> ConnectionPhase<S> {
             conn.with_activity(|activity| (activity.state(), activity.since(), activity.is_between_requests()));
         let timeout = match state {
             ActivityState::Busy => return None,
-            // The client has not sent a request yet, and an HTTP/2 client must be prepared to retry.
+            // The client has not sent a request yet, and an HTTP/2 client must be prepared to
+            // retry.
             ActivityState::Head if draining && self.has_part_of_preface() => Duration::ZERO,
             ActivityState::Head => config.header_timeout,
             ActivityState::Tail if draining => config.header_timeout,
@@ -235,7 +236,8 @@ impl<S: HttpService> ConnectionPhase<S> {
         conn.with_activity(|activity| {
             activity.lost_engine();
             if !parts.read_buf.is_empty() {
-                // A pipelining client has sent the first part of its next request with its last one.
+                // A pipelining client has sent the first part of its next request with its last
+                // one.
                 activity.head_begins(Instant::now());
             }
         });

@@ -10,10 +10,10 @@ const MAX_LENGTH: usize = 128;
 
 /// The id of one request, a value of its [`Context`](upbeat::Context).
 ///
-/// It is the client's header `x-request-id` if that occurs once and is well-formed: up to 128 letters,
-/// digits and `-_.:/+=~@`. Otherwise the server generates an id of 32 random hexadecimal digits. The
-/// response carries the id in the same header, unless the service sets that header itself. It is also the
-/// field `id` of the span `request` in which the handler runs.
+/// It is the client's header `x-request-id` if that occurs once and is well-formed: up to 128
+/// letters, digits and `-_.:/+=~@`. Otherwise the server generates an id of 32 random hexadecimal
+/// digits. The response carries the id in the same header, unless the service sets that header
+/// itself. It is also the field `id` of the span `request` in which the handler runs.
 ///
 /// # Not guaranteed
 ///

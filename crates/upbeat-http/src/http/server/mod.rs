@@ -21,11 +21,12 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 /// An HTTP/1 and HTTP/2 server as a player, with a bounded drain of every connection.
 ///
 /// It serves an `axum::Router`, or any tower service of `Request<hyper::body::Incoming>`; see
-/// [`HttpService`]. If the service returns an error or a handler panics, that request is answered with
-/// status 500 in the form of a [`Problem`](crate::Problem), and an error is logged. The server continues.
+/// [`HttpService`]. If the service returns an error or a handler panics, that request is answered
+/// with status 500 in the form of a [`Problem`](crate::Problem), and an error is logged. The server
+/// continues.
 ///
-/// Every request has a [`Context`] of its own, as an extension. Handlers use it to detect a stop, above
-/// all those of endless streams such as server-sent events:
+/// Every request has a [`Context`] of its own, as an extension. Handlers use it to detect a stop,
+/// above all those of endless streams such as server-sent events:
 ///
 /// ```
 /// use axum::{Extension, Router, routing::get};
@@ -49,24 +50,25 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 /// [outlives the stop](Context::until_deadline). It is done
 ///
 /// - if the client disconnects before it has the whole response. The cause is
-///   [`ClientGone`](crate::ClientGone). An HTTP/2 client can cancel one request. With HTTP/1, the server
-///   detects the end of the connection once it has read the request's body;
+///   [`ClientGone`](crate::ClientGone). An HTTP/2 client can cancel one request. With HTTP/1, the
+///   server detects the end of the connection once it has read the request's body;
 /// - if the [request timeout](Self::request_timeout) passes;
 /// - at the drain deadline of a stop;
-/// - at the end of the request, so that no work for it continues by mistake. Work that must continue
-///   uses the server's own context or a [`Tracker`](upbeat::task::Tracker).
+/// - at the end of the request, so that no work for it continues by mistake. Work that must
+///   continue uses the server's own context or a [`Tracker`](upbeat::task::Tracker).
 ///
 /// It carries the [`RequestId`](crate::RequestId) and the [`Peer`](crate::Peer) as
-/// [values](Context::value). The handler runs in a tracing span `request` with the fields `id`, `method`
-/// and `path` (without the query). The response body, and tasks spawned without the span, do not.
+/// [values](Context::value). The handler runs in a tracing span `request` with the fields `id`,
+/// `method` and `path` (without the query). The response body, and tasks spawned without the span,
+/// do not.
 ///
 /// # Guarantees
 ///
 /// The server is ready once it is bound, and every run binds again. When a stop is requested, it
 ///
 /// - serves the connections that the kernel has already accepted, and refuses later ones;
-/// - lets requests in flight finish. HTTP/1 responses carry `connection: close`, and HTTP/2 clients get
-///   GOAWAY. No response that has begun is cut before the drain deadline;
+/// - lets requests in flight finish. HTTP/1 responses carry `connection: close`, and HTTP/2 clients
+///   get GOAWAY. No response that has begun is cut before the drain deadline;
 /// - closes a connection once it has been idle for the
 ///   [first byte timeout](Self::first_byte_timeout), which for most is at once;
 /// - reads the rest of a request head within the [header timeout](Self::header_timeout);
@@ -75,19 +77,20 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 /// - cuts the rest at the drain deadline, and [reports](Context::report_lost) each request with its
 ///   method, path and age.
 ///
-/// The drain deadline is the [drain timeout](Self::drain_timeout) after the stop, or shortly before the
-/// conductor's own deadline if that comes first. When the player returns, all its connections are closed.
+/// The drain deadline is the [drain timeout](Self::drain_timeout) after the stop, or shortly before
+/// the conductor's own deadline if that comes first. When the player returns, all its connections
+/// are closed.
 ///
 /// # Not guaranteed
 ///
-/// A handler that blocks its thread is reported but cannot be ended. An idle client that sends its next
-/// request at the very instant of the close gets no response: HTTP/1 cannot exclude that. HTTP/2 can, and
-/// does.
+/// A handler that blocks its thread is reported but cannot be ended. An idle client that sends its
+/// next request at the very instant of the close gets no response: HTTP/1 cannot exclude that.
+/// HTTP/2 can, and does.
 ///
 /// # Timeouts without a stop
 ///
-/// A connection is closed if a request head exceeds the header timeout, or if the connection is idle for
-/// longer than the [keep-alive timeout](Self::keep_alive_timeout). Handlers have the
+/// A connection is closed if a request head exceeds the header timeout, or if the connection is
+/// idle for longer than the [keep-alive timeout](Self::keep_alive_timeout). Handlers have the
 /// [request timeout](Self::request_timeout), if it is set. Bodies have no timeout of their own: the
 /// service decides.
 ///
@@ -97,9 +100,9 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 ///
 /// # Compared with `axum::serve`
 ///
-/// `axum::serve(..).with_graceful_shutdown(..)` waits without a bound for partial request heads, slow
-/// readers and open streams. This server bounds all of them, costs no more per request, and keeps less
-/// memory for an idle connection.
+/// `axum::serve(..).with_graceful_shutdown(..)` waits without a bound for partial request heads,
+/// slow readers and open streams. This server bounds all of them, costs no more per request, and
+/// keeps less memory for an idle connection.
 pub struct HttpServer<S> {
     endpoint: Endpoint,
     // Locked once per run, so that a service need not be `Sync`.
@@ -110,7 +113,8 @@ pub struct HttpServer<S> {
     drain_report: DrainReportHandle,
 }
 
-// The bound infers the state type of an `axum::Router`, and reports an unsuitable service at its place.
+// The bound infers the state type of an `axum::Router`, and reports an unsuitable service at its
+// place.
 impl<S> HttpServer<S>
 where
     S: Service<Request<Incoming>>,
@@ -125,15 +129,16 @@ where
 
     /// Creates a server on a bound listener, TCP or Unix, of tokio or the standard library.
     ///
-    /// The first run takes the listener and closes it at the stop. A later run binds the same address.
+    /// The first run takes the listener and closes it at the stop. A later run binds the same
+    /// address.
     pub fn from_listener(listener: impl IntoListener, service: S) -> Self {
         Self::new(Endpoint::from_listener(listener), service)
     }
 
     /// Creates a server that listens on a Unix socket at `path` once it plays.
     ///
-    /// A stale socket file is replaced. If another process accepts on it, or if it is no socket, the run
-    /// fails. The server removes its file when it stops.
+    /// A stale socket file is replaced. If another process accepts on it, or if it is no socket,
+    /// the run fails. The server removes its file when it stops.
     pub fn unix(path: impl Into<PathBuf>, service: S) -> Self {
         Self::new(Endpoint::unix(path.into()), service)
     }
@@ -164,33 +169,37 @@ impl<S> HttpServer<S> {
         self
     }
 
-    /// Sets the time in which a client may still begin a request while the server stops. Default: 250 ms.
+    /// Sets the time in which a client may still begin a request while the server stops. Default:
+    /// 250 ms.
     ///
-    /// It counts from the connect or from the last response. A client that uses its connection thus gets a
-    /// response with `connection: close` instead of a closed connection. A connection that has been idle
-    /// for longer is closed at once.
+    /// It counts from the connect or from the last response. A client that uses its connection thus
+    /// gets a response with `connection: close` instead of a closed connection. A connection that
+    /// has been idle for longer is closed at once.
     pub fn first_byte_timeout(mut self, timeout: Duration) -> Self {
         self.config.first_byte_timeout = timeout;
         self
     }
 
-    /// Sets the time for which a connection may be idle, after its connect and between two requests.
-    /// Default: 75 s.
+    /// Sets the time for which a connection may be idle, after its connect and between two
+    /// requests. Default: 75 s.
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
         self.config.keep_alive_timeout = timeout;
         self
     }
 
-    /// Sets the time for a request from its head to the last byte of its response. Default: unbounded.
+    /// Sets the time for a request from its head to the last byte of its response. Default:
+    /// unbounded.
     ///
     /// When it has passed, the request's [`Context`] is done with
-    /// [`DeadlineExceeded`](upbeat::ContextError::DeadlineExceeded), and a handler that observes it can
-    /// still respond. If the handler has not begun a response 100 ms later, it is dropped, and the server
-    /// responds with 503. A response that has begun is not cut: its body observes the context.
+    /// [`DeadlineExceeded`](upbeat::ContextError::DeadlineExceeded), and a handler that observes it
+    /// can still respond. If the handler has not begun a response 100 ms later, it is dropped, and
+    /// the server responds with 503. A response that has begun is not cut: its body observes the
+    /// context.
     ///
     /// This is Go's `http.TimeoutHandler`, except that the handler ends too. It is `tower_http`'s
-    /// `TimeoutLayer`, except for the status. Work that must not be dropped halfway belongs in a task
-    /// ([`Context::spawn`], [`Tracker`](upbeat::task::Tracker)), which observes the context and continues.
+    /// `TimeoutLayer`, except for the status. Work that must not be dropped halfway belongs in a
+    /// task ([`Context::spawn`], [`Tracker`](upbeat::task::Tracker)), which observes the context
+    /// and continues.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.config.request_timeout = Some(timeout);
         self
@@ -198,9 +207,9 @@ impl<S> HttpServer<S> {
 
     /// Sets the time after which a request is logged as stalled. Default: never.
     ///
-    /// The time counts from the request's head to the last byte of its response. The `tracing` event has
-    /// the level warn and the fields `id`, `method` and `path`. It shows the line at which the handler is
-    /// suspended:
+    /// The time counts from the request's head to the last byte of its response. The `tracing`
+    /// event has the level warn and the fields `id`, `method` and `path`. It shows the line at
+    /// which the handler is suspended:
     ///
     /// ```text
     /// GET /slow has taken 5.0 s: waiting in
@@ -226,25 +235,27 @@ impl<S> HttpServer<S> {
     /// # Guarantees
     ///
     /// - A request that ends before the timeout is not logged, and none is logged twice.
-    /// - Requests pay nothing for it: the server checks the open ones four times within the timeout.
+    /// - Requests pay nothing for it: the server checks the open ones four times within the
+    ///   timeout.
     ///
     /// # Not guaranteed
     ///
-    /// - The event may be late by a quarter of the timeout, and by another 250 ms if handlers block their
-    ///   threads. A request that ends within that time may or may not be logged.
+    /// - The event may be late by a quarter of the timeout, and by another 250 ms if handlers block
+    ///   their threads. A request that ends within that time may or may not be logged.
     /// - An upgraded connection, such as a WebSocket, is not logged.
     /// - If only the last bytes of a response are in flight, its event may lack the `id`.
-    /// - The check needs a worker of the runtime. If handlers block all workers, the event waits for a
-    ///   free one.
+    /// - The check needs a worker of the runtime. If handlers block all workers, the event waits
+    ///   for a free one.
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.config.stall_timeout = Some(timeout);
         self
     }
 
-    /// Sets the number of connections that may be open at the same time, at least 1. Default: 10,000.
+    /// Sets the number of connections that may be open at the same time, at least 1. Default:
+    /// 10,000.
     ///
-    /// At the limit the server stops accepting until a connection is closed. No client is refused: the
-    /// kernel queues up to 4,096 more.
+    /// At the limit the server stops accepting until a connection is closed. No client is refused:
+    /// the kernel queues up to 4,096 more.
     pub fn max_connections(mut self, max: usize) -> Self {
         self.config.max_connections = max.clamp(1, Semaphore::MAX_PERMITS);
         self

@@ -20,7 +20,8 @@ pin_project! {
         #[pin]
         source: BodySource<B>,
         hold: Option<Hold>,
-        // The length of the rest, if it is known: an engine that has it all need not poll for the end.
+        // The length of the rest, if it is known: an engine that has it all need not poll for the
+        // end.
         left: Option<u64>,
     }
 }
@@ -35,7 +36,8 @@ pin_project! {
 
 /// The time for which the request in flight is held.
 enum Hold {
-    /// Until the body is dropped: HTTP/1, where the following flush shows that the kernel has the bytes.
+    /// Until the body is dropped: HTTP/1, where the following flush shows that the kernel has the
+    /// bytes.
     ByBody(InFlightRequest),
     /// Until the body and every chunk of it are dropped.
     ///

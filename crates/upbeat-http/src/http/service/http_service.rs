@@ -6,8 +6,8 @@ use upbeat::BoxError;
 
 /// A service that an [`HttpServer`](crate::HttpServer) can play.
 ///
-/// It is implemented for every [`tower::Service`] of `Request<hyper::body::Incoming>` that meets the
-/// bounds below, such as `axum::Router`. No other implementations are possible.
+/// It is implemented for every [`tower::Service`] of `Request<hyper::body::Incoming>` that meets
+/// the bounds below, such as `axum::Router`. No other implementations are possible.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a service that an `HttpServer` can play",
     note = "it must be `Clone + Send + 'static` and a `tower::Service<Request<hyper::body::Incoming>>` \

@@ -28,7 +28,8 @@ use crate::{
 };
 
 pin_project! {
-    /// The future of a response. An error, a panic and a timeout of the user's service are responses too.
+    /// The future of a response. An error, a panic and a timeout of the user's service are
+    /// responses too.
     pub(crate) struct Respond<S>
     where
         S: Service<Request<Incoming>>,
@@ -141,7 +142,8 @@ where
         drop(entered);
         set_request_id(&mut response, id);
         if last {
-            // The engine closes the connection after this response, so that no other request arrives.
+            // The engine closes the connection after this response, so that no other request
+            // arrives.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         Poll::Ready(Ok(response))

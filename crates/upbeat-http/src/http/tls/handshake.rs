@@ -26,7 +26,8 @@ impl TlsHandshake {
         Self::Arriving(Some((wire, acceptor)))
     }
 
-    /// Returns the secured wire and whether the client has chosen HTTP/2; `None` if the handshake failed.
+    /// Returns the secured wire and whether the client has chosen HTTP/2; `None` if the handshake
+    /// failed.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, conn: &Conn) -> Poll<Option<(Wire, bool)>> {
         if let Self::Arriving(arriving) = self {
             let Some((wire, _)) = arriving else {

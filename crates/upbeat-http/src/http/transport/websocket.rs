@@ -1,7 +1,8 @@
 /// A close frame with the code 1001, "going away".
 pub(super) const GOING_AWAY: [u8; 4] = [0x88, 0x02, 0x03, 0xE9];
 
-/// A tracker of the frames that a WebSocket handler writes, which finds the boundaries between them.
+/// A tracker of the frames that a WebSocket handler writes, which finds the boundaries between
+/// them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frames {
     head: [u8; 14],

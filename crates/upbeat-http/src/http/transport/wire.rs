@@ -28,8 +28,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Wire {
     transport: Transport,
-    /// Bytes that were read to detect the protocol, or were returned by an engine. They are read again
-    /// first.
+    /// Bytes that were read to detect the protocol, or were returned by an engine. They are read
+    /// again first.
     prefix: Bytes,
     opening: Option<Opening>,
     websocket: Option<Box<WebSocket>>,
@@ -144,9 +144,11 @@ impl Wire {
         Ok(())
     }
 
-    /// Sends a close frame on a WebSocket if the server drains and the handler's last frame is complete.
+    /// Sends a close frame on a WebSocket if the server drains and the handler's last frame is
+    /// complete.
     ///
-    /// The peer replies with its own close frame, which ends the handler as any close by a client does.
+    /// The peer replies with its own close frame, which ends the handler as any close by a client
+    /// does.
     fn poll_close_frame(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let conn = self.membership.conn();
         let Some(websocket) = &mut self.websocket else {
@@ -187,8 +189,8 @@ impl Wire {
 
     /// Prepares a write to an upgraded connection.
     ///
-    /// Returns how many of the first buffer's bytes may be written now, if that is limited. If it is
-    /// zero, the bytes are dropped.
+    /// Returns how many of the first buffer's bytes may be written now, if that is limited. If it
+    /// is zero, the bytes are dropped.
     fn before_write(&mut self, cx: &mut Context<'_>, first: &[u8]) -> io::Result<Option<usize>> {
         self.conn().set_writer(cx.waker());
         self.fail_if_cut()?;
