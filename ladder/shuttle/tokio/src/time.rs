@@ -39,8 +39,8 @@ fn with_clock<T>(work: impl FnOnce(&mut Clock) -> T) -> T {
     CLOCK.with(|clock| work(&mut clock.borrow_mut()))
 }
 
-/// Sets the clock back to its start. For the begin of an execution.
-pub fn reset() {
+/// Sets the clock back to its start.
+pub(super) fn reset() {
     // Keys go on: what is left of the last execution must not touch the timers of this one.
     let (timers, idle) = with_clock(|clock| {
         clock.now = START;

@@ -16,6 +16,11 @@ thread_local! {
     static USED_UP: RefCell<HashSet<Id>> = RefCell::default();
 }
 
+/// Forgets the tasks of the last execution, whose numbers come again.
+pub(crate) fn reset() {
+    USED_UP.take();
+}
+
 /// As tokio's. The answer is chance, and the next [`consume_budget`] of this task keeps to it.
 pub fn has_budget_remaining() -> bool {
     let remains = thread_rng().gen_bool(0.5);

@@ -17,16 +17,25 @@ use shuttle::{
 use shuttle_tokio::sync::Notify;
 
 use super::{
-    Permit, PermitIterator,
+    Permit,
     error::{SendError, TryRecvError, TrySendError},
 };
 
 /// As tokio's.
-pub fn channel<T>(places: usize) -> (Sender<T>, Receiver<T>) {
+///
+/// # Panics
+///
+/// If `buffer` is 0.
+pub fn channel<T>(buffer: usize) -> (Sender<T>, Receiver<T>) {
+    assert!(buffer > 0, "mpsc bounded channel requires buffer > 0");
+    with_permits(buffer)
+}
+
+pub(super) fn with_permits<T>(max: usize) -> (Sender<T>, Receiver<T>) {
     let state = State { items: VecDeque::new(), senders: 1, receiver: None };
     let channel = Arc::new(Channel {
-        most: places,
-        places: BatchSemaphore::new(places, Fairness::StrictlyFair),
+        max,
+        permits: BatchSemaphore::new(max, Fairness::StrictlyFair),
         state: Mutex::new(state),
         closed: Notify::new(),
     });
@@ -34,11 +43,11 @@ pub fn channel<T>(places: usize) -> (Sender<T>, Receiver<T>) {
 }
 
 pub(super) struct Channel<T> {
-    most: usize,
-    /// Those that are free. Closed when the receiver is.
-    places: BatchSemaphore,
+    max: usize,
+    /// Those that neither an item nor a sender holds. Closed with the receiver.
+    permits: BatchSemaphore,
     state: Mutex<State<T>>,
-    /// Tells the senders.
+    /// Notifies the senders.
     closed: Notify,
 }
 
@@ -51,46 +60,31 @@ struct State<T> {
 
 impl<T> Channel<T> {
     fn state(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().expect("nobody panics in here")
+        self.state.lock().expect("no panic while it is locked")
     }
 
-    /// Into a place that is reserved, so also when it was closed since.
+    /// Sends with a permit, and so also if the receiver was closed since.
     pub(super) fn put(&self, item: T) {
         let mut state = self.state();
         state.items.push_back(item);
         wake_receiver(state);
     }
 
-    /// Places that were reserved and are not used. The receiver of a closed channel waits for them.
-    pub(super) fn give_back(&self, places: usize) {
-        if places > 0 {
-            self.places.release(places);
-        }
+    /// Returns a permit without an item. The receiver of a closed channel waits for that.
+    pub(super) fn give_back(&self) {
+        self.permits.release(1);
+        self.wake_if_over();
+    }
+
+    fn wake_if_over(&self) {
         if self.is_closed_and_idle() {
             wake_receiver(self.state());
         }
     }
 
-    /// No item is in it, and none will come.
+    /// The receiver is closed, and neither an item nor a sender holds a permit: nothing is in it, and nothing will come.
     fn is_closed_and_idle(&self) -> bool {
-        self.places.is_closed() && self.places.available_permits() == self.most
-    }
-
-    fn try_acquire(&self, places: usize) -> Result<PermitIterator<'_, T>, TrySendError<()>> {
-        match self.places.try_acquire(places) {
-            Ok(()) => Ok(PermitIterator::new(self, places)),
-            Err(TryAcquireError::Closed) => Err(TrySendError::Closed(())),
-            Err(TryAcquireError::NoPermits) => Err(TrySendError::Full(())),
-        }
-    }
-
-    async fn acquire(&self, places: usize) -> Result<PermitIterator<'_, T>, SendError<()>> {
-        // Before it has any, because who gives up waiting may have been given some.
-        let permits = PermitIterator::new(self, 0);
-        match self.places.acquire(places).await {
-            Ok(()) => Ok(permits.with(places)),
-            Err(_) => Err(SendError(())),
-        }
+        self.permits.is_closed() && self.permits.available_permits() == self.max
     }
 }
 
@@ -104,7 +98,7 @@ fn wake_receiver<T>(mut state: MutexGuard<'_, State<T>>) {
 
 impl<T> fmt::Debug for Channel<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Channel").field("places", &self.places).finish_non_exhaustive()
+        f.debug_struct("Channel").field("permits", &self.permits).finish_non_exhaustive()
     }
 }
 
@@ -120,8 +114,8 @@ impl<T> Sender<T> {
     /// When it is closed.
     pub async fn send(&self, item: T) -> Result<(), SendError<T>> {
         match self.reserve().await {
-            Ok(place) => {
-                place.send(item);
+            Ok(permit) => {
+                permit.send(item);
                 Ok(())
             }
             Err(SendError(())) => Err(SendError(item)),
@@ -134,16 +128,15 @@ impl<T> Sender<T> {
     ///
     /// When it is closed.
     pub async fn reserve(&self) -> Result<Permit<'_, T>, SendError<()>> {
-        self.0.acquire(1).await.map(PermitIterator::single)
-    }
-
-    /// As tokio's.
-    ///
-    /// # Errors
-    ///
-    /// When it is closed, or never has so many places.
-    pub async fn reserve_many(&self, places: usize) -> Result<PermitIterator<'_, T>, SendError<()>> {
-        if places > self.0.most { Err(SendError(())) } else { self.0.acquire(places).await }
+        // A future that is dropped may have been given its permit already, and returns it.
+        let mut unfinished = Unfinished(Some(&self.0));
+        match self.0.permits.acquire(1).await {
+            Ok(()) => {
+                unfinished.0 = None;
+                Ok(Permit::new(&self.0))
+            }
+            Err(_) => Err(SendError(())),
+        }
     }
 
     /// As tokio's.
@@ -152,35 +145,46 @@ impl<T> Sender<T> {
     ///
     /// When it is closed or full.
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
-        self.0.try_acquire(1).map(PermitIterator::single)
-    }
-
-    /// As tokio's.
-    ///
-    /// # Errors
-    ///
-    /// When it is closed, or has not so many places now.
-    pub fn try_reserve_many(&self, places: usize) -> Result<PermitIterator<'_, T>, TrySendError<()>> {
-        self.0.try_acquire(places)
+        match self.0.permits.try_acquire(1) {
+            Ok(()) => Ok(Permit::new(&self.0)),
+            Err(TryAcquireError::Closed) => Err(TrySendError::Closed(())),
+            Err(TryAcquireError::NoPermits) => Err(TrySendError::Full(())),
+        }
     }
 
     /// As tokio's.
     pub async fn closed(&self) {
         let mut closed = pin!(self.0.closed.notified());
         closed.as_mut().enable();
-        if !self.0.places.is_closed() {
+        if !self.is_closed() {
             closed.await;
         }
     }
 
     /// As tokio's.
+    pub fn is_closed(&self) -> bool {
+        self.0.permits.is_closed()
+    }
+
+    /// As tokio's.
     pub fn capacity(&self) -> usize {
-        self.0.places.available_permits()
+        self.0.permits.available_permits()
     }
 
     /// As tokio's.
     pub fn max_capacity(&self) -> usize {
-        self.0.most
+        self.0.max
+    }
+}
+
+/// Wakes the receiver if it waited only for this.
+struct Unfinished<'a, T>(Option<&'a Channel<T>>);
+
+impl<T> Drop for Unfinished<'_, T> {
+    fn drop(&mut self) {
+        if let Some(channel) = self.0 {
+            channel.wake_if_over();
+        }
     }
 }
 
@@ -235,8 +239,8 @@ impl<T> Receiver<T> {
         }
         drop(state);
         if some > 0 {
-            // Between the two somebody may see that it is full still.
-            self.0.places.release(some);
+            // Between the two a sender may find it full still.
+            self.0.permits.release(some);
             return Poll::Ready(some);
         }
         if ended || self.0.is_closed_and_idle() { Poll::Ready(0) } else { Poll::Pending }
@@ -251,30 +255,31 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// When nothing is there.
+    /// When no item is there.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let mut state = self.0.state();
         let (item, ended) = (state.items.pop_front(), state.senders == 0);
         drop(state);
         match item {
             Some(item) => {
-                self.0.places.release(1);
+                self.0.permits.release(1);
                 Ok(item)
             }
-            None if ended || self.0.places.is_closed() => Err(TryRecvError::Disconnected),
+            // A sender that has a permit still may use it, also after `close`.
+            None if ended || self.0.is_closed_and_idle() => Err(TryRecvError::Disconnected),
             None => Err(TryRecvError::Empty),
         }
     }
 
     /// As tokio's.
     pub fn close(&mut self) {
-        self.0.places.close();
+        self.0.permits.close();
         self.0.closed.notify_waiters();
     }
 
     /// As tokio's.
     pub fn is_closed(&self) -> bool {
-        self.0.places.is_closed() || self.0.state().senders == 0
+        self.0.permits.is_closed() || self.0.state().senders == 0
     }
 
     /// As tokio's.
@@ -291,9 +296,12 @@ impl<T> Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.close();
-        let items = std::mem::take(&mut self.0.state().items);
+        let mut state = self.0.state();
+        let (items, receiver) = (std::mem::take(&mut state.items), state.receiver.take());
+        drop(state);
         if !items.is_empty() {
-            self.0.places.release(items.len());
+            self.0.permits.release(items.len());
         }
+        drop((items, receiver));
     }
 }

@@ -1,14 +1,15 @@
-//! As `tokio::sync::mpsc`: a bounded channel of its own, whose receiver waits for places that were reserved before it was closed, as tokio's
-//! does; and an unbounded one with `recv_many`.
+//! As `tokio::sync::mpsc`: channels of their own, whose receiver waits for permits that were taken before it was closed, as tokio's does.
+//!
+//! Tokio's budget of a task is not modeled: `recv` is ready as soon as an item is there.
 
 mod bounded;
 mod permit;
 mod unbounded;
 
-pub use shuttle_tokio::sync::mpsc::{UnboundedSender, error};
+pub use shuttle_tokio::sync::mpsc::error;
 
 pub use self::{
     bounded::{Receiver, Sender, channel},
-    permit::{Permit, PermitIterator},
-    unbounded::{UnboundedReceiver, unbounded_channel},
+    permit::Permit,
+    unbounded::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
