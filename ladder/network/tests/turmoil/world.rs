@@ -20,6 +20,9 @@ use upbeat_http::HttpServer;
 pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) const S: Duration = Duration::from_secs(1);
 
+/// The first seed of each scenario, unless `UPBEAT_SEED` says otherwise.
+const FIRST: u64 = 1;
+
 /// How many seeds each scenario gets, unless `UPBEAT_NETWORK_SEEDS` says otherwise.
 const SEEDS: u64 = 5;
 
@@ -31,7 +34,10 @@ pub(crate) fn explore(latency: Duration, scenario: impl Fn(Sim<'_>)) {
     let number = |name| env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let seeds = match number("UPBEAT_NETWORK_SEED") {
         Some(seed) => seed..=seed,
-        None => 1..=number("UPBEAT_NETWORK_SEEDS").unwrap_or(SEEDS),
+        None => {
+            let first = number("UPBEAT_SEED").unwrap_or(FIRST);
+            first..=first.saturating_add(number("UPBEAT_NETWORK_SEEDS").unwrap_or(SEEDS) - 1)
+        }
     };
     for seed in seeds {
         println!("UPBEAT_NETWORK_SEED={seed}");

@@ -1,6 +1,6 @@
 //! Runs a scenario under many schedules, or once more under the one that failed.
 
-use std::{cell::Cell, env, fs, future::Future, time::Duration};
+use std::{cell::Cell, env, fmt, fs, future::Future, str::FromStr, time::Duration};
 
 use shuttle::{
     Config, MaxSteps, Runner,
@@ -12,6 +12,9 @@ use shuttle::{
 const CLOCK: usize = 1;
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
+
+/// Where the random schedules of a scenario begin, unless `UPBEAT_SEED` says otherwise: every run sees the same ones.
+const SEED: u64 = 1;
 
 /// How often each scenario runs under each of the two schedulers, unless `UPBEAT_SHUTTLE_RUNS` says otherwise.
 const RUNS: usize = 500;
@@ -49,7 +52,7 @@ pub(crate) fn pause(most: u32) -> impl Future<Output = ()> + Send {
     }
 }
 
-/// Plays `scenario` under thousands of schedules. The first that fails is printed, and can be
+/// Plays `scenario` under thousands of schedules, the same ones in every run. The first that fails is printed, and can be
 /// replayed: `UPBEAT_SHUTTLE_REPLAY=<the string, or a file with it>`, with the name of the test.
 pub(crate) fn explore<F: Future<Output = ()> + 'static>(
     time: Time,
@@ -58,7 +61,7 @@ pub(crate) fn explore<F: Future<Output = ()> + 'static>(
     let execution = move || {
         // The jitter of a backoff is the only chance outside of the schedule.
         fastrand::seed(1);
-        tokio::time::reset();
+        tokio::reset();
         drop(tokio::spawn(tokio::time::clock()));
         // PCT takes an execution in which there never was a choice for a mistake; a stop that comes first is none.
         drop(tokio::spawn(tokio::task::yield_now()));
@@ -81,10 +84,14 @@ pub(crate) fn explore<F: Future<Output = ()> + 'static>(
         Runner::new(scheduler, config).run(execution);
         return;
     }
-    let runs = env::var("UPBEAT_SHUTTLE_RUNS").ok();
-    let runs = runs.map_or(RUNS, |runs| runs.parse().expect("UPBEAT_SHUTTLE_RUNS is a number"));
-    Runner::new(Clocked(RandomScheduler::new(runs)), config.clone()).run(execution);
-    Runner::new(Clocked(PctScheduler::new(DEPTH, runs)), config).run(execution);
+    let (seed, runs) = (number("UPBEAT_SEED").unwrap_or(SEED), number("UPBEAT_SHUTTLE_RUNS").unwrap_or(RUNS));
+    Runner::new(Clocked(RandomScheduler::new_from_seed(seed, runs)), config.clone()).run(execution);
+    Runner::new(Clocked(PctScheduler::new_from_seed(seed, DEPTH, runs)), config).run(execution);
+}
+
+fn number<T: FromStr<Err: fmt::Debug>>(variable: &str) -> Option<T> {
+    let text = env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|error| panic!("{variable} is no number: {error:?}")))
 }
 
 /// A scheduler that knows when the clock may run.
