@@ -92,7 +92,7 @@ impl Handle {
     pub async fn add(&self, part: Part) -> Result<(), HandleError> {
         let path = self.control.tree().root_path().to_string();
         let shared = self.control.playing().ok_or(HandleError::NotPlaying { path: path.clone() })?;
-        ask(&shared, |reply| Request::Add { part, reply }).await
+        send_request(&shared, |reply| Request::Add { part, reply }).await
     }
 
     /// Adds a part to the nested conductor of this path.
@@ -107,7 +107,7 @@ impl Handle {
     pub async fn add_to(&self, conductor: &str, part: Part) -> Result<(), HandleError> {
         let path = self.full(conductor);
         let shared = self.control.tree().find(&path).ok_or(HandleError::Unknown { path })?;
-        ask(&shared, |reply| Request::Add { part, reply }).await
+        send_request(&shared, |reply| Request::Add { part, reply }).await
     }
 
     /// Stops a part, removes it, and returns its report, which will be missing in that of the whole. Its name can be used again.
@@ -121,7 +121,7 @@ impl Handle {
     /// The request holds even if the future is dropped once it was polled.
     pub async fn remove(&self, path: &str) -> Result<PlayerReport, HandleError> {
         let (shared, name) = self.locate(path)?;
-        ask(&shared, |reply| Request::Remove { name, reply }).await
+        send_request(&shared, |reply| Request::Remove { name, reply }).await
     }
 
     /// Stops a part for good, and waits until it is gone. It is not restarted, whatever its policy says, but by [`restart`](Handle::restart).
@@ -135,7 +135,7 @@ impl Handle {
     /// The request holds even if the future is dropped once it was polled.
     pub async fn stop_part(&self, path: &str) -> Result<PlayerReport, HandleError> {
         let (shared, name) = self.locate(path)?;
-        ask(&shared, |reply| Request::Stop { name, reply }).await
+        send_request(&shared, |reply| Request::Stop { name, reply }).await
     }
 
     /// Starts a part again: stops it first if it plays. Counts towards no limit. Waits only until it is accepted.
@@ -149,7 +149,7 @@ impl Handle {
     /// The request holds even if the future is dropped once it was polled.
     pub async fn restart(&self, path: &str) -> Result<(), HandleError> {
         let (shared, name) = self.locate(path)?;
-        ask(&shared, |reply| Request::Restart { name, reply }).await
+        send_request(&shared, |reply| Request::Restart { name, reply }).await
     }
 
     fn full(&self, path: &str) -> String {
@@ -174,12 +174,19 @@ impl Handle {
     }
 }
 
-async fn ask<T>(
+async fn send_request<T>(
     shared: &Shared,
     request: impl FnOnce(oneshot::Sender<Result<T, HandleError>>) -> Request,
 ) -> Result<T, HandleError> {
-    let (reply, answer) = oneshot::channel();
+    let (reply, mut answer) = oneshot::channel();
     shared.request(request(reply));
-    // The sender is dropped unanswered when the control loop has ended in between.
-    answer.await.unwrap_or_else(|_| Err(HandleError::NotPlaying { path: shared.path.to_string() }))
+    let answered = tokio::select! {
+        biased;
+        // The sender is dropped unanswered if the control loop has ended in between.
+        answered = &mut answer => answered.ok(),
+        // A request that is sent in the instant in which the receiver is dropped stays in the
+        // channel, and its sender with it.
+        () = shared.link.closed() => answer.try_recv().ok(),
+    };
+    answered.unwrap_or_else(|| Err(HandleError::NotPlaying { path: shared.path.to_string() }))
 }

@@ -41,6 +41,11 @@ impl Link {
     pub(crate) fn notify(&self, notice: Notice) {
         let _ = self.notices.send(notice);
     }
+
+    /// Returns when the control loop has ended.
+    pub(crate) async fn closed(&self) {
+        self.notices.closed().await;
+    }
 }
 
 /// One run of a player.
