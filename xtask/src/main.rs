@@ -36,7 +36,8 @@ Tasks:
 
 `ladder` reads UPBEAT_LADDER_RUNS (how often each stop-under-load test repeats, 20 if not set),
 PROPTEST_CASES (100000 if not set) and UPBEAT_SHUTTLE_RUNS (how many schedules each scenario sees
-from each of two schedulers, 5000 if not set).
+from each of two schedulers, 5000 if not set). UPBEAT_SEED selects the random cases. If it is not
+set, `ladder` draws one and prints it; `test` has the same cases every time.
 ";
 
 /// The exit code of a wrong command line, as in `sysexits.h`.
@@ -47,7 +48,11 @@ fn main() -> io::Result<ExitCode> {
     let task = arguments.next();
     match task.as_deref() {
         Some("test") => step::run_all(&suites::test()),
-        Some("ladder") => step::run_all(&suites::ladder()),
+        Some("ladder") => {
+            let seed = suites::seed();
+            console::say(&format!("The seed of this run: UPBEAT_SEED={seed}. Set it to repeat the run.\n"))?;
+            step::run_all(&suites::ladder(&seed))
+        }
         Some("structure") => check(structure::run, arguments),
         Some("words") => check(words::run, arguments),
         Some("faults") => match arguments.next().as_deref() {

@@ -1,6 +1,9 @@
 //! The steps of each task.
 
-use std::env;
+use std::{
+    env,
+    hash::{BuildHasher as _, RandomState},
+};
 
 use crate::step::{Step, Tool};
 
@@ -28,7 +31,10 @@ pub(crate) fn test() -> Vec<Step> {
 }
 
 /// The checks that are too slow for every change.
-pub(crate) fn ladder() -> Vec<Step> {
+///
+/// `seed` selects the random cases. The seeded faults are tried under the fixed seeds of the
+/// everyday run, which must be enough to catch them.
+pub(crate) fn ladder(seed: &str) -> Vec<Step> {
     vec![
         Step::cargo("dependencies", "deny check bans licenses sources").needs(CARGO_DENY),
         Step::cargo(
@@ -40,17 +46,23 @@ pub(crate) fn ladder() -> Vec<Step> {
             "deny --manifest-path ladder/network/Cargo.toml check bans licenses sources",
         ),
         Step::cargo("long property tests", "test --release -p upbeat-score")
-            .env("PROPTEST_CASES", from_outside("PROPTEST_CASES", "100000")),
+            .env("PROPTEST_CASES", from_outside("PROPTEST_CASES", "100000"))
+            .env("PROPTEST_RNG_SEED", seed),
+        Step::cargo("other property tests", "test --workspace --all-features --lib --bins --tests")
+            .env("PROPTEST_RNG_SEED", seed),
         // A target folder of its own: the flag would have everything built again.
         Step::cargo("model of the probe", "test --release -p upbeat-probe --test hand_over --target-dir target/loom")
             .env("RUSTFLAGS", "--cfg upbeat_loom")
             .env("LOOM_MAX_PREEMPTIONS", from_outside("LOOM_MAX_PREEMPTIONS", "2")),
         Step::cargo("lints of the schedules", &in_ladder("shuttle", LINTS)),
         Step::cargo("many schedules", &in_ladder("shuttle", "test"))
-            .env("UPBEAT_SHUTTLE_RUNS", from_outside("UPBEAT_SHUTTLE_RUNS", "5000")),
+            .env("UPBEAT_SHUTTLE_RUNS", from_outside("UPBEAT_SHUTTLE_RUNS", "5000"))
+            .env("UPBEAT_SEED", seed)
+            .env("PROPTEST_RNG_SEED", seed),
         Step::cargo("lints of the network", &in_ladder("network", LINTS)),
         Step::cargo("many simulated networks", &in_ladder("network", "test"))
-            .env("UPBEAT_NETWORK_SEEDS", from_outside("UPBEAT_NETWORK_SEEDS", "200")),
+            .env("UPBEAT_NETWORK_SEEDS", from_outside("UPBEAT_NETWORK_SEEDS", "200"))
+            .env("UPBEAT_SEED", seed),
         // Selecting a test by name does not build the examples, which this one runs.
         Step::cargo("a room to fill", "build --release -p upbeat-chat --examples"),
         Step::cargo(
@@ -70,6 +82,12 @@ const LINTS: &str = "clippy --workspace --all-targets -- -D warnings";
 fn in_ladder(workspace: &str, command: &str) -> String {
     let (subcommand, rest) = command.split_once(' ').unwrap_or((command, ""));
     format!("{subcommand} --manifest-path ladder/{workspace}/Cargo.toml --target-dir target/ladder {rest}")
+}
+
+/// Returns the seed of a run of the ladder: the value of `UPBEAT_SEED`, or a new one.
+pub(crate) fn seed() -> String {
+    // Each process has new keys from the operating system. 32 bits are easy to copy.
+    from_outside("UPBEAT_SEED", &(RandomState::new().hash_one(()) >> 32).to_string())
 }
 
 /// Returns a variable's value as the caller set it, or `otherwise`.

@@ -109,6 +109,8 @@ fn fails_and_notes(starts: &Arc<std::sync::Mutex<Vec<Instant>>>) -> impl Player 
 // 9 and 10: the backoff grows with jitter; max = 3 on a player that always fails runs it 1 + 3 times, then fails upward.
 #[tokio::test(start_paused = true)]
 async fn backoff_grows_and_the_limit_is_exact() {
+    // The conductor takes the seed of its jitter from this thread's generator.
+    fastrand::seed(1);
     let starts = Arc::default();
     let policy = Restart::on_failure(Backoff::exponential(S, 60 * S).jitter(0.5)).max_restarts(3);
     let report = Conductor::new("shop")
