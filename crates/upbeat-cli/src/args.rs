@@ -1,4 +1,4 @@
-//! What can be asked for on the command line.
+//! The command line.
 
 use std::path::PathBuf;
 
@@ -6,78 +6,84 @@ use clap::{Parser, Subcommand};
 
 use crate::score::LogStyle;
 
-/// Plays a score: the servers of a TOML file, started in order, watched, and stopped in order.
+/// The arguments of the program.
 #[derive(Debug, Parser)]
-#[command(name = "upbeat", version, after_help = AFTER_HELP)]
+#[command(name = "upbeat", version, about = ABOUT, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// How log lines are written; the score's `log` if not given
+    /// Format of log lines; by default the score's `log`
     #[arg(long, global = true, value_enum, value_name = "STYLE")]
     pub(crate) log: Option<LogStyle>,
 
-    /// Write errors only, and the report only if the stop was not clean
+    /// Print only errors, and the report only if the stop was not clean
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
 }
 
-/// What to do.
+/// The commands of the program.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Play a score until Ctrl-C or SIGTERM (what `upbeat` does when nothing is asked for)
+    /// Play a score until Ctrl-C or SIGTERM; the default command
     #[command(after_help = PLAY_HELP)]
     Play {
-        /// The score to play; the default score if not given
+        /// The score file; by default the built-in score
         score: Option<PathBuf>,
     },
-    /// Find every mistake in a score and print the plan, without starting anything
+    /// List all faults of a score, or print its start plan; nothing is started
     #[command(after_help = CHECK_HELP)]
     Check {
-        /// The score to check
+        /// The score file
         score: PathBuf,
     },
-    /// Print the default score, a starting point to copy
+    /// Print the built-in score, which explains every key
     #[command(after_help = SCORE_HELP)]
     Score,
 }
 
 impl Arguments {
-    /// What was asked for.
+    /// Returns the command, which is `play` unless another one is given.
     pub(crate) fn command(&self) -> Command {
         self.command.clone().unwrap_or(Command::Play { score: None })
     }
 }
 
+const ABOUT: &str = "\
+Plays a score: starts the servers of a TOML file in the order of their dependencies, supervises
+them, and stops them in reverse order";
+
 const AFTER_HELP: &str = "\
 Examples:
-  upbeat                           Play the default score: hello on port 7000, and four more
-  upbeat score > score.toml        Begin a score of your own
-  upbeat check score.toml          Find its mistakes, see in which order it starts
-  upbeat play score.toml           Play it; Ctrl-C stops it in order, a second one at once
-  RUST_LOG=debug upbeat play       See more (the syntax is that of tracing's EnvFilter)
+  upbeat                           Play the built-in score: hello on port 7000, and four more
+  upbeat score > score.toml        Start your own score from the built-in one
+  upbeat check score.toml          List its faults, or print its start plan
+  upbeat play score.toml           Play it; Ctrl-C stops it gracefully, a second Ctrl-C aborts it
+  RUST_LOG=debug upbeat play       Print more log lines (in the syntax of tracing's EnvFilter)
 
 Exit codes:
-  0    stopped as asked
-  1    a player failed, or could not start
-  64   the command line is wrong
-  78   the score is wrong; nothing was started
-  124  the stop took too long: something was killed or left
-  130  forced by a second Ctrl-C; 143 by a second SIGTERM";
+  0    stopped on request
+  1    a player failed or could not start
+  64   invalid usage
+  78   invalid score; nothing was started
+  124  the stop exceeded its timeout; work was aborted or leaked
+  130  aborted by a second Ctrl-C; 143 by a second SIGTERM";
 
 const PLAY_HELP: &str = "\
 Examples:
-  upbeat play                      Play the default score (see it with `upbeat score`)
-  upbeat play score.toml           Play your own
+  upbeat play                      Play the built-in score (`upbeat score` prints it)
+  upbeat play score.toml           Play your own score
   upbeat play score.toml --log json 2> log.json
-                                   One JSON object a line, the report as the last
-  upbeat play -q                   Say something only when something is wrong
+                                   Write one JSON object per line; the last one is the report
+  upbeat play -q                   Print only errors
 
-The first Ctrl-C or SIGTERM stops every player in order, within the score's `grace`. The second aborts.";
+The first Ctrl-C or SIGTERM stops all players in order, within the `grace` of the score.
+The second one aborts them.";
 
 const CHECK_HELP: &str = "\
-Prints the start plan by waves (what starts together), and the stop that can take the longest, against
-the score's `grace`. Exits with 0 if the score can be played, 78 if not.
+If the score is valid, prints its start plan in waves (a wave starts together) and its longest
+stop, which is compared with `grace`, and exits with 0. If it is not, prints all its faults,
+each with its position and a fix, and exits with 78.
 
 Examples:
   upbeat check score.toml
@@ -85,5 +91,5 @@ Examples:
 
 const SCORE_HELP: &str = "\
 Examples:
-  upbeat score                     Read it: every key is explained
-  upbeat score > score.toml        Begin a score of your own";
+  upbeat score                     Read it
+  upbeat score > score.toml        Start your own score from it";

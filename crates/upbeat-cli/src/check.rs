@@ -1,4 +1,4 @@
-//! `upbeat check`: every fault of a score, or how it would be played.
+//! `upbeat check`: the plan of a score without faults.
 
 use std::fmt::Write as _;
 
@@ -6,12 +6,14 @@ use humantime::format_duration;
 
 use crate::score::{Score, Source, stop_path};
 
-/// The plan of a score without faults, as people read it.
+/// Returns the start plan of a score and its longest stop, as text.
 pub(crate) fn describe(score: &Score, source: &Source) -> String {
     let count = score.servers.len();
     let servers = if count == 1 { "server" } else { "servers" };
-    let mut text =
-        format!("{}: ok, {count} {servers}\n\nstart plan, each as soon as what it waits for is ready\n", source.name);
+    let mut text = format!(
+        "{}: ok, {count} {servers}\n\nstart plan (a server starts once its dependencies are ready)\n",
+        source.name
+    );
     for (number, wave) in score.plan.waves.iter().enumerate() {
         let _ = writeln!(text, "  {}. {}", number + 1, wave.join(", "));
     }
@@ -24,7 +26,7 @@ fn longest_stop(score: &Score) -> String {
     let needs = path.needs + settings.lame_duck;
     let grace = format_duration(settings.grace);
     if needs.is_zero() {
-        return format!("\nlongest stop: no server has a `drain` of its own; all share the grace of {grace}\n");
+        return format!("\nlongest stop: no server sets `drain`; all share the grace of {grace}\n");
     }
     let verdict = if needs > settings.grace { "too long for" } else { "within" };
     format!(

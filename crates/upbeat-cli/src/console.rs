@@ -1,4 +1,4 @@
-//! The only place that writes to standard output and standard error.
+//! Standard output and standard error; no other module writes to them.
 
 use std::{
     env,
@@ -8,11 +8,11 @@ use std::{
 
 /// Writes a result to standard output.
 ///
-/// A reader that has gone (`upbeat score | head -1`) has what it wanted: that is no error.
+/// A closed pipe is no error: the reader of `upbeat score | head -1` needs no more.
 ///
 /// # Errors
 ///
-/// Any other failure to write, such as a full disk.
+/// If the text cannot be written for another reason, such as a full disk.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -21,32 +21,32 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Writes a message to standard error. If that fails, there is no one left to tell.
-pub(crate) fn complain(text: &str) {
+/// Writes a message to standard error. A failure to write is ignored, as there is no other output.
+pub(crate) fn print_error(text: &str) {
     let _ = Lines.write_all(text.as_bytes());
 }
 
-/// Whether messages may be coloured: on a terminal that can, unless `NO_COLOR` asks for none.
-pub(crate) fn colours() -> bool {
-    let asked_for_none = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    is_lively() && !asked_for_none
+/// Returns whether messages are colored: on a terminal, unless `NO_COLOR` is set.
+pub(crate) fn colors() -> bool {
+    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    is_terminal() && !no_color
 }
 
-/// Whether standard error is a terminal on which a line can be written anew.
-pub(crate) fn is_lively() -> bool {
+/// Returns whether standard error is a terminal that can overwrite a line.
+pub(crate) fn is_terminal() -> bool {
     io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
-/// How many characters a line of the terminal has.
+/// Returns the number of characters in a line of the terminal.
 pub(crate) fn width() -> usize {
     let columns = rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| size.ws_col);
     if columns == 0 { 80 } else { columns.into() }
 }
 
-/// The last line of the terminal, below all others; empty if there is none.
+/// The status line, which is the last line of the terminal. Empty if there is none.
 static STATUS: Mutex<String> = Mutex::new(String::new());
 
-/// Puts a line below all others, in place of the one that is there. An empty one takes it away.
+/// Replaces the status line. An empty one removes it.
 pub(crate) fn status(line: &str) {
     let mut shown = STATUS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if *shown != line {
@@ -55,10 +55,10 @@ pub(crate) fn status(line: &str) {
     }
 }
 
-/// To the start of the line, and away with what is on it.
+/// Moves the cursor to the start of the line, and erases the line.
 const WIPE: &str = "\r\x1b[K";
 
-/// Standard error for whole lines, which go above the status line.
+/// Standard error for whole lines, which are written above the status line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lines;
 
@@ -77,7 +77,7 @@ impl Write for Lines {
     }
 }
 
-/// In one piece, so that nothing of another process comes between.
+/// Writes text and status line at once, so that no output of another process comes between them.
 fn write_above(out: &mut impl Write, text: &[u8], status: &str) -> io::Result<()> {
     if status.is_empty() {
         return out.write_all(text);
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_go_above_the_status_line() {
+    fn lines_are_written_above_the_status_line() {
         let mut out = Vec::new();
         write_above(&mut out, b"one\n", "").unwrap();
         write_above(&mut out, b"two\n", "stopping").unwrap();

@@ -3,13 +3,13 @@
 mod args;
 mod builtin;
 mod check;
+mod conductor;
 mod console;
-mod door;
+mod error;
 mod log;
-mod orchestra;
 mod play;
-mod refusal;
 mod score;
+mod stop_status;
 
 use std::process::ExitCode;
 
@@ -18,40 +18,41 @@ use upbeat::exit_code;
 
 use crate::{
     args::{Arguments, Command},
-    refusal::Refusal,
+    error::Error,
     score::{Score, Source},
 };
 
 fn main() -> ExitCode {
-    match Arguments::try_parse().map_err(Refusal::from).and_then(|arguments| run(&arguments)) {
+    match Arguments::try_parse().map_err(Error::from).and_then(|arguments| run(&arguments)) {
         Ok(code) => code,
-        Err(refusal) => refusal.explain(),
+        Err(error) => error.print(),
     }
 }
 
-/// Does what was asked for. A score is read to its end, and every fault of it found, before anything is bound or started.
-fn run(arguments: &Arguments) -> Result<ExitCode, Refusal> {
+/// Runs the command. A score is parsed in full, and all its faults are collected, before any
+/// address is bound or any server is started.
+fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     match arguments.command() {
         Command::Play { score: path } => {
             let source = path.map_or_else(|| Ok(Source::embedded()), |path| Source::read(&path))?;
-            let score = playable(&source)?;
+            let score = parse(&source)?;
             Ok(play::play(score, arguments))
         }
         Command::Check { score: path } => {
             let source = Source::read(&path)?;
-            let score = playable(&source)?;
-            console::complain(&score::render(&score.warnings, &source, console::colours()));
-            answer(&check::describe(&score, &source))
+            let score = parse(&source)?;
+            console::print_error(&score::render(&score.warnings, &source, console::colors()));
+            print(&check::describe(&score, &source))
         }
-        Command::Score => answer(&Source::embedded().text),
+        Command::Score => print(&Source::embedded().text),
     }
 }
 
-fn playable(source: &Source) -> Result<Score, Refusal> {
-    score::parse(source).map_err(|faults| Refusal::Faulty { source: source.clone(), faults })
+fn parse(source: &Source) -> Result<Score, Error> {
+    score::parse(source).map_err(|faults| Error::InvalidScore { source: source.clone(), faults })
 }
 
-fn answer(text: &str) -> Result<ExitCode, Refusal> {
+fn print(text: &str) -> Result<ExitCode, Error> {
     console::print(text)?;
     Ok(ExitCode::from(exit_code::OK))
 }

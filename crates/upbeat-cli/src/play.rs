@@ -7,52 +7,54 @@ use upbeat::{Report, exit_code};
 
 use crate::{
     args::Arguments,
-    console,
-    door::Door,
-    log, orchestra,
+    conductor::build_conductor,
+    console, log,
     score::{LogStyle, Score},
+    stop_status::StopStatus,
 };
 
-/// How long blocking calls that are still under way are waited for once the report is written.
-const AFTERMATH: Duration = Duration::from_millis(100);
+/// The time that blocking calls still running get to return once the report is written.
+const LINGER: Duration = Duration::from_millis(100);
 
 /// Plays a score until a signal, a failure, or the end of all players.
-pub(crate) fn play(score: Score, asked: &Arguments) -> ExitCode {
-    let style = asked.log.unwrap_or(score.settings.log);
-    log::init(style, asked.quiet, shows_the_door(style, asked.quiet));
+pub(crate) fn play(score: Score, arguments: &Arguments) -> ExitCode {
+    let style = arguments.log.unwrap_or(score.settings.log);
+    let has_status = has_stop_status(style, arguments.quiet);
+    log::init(style, arguments.quiet, has_status);
     for warning in &score.warnings {
         tracing::warn!("{}; {}", warning.message, warning.label);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            console::complain(&format!("error: failed to start the runtime: {error}\n"));
+            console::print_error(&format!("error: failed to start the runtime: {error}\n"));
             return ExitCode::from(exit_code::FAILED);
         }
     };
-    let report = runtime.block_on(conduct(score, shows_the_door(style, asked.quiet)));
-    tell(&report, style, asked.quiet);
-    // Whatever still blocks a thread is in the report; the process does not wait for it.
-    runtime.shutdown_timeout(AFTERMATH);
+    let report = runtime.block_on(conduct(score, has_status));
+    print_report(&report, style, arguments.quiet);
+    // The report lists each call that still blocks a thread, so the process need not wait for it.
+    runtime.shutdown_timeout(LINGER);
     ExitCode::from(report.exit_code())
 }
 
-/// Whether one line of the terminal says who is left while everything stops. Elsewhere log lines do.
-fn shows_the_door(style: LogStyle, quiet: bool) -> bool {
-    style == LogStyle::Auto && !quiet && console::is_lively()
+/// Returns whether a status line of the terminal names the players that delay the stop.
+/// If it does not, log lines name them.
+fn has_stop_status(style: LogStyle, quiet: bool) -> bool {
+    style == LogStyle::Auto && !quiet && console::is_terminal()
 }
 
-async fn conduct(score: Score, shows_the_door: bool) -> Report {
+async fn conduct(score: Score, has_status: bool) -> Report {
     let (name, grace) = (score.settings.name.clone(), format_duration(score.settings.grace));
     tracing::info!(player = name, "playing {} servers; Ctrl-C stops them within {grace}", score.servers.len());
-    let conductor = orchestra::gather(score);
-    // Without a thread for it the line is missing, and nothing else.
-    let _door = shows_the_door.then(|| Door::watch(conductor.handle().overview()));
+    let conductor = build_conductor(score);
+    // If its thread cannot be started, only the status line is missing.
+    let _status = has_status.then(|| StopStatus::start(conductor.handle().overview()));
     conductor.play_until_signal().await
 }
 
-/// Writes the report; of a clean run only if somebody wants to hear of it.
-fn tell(report: &Report, style: LogStyle, quiet: bool) {
+/// Prints the report, unless `quiet` is set and the run was clean.
+fn print_report(report: &Report, style: LogStyle, quiet: bool) {
     if quiet && report.exit_code() == exit_code::OK {
         return;
     }
@@ -60,5 +62,5 @@ fn tell(report: &Report, style: LogStyle, quiet: bool) {
         LogStyle::Json => log::report(report),
         LogStyle::Auto | LogStyle::Raw => format!("{report}\n"),
     };
-    console::complain(&text);
+    console::print_error(&text);
 }

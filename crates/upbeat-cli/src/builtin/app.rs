@@ -1,4 +1,4 @@
-//! The server `app`: something to try a graceful stop on.
+//! The server `app`, whose slow responses demonstrate a graceful stop.
 
 use std::time::Duration;
 
@@ -10,27 +10,29 @@ use axum::{
 };
 use humantime::{format_duration, parse_duration};
 
-use super::helpful::helpful;
+use super::not_found::with_usage;
 
-const SERVES: &str = "this server answers GET /hello, and GET /slow?for=2s after that time";
+const USAGE: &str = "this server answers GET /hello, and GET /slow?for=2s after that time";
 
-/// The longest `/slow`: a forgotten client does not hold its connection for ever.
-const LONGEST: Duration = Duration::from_mins(1);
+/// The longest delay of `/slow`. It bounds the time for which a forgotten client occupies a
+/// connection.
+const MAX_DELAY: Duration = Duration::from_mins(1);
 
-/// `GET /hello` → `Hello world.`, `GET /slow?for=2s` → an answer after that time.
+/// Returns a router with `GET /hello` → `Hello world.` and `GET /slow?for=2s` → a response after
+/// that time.
 pub(crate) fn app() -> Router {
-    let router = Router::new().route("/", get(SERVES)).route("/hello", get("Hello world.")).route("/slow", get(slow));
-    helpful(router, SERVES)
+    let router = Router::new().route("/", get(USAGE)).route("/hello", get("Hello world.")).route("/slow", get(slow));
+    with_usage(router, USAGE)
 }
 
 async fn slow(query: Result<Query<Vec<(String, String)>>, QueryRejection>) -> (StatusCode, String) {
     let pairs = query.map(|Query(pairs)| pairs).unwrap_or_default();
     let written = pairs.iter().find(|(key, _)| key == "for").map_or("2s", |(_, written)| written);
     match parse_duration(written) {
-        Ok(wait) if wait <= LONGEST => {
-            tokio::time::sleep(wait).await;
-            (StatusCode::OK, format!("Hello after {}.", format_duration(wait)))
+        Ok(delay) if delay <= MAX_DELAY => {
+            tokio::time::sleep(delay).await;
+            (StatusCode::OK, format!("Hello after {}.", format_duration(delay)))
         }
-        _ => (StatusCode::BAD_REQUEST, "for how long? try /slow?for=2s, at most 60s".to_owned()),
+        _ => (StatusCode::BAD_REQUEST, "`for` is not a duration of at most 60s; try /slow?for=2s".to_owned()),
     }
 }

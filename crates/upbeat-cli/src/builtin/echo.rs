@@ -8,21 +8,22 @@ use axum::{
     routing::post,
 };
 
-use super::helpful::helpful;
+use super::not_found::with_usage;
 
-/// Sends back the body of a `POST`, `PUT` or `PATCH` to any path, with its content type.
+/// Returns a router that responds to a `POST`, `PUT` or `PATCH` of any path with the body of the
+/// request and its content type.
 ///
-/// The body is passed on piece by piece: memory does not depend on its size, and a client that does not read
-/// is not read from either.
+/// The body is streamed, so memory does not grow with its size. A client that stops reading is no
+/// longer read from.
 pub(crate) fn echo() -> Router {
     let router = Router::new().fallback_service(post(back).put(back).patch(back));
-    helpful(router, "send a body to get it back, such as with curl --data 'as it is'")
+    with_usage(router, "send a body to get it back, such as with curl --data 'as it is'")
 }
 
 async fn back(request: Request) -> Response {
     let content_type = request.headers().get(CONTENT_TYPE).cloned();
     let mut response = Response::new(request.into_body());
-    // What nobody named is a sequence of bytes.
+    // RFC 9110 lets a receiver treat a body without a content type as a sequence of bytes.
     let content_type = content_type.unwrap_or(HeaderValue::from_static("application/octet-stream"));
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response

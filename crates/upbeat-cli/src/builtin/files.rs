@@ -5,11 +5,11 @@ use std::path::Path;
 use axum::Router;
 use tower_http::services::ServeDir;
 
-use super::helpful::helpful;
+use super::not_found::with_usage;
 
-/// Serves the files below `root`; `index.html` stands for its folder.
+/// Returns a router that serves the files below `root`. A folder is served as its `index.html`.
 pub(crate) fn files(root: &Path) -> Router {
-    helpful(
+    with_usage(
         Router::new().fallback_service(ServeDir::new(root)),
         "this server answers GET of the files in its folder only",
     )

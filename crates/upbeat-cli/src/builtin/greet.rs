@@ -7,27 +7,27 @@ use axum::{
     routing::get,
 };
 
-use super::helpful::helpful;
+use super::not_found::with_usage;
 
-/// `GET /` → `Hello, world!`
+/// Returns a router with `GET /` → `Hello, world!`.
 pub(crate) fn hello() -> Router {
-    helpful(Router::new().route("/", get("Hello, world!")), "this server answers GET / only")
+    with_usage(Router::new().route("/", get("Hello, world!")), "this server answers GET / only")
 }
 
-/// `GET /?name=Alex` → `Hello, Alex!`
+/// Returns a router with `GET /?name=Alex` → `Hello, Alex!`.
 pub(crate) fn hello_name() -> Router {
-    helpful(Router::new().route("/", get(by_name)), "this server answers GET /?name=Alex only")
+    with_usage(Router::new().route("/", get(by_name)), "this server answers GET /?name=Alex only")
 }
 
 type Pairs = Vec<(String, String)>;
 
 async fn by_name(query: Result<Query<Pairs>, QueryRejection>) -> (StatusCode, String) {
     let Ok(Query(pairs)) = query else {
-        return (StatusCode::BAD_REQUEST, "the query cannot be read; try /?name=Alex".to_owned());
+        return (StatusCode::BAD_REQUEST, "invalid query; try /?name=Alex".to_owned());
     };
     let name = pairs.iter().find(|(key, _)| key == "name").map(|(_, name)| name.trim()).filter(|name| !name.is_empty());
     match name {
         Some(name) => (StatusCode::OK, format!("Hello, {name}!")),
-        None => (StatusCode::BAD_REQUEST, "whom to greet? try /?name=Alex".to_owned()),
+        None => (StatusCode::BAD_REQUEST, "no `name` in the query; try /?name=Alex".to_owned()),
     }
 }

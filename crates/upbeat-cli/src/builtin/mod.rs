@@ -4,7 +4,7 @@ mod app;
 mod echo;
 mod files;
 mod greet;
-mod helpful;
+mod not_found;
 #[cfg(test)]
 mod tests;
 

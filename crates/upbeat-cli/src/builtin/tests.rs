@@ -1,4 +1,4 @@
-//! What the built-in servers answer, asked without a network.
+//! Tests of the built-in servers as routers, without a network.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ struct Answer {
     content_type: String,
 }
 
-async fn ask(router: Router, method: &str, uri: &str) -> Answer {
+async fn send(router: Router, method: &str, uri: &str) -> Answer {
     answer(router, Request::builder().method(method).uri(uri).body(Body::empty()).unwrap()).await
 }
 
@@ -34,25 +34,25 @@ async fn answer(router: Router, request: Request<Body>) -> Answer {
 
 #[tokio::test]
 async fn greetings() {
-    assert_eq!(ask(hello(), "GET", "/").await.body, "Hello, world!");
-    assert_eq!(ask(hello_name(), "GET", "/?name=Alex").await.body, "Hello, Alex!");
-    assert_eq!(ask(hello_name(), "GET", "/?x=1&name=J%C3%B6rg+M").await.body, "Hello, Jörg M!");
-    assert_eq!(ask(app(), "GET", "/hello").await.body, "Hello world.");
+    assert_eq!(send(hello(), "GET", "/").await.body, "Hello, world!");
+    assert_eq!(send(hello_name(), "GET", "/?name=Alex").await.body, "Hello, Alex!");
+    assert_eq!(send(hello_name(), "GET", "/?x=1&name=J%C3%B6rg+M").await.body, "Hello, Jörg M!");
+    assert_eq!(send(app(), "GET", "/hello").await.body, "Hello world.");
 }
 
 #[tokio::test]
-async fn a_missing_or_empty_name_is_asked_for() {
+async fn a_missing_or_empty_name_is_a_bad_request() {
     for uri in ["/", "/?name=", "/?name=%20", "/?nom=Alex"] {
-        let answer = ask(hello_name(), "GET", uri).await;
+        let answer = send(hello_name(), "GET", uri).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{uri}");
         assert!(answer.body.contains("/?name=Alex"), "{uri}: {}", answer.body);
     }
 }
 
 #[tokio::test]
-async fn unknown_paths_and_wrong_methods_say_what_is_served() {
+async fn unknown_paths_and_wrong_methods_are_answered_with_the_usage() {
     let folder = TempDir::new().unwrap();
-    for (router, method, uri, status, says) in [
+    for (router, method, uri, status, usage) in [
         (hello(), "GET", "/nope", StatusCode::NOT_FOUND, "GET / only"),
         (hello(), "POST", "/", StatusCode::METHOD_NOT_ALLOWED, "GET / only"),
         (hello_name(), "GET", "/alex", StatusCode::NOT_FOUND, "/?name=Alex"),
@@ -63,9 +63,9 @@ async fn unknown_paths_and_wrong_methods_say_what_is_served() {
         (files(folder.path()), "GET", "/nope", StatusCode::NOT_FOUND, "files in its folder"),
         (files(folder.path()), "POST", "/", StatusCode::METHOD_NOT_ALLOWED, "files in its folder"),
     ] {
-        let answer = ask(router, method, uri).await;
+        let answer = send(router, method, uri).await;
         assert_eq!(answer.status, status, "{method} {uri}");
-        assert!(answer.body.contains(says), "{method} {uri}: {}", answer.body);
+        assert!(answer.body.contains(usage), "{method} {uri}: {}", answer.body);
         assert_eq!(answer.allow.is_some(), status == StatusCode::METHOD_NOT_ALLOWED, "{method} {uri}");
         assert_eq!(answer.body.lines().count(), 1);
     }
@@ -81,25 +81,25 @@ async fn echo_keeps_the_body_and_its_type() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_takes_its_time_within_bounds() {
-    let begun = tokio::time::Instant::now();
-    assert_eq!(ask(app(), "GET", "/slow?for=1m").await.body, "Hello after 1m.");
-    assert_eq!(begun.elapsed().as_secs(), 60);
+async fn slow_waits_for_a_bounded_time() {
+    let began = tokio::time::Instant::now();
+    assert_eq!(send(app(), "GET", "/slow?for=1m").await.body, "Hello after 1m.");
+    assert_eq!(began.elapsed().as_secs(), 60);
     for uri in ["/slow?for=61s", "/slow?for=ever"] {
-        assert_eq!(ask(app(), "GET", uri).await.status, StatusCode::BAD_REQUEST, "{uri}");
+        assert_eq!(send(app(), "GET", uri).await.status, StatusCode::BAD_REQUEST, "{uri}");
     }
 }
 
 #[tokio::test]
-async fn files_come_with_their_type_and_only_from_their_folder() {
+async fn files_are_served_with_their_type_and_only_from_their_folder() {
     let folder = TempDir::new().unwrap();
     let root = folder.path().join("public");
     fs::create_dir(&root).unwrap();
     fs::write(root.join("index.html"), "<p>home").unwrap();
     fs::write(folder.path().join("secret"), "secret").unwrap();
-    let home = ask(files(&root), "GET", "/").await;
+    let home = send(files(&root), "GET", "/").await;
     assert_eq!((home.body.as_str(), home.content_type.as_str()), ("<p>home", "text/html"));
     for uri in ["/../secret", "/%2e%2e/secret", "/..%2fsecret"] {
-        assert_eq!(ask(files(&root), "GET", uri).await.status, StatusCode::NOT_FOUND, "{uri}");
+        assert_eq!(send(files(&root), "GET", uri).await.status, StatusCode::NOT_FOUND, "{uri}");
     }
 }

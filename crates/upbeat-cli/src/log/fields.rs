@@ -1,4 +1,4 @@
-//! The fields of an event or a span, collected once for whatever writes them.
+//! The fields of an event or a span.
 
 use std::fmt::{Debug, Display};
 
@@ -13,7 +13,7 @@ pub(super) const PLAYER: &str = "player";
 pub(super) struct Fields(pub(super) Map<String, Value>);
 
 impl Fields {
-    /// Takes out a field as text; empty if it is not there.
+    /// Removes a field and returns it as text.
     pub(super) fn take_text(&mut self, name: &str) -> Option<String> {
         Some(match self.0.remove(name)? {
             Value::String(text) => text,
@@ -56,13 +56,13 @@ impl Visit for Fields {
     }
 }
 
-/// An error with what caused it.
+/// Returns an error and its sources as text.
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// A value as it stands in a line for people.
+/// Returns a value as it is displayed in a line of text: strings without quotes.
 pub(super) fn plain(value: &Value) -> &dyn Display {
     match value {
         Value::String(text) => text,

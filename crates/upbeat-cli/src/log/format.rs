@@ -1,4 +1,4 @@
-//! How one event becomes one line.
+//! The format of log lines.
 
 use std::{borrow::Cow, fmt, time::SystemTime};
 
@@ -15,14 +15,14 @@ use super::{
 };
 use crate::score::LogStyle;
 
-/// Writes events as lines.
+/// A formatter that writes each event as a line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Format {
     pub(super) style: LogStyle,
-    pub(super) colours: bool,
+    pub(super) colors: bool,
 }
 
-/// What a line says.
+/// The contents of a line.
 struct Line {
     time: SystemTime,
     level: Level,
@@ -47,24 +47,25 @@ where
             fields: fields.0,
         };
         match self.style {
-            LogStyle::Auto => line.write_for_people(writer, self.colours),
-            LogStyle::Json => line.write_for_machines(writer),
+            LogStyle::Auto => line.write_text(writer, self.colors),
+            LogStyle::Json => line.write_json(writer),
             LogStyle::Raw => line.write_message(writer),
         }
     }
 }
 
 impl Line {
-    /// `12:00:01.234Z  shop/web  listening on 127.0.0.1:8000`; the level is written where it is out of the ordinary.
-    fn write_for_people(&self, mut writer: Writer<'_>, colours: bool) -> fmt::Result {
-        let (colour, dim, bold, off) =
-            if colours { (colour(self.level), "\x1b[2m", "\x1b[1m", "\x1b[0m") } else { ("", "", "", "") };
+    /// Writes `12:00:01.234Z  shop/web  listening on 127.0.0.1:8000`. A level other than INFO
+    /// follows the time.
+    fn write_text(&self, mut writer: Writer<'_>, colors: bool) -> fmt::Result {
+        let (color, dim, bold, off) =
+            if colors { (color(self.level), "\x1b[2m", "\x1b[1m", "\x1b[0m") } else { ("", "", "", "") };
         let time = humantime::format_rfc3339_millis(self.time).to_string();
-        // The day is known to whoever watches; in a file `--log json` keeps it.
+        // Text is read as it is written, so it needs no date. `--log json` has one.
         let time = time.split_once('T').map_or(time.as_str(), |(_day, time)| time);
         write!(writer, "{dim}{time}{off}  ")?;
         if self.level != Level::INFO {
-            write!(writer, "{colour}{}{off}  ", self.level)?;
+            write!(writer, "{color}{}{off}  ", self.level)?;
         }
         if let Some(player) = &self.player {
             write!(writer, "{bold}{player}{off}  ")?;
@@ -72,17 +73,17 @@ impl Line {
         self.write_message(writer)
     }
 
-    /// The message, and the fields behind it.
+    /// Writes the message, followed by the fields.
     fn write_message(&self, mut writer: Writer<'_>) -> fmt::Result {
-        write!(writer, "{}", harmless(&self.message))?;
+        write!(writer, "{}", escape(&self.message))?;
         for (name, value) in &self.fields {
             let separator = if self.message.is_empty() { "" } else { " " };
-            write!(writer, "{separator}{name}={}", harmless(&plain(value).to_string()))?;
+            write!(writer, "{separator}{name}={}", escape(&plain(value).to_string()))?;
         }
         writer.write_char('\n')
     }
 
-    fn write_for_machines(mut self, mut writer: Writer<'_>) -> fmt::Result {
+    fn write_json(mut self, mut writer: Writer<'_>) -> fmt::Result {
         let mut line = std::mem::take(&mut self.fields);
         line.insert("time".to_owned(), humantime::format_rfc3339_millis(self.time).to_string().into());
         line.insert("level".to_owned(), self.level.as_str().to_lowercase().into());
@@ -92,7 +93,7 @@ impl Line {
     }
 }
 
-fn colour(level: Level) -> &'static str {
+fn color(level: Level) -> &'static str {
     match level {
         Level::ERROR => "\x1b[31m",
         Level::WARN => "\x1b[33m",
@@ -101,14 +102,14 @@ fn colour(level: Level) -> &'static str {
     }
 }
 
-/// Text from elsewhere without what would steer the terminal.
-fn harmless(text: &str) -> Cow<'_, str> {
-    let steers = |letter: char| letter.is_control() && letter != '\n' && letter != '\t';
-    if !text.contains(steers) {
+/// Escapes control characters, which could otherwise control the terminal.
+fn escape(text: &str) -> Cow<'_, str> {
+    let is_control = |letter: char| letter.is_control() && letter != '\n' && letter != '\t';
+    if !text.contains(is_control) {
         return Cow::Borrowed(text);
     }
-    let harmless = |letter: char| if steers(letter) { letter.escape_default().to_string() } else { letter.to_string() };
-    Cow::Owned(text.chars().map(harmless).collect())
+    let escape = |letter: char| if is_control(letter) { letter.escape_default().to_string() } else { letter.into() };
+    Cow::Owned(text.chars().map(escape).collect())
 }
 
 #[cfg(test)]
@@ -127,10 +128,10 @@ mod tests {
     }
 
     #[test]
-    fn for_people() {
+    fn as_text() {
         let mut text = String::new();
-        line(Level::INFO, "listening").write_for_people(Writer::new(&mut text), false).unwrap();
-        line(Level::WARN, "slow \x1b[2J").write_for_people(Writer::new(&mut text), false).unwrap();
+        line(Level::INFO, "listening").write_text(Writer::new(&mut text), false).unwrap();
+        line(Level::WARN, "slow \x1b[2J").write_text(Writer::new(&mut text), false).unwrap();
         assert_eq!(
             text,
             "00:00:00.000Z  shop/web  listening attempt=2\n00:00:00.000Z  WARN  shop/web  slow \\u{1b}[2J attempt=2\n"
@@ -138,9 +139,9 @@ mod tests {
     }
 
     #[test]
-    fn for_machines() {
+    fn as_json() {
         let mut text = String::new();
-        line(Level::ERROR, "two\nlines").write_for_machines(Writer::new(&mut text)).unwrap();
+        line(Level::ERROR, "two\nlines").write_json(Writer::new(&mut text)).unwrap();
         let parsed: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(parsed["player"], "shop/web");
         assert_eq!((parsed["level"].as_str(), parsed["attempt"].as_u64()), (Some("error"), Some(2)));

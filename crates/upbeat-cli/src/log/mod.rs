@@ -1,4 +1,4 @@
-//! Log lines on standard error: for people, for machines, or bare.
+//! Log lines on standard error: as text, as JSON, or as bare messages.
 
 mod fields;
 mod format;
@@ -21,36 +21,39 @@ use crate::{
     score::LogStyle,
 };
 
-/// Begins to write log lines: in this style, errors only if `quiet`, otherwise as `RUST_LOG` says; without those that say who is
-/// still there during a stop, if something else does.
-pub(crate) fn init(style: LogStyle, quiet: bool, without_the_door: bool) {
-    let format = Format { style, colours: console::colours() };
-    // Whatever the level, a line says which player it is about, so the spans that name players are always entered.
+/// The target of the log lines that name the players that delay the stop.
+const STOP_LOG: &str = "upbeat::door";
+
+/// Installs the writer of log lines.
+///
+/// If `quiet`, it writes only errors, otherwise the lines that `RUST_LOG` selects. With
+/// `has_status` it leaves out the lines that repeat the status line of a stop.
+pub(crate) fn init(style: LogStyle, quiet: bool, has_status: bool) {
+    let format = Format { style, colors: console::colors() };
+    // A line names its player at every level, so the spans that carry a player are always enabled.
     let names_a_player = filter_fn(|metadata| metadata.is_span() && metadata.fields().field(PLAYER).is_some());
-    let wanted = filter(quiet).or(names_a_player.with_max_level_hint(LevelFilter::INFO));
-    let wanted = wanted.and(filter_fn(move |metadata| !(without_the_door && metadata.target() == "upbeat::door")));
+    let enabled = filter(quiet).or(names_a_player.with_max_level_hint(LevelFilter::INFO));
+    let enabled = enabled.and(filter_fn(move |metadata| !(has_status && metadata.target() == STOP_LOG)));
     let layer = RememberPlayer.and_then(fmt::layer().event_format(format).with_writer(|| Lines));
-    // It fails only if lines are written already, and then there is nothing left to do.
-    let _ = tracing_subscriber::registry().with(layer.with_filter(wanted)).try_init();
+    // It fails only if a writer is installed already, which then stays.
+    let _ = tracing_subscriber::registry().with(layer.with_filter(enabled)).try_init();
 }
 
 fn filter(quiet: bool) -> EnvFilter {
     if quiet {
         return EnvFilter::new("error");
     }
-    let asked = env::var("RUST_LOG").unwrap_or_default();
-    if asked.trim().is_empty() {
+    let directives = env::var("RUST_LOG").unwrap_or_default();
+    if directives.trim().is_empty() {
         return EnvFilter::new("info");
     }
-    EnvFilter::try_new(&asked).unwrap_or_else(|error| {
-        console::complain(&format!(
-            "warning: RUST_LOG={asked} is not understood ({error}); writing what `info` would\n"
-        ));
+    EnvFilter::try_new(&directives).unwrap_or_else(|error| {
+        console::print_error(&format!("warning: invalid RUST_LOG={directives}, using `info` instead: {error}\n"));
         EnvFilter::new("info")
     })
 }
 
-/// The report as a line for machines.
+/// Returns the report as a line of JSON.
 pub(crate) fn report(report: &Report) -> String {
     let level = if report.exit_code() == exit_code::OK { "info" } else { "error" };
     let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();

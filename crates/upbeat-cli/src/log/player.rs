@@ -1,4 +1,4 @@
-//! Which player an event belongs to.
+//! The player that an event belongs to.
 
 use tracing::{
     Event, Subscriber,
@@ -13,7 +13,7 @@ use tracing_subscriber::{
 
 use super::fields::{Fields, PLAYER};
 
-/// Remembers the player of every span that names one.
+/// A layer that keeps the player of each span that names one.
 #[derive(Debug)]
 pub(super) struct RememberPlayer;
 
@@ -32,7 +32,7 @@ where
     }
 }
 
-/// The player of the innermost span around an event that names one.
+/// Returns the player of the innermost span around an event that names one.
 pub(super) fn around<S, N>(context: &FmtContext<'_, S, N>, event: &Event<'_>) -> Option<String>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,

@@ -1,113 +1,115 @@
-//! What can be wrong in a score file: where, what, and what to write instead.
+//! Faults of a score file: position, message and fix.
 
 use std::{collections::HashSet, ops::Range};
 
-/// A place in the source, in bytes.
+/// A range of the source, in bytes.
 pub(crate) type Span = Range<usize>;
 
-/// One thing that is wrong, at one place.
+/// One fault or warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// Where the reader should look first.
+    /// The primary position.
     pub(crate) span: Span,
-    /// What is wrong, as a lower-case fragment.
+    /// The message, as a lower-case fragment.
     pub(crate) message: String,
-    /// What the marked place is; may be empty.
+    /// The label of the primary position; may be empty.
     pub(crate) label: String,
-    /// Other places that take part, each with its label.
+    /// Related positions, each with its label.
     pub(crate) also: Vec<(Span, String)>,
-    /// What to write instead.
+    /// The fix.
     pub(crate) help: Option<String>,
-    kind: Kind,
+    kind: FaultKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// The file is not TOML here.
+enum FaultKind {
+    /// The text is not TOML.
     Syntax,
-    /// Something that has to be there is not.
+    /// A required key or table is missing.
     Missing,
     /// Any other fault.
-    Wrong,
-    /// Playable, but probably not what was meant.
-    Doubtful,
+    Invalid,
+    /// The score can be played, but its effect is probably not intended.
+    Warning,
 }
 
 impl Fault {
-    /// Something written at `span` is wrong.
+    /// Returns a fault of the text at `span`.
     pub(crate) fn new(span: Span, message: impl Into<String>) -> Self {
-        Self { span, message: message.into(), label: String::new(), also: Vec::new(), help: None, kind: Kind::Wrong }
+        let kind = FaultKind::Invalid;
+        Self { span, message: message.into(), label: String::new(), also: Vec::new(), help: None, kind }
     }
 
-    /// The parser gave up at `span`.
+    /// Returns a syntax error at `span`.
     pub(crate) fn syntax(span: Span, message: impl Into<String>) -> Self {
-        Self { kind: Kind::Syntax, ..Self::new(span, message) }
+        Self { kind: FaultKind::Syntax, ..Self::new(span, message) }
     }
 
-    /// What belongs to the table named at `span` is not there.
+    /// Returns the fault of the table named at `span` that a required key or table is missing.
     pub(crate) fn missing(span: Span, message: impl Into<String>) -> Self {
-        Self { kind: Kind::Missing, ..Self::new(span, message) }
+        Self { kind: FaultKind::Missing, ..Self::new(span, message) }
     }
 
-    /// What is written at `span` can be played, but is probably not what was meant.
+    /// Returns a warning about the text at `span`.
     pub(crate) fn warning(span: Span, message: impl Into<String>) -> Self {
-        Self { kind: Kind::Doubtful, ..Self::new(span, message) }
+        Self { kind: FaultKind::Warning, ..Self::new(span, message) }
     }
 
-    /// Says what the marked place is.
+    /// Sets the label of the primary position.
     pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
     }
 
-    /// Marks another place that takes part.
+    /// Adds a related position.
     pub(crate) fn also(mut self, span: Span, label: impl Into<String>) -> Self {
         self.also.push((span, label.into()));
         self
     }
 
-    /// Says what to write instead.
+    /// Sets the fix.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Whether the score can be played all the same.
+    /// Returns whether the score can be played despite this.
     pub(crate) fn is_warning(&self) -> bool {
-        self.kind == Kind::Doubtful
+        self.kind == FaultKind::Warning
     }
 }
 
-/// Collects faults, so that one run shows them all.
+/// A collection of faults. A parser that finds a fault adds it and continues, so that one run
+/// lists all faults.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Adds a fault and goes on.
+    /// Adds a fault.
     pub(crate) fn push(&mut self, fault: Fault) {
         self.0.push(fault);
     }
 
-    /// Whether anything was found that keeps the score from being played.
+    /// Returns whether the score cannot be played.
     pub(crate) fn are_fatal(&self) -> bool {
         self.0.iter().any(|fault| !fault.is_warning())
     }
 
-    /// The faults in the order of the file, without those that only follow from a syntax error.
+    /// Returns the faults in the order of the file, without those that a syntax error causes.
     ///
-    /// After a syntax error the parser goes on with what it can make out. What seems to be wrong on the same line is an echo
-    /// of it, and what seems to be missing may be what had to be skipped.
+    /// After a syntax error the TOML parser continues with a guess. It causes each other fault on
+    /// the same line, and a key that seems to be missing may have been skipped.
     pub(crate) fn into_sorted(self, source: &str) -> Vec<Fault> {
         let line = |fault: &Fault| source.bytes().take(fault.span.start).filter(|byte| *byte == b'\n').count();
         let mut faults = self.0;
         faults.sort_by_key(|fault| (fault.span.start, fault.span.end));
 
         let mut broken = HashSet::new();
-        faults.retain(|fault| fault.kind != Kind::Syntax || broken.insert(line(fault)));
+        faults.retain(|fault| fault.kind != FaultKind::Syntax || broken.insert(line(fault)));
         faults.retain(|fault| match fault.kind {
-            Kind::Syntax => true,
-            Kind::Missing => broken.is_empty(),
-            Kind::Wrong | Kind::Doubtful => !broken.contains(&line(fault)),
+            FaultKind::Syntax => true,
+            FaultKind::Missing => broken.is_empty(),
+            FaultKind::Invalid | FaultKind::Warning => !broken.contains(&line(fault)),
         });
         faults
     }
@@ -118,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_come_in_the_order_of_the_file() {
+    fn faults_are_sorted_by_position() {
         let mut faults = Faults::default();
         faults.push(Fault::new(5..6, "second"));
         faults.push(Fault::missing(1..2, "first"));
@@ -127,14 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn a_syntax_error_silences_its_echoes_only() {
+    fn a_syntax_error_hides_only_the_faults_it_causes() {
         let mut faults = Faults::default();
         faults.push(Fault::syntax(4..5, "syntax"));
-        faults.push(Fault::syntax(5..6, "stumbling on"));
-        faults.push(Fault::new(6..7, "echo on the same line"));
+        faults.push(Fault::syntax(5..6, "another on the same line"));
+        faults.push(Fault::new(6..7, "caused on the same line"));
         faults.push(Fault::missing(0..1, "may have been skipped"));
-        faults.push(Fault::new(9..10, "on its own"));
+        faults.push(Fault::new(9..10, "independent"));
         let messages: Vec<_> = faults.into_sorted("aa\nbbbbb\ncc").into_iter().map(|fault| fault.message).collect();
-        assert_eq!(messages, ["syntax", "on its own"]);
+        assert_eq!(messages, ["syntax", "independent"]);
     }
 }

@@ -1,20 +1,17 @@
-//! Score files: from TOML to what can be played, with every fault at its place.
+//! Score files: the parser from TOML to servers, and faults with their positions.
 
-mod binds;
-mod depends_on;
+mod bind_conflicts;
 mod fault;
-mod nearest;
 mod parse;
 mod plan;
 mod render;
-mod restart;
 mod server;
 mod settings;
 mod source;
+mod suggest;
 mod table;
 #[cfg(test)]
 mod tests;
-mod value;
 
 pub(crate) use fault::{Fault, Span};
 pub(crate) use parse::{Score, parse};
@@ -22,4 +19,4 @@ pub(crate) use plan::stop_path;
 pub(crate) use render::render;
 pub(crate) use server::{Kind, Part, Server};
 pub(crate) use settings::{LogStyle, Settings};
-pub(crate) use source::{Source, Unreadable};
+pub(crate) use source::{ReadError, Source};

@@ -1,4 +1,4 @@
-//! What the conductor will make of a score: its faults and warnings, at the places that cause them.
+//! The plan of a score. The faults and warnings of the planner get their positions in the file.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,16 +6,16 @@ use humantime::format_duration;
 use upbeat_score::{After, PartSpec, Plan, Readiness, ScoreError, StopPath, Warning};
 
 use super::{
-    depends_on::Dependency,
     fault::{Fault, Faults, Span},
-    nearest::instead,
     server::Part,
     settings::Settings,
+    suggest::suggest,
+    table::depends_on::Dependency,
 };
 
-/// Plans the start and the stop; no plan where something keeps the score from being played.
+/// Plans the start and the stop. Returns `None` if the score cannot be played.
 pub(super) fn check(settings: &Settings, parts: &[&Part], faults: &mut Faults) -> Option<Plan> {
-    match as_spec(settings, parts).check() {
+    match to_spec(settings, parts).check() {
         Ok(plan) => {
             for warning in &plan.warnings {
                 faults.push(self::warning(warning, settings, parts));
@@ -24,14 +24,14 @@ pub(super) fn check(settings: &Settings, parts: &[&Part], faults: &mut Faults) -
         }
         Err(ScoreError { faults: found, .. }) => {
             for fault in &found {
-                faults.push(at_its_place(fault, settings, parts));
+                faults.push(locate(fault, settings, parts));
             }
             None
         }
     }
 }
 
-fn as_spec(settings: &Settings, parts: &[&Part]) -> upbeat_score::Score {
+fn to_spec(settings: &Settings, parts: &[&Part]) -> upbeat_score::Score {
     let mut score = upbeat_score::Score::new(settings.name.as_str());
     score.stop_timeout = settings.grace;
     score.lame_duck = settings.lame_duck;
@@ -49,8 +49,8 @@ fn as_spec(settings: &Settings, parts: &[&Part]) -> upbeat_score::Score {
     score
 }
 
-/// Points at what was written to cause a fault, and says what to write instead.
-fn at_its_place(fault: &upbeat_score::Fault, settings: &Settings, parts: &[&Part]) -> Fault {
+/// Returns a fault of the planner with the position that causes it, and a fix.
+fn locate(fault: &upbeat_score::Fault, settings: &Settings, parts: &[&Part]) -> Fault {
     use upbeat_score::Fault as F;
     let find = |name: &str| parts.iter().copied().find(|part| part.name == name);
     let span_of = |name: &str| find(name).map_or(0..0, |part| part.span.clone());
@@ -67,23 +67,23 @@ fn at_its_place(fault: &upbeat_score::Fault, settings: &Settings, parts: &[&Part
             let known: Vec<_> = parts.iter().map(|part| part.name.as_str()).filter(|name| **name != **part).collect();
             Fault::new(edge_span(part, on), format!("`{part}` depends on `{on}`, but no server has that name"))
                 .label("unknown server")
-                .help(instead(on, &known, "server"))
+                .help(suggest(on, &known, "server"))
         }
         F::SelfDependency { part } => Fault::new(edge_span(part, part), format!("`{part}` depends on itself"))
-            .label("would wait for itself for ever")
-            .help("remove it"),
+            .label("would wait for itself forever")
+            .help("remove the dependency"),
         F::NeverFinishes { part, dependency: on } => Fault::new(
             edge_span(part, on),
             format!("`{part}` waits until `{on}` has finished, but a server never does"),
         )
         .label("would never start")
         .help(format!("wait until it is ready: `{on} = \"ready\"`")),
-        F::Cycle { parts: circle } => cycle(circle, parts),
+        F::Cycle { parts: cycle } => locate_cycle(cycle, parts),
         F::LameDuckTooLong { .. } => {
             let span = settings.lame_duck_span.clone().or_else(|| settings.grace_span.clone()).unwrap_or_default();
-            let fault = Fault::new(span, "the lame duck period leaves nothing of the grace")
+            let fault = Fault::new(span, "`lame_duck` uses up the whole `grace`")
                 .label(format!("{} of {}", format_duration(settings.lame_duck), format_duration(settings.grace)))
-                .help("`grace` is the whole stop budget, `lame_duck` included: raise the one or lower the other");
+                .help("`grace` is the whole stop budget, including `lame_duck`: raise `grace` or lower `lame_duck`");
             match settings.grace_span.clone() {
                 Some(grace) if settings.lame_duck_span.is_some() => fault.also(grace, "the whole budget"),
                 _ => fault,
@@ -93,11 +93,11 @@ fn at_its_place(fault: &upbeat_score::Fault, settings: &Settings, parts: &[&Part
     }
 }
 
-/// A circle, with every edge of it marked where it is written.
-fn cycle(circle: &[Arc<str>], parts: &[&Part]) -> Fault {
-    let next = circle.iter().cycle().skip(1);
-    let edges: Vec<(Span, String)> = circle.iter().zip(next).map(|(part, on)| written_edge(part, on, parts)).collect();
-    let names: Vec<_> = circle.iter().chain(circle.first()).map(|name| format!("`{name}`")).collect();
+/// Returns the fault of a dependency cycle, with the position of each of its dependencies.
+fn locate_cycle(cycle: &[Arc<str>], parts: &[&Part]) -> Fault {
+    let next = cycle.iter().cycle().skip(1);
+    let edges: Vec<(Span, String)> = cycle.iter().zip(next).map(|(part, on)| locate_edge(part, on, parts)).collect();
+    let names: Vec<_> = cycle.iter().chain(cycle.first()).map(|name| format!("`{name}`")).collect();
     let mut edges = edges.into_iter();
     let (span, label) = edges.next().unwrap_or_default();
     let fault = Fault::new(span, format!("dependency cycle: {}", names.join(" → ")))
@@ -106,8 +106,9 @@ fn cycle(circle: &[Arc<str>], parts: &[&Part]) -> Fault {
     edges.fold(fault, |fault, (span, label)| fault.also(span, label))
 }
 
-/// Where an edge is written, and what it means. The edge to the diagnostics is written nowhere.
-fn written_edge(part: &str, on: &str, parts: &[&Part]) -> (Span, String) {
+/// Returns the position of a dependency and its label. A dependency on the diagnostics may be
+/// implicit. It then has the position of the server.
+fn locate_edge(part: &str, on: &str, parts: &[&Part]) -> (Span, String) {
     let Some(part) = parts.iter().find(|candidate| candidate.name == part) else {
         return Default::default();
     };
@@ -131,7 +132,7 @@ fn warning(warning: &Warning, settings: &Settings, parts: &[&Part]) -> Fault {
         .help(format!("raise `grace` to {needs}, or lower the `drain` of a server on that path"))
 }
 
-/// The stop that takes the longest, in its order.
+/// Returns the longest stop as text, in the order of the stop.
 pub(crate) fn stop_path(path: &StopPath, lame_duck: Duration) -> String {
     let parts = path.parts.join(" → ");
     if lame_duck.is_zero() { parts } else { format!("lame duck {}, then {parts}", format_duration(lame_duck)) }

@@ -1,4 +1,4 @@
-//! Faults as people read them: the line of the file, what is wrong with it, and what to write instead.
+//! Faults as text: the line of the file, the message and the fix.
 
 use std::ops::Range;
 
@@ -6,9 +6,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::{Fault, Source, Span};
 
-/// Writes out the faults of a source, one after the other.
-pub(crate) fn render(faults: &[Fault], source: &Source, colours: bool) -> String {
-    let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
+/// Returns the faults of a source as text.
+pub(crate) fn render(faults: &[Fault], source: &Source, colors: bool) -> String {
+    let renderer = if colors { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();
     for fault in faults {
         text.push_str(&renderer.render(&[group(fault, source)]));
@@ -32,7 +32,7 @@ fn group<'a>(fault: &'a Fault, source: &'a Source) -> Group<'a> {
     }
 }
 
-/// The span as far as it lies inside the text, on the boundaries of characters.
+/// Returns the part of the span within the text, extended to the boundaries of characters.
 fn within(span: &Span, text: &str) -> Range<usize> {
     let start = text.floor_char_boundary(span.start);
     start..text.ceil_char_boundary(span.end).max(start)

@@ -9,71 +9,71 @@ use std::{
 use upbeat_score::{OnFailure, Restart};
 
 use super::{
-    depends_on::Dependency,
     fault::{Fault, Faults, Span},
     settings::ON_FAILURE,
-    table::{Entry, Table},
+    table::{Entry, Table, depends_on::Dependency},
 };
 
-/// What the conductor has to know of a server. It can be known even where the server itself is faulty.
+/// The policies of a server that the conductor applies. They may be valid although the server
+/// itself is not.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     /// The last segment of the path.
     pub(crate) name: String,
-    /// Where the name is written.
+    /// The position of the name.
     pub(crate) span: Span,
-    /// What it starts after and stops before.
+    /// The servers that it starts after and stops before.
     pub(crate) depends_on: Vec<Dependency>,
-    /// How long it may take to answer what it is answering.
+    /// The time that requests in flight get to finish.
     pub(crate) drain: Option<Duration>,
-    /// When it is started again.
+    /// The restart policy.
     pub(crate) restart: Restart,
-    /// What its final failure means for the others, if that is written.
+    /// The effect of its final failure on the other servers, if it is set.
     pub(crate) on_failure: Option<OnFailure>,
-    /// Whether it starts before, and stops after, all others.
+    /// `true` if it starts before all others and stops after them.
     pub(crate) first_and_last: bool,
 }
 
-/// What a server serves, and where.
+/// A server with its address and limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
-    /// What it answers.
+    /// The kind.
     pub(crate) kind: Kind,
-    /// Where it listens.
+    /// The address at which it listens.
     pub(crate) bind: SocketAddr,
-    /// Where that is written.
+    /// The position of the address.
     pub(crate) bind_span: Span,
-    /// How long a request's head may take.
+    /// The time in which the head of a request has to arrive.
     pub(crate) header_timeout: Option<Duration>,
-    /// How many connections at once.
+    /// The maximum number of open connections.
     pub(crate) max_connections: Option<usize>,
 }
 
-/// What a built-in server answers.
+/// The kind of a built-in server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `Hello, world!`
     Hello,
     /// `Hello, Alex!` to `/?name=Alex`.
     HelloName,
-    /// The body that was sent.
+    /// The body of the request.
     Echo,
     /// The files of a folder.
     Static {
         /// The folder.
         root: PathBuf,
     },
-    /// `Hello world.` under `/hello`, and a slow answer under `/slow`.
+    /// `Hello world.` at `/hello`, and a slow response at `/slow`.
     App,
-    /// How the players are doing.
+    /// The state of all players.
     Diagnostics {
-        /// What `/ready` calls the version; the program's own if not written.
+        /// The version that `/ready` returns; by default that of the program.
         version: Option<String>,
     },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Word {
+enum KindName {
     Hello,
     HelloName,
     Echo,
@@ -82,16 +82,16 @@ enum Word {
     Diagnostics,
 }
 
-const KINDS: [(&str, Word); 6] = [
-    ("hello", Word::Hello),
-    ("hello-name", Word::HelloName),
-    ("echo", Word::Echo),
-    ("static", Word::Static),
-    ("app", Word::App),
-    ("diagnostics", Word::Diagnostics),
+const KINDS: [(&str, KindName); 6] = [
+    ("hello", KindName::Hello),
+    ("hello-name", KindName::HelloName),
+    ("echo", KindName::Echo),
+    ("static", KindName::Static),
+    ("app", KindName::App),
+    ("diagnostics", KindName::Diagnostics),
 ];
 
-/// Reads one server. `name` is its entry in the table of servers; relative folders start at `folder`.
+/// Reads one server. `name` is its entry in the table of servers. Relative paths start at `folder`.
 pub(super) fn read(name: &Entry<'_>, folder: &Path, faults: &mut Faults) -> (Part, Option<Server>) {
     let title = format!("`[server.{}]`", name.key);
     let mut part = Part {
@@ -108,24 +108,23 @@ pub(super) fn read(name: &Entry<'_>, folder: &Path, faults: &mut Faults) -> (Par
         return (part, None);
     };
 
-    let word = table.require("kind", "kind = \"hello\"", faults);
-    let word = word.and_then(|entry| entry.choice(&KINDS, faults));
-    let kind = kind(word, &mut table, folder, faults);
+    let kind_name = table.require("kind", "kind = \"hello\"", faults);
+    let kind_name = kind_name.and_then(|entry| entry.choice(&KINDS, faults));
+    let kind = kind(kind_name, &mut table, folder, faults);
     let bind = table.require("bind", "bind = \"127.0.0.1:8000\"", faults);
     let bind = bind.and_then(|entry| Some((entry.address(faults)?, entry.value_span())));
     let limits = [table.take("header_timeout"), table.take("max_connections")];
-    if word == Some(Word::Diagnostics) {
+    if kind_name == Some(KindName::Diagnostics) {
         for entry in limits.iter().flatten() {
-            faults.push(misplaced(entry, Word::Diagnostics, "the limits of diagnostics are fixed; remove it"));
+            faults.push(misplaced(entry, KindName::Diagnostics, "remove the key; the limits of diagnostics are fixed"));
         }
     }
     let [header_timeout, max_connections] = limits;
-    let header_timeout =
-        header_timeout.and_then(|entry| entry.positive_duration("no request could ever arrive", faults));
+    let header_timeout = header_timeout.and_then(|entry| entry.positive_duration("no request could arrive", faults));
     let max_connections = max_connections.and_then(|entry| entry.integer(1..=1_000_000, faults));
 
-    part.first_and_last = word == Some(Word::Diagnostics);
-    part.drain = table.take("drain").and_then(|entry| entry.positive_duration("nothing could be finished", faults));
+    part.first_and_last = kind_name == Some(KindName::Diagnostics);
+    part.drain = table.take("drain").and_then(|entry| entry.positive_duration("no request could finish", faults));
     if let Some(entry) = table.take("depends_on") {
         part.depends_on = entry.dependencies(&title, faults);
     }
@@ -145,59 +144,59 @@ pub(super) fn read(name: &Entry<'_>, folder: &Path, faults: &mut Faults) -> (Par
     (part, server)
 }
 
-/// The kind with the keys that only it takes.
-fn kind(word: Option<Word>, table: &mut Table<'_>, folder: &Path, faults: &mut Faults) -> Option<Kind> {
-    // An unknown kind says nothing about which of these keys belong: they are read as far as they are there.
-    let root = if word == Some(Word::Static) {
+/// Reads the keys that only this kind has.
+fn kind(name: Option<KindName>, table: &mut Table<'_>, folder: &Path, faults: &mut Faults) -> Option<Kind> {
+    // If the kind is unknown, none of these keys is required or misplaced.
+    let root = if name == Some(KindName::Static) {
         table.require("root", "root = \"public\"", faults)
     } else {
         table.take("root")
     };
     let version = table.take("version");
-    if let Some(word) = word {
-        for (entry, owner) in [(root, Word::Static), (version, Word::Diagnostics)] {
-            if let Some(entry) = entry.filter(|_| word != owner) {
-                let owner = spelled(owner);
-                let help = format!("`{}` belongs to `kind = \"{owner}\"`; remove it or change the kind", entry.key);
-                faults.push(misplaced(&entry, word, help));
+    if let Some(name) = name {
+        for (entry, owner) in [(root, KindName::Static), (version, KindName::Diagnostics)] {
+            if let Some(entry) = entry.filter(|_| name != owner) {
+                let owner = spelling(owner);
+                let help = format!("`{}` belongs to `kind = \"{owner}\"`: remove it or change the kind", entry.key);
+                faults.push(misplaced(&entry, name, help));
             }
         }
     }
-    Some(match word? {
-        Word::Hello => Kind::Hello,
-        Word::HelloName => Kind::HelloName,
-        Word::Echo => Kind::Echo,
-        Word::Static => Kind::Static { root: existing_folder(&root?, folder, faults)? },
-        Word::App => Kind::App,
-        Word::Diagnostics => {
+    Some(match name? {
+        KindName::Hello => Kind::Hello,
+        KindName::HelloName => Kind::HelloName,
+        KindName::Echo => Kind::Echo,
+        KindName::Static => Kind::Static { root: existing_folder(&root?, folder, faults)? },
+        KindName::App => Kind::App,
+        KindName::Diagnostics => {
             let version = version.map(|entry| entry.string("\"1.0.0\"", faults).map(str::to_owned));
             Kind::Diagnostics { version: version.flatten() }
         }
     })
 }
 
-fn misplaced(entry: &Entry<'_>, word: Word, help: impl Into<String>) -> Fault {
-    Fault::new(entry.key_span(), format!("kind `{}` has no `{}`", spelled(word), entry.key))
+fn misplaced(entry: &Entry<'_>, kind: KindName, help: impl Into<String>) -> Fault {
+    Fault::new(entry.key_span(), format!("kind `{}` has no `{}`", spelling(kind), entry.key))
         .label("unknown key")
         .help(help)
 }
 
-fn spelled(word: Word) -> &'static str {
-    KINDS.iter().find(|(_, other)| *other == word).map_or("", |(spelled, _)| *spelled)
+fn spelling(kind: KindName) -> &'static str {
+    KINDS.iter().find(|(_, other)| *other == kind).map_or("", |(spelling, _)| *spelling)
 }
 
-/// The folder a static server serves, which has to be there before anything starts.
+/// Reads the folder of a static server, which has to exist.
 fn existing_folder(entry: &Entry<'_>, folder: &Path, faults: &mut Faults) -> Option<PathBuf> {
     let root = folder.join(entry.string("\"public\"", faults)?);
-    let wrong = match root.metadata() {
+    let reason = match root.metadata() {
         Ok(found) if found.is_dir() => return Some(root),
-        Ok(_) => "it is not a folder".to_owned(),
+        Ok(_) => "not a folder".to_owned(),
         Err(error) => error.to_string(),
     };
     faults.push(
         Fault::new(entry.value_span(), format!("the folder `{}` cannot be served", root.display()))
-            .label(wrong)
-            .help("a folder that exists; a relative one starts where the score file is"),
+            .label(reason)
+            .help("name an existing folder; a relative path starts at the folder of the score file"),
     );
     None
 }

@@ -1,4 +1,4 @@
-//! The table `[score]`: what holds for the whole.
+//! The table `[score]`: the settings of the whole score.
 
 use std::time::Duration;
 
@@ -9,38 +9,38 @@ use super::{
     table::Table,
 };
 
-/// What holds for the whole score.
+/// The settings of the whole score.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The first segment of every player's path.
     pub(crate) name: String,
-    /// Where the name is written, if it is.
+    /// The position of the name, if it is set.
     pub(crate) name_span: Option<Span>,
-    /// How long the whole stop may take.
+    /// The timeout of the whole stop.
     pub(crate) grace: Duration,
-    /// Where that is written, if it is.
+    /// The position of the grace, if it is set.
     pub(crate) grace_span: Option<Span>,
-    /// How long each server may take to become ready.
+    /// The time in which each server has to become ready.
     pub(crate) start_timeout: Duration,
-    /// How long everything goes on serving after a stop was asked for.
+    /// The time for which servers keep serving after a stop request.
     pub(crate) lame_duck: Duration,
-    /// Where that is written, if it is.
+    /// The position of the lame duck period, if it is set.
     pub(crate) lame_duck_span: Option<Span>,
-    /// What the final failure of one means for the others.
+    /// The effect of the final failure of a server on the others.
     pub(crate) on_failure: OnFailure,
-    /// How lines are written, unless the command line says otherwise.
+    /// The format of log lines; the command line overrides it.
     pub(crate) log: LogStyle,
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum LogStyle {
-    /// For people: time, player, message; with colours on a terminal.
+    /// Text with time, player and message, colored on a terminal
     #[default]
     Auto,
-    /// For machines: one JSON object a line.
+    /// One JSON object per line
     Json,
-    /// Nothing but the message.
+    /// Only the message
     Raw,
 }
 
@@ -67,7 +67,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the table; what is faulty in it is as if it had not been written.
+    /// Reads the table. Invalid settings keep their defaults.
     pub(super) fn read(mut table: Table<'_>, faults: &mut Faults) -> Self {
         let mut settings = Self::default();
         if let Some(entry) = table.take("name")
@@ -77,15 +77,15 @@ impl Settings {
             settings.name_span = Some(entry.value_span());
         }
         if let Some(entry) = table.take("grace")
-            && let Some(grace) = entry.positive_duration("nothing could be stopped in order", faults)
+            && let Some(grace) = entry.positive_duration("no server could stop gracefully", faults)
         {
             settings.grace = grace;
             settings.grace_span = Some(entry.value_span());
         }
         if let Some(entry) = table.take("start_timeout")
-            && let Some(within) = entry.positive_duration("nothing could become ready", faults)
+            && let Some(timeout) = entry.positive_duration("no server could become ready", faults)
         {
-            settings.start_timeout = within;
+            settings.start_timeout = timeout;
         }
         if let Some(entry) = table.take("lame_duck")
             && let Some(lame_duck) = entry.duration(faults)

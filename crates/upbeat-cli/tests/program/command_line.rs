@@ -1,21 +1,21 @@
-//! What the program answers without playing anything.
+//! Tests of the command line and of `upbeat check`, which play nothing.
 
 use std::{fs, io::Read as _, process::Stdio};
 
 use tempfile::TempDir;
 
-use crate::playing::{complaint, run, upbeat};
+use crate::playing::{run, stderr, upbeat};
 
 fn stdout(output: &std::process::Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("answers are UTF-8")
+    String::from_utf8(output.stdout.clone()).expect("the output is UTF-8")
 }
 
 #[test]
-fn help_and_version_are_answers() {
+fn help_and_version_are_written_to_standard_output() {
     let help = run(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
-    for taught in ["upbeat check score.toml", "RUST_LOG=debug", "78   the score is wrong"] {
-        assert!(stdout(&help).contains(taught), "{taught} is missing from {}", stdout(&help));
+    for expected in ["Plays a score", "upbeat check score.toml", "RUST_LOG=debug", "78   invalid score"] {
+        assert!(stdout(&help).contains(expected), "{expected} is missing from {}", stdout(&help));
     }
     let version = run(&["--version"]);
     assert_eq!(
@@ -25,8 +25,8 @@ fn help_and_version_are_answers() {
 }
 
 #[test]
-fn a_wrong_command_line_is_64_and_says_what_is_right() {
-    for (arguments, says) in [
+fn invalid_usage_is_64_and_names_the_invalid_argument() {
+    for (arguments, expected) in [
         (&["chek", "x.toml"] as &[&str], "'check'"),
         (&["check"], "<SCORE>"),
         (&["--log", "pretty"], "json"),
@@ -35,12 +35,12 @@ fn a_wrong_command_line_is_64_and_says_what_is_right() {
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(64), "{arguments:?}");
-        assert!(complaint(&output).contains(says), "{arguments:?}: {}", complaint(&output));
+        assert!(stderr(&output).contains(expected), "{arguments:?}: {}", stderr(&output));
     }
 }
 
 #[test]
-fn the_printed_score_is_a_score() {
+fn the_printed_score_is_valid() {
     let printed = run(&["score"]);
     assert_eq!(printed.status.code(), Some(0));
     let folder = TempDir::new().expect("a temporary folder");
@@ -49,25 +49,25 @@ fn the_printed_score_is_a_score() {
 
     let checked = upbeat().arg("check").arg(&path).output().expect("the program runs");
     let expected = format!(
-        "{}: ok, 5 servers\n\nstart plan, each as soon as what it waits for is ready\n  1. diagnostics\n  \
+        "{}: ok, 5 servers\n\nstart plan (a server starts once its dependencies are ready)\n  1. diagnostics\n  \
          2. hello, hello-name, echo, app\n\nlongest stop: app → diagnostics\n  8s, within the grace of 10s\n",
         path.display()
     );
     assert_eq!((checked.status.code(), stdout(&checked)), (Some(0), expected));
-    assert_eq!(complaint(&checked), "");
+    assert_eq!(stderr(&checked), "");
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn a_closed_pipe_is_no_failure() {
     let mut child = upbeat().arg("score").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     drop(child.stdout.take());
-    let mut complaint = String::new();
-    child.stderr.take().expect("piped").read_to_string(&mut complaint).expect("UTF-8");
-    assert_eq!((child.wait().expect("it ends").code(), complaint.as_str()), (Some(0), ""));
+    let mut stderr = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut stderr).expect("UTF-8");
+    assert_eq!((child.wait().expect("it ends").code(), stderr.as_str()), (Some(0), ""));
 }
 
 #[test]
-fn check_shows_every_fault_with_its_place_and_is_78() {
+fn check_prints_every_fault_with_its_position_and_is_78() {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("score.toml");
     let score = "[score]\ngrace = 10\n\n[server.web]\nkind = \"helo\"\nbind = \":80\"\ndepends_on = [\"db\"]\n";
@@ -75,21 +75,21 @@ fn check_shows_every_fault_with_its_place_and_is_78() {
 
     let output = upbeat().arg("check").arg(&path).output().expect("the program runs");
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(78), ""));
-    let complaint = complaint(&output);
-    for (place, says, help) in [
+    let stderr = stderr(&output);
+    for (position, message, help) in [
         ("2:9", "`grace` takes a duration with its unit", "write `grace = \"10s\"`"),
         ("5:8", "`kind` cannot be `helo`", "did you mean `hello`?"),
-        ("6:8", "`bind` is not an address", "`\"127.0.0.1:80\"` for this machine only"),
+        ("6:8", "`bind` is not an address", "write `\"127.0.0.1:80\"` for this machine only"),
         ("7:15", "`web` depends on `db`, but no server has that name", "there is no server to choose from"),
     ] {
         assert!(
-            complaint.contains(&format!("error: {says}\n --> {}:{place}\n", path.display())),
-            "{says}: {complaint}"
+            stderr.contains(&format!("error: {message}\n --> {}:{position}\n", path.display())),
+            "{message}: {stderr}"
         );
-        assert!(complaint.contains(&format!("help: {help}")), "{help}: {complaint}");
+        assert!(stderr.contains(&format!("help: {help}")), "{help}: {stderr}");
     }
-    assert!(complaint.ends_with("4 faults; nothing was started\n"), "{complaint}");
-    assert!(!complaint.contains('\u{1b}'), "colours are for terminals");
+    assert!(stderr.ends_with("4 faults; nothing was started\n"), "{stderr}");
+    assert!(!stderr.contains('\u{1b}'), "colors are for terminals");
 }
 
 #[test]
@@ -102,30 +102,27 @@ fn check_warns_about_a_stop_that_can_take_too_long() {
     let output = upbeat().arg("check").arg(&path).output().expect("the program runs");
     assert_eq!(output.status.code(), Some(0));
     assert!(stdout(&output).contains("8s, too long for the grace of 5s"), "{}", stdout(&output));
-    assert!(
-        complaint(&output).contains("warning: stopping can take 8s, but the grace is 5s"),
-        "{}",
-        complaint(&output)
-    );
+    let stderr = stderr(&output);
+    assert!(stderr.contains("warning: stopping can take 8s, but the grace is 5s"), "{stderr}");
 }
 
 #[test]
-fn a_score_that_cannot_be_read_is_78_and_says_what_to_do() {
+fn an_unreadable_score_is_78_and_has_a_fix() {
     let folder = TempDir::new().expect("a temporary folder");
     let latin = folder.path().join("latin.toml");
     fs::write(&latin, b"# caf\xe9\n").expect("the file is written");
     let missing = folder.path().join("missing.toml");
-    for (path, why, help) in [
+    for (path, reason, help) in [
         (missing.as_path(), "No such file or directory", "upbeat score >"),
         (folder.path(), "Is a directory", "name the file in the folder"),
-        (latin.as_path(), "UTF-8", "save it in that encoding"),
+        (latin.as_path(), "valid UTF-8", "save the score as UTF-8"),
     ] {
         for command in ["check", "play"] {
             let output = upbeat().arg(command).arg(path).output().expect("the program runs");
             assert_eq!(output.status.code(), Some(78), "{command} {}", path.display());
-            let complaint = complaint(&output);
-            let named = complaint.contains(&path.display().to_string());
-            assert!(named && complaint.contains(why) && complaint.contains(help), "{complaint}");
+            let stderr = stderr(&output);
+            let named = stderr.contains(&path.display().to_string());
+            assert!(named && stderr.contains(reason) && stderr.contains(help), "{stderr}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! As much of an HTTP/1.1 client as the tests need, with every byte in their hands.
+//! A minimal HTTP/1.1 client, with which the tests control every byte.
 
 use std::{
     io::{self, BufRead as _, BufReader, Write as _},
@@ -6,30 +6,30 @@ use std::{
     time::Duration,
 };
 
-/// An answer that has arrived in full.
+/// A complete response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     /// The status code.
     pub(crate) status: u16,
-    /// Names in lower case, and values.
+    /// The headers, with names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     /// The body.
     pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    /// A header's value.
+    /// Returns the value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("the body is text")
     }
 }
 
-/// A connection that can be used for many requests.
+/// A connection for any number of requests.
 pub(crate) struct Client {
     stream: BufReader<TcpStream>,
 }
@@ -43,7 +43,7 @@ impl Client {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
-    /// A second handle to write with while this one reads.
+    /// Returns a second handle, with which to write while this one reads.
     pub(crate) fn writer(&self) -> TcpStream {
         self.stream.get_ref().try_clone().expect("a second handle")
     }
@@ -53,11 +53,11 @@ impl Client {
         write!(self.stream.get_mut(), "{method} {target} HTTP/1.1\r\nhost: test\r\n\r\n")
     }
 
-    /// Reads the answer up to its body.
+    /// Reads a response up to its body.
     ///
     /// # Errors
     ///
-    /// `UnexpectedEof` with the message `unanswered` if not a single byte came.
+    /// `UnexpectedEof` with the message `unanswered` if no byte arrives.
     pub(crate) fn head(&mut self) -> io::Result<Answer> {
         let status = self.line("unanswered")?;
         let code = status.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
@@ -71,7 +71,7 @@ impl Client {
         Ok(Answer { status: code, headers, body: Vec::new() })
     }
 
-    /// Reads a whole answer.
+    /// Reads a whole response.
     pub(crate) fn answer(&mut self) -> io::Result<Answer> {
         let mut answer = self.head()?;
         let mut body = Vec::new();
@@ -80,7 +80,7 @@ impl Client {
         Ok(answer)
     }
 
-    /// Reads the body that follows a head, piece by piece.
+    /// Reads the body that follows a head, and passes on each piece.
     pub(crate) fn body(&mut self, head: &Answer, mut piece: impl FnMut(&[u8])) -> io::Result<()> {
         if let Some(length) = head.header("content-length") {
             let length = length.parse().map_err(io::Error::other)?;
@@ -126,14 +126,14 @@ impl Client {
     }
 }
 
-/// One request on a connection of its own.
+/// Sends a request on a new connection.
 pub(crate) fn request(address: SocketAddr, method: &str, target: &str) -> Answer {
     let mut client = Client::connect(address).expect("the server accepts");
     client.send(method, target).expect("the request is sent");
     client.answer().expect("the request is answered")
 }
 
-/// `GET` on a connection of its own.
+/// Sends a `GET` on a new connection.
 pub(crate) fn get(address: SocketAddr, target: &str) -> Answer {
     request(address, "GET", target)
 }

@@ -1,4 +1,4 @@
-//! Tests of the real program: real processes, real sockets, real signals.
+//! Tests of the program as a process, with sockets and signals.
 
 mod command_line;
 mod http;

@@ -1,4 +1,4 @@
-//! Playing a score: what is served, and how it ends.
+//! Tests of `upbeat play`: responses, stop and report.
 
 use std::{fs, io::Write as _, net::TcpListener, thread};
 
@@ -6,10 +6,10 @@ use tempfile::TempDir;
 
 use crate::{
     http::{Client, get, request},
-    playing::{complaint, play, play_in, play_quietly, play_with, run, upbeat},
+    playing::{play, play_in, play_quietly, play_with, run, stderr, upbeat},
 };
 
-/// The embedded score, on free ports.
+/// Returns the embedded score with free ports.
 fn default_score() -> String {
     let printed = String::from_utf8(run(&["score"]).stdout).expect("the score is UTF-8");
     let mut score = String::new();
@@ -21,13 +21,13 @@ fn default_score() -> String {
     score
 }
 
-/// 100 MB.
+/// The length of a body in bytes.
 const LENGTH: usize = 100_000_000;
 
 const APP: &str = "[server.app]\nkind = \"app\"\nbind = \"127.0.0.1:0\"\n";
 
 #[test]
-fn the_default_score_serves_what_it_says() {
+fn the_default_score_serves_its_documented_responses() {
     let mut playing = play(&default_score());
     playing.wait_for_message("ready after");
 
@@ -51,7 +51,8 @@ fn the_default_score_serves_what_it_says() {
     assert_eq!(playing.end().code, 0);
 }
 
-/// The same 100 MB each time, in pieces, without a period that a lost buffer could hide in.
+/// Returns the same pseudo-random body each time, in pieces. It has no period, so that a lost
+/// buffer changes it.
 fn noise() -> impl Iterator<Item = Vec<u8>> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     (0..LENGTH / 10_000).map(move |_| {
@@ -65,7 +66,7 @@ fn noise() -> impl Iterator<Item = Vec<u8>> {
     })
 }
 
-/// 100 MB go out and come back at the same time; neither side ever holds more than a little of it.
+/// The body is sent and received at the same time, so neither side has to hold much of it.
 #[test]
 fn echo_returns_100_mb_byte_for_byte_at_flat_memory() {
     let mut playing = play("[server.echo]\nkind = \"echo\"\nbind = \"127.0.0.1:0\"\n");
@@ -124,7 +125,7 @@ fn static_serves_the_folder_next_to_the_score() {
 }
 
 #[test]
-fn ctrl_c_stops_in_reverse_order_and_reports() {
+fn ctrl_c_stops_in_reverse_order_and_prints_the_report() {
     let score = "[score]\nname = \"shop\"\n\
          [server.web]\nkind = \"hello\"\nbind = \"127.0.0.1:0\"\ndepends_on = [\"api\"]\n\
          [server.api]\nkind = \"app\"\nbind = \"127.0.0.1:0\"\n\
@@ -151,7 +152,7 @@ fn a_slow_request_in_flight_is_answered_in_full() {
     let mut playing = play(APP);
     let mut client = Client::connect(playing.address("app")).expect("it accepts");
     client.send("GET", "/slow?for=1s").expect("the request is sent");
-    // An answer on another connection shows that the request before it has been taken up.
+    // A response on another connection shows that the request before it has been received.
     assert_eq!(get(playing.address("app"), "/hello").status, 200);
     playing.signal("TERM");
     let answer = client.answer().expect("it is answered");
@@ -178,7 +179,7 @@ fn the_second_signal_aborts_at_once() {
 }
 
 #[test]
-fn a_request_that_outlasts_the_drain_is_cut_and_named() {
+fn a_request_that_exceeds_the_drain_is_aborted_and_named() {
     let mut playing = play(&format!("{APP}drain = \"100ms\"\n"));
     let mut client = Client::connect(playing.address("app")).expect("it accepts");
     client.send("GET", "/slow?for=60s").expect("the request is sent");
@@ -205,19 +206,19 @@ fn a_port_in_use_fails_everything_and_names_address_and_player() {
     assert!(report.contains("in use"), "{report}");
 }
 
-/// With its port taken, a score that were started would end with 1.
+/// The port is in use, so the exit code would be 1 if the score were started.
 #[test]
-fn a_bad_score_is_78_and_binds_nothing() {
+fn an_invalid_score_is_78_and_binds_nothing() {
     let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = holder.local_addr().expect("it is bound");
-    let ended = play(&format!("[server.echo]\nkind = \"echo\"\nbind = \"{taken}\"\ncolour = 1\n")).end();
+    let ended = play(&format!("[server.echo]\nkind = \"echo\"\nbind = \"{taken}\"\ncolor = 1\n")).end();
     assert_eq!(ended.code, 78);
-    assert!(ended.text().contains("`[server.echo]` has no key `colour`"), "{}", ended.text());
+    assert!(ended.text().contains("`[server.echo]` has no key `color`"), "{}", ended.text());
     assert!(!ended.text().contains("in use"), "{}", ended.text());
 }
 
 #[test]
-fn not_ready_but_serving_while_a_lame_duck() {
+fn a_lame_duck_serves_but_is_not_ready() {
     let mut playing = play(&format!(
         "[score]\nlame_duck = \"2s\"\n{APP}[server.tell]\nkind = \"diagnostics\"\nbind = \"127.0.0.1:0\"\n"
     ));
@@ -233,7 +234,7 @@ fn not_ready_but_serving_while_a_lame_duck() {
 }
 
 #[test]
-fn quiet_says_nothing_of_a_clean_run() {
+fn quiet_prints_nothing_of_a_clean_run() {
     let playing = play_quietly(APP);
     playing.wait_until_it_handles_signals();
     playing.signal("TERM");
@@ -242,7 +243,7 @@ fn quiet_says_nothing_of_a_clean_run() {
 }
 
 #[test]
-fn quiet_says_everything_of_a_run_that_is_not_clean() {
+fn quiet_prints_the_report_of_a_run_that_is_not_clean() {
     let folder = TempDir::new().expect("a temporary folder");
     let holder = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = holder.local_addr().expect("it is bound");
@@ -250,7 +251,7 @@ fn quiet_says_everything_of_a_run_that_is_not_clean() {
     fs::write(&path, format!("[server.web]\nkind = \"hello\"\nbind = \"{taken}\"\n")).expect("a score");
     let output = upbeat().args(["play", "-q"]).arg(&path).output().expect("the program runs");
     assert_eq!(output.status.code(), Some(1));
-    let complaint = complaint(&output);
-    assert!(complaint.contains("upbeat/web") && complaint.contains(&taken.to_string()), "{complaint}");
-    assert!(!complaint.contains("playing"), "{complaint}");
+    let stderr = stderr(&output);
+    assert!(stderr.contains("upbeat/web") && stderr.contains(&taken.to_string()), "{stderr}");
+    assert!(!stderr.contains("playing"), "{stderr}");
 }

@@ -1,4 +1,4 @@
-//! Starts `upbeat`, reads its log lines, sends it signals, and keeps what it said at its end.
+//! A handle to a running `upbeat`: its log lines, signals to it, and its exit.
 
 use std::{
     fs,
@@ -15,22 +15,22 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long anything may take before a test gives up on it. Far more than it ever takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The timeout of each wait, which is far longer than any of them takes.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The program, ready for its arguments; nothing of the caller's environment decides what it writes.
+/// Returns a command for the program. The environment of the tests does not affect its output.
 pub(crate) fn upbeat() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_upbeat"));
     command.env_remove("RUST_LOG").env_remove("NO_COLOR").env_remove("RUST_BACKTRACE").stdin(Stdio::null());
     command
 }
 
-/// Runs the program to its end.
+/// Runs the program until it exits.
 pub(crate) fn run(arguments: &[&str]) -> Output {
     upbeat().args(arguments).output().expect("the program runs")
 }
 
-/// The program while it plays a score.
+/// A program that plays a score.
 pub(crate) struct Playing {
     child: Child,
     lines: Receiver<String>,
@@ -38,12 +38,12 @@ pub(crate) struct Playing {
     _folder: TempDir,
 }
 
-/// How it ended.
+/// The exit of a program.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// The exit code; 128 and the number of the signal if a signal ended it.
+    /// The exit code, or 128 plus the number of the signal that ended it.
     pub(crate) code: i32,
-    /// Every line it wrote to standard error.
+    /// All lines on standard error.
     pub(crate) lines: Vec<String>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn play(score: &str) -> Playing {
     play_with(score, "info")
 }
 
-/// Plays a score with JSON log lines, as many as `RUST_LOG` with this value lets through.
+/// Plays a score with JSON log lines and this value of `RUST_LOG`.
 pub(crate) fn play_with(score: &str, rust_log: &str) -> Playing {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("score.toml");
@@ -70,7 +70,7 @@ pub(crate) fn play_quietly(score: &str) -> Playing {
     start(command, folder)
 }
 
-/// Plays the score in a file of a folder, which is removed at the end.
+/// Plays a score file in a folder. The folder is removed at the end.
 pub(crate) fn play_in(folder: TempDir, score: &Path, rust_log: &str) -> Playing {
     let mut command = upbeat();
     command.args(["play", "--log", "json"]).arg(score).env("RUST_LOG", rust_log);
@@ -86,7 +86,7 @@ fn start(mut command: Command, folder: TempDir) -> Playing {
 }
 
 impl Playing {
-    /// Waits until a server listens, and says where. Lines that are read on the way are kept.
+    /// Waits until a server listens, and returns its address. All lines read meanwhile are kept.
     pub(crate) fn address(&mut self, player: &str) -> SocketAddr {
         let listening = |line: &Value| {
             let of_player = line["player"].as_str().is_some_and(|path| path.ends_with(&format!("/{player}")));
@@ -99,11 +99,11 @@ impl Playing {
         self.wait_for(&format!("`{player}` to listen"), listening)
     }
 
-    /// Waits for a line that `wanted` takes.
+    /// Waits for a line for which `wanted` returns a value.
     pub(crate) fn wait_for<T>(&mut self, what: &str, wanted: impl Fn(&Value) -> Option<T>) -> T {
         loop {
-            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
-                panic!("waited for {what} in vain; this was written:\n{}", self.seen.join("\n"));
+            let Ok(line) = self.lines.recv_timeout(TIMEOUT) else {
+                panic!("timed out waiting for {what}; output:\n{}", self.seen.join("\n"));
             };
             self.seen.push(line);
             if let Some(found) = self.seen.last().and_then(|line| parsed(line)).and_then(|line| wanted(&line)) {
@@ -123,41 +123,41 @@ impl Playing {
         assert!(sent.expect("`kill` runs").success(), "the program was gone already");
     }
 
-    /// The most memory it ever had in use, in KiB.
+    /// Returns the peak memory usage in KiB.
     pub(crate) fn peak_memory(&self) -> u64 {
         self.status("VmHWM:").trim_end_matches(" kB").parse().expect("a number of KiB")
     }
 
-    /// Waits until SIGTERM would be handled, as the kernel sees it. For a program that writes nothing.
+    /// Waits until the program has a handler of SIGTERM, for a program without output.
     pub(crate) fn wait_until_it_handles_signals(&self) {
         const TERM: u64 = 1 << (15 - 1);
         let handled = || u64::from_str_radix(&self.status("SigCgt:"), 16).expect("a mask of signals");
         let begun = Instant::now();
         while handled() & TERM == 0 {
-            assert!(begun.elapsed() < PATIENCE, "it never handles signals");
+            assert!(begun.elapsed() < TIMEOUT, "it never handles signals");
             thread::yield_now();
         }
     }
 
-    /// A line of what the kernel knows of it.
+    /// Returns a line of its `/proc/PID/status`.
     fn status(&self, name: &str) -> String {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the program runs");
-        let value = status.lines().find_map(|line| line.strip_prefix(name)).expect("the kernel knows it");
+        let value = status.lines().find_map(|line| line.strip_prefix(name)).expect("the status has this line");
         value.trim().to_owned()
     }
 
-    /// Waits for its end.
+    /// Waits for its exit.
     pub(crate) fn end(mut self) -> Ended {
         loop {
-            match self.lines.recv_timeout(PATIENCE) {
+            match self.lines.recv_timeout(TIMEOUT) {
                 Ok(line) => self.seen.push(line),
                 Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
-                    panic!("it does not end; this was written:\n{}", self.seen.join("\n"))
+                    panic!("timed out waiting for the exit; output:\n{}", self.seen.join("\n"))
                 }
             }
         }
-        // Standard error is closed, so the end is a matter of moments.
+        // Standard error is closed, so the exit follows shortly.
         let status = self.child.wait().expect("it can be waited for");
         let code = status.code().or_else(|| Some(128 + status.signal()?)).expect("a code or a signal");
         Ended { code, lines: std::mem::take(&mut self.seen) }
@@ -166,26 +166,26 @@ impl Playing {
 
 impl Drop for Playing {
     fn drop(&mut self) {
-        // A test that fails leaves nothing running.
+        // A failed test must not leave a process running.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 impl Ended {
-    /// The report, which is the last line.
+    /// Returns the report, which is the last line.
     pub(crate) fn report(&self) -> Value {
         let last = self.lines.last().and_then(|line| parsed(line)).unwrap_or_default();
         assert!(last["report"].is_object(), "the last line is no report:\n{}", self.text());
         last["report"].clone()
     }
 
-    /// Everything it wrote.
+    /// Returns all lines as text.
     pub(crate) fn text(&self) -> String {
         self.lines.join("\n")
     }
 
-    /// The paths of the players in the order in which a message that begins like this was written about them.
+    /// Returns the players whose messages start with `beginning`, in the order of the lines.
     pub(crate) fn order(&self, beginning: &str) -> Vec<String> {
         let lines = self.lines.iter().filter_map(|line| parsed(line));
         lines
@@ -199,8 +199,8 @@ fn parsed(line: &str) -> Option<Value> {
     serde_json::from_str(line).ok()
 }
 
-/// Standard error of a finished run as text.
-pub(crate) fn complaint(output: &Output) -> String {
+/// Returns the standard error of a finished run as text.
+pub(crate) fn stderr(output: &Output) -> String {
     let mut text = String::new();
     output.stderr.as_slice().read_to_string(&mut text).expect("messages are UTF-8");
     text

@@ -1,4 +1,4 @@
-//! What only shows on a terminal: the line that says who holds the door.
+//! The status line of a stop, which is only written to a terminal.
 
 use std::{
     fs::{self, File},
@@ -14,16 +14,17 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::playing::upbeat;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A terminal, of which everything that is written to it is read.
+/// A terminal whose output is read.
 struct Terminal {
     pieces: Receiver<String>,
     seen: String,
 }
 
 impl Terminal {
-    /// Starts a program with its standard error on a new terminal. The command is dropped, because it has the other end too.
+    /// Starts a program with its standard error on a new terminal. The command, which holds the
+    /// other end as well, is dropped.
     fn start(mut command: Command) -> (Self, std::process::Child) {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("it is ours");
@@ -34,7 +35,7 @@ impl Terminal {
         let mut ours = File::from(ours);
         thread::spawn(move || {
             let mut piece = [0; 4096];
-            // Reading fails once nobody has the other end any more.
+            // Reading fails once the other end is closed.
             while let Ok(count @ 1..) = ours.read(&mut piece) {
                 if send.send(String::from_utf8_lossy(&piece[..count]).into_owned()).is_err() {
                     return;
@@ -44,7 +45,7 @@ impl Terminal {
         (Self { pieces, seen: String::new() }, child)
     }
 
-    /// Waits until this was written, and returns what came before it.
+    /// Waits for this text, and returns the output before it.
     fn until(&mut self, text: &str) -> String {
         loop {
             if let Some((before, after)) = self.seen.split_once(text) {
@@ -52,8 +53,8 @@ impl Terminal {
                 self.seen = after.to_owned();
                 return before;
             }
-            let Ok(piece) = self.pieces.recv_timeout(PATIENCE) else {
-                panic!("waited for {text:?} in vain; this was written: {:?}", self.seen);
+            let Ok(piece) = self.pieces.recv_timeout(TIMEOUT) else {
+                panic!("timed out waiting for {text:?}; output: {:?}", self.seen);
             };
             self.seen += &piece;
         }
@@ -61,7 +62,7 @@ impl Terminal {
 }
 
 #[test]
-fn one_line_says_who_holds_the_door_and_is_gone_at_the_end() {
+fn the_status_line_names_delaying_players_and_is_wiped_at_the_end() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let score = folder.path().join("score.toml");
     let text = "[score]\nname = \"shop\"\ngrace = \"20s\"\n[server.app]\nkind = \"app\"\nbind = \"127.0.0.1:0\"\n";
@@ -81,12 +82,12 @@ fn one_line_says_who_holds_the_door_and_is_gone_at_the_end() {
     terminal.until("\r\u{1b}[Kstopping for 1s, ");
     let first = terminal.until("\r\u{1b}[K");
     assert!(first.contains(" left: shop/app (1 open, GET /slow for "), "{first:?}");
-    // Log lines take its place, and it comes back below them; at the end it is gone.
+    // Log lines replace it, and it is written again below them. At the end it is wiped.
     terminal.until("1 request in flight finished");
     let report = terminal.until("\r\u{1b}[Kshop: stopped in ");
     assert!(!report.ends_with('\n'), "{report:?}");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
-    while let Ok(piece) = terminal.pieces.recv_timeout(PATIENCE) {
+    while let Ok(piece) = terminal.pieces.recv_timeout(TIMEOUT) {
         terminal.seen += &piece;
     }
     assert!(!terminal.seen.contains("stopping for"), "{:?}", terminal.seen);

@@ -1,7 +1,7 @@
-//! What a score is read as, and what is said of one that cannot be played.
+//! Tests of the parser.
 
-mod played;
-mod refused;
+mod faults;
+mod valid;
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -21,25 +21,25 @@ fn score(text: impl Into<String>) -> Score {
     parse(&source).unwrap_or_else(|faults| panic!("{}", render(&faults, &source, false)))
 }
 
-/// Where each fault is and what it says, as `line:column message`.
-fn said(text: impl Into<String>, faults: &[Fault]) -> Vec<String> {
+/// Returns each fault as `line:column message`.
+fn located(text: impl Into<String>, faults: &[Fault]) -> Vec<String> {
     let text = text.into();
-    let place = |fault: &Fault| {
+    let position = |fault: &Fault| {
         let before = &text[..fault.span.start];
         let line = before.rfind('\n').map_or(0, |newline| newline + 1);
         format!("{}:{}", before.matches('\n').count() + 1, before[line..].chars().count() + 1)
     };
-    faults.iter().map(|fault| format!("{} {}", place(fault), fault.message)).collect()
+    faults.iter().map(|fault| format!("{} {}", position(fault), fault.message)).collect()
 }
 
-/// The faults of a score that cannot be played.
+/// Returns the faults of a score.
 fn faults(text: impl Into<String>) -> Vec<String> {
     let text = text.into();
     let faults = parse(&source(text.as_str())).expect_err("the score has no faults");
-    said(text, &faults)
+    located(text, &faults)
 }
 
-/// The faults of one server with these lines, which begin in line 4.
+/// Returns the faults of a server with these lines, the first of which is line 4.
 fn faults_of_web(lines: &str) -> Vec<String> {
     faults(format!("{WEB}{lines}"))
 }

@@ -1,18 +1,17 @@
-//! What a score is read as.
+//! Scores without faults.
 
 use super::*;
 
 #[test]
-fn the_embedded_score_can_be_played_without_a_warning() {
+fn the_embedded_score_is_valid_without_warnings() {
     let score = parse(&Source::embedded()).unwrap();
     assert_eq!(score.warnings, []);
-    let served: Vec<_> = score.servers.iter().map(|(part, server)| (part.name.as_str(), server.bind.port())).collect();
-    assert_eq!(served, [("hello", 7000), ("hello-name", 8000), ("echo", 9000), ("app", 8080), ("diagnostics", 8081)]);
+    let servers: Vec<_> = score.servers.iter().map(|(part, server)| (part.name.as_str(), server.bind.port())).collect();
+    assert_eq!(servers, [("hello", 7000), ("hello-name", 8000), ("echo", 9000), ("app", 8080), ("diagnostics", 8081)]);
 }
 
-/// What the comments of the embedded score suggest is what can be written.
 #[test]
-fn the_embedded_score_can_be_played_with_everything_it_only_mentions() {
+fn the_embedded_score_is_valid_with_all_commented_lines() {
     let folder = TempDir::new().unwrap();
     fs::create_dir(folder.path().join("public")).unwrap();
     let is_toml =
@@ -30,7 +29,7 @@ fn the_embedded_score_can_be_played_with_everything_it_only_mentions() {
 }
 
 #[test]
-fn every_setting_arrives() {
+fn every_setting_is_read() {
     let settings = score(format!(
         "[score]\nname = \"shop\"\ngrace = \"1m 30s\"\nstart_timeout = \"5s\"\nlame_duck = \"250ms\"\n\
          on_failure = \"ignore\"\nlog = \"json\"\n{WEB}"
@@ -44,7 +43,7 @@ fn every_setting_arrives() {
 }
 
 #[test]
-fn every_key_of_a_server_arrives() {
+fn every_key_of_a_server_is_read() {
     let score = score(format!(
         "{WEB}drain = \"3s\"\nheader_timeout = \"2s\"\nmax_connections = 1_000\non_failure = \"ignore\"\n\
          restart = {{ policy = \"always\", max = 3, window = \"60s\" }}\n\
@@ -65,13 +64,13 @@ fn every_key_of_a_server_arrives() {
 }
 
 #[test]
-fn tables_named_x_are_free_and_keys_named_x_are_not() {
-    score(format!("{WEB}[server.web.x-notes]\nwho = \"me\"\n[x-y.z]\n"));
+fn tables_named_x_are_ignored_and_keys_named_x_are_not() {
+    score(format!("{WEB}[server.web.x-notes]\nowner = \"me\"\n[x-y.z]\n"));
     assert_eq!(faults_of_web("x-note = 1\n"), ["4:1 `[server.web]` has no key `x-note`"]);
 }
 
 #[test]
-fn a_folder_has_to_be_there_and_starts_at_the_score() {
+fn a_folder_has_to_exist_and_is_relative_to_the_score() {
     let folder = TempDir::new().unwrap();
     fs::create_dir(folder.path().join("public")).unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
@@ -81,7 +80,7 @@ fn a_folder_has_to_be_there_and_starts_at_the_score() {
     };
     let root = folder.path().join("public");
     assert_eq!(with_root("public").unwrap().servers[0].1.kind, Kind::Static { root });
-    assert_eq!(with_root("file").unwrap_err()[0].label, "it is not a folder");
+    assert_eq!(with_root("file").unwrap_err()[0].label, "not a folder");
     assert!(with_root("nowhere").unwrap_err()[0].label.contains("os error 2"));
 }
 
@@ -92,23 +91,23 @@ fn a_stop_that_can_take_too_long_is_a_warning() {
          [server.db]\nkind = \"echo\"\nbind = \"127.0.0.1:0\"\ndrain = \"4s\"\n"
     );
     let score = score(text.as_str());
-    assert_eq!(said(text, &score.warnings), ["2:9 stopping can take 10s, but the grace is 9s"]);
+    assert_eq!(located(text, &score.warnings), ["2:9 stopping can take 10s, but the grace is 9s"]);
     let path = stop_path(&score.plan.longest_stop, score.settings.lame_duck);
     assert_eq!(path, "lame duck 1s, then web → db");
 }
 
-/// Whatever is half typed gets an answer, and the places in it are places of the file.
+/// Each half-typed score is parsed, and the positions of its faults lie within the file.
 #[test]
-fn no_slip_of_the_hand_makes_it_panic() {
+fn no_typo_causes_a_panic() {
     let text = Source::embedded().text;
     for (at, letter) in text.char_indices() {
-        for slip in ["", "\"", "[", "=", "é"] {
-            let source = source(format!("{}{slip}{}", &text[..at], &text[at + letter.len_utf8()..]));
+        for typo in ["", "\"", "[", "=", "é"] {
+            let source = source(format!("{}{typo}{}", &text[..at], &text[at + letter.len_utf8()..]));
             if let Err(faults) = parse(&source) {
                 assert!(!faults.is_empty() && !render(&faults, &source, false).is_empty());
             }
         }
-        let begun = source(&text[..at]);
-        let _ = parse(&begun).map_err(|faults| render(&faults, &begun, false));
+        let incomplete = source(&text[..at]);
+        let _ = parse(&incomplete).map_err(|faults| render(&faults, &incomplete, false));
     }
 }

@@ -1,21 +1,21 @@
-//! What values are read as. Each reader either gives the value or says at its place what is wrong with it.
+//! The readers of simple values. Each returns the value, or adds a fault with its position.
 
 use std::{net::SocketAddr, ops::RangeInclusive, time::Duration};
 
 use toml::de::DeValue;
 
-use super::{
+use super::{Entry, type_of};
+use crate::score::{
     fault::{Fault, Faults},
-    nearest::instead,
-    table::Entry,
+    suggest::suggest,
 };
 
-/// The longest duration a score can name. Far beyond any use, and far from overflowing a clock.
-const LONGEST: Duration = Duration::from_hours(366 * 24);
+/// The longest duration of a score, which is far from overflowing a clock.
+const MAX_DURATION: Duration = Duration::from_hours(366 * 24);
 
 impl<'a> Entry<'a> {
-    /// A string.
-    pub(super) fn string(&self, example: &str, faults: &mut Faults) -> Option<&'a str> {
+    /// Reads a string.
+    pub(in crate::score) fn string(&self, example: &str, faults: &mut Faults) -> Option<&'a str> {
         let DeValue::String(string) = self.value else {
             faults.push(self.expected("a string", &format!("{} = {example}", self.key)));
             return None;
@@ -23,11 +23,11 @@ impl<'a> Entry<'a> {
         Some(string)
     }
 
-    /// A duration, zero included.
-    pub(super) fn duration(&self, faults: &mut Faults) -> Option<Duration> {
+    /// Reads a duration, which may be zero.
+    pub(in crate::score) fn duration(&self, faults: &mut Faults) -> Option<Duration> {
         let written = match self.value {
             DeValue::String(written) => written,
-            // The commonest slip, and the one where guessing the unit is worst.
+            // The most frequent mistake. A guessed unit would be the worst answer to it.
             DeValue::Integer(number) => {
                 let seconds = format!("{} = \"{number}s\"", self.key);
                 faults.push(self.expected("a duration with its unit", &seconds));
@@ -39,30 +39,32 @@ impl<'a> Entry<'a> {
             }
         };
         let fault = match humantime::parse_duration(written) {
-            Ok(duration) if duration <= LONGEST => return Some(duration),
+            Ok(duration) if duration <= MAX_DURATION => return Some(duration),
             Ok(_) => Fault::new(self.value_span(), format!("`{}` is longer than a year", self.key)).label("too long"),
-            Err(error) => Fault::new(self.value_span(), format!("`{}` is not a duration", self.key)).label(why(&error)),
+            Err(error) => {
+                Fault::new(self.value_span(), format!("`{}` is not a duration", self.key)).label(reason(&error))
+            }
         };
-        faults.push(fault.help("a number and its unit, such as `\"250ms\"`, `\"10s\"` or `\"1m 30s\"`"));
+        faults.push(fault.help("write a number and its unit, such as `\"250ms\"`, `\"10s\"` or `\"1m 30s\"`"));
         None
     }
 
-    /// A duration that may not be zero; `because` says why.
-    pub(super) fn positive_duration(&self, because: &str, faults: &mut Faults) -> Option<Duration> {
+    /// Reads a duration that may not be zero for this `reason`.
+    pub(in crate::score) fn positive_duration(&self, reason: &str, faults: &mut Faults) -> Option<Duration> {
         let duration = self.duration(faults)?;
         if duration.is_zero() {
             faults.push(
                 Fault::new(self.value_span(), format!("`{}` cannot be zero", self.key))
-                    .label(because)
-                    .help("a number and its unit, such as `\"5s\"`"),
+                    .label(reason)
+                    .help("write a number and its unit, such as `\"5s\"`"),
             );
             return None;
         }
         Some(duration)
     }
 
-    /// A whole number within `range`.
-    pub(super) fn integer(&self, range: RangeInclusive<u32>, faults: &mut Faults) -> Option<u32> {
+    /// Reads an integer within `range`.
+    pub(in crate::score) fn integer(&self, range: RangeInclusive<u32>, faults: &mut Faults) -> Option<u32> {
         let example = format!("{} = {}", self.key, range.start().max(&5));
         let DeValue::Integer(written) = self.value else {
             faults.push(self.expected("a whole number", &example));
@@ -73,21 +75,21 @@ impl<'a> Entry<'a> {
         if number.is_none() {
             faults.push(
                 Fault::new(self.value_span(), format!("`{}` is out of range", self.key))
-                    .label(format!("has to be from {} to {}", range.start(), range.end()))
+                    .label(format!("must be from {} to {}", range.start(), range.end()))
                     .help(format!("write `{example}`")),
             );
         }
         number
     }
 
-    /// One of a few words.
-    pub(super) fn choice<T: Copy>(&self, choices: &[(&str, T)], faults: &mut Faults) -> Option<T> {
+    /// Reads one of the choices.
+    pub(in crate::score) fn choice<T: Copy>(&self, choices: &[(&str, T)], faults: &mut Faults) -> Option<T> {
         let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
         let DeValue::String(written) = self.value else {
             let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
             faults.push(
                 Fault::new(self.value_span(), format!("`{}` takes one of {}", self.key, quoted.join(", ")))
-                    .label(format!("found {}", super::table::a(self.value)))
+                    .label(format!("found {}", type_of(self.value)))
                     .help(format!("write `{} = {}`", self.key, quoted[0])),
             );
             return None;
@@ -97,14 +99,14 @@ impl<'a> Entry<'a> {
             faults.push(
                 Fault::new(self.value_span(), format!("`{}` cannot be `{written}`", self.key))
                     .label("not one of the choices")
-                    .help(instead(written, &words, "choice")),
+                    .help(suggest(written, &words, "choice")),
             );
         }
         choice
     }
 
-    /// An IP address with a port.
-    pub(super) fn address(&self, faults: &mut Faults) -> Option<SocketAddr> {
+    /// Reads an IP address with a port.
+    pub(in crate::score) fn address(&self, faults: &mut Faults) -> Option<SocketAddr> {
         const EXAMPLE: &str = "bind = \"127.0.0.1:8000\"";
         let written = match self.value {
             DeValue::String(written) => written,
@@ -121,16 +123,17 @@ impl<'a> Entry<'a> {
         if address.is_none() {
             faults.push(
                 Fault::new(self.value_span(), format!("`{}` is not an address", self.key))
-                    .label("has to be an IP address, a colon and a port")
-                    .help(near_address(written)),
+                    .label("must be an IP address, a colon and a port")
+                    .help(suggest_address(written)),
             );
         }
         address
     }
 }
 
-/// What is wrong with a duration, in fewer words than the parser's own, which also list every unit.
-fn why(error: &humantime::DurationError) -> String {
+/// Returns the reason why a text is not a duration. It is shorter than the error's own text, which
+/// lists all units.
+fn reason(error: &humantime::DurationError) -> String {
     match error {
         humantime::DurationError::UnknownUnit { unit, .. } if unit.is_empty() => "the unit is missing".to_owned(),
         humantime::DurationError::UnknownUnit { unit, .. } => format!("`{unit}` is not a unit of time"),
@@ -140,31 +143,31 @@ fn why(error: &humantime::DurationError) -> String {
     }
 }
 
-/// What was probably meant by something that is not an address.
-fn near_address(written: &str) -> String {
+/// Suggests the address that was probably intended.
+fn suggest_address(written: &str) -> String {
     if written.parse::<std::net::IpAddr>().is_ok() {
         let host = if written.contains(':') { format!("[{written}]") } else { written.to_owned() };
         return format!("the port is missing: `\"{host}:8000\"`");
     }
     let (host, port) = written.rsplit_once(':').unwrap_or(("", written));
     let Ok(port) = port.parse::<u16>() else {
-        return "such as `\"127.0.0.1:8000\"`, or `\"[::1]:8000\"`; ports go from 0 (any free one) to 65535".to_owned();
+        return "write `\"127.0.0.1:8000\"`, or `\"[::1]:8000\"`; ports are from 0 (any free one) to 65535".to_owned();
     };
     match host {
         "" | "*" => {
-            format!("`\"127.0.0.1:{port}\"` for this machine only, `\"0.0.0.0:{port}\"` for all its interfaces")
+            format!("write `\"127.0.0.1:{port}\"` for this machine only, `\"0.0.0.0:{port}\"` for all its interfaces")
         }
-        "localhost" => format!("names are not looked up: `\"127.0.0.1:{port}\"`"),
-        _ => format!("names are not looked up; an address of this machine such as `\"127.0.0.1:{port}\"`"),
+        "localhost" => format!("names are not resolved: write `\"127.0.0.1:{port}\"`"),
+        _ => format!("names are not resolved: write an address of this machine, such as `\"127.0.0.1:{port}\"`"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::near_address;
+    use super::suggest_address;
 
     #[test]
-    fn what_people_write_instead_of_an_address() {
+    fn frequent_mistakes_in_addresses_get_a_suggestion() {
         for (written, answer) in [
             (":8000", "0.0.0.0:8000"),
             ("8000", "127.0.0.1:8000"),
@@ -173,7 +176,7 @@ mod tests {
             ("::1", "[::1]:8000"),
             ("127.0.0.1:99999", "65535"),
         ] {
-            assert!(near_address(written).contains(answer), "{written}: {}", near_address(written));
+            assert!(suggest_address(written).contains(answer), "{written}: {}", suggest_address(written));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is said of a score that cannot be played.
+//! Scores with faults.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn syntax_errors_are_all_reported_and_hide_no_other_fault() {
 
 #[test]
 fn unknown_names() {
-    assert_eq!(faults_of_web("colour = 1\n"), ["4:1 `[server.web]` has no key `colour`"]);
+    assert_eq!(faults_of_web("color = 1\n"), ["4:1 `[server.web]` has no key `color`"]);
     assert_eq!(
         faults(format!("{WEB}[serfer.x]\n[score]\nnam = 1\n")),
         ["4:2 the score has no key `serfer`", "6:1 `[score]` has no key `nam`",]
@@ -64,7 +64,7 @@ fn wrong_values() {
         ("on_failure = \"explode\"", "4:14 `on_failure` cannot be `explode`"),
         ("restart = \"sometimes\"", "4:11 `restart` cannot be `sometimes`"),
         ("restart = { policy = \"always\", max = -1 }", "4:38 `max` is out of range"),
-        ("restart = { policy = \"always\", window = \"1s\" }", "4:32 `window` limits nothing without `max`"),
+        ("restart = { policy = \"always\", window = \"1s\" }", "4:32 `window` has no effect without `max`"),
         (
             "restart = { policy = \"always\", delay = \"9s\", max_delay = \"2s\" }",
             "4:40 `delay` is longer than `max_delay`",
@@ -78,7 +78,7 @@ fn wrong_values() {
 }
 
 #[test]
-fn what_is_missing() {
+fn missing_keys() {
     assert_eq!(faults(""), ["1:1 the score has nothing to play"]);
     assert_eq!(faults("[server]"), ["1:2 the score has nothing to play"]);
     assert_eq!(faults("[server.web]\n"), ["1:9 `[server.web]` has no `kind`", "1:9 `[server.web]` has no `bind`"]);
@@ -93,25 +93,25 @@ fn two_servers_at_one_address() {
 }
 
 #[test]
-fn dependencies_that_cannot_hold_are_found_together() {
+fn all_impossible_dependencies_are_reported() {
     assert_eq!(
         faults(format!(
-            "{WEB}depends_on = [\"api\", \"nobody\", \"web\", \"api\"]\n\
+            "{WEB}depends_on = [\"api\", \"cache\", \"web\", \"api\"]\n\
              [server.api]\nkind = \"app\"\nbind = \"127.0.0.1:0\"\ndepends_on = {{ web = \"ready\", tell = \"finished\" }}\n\
              [server.tell]\nkind = \"diagnostics\"\nbind = \"127.0.0.1:0\"\n"
         )),
         [
             "4:15 dependency cycle: `web` → `api` → `web`",
-            "4:22 `web` depends on `nobody`, but no server has that name",
-            "4:32 `web` depends on itself",
-            "4:39 `api` is named twice",
+            "4:22 `web` depends on `cache`, but no server has that name",
+            "4:31 `web` depends on itself",
+            "4:38 `api` is named twice",
             "8:31 `api` waits until `tell` has finished, but a server never does",
         ]
     );
 }
 
 #[test]
-fn diagnostics_cannot_wait_for_anyone() {
+fn diagnostics_cannot_wait_for_a_server() {
     let text = format!("{WEB}[server.tell]\nkind = \"diagnostics\"\nbind = \"127.0.0.1:0\"\ndepends_on = [\"web\"]\n");
     let faults = parse(&source(text)).unwrap_err();
     let marked: Vec<_> = faults[0].also.iter().map(|(_, label)| label.as_str()).chain([&*faults[0].label]).collect();
@@ -120,14 +120,14 @@ fn diagnostics_cannot_wait_for_anyone() {
 }
 
 #[test]
-fn deadlines_that_leave_no_time() {
+fn timeouts_that_leave_no_time() {
     let text = format!("[score]\nlame_duck = \"10s\"\n{WEB}");
-    assert_eq!(faults(text), ["2:13 the lame duck period leaves nothing of the grace"]);
+    assert_eq!(faults(text), ["2:13 `lame_duck` uses up the whole `grace`"]);
     assert_eq!(faults(format!("[score]\ngrace = \"0s\"\n{WEB}")), ["2:9 `grace` cannot be zero"]);
 }
 
 #[test]
-fn bad_names() {
+fn invalid_names() {
     assert_eq!(
         faults(format!("[score]\nname = \"a/b\"\n{WEB}")),
         ["2:8 invalid name `a/b`: `/` separates the segments of a path"]
@@ -139,15 +139,15 @@ fn bad_names() {
 }
 
 #[test]
-fn processes_are_planned_and_refused() {
+fn processes_are_rejected() {
     let text = format!("{WEB}[player.db]\ncommand = [\"postgres\"]\n");
-    assert_eq!(faults(text), ["4:9 OS processes are not supported by this version yet"]);
+    assert_eq!(faults(text), ["4:9 OS processes are not supported yet"]);
 }
 
 #[test]
-fn a_fault_shows_its_line_and_what_to_write() {
+fn a_fault_is_rendered_with_its_line_and_a_fix() {
     let source = source(format!("{WEB}drane = \"3s\"\n"));
-    let shown = render(&parse(&source).unwrap_err(), &source, false);
+    let rendered = render(&parse(&source).unwrap_err(), &source, false);
     let expected = "\
 error: `[server.web]` has no key `drane`
  --> test.toml:4:1
@@ -158,12 +158,12 @@ error: `[server.web]` has no key `drane`
   = help: did you mean `drain`?
 
 ";
-    assert_eq!(shown, expected);
+    assert_eq!(rendered, expected);
     assert!(render(&parse(&source).unwrap_err(), &source, true).contains("\u{1b}["));
 }
 
 #[test]
-fn diagnostics_have_no_limits_to_set() {
+fn diagnostics_have_no_limits() {
     let text =
         "[server.tell]\nkind = \"diagnostics\"\nbind = \"[::1]:0\"\nmax_connections = 1\nheader_timeout = \"1s\"";
     assert_eq!(

@@ -1,21 +1,19 @@
-//! The key `depends_on`: names, or names with what to wait for.
+//! The key `depends_on`: names, or names with conditions.
 
 use toml::de::DeValue;
 use upbeat_score::Condition;
 
-use super::{
-    fault::{Fault, Faults, Span},
-    table::Entry,
-};
+use super::Entry;
+use crate::score::fault::{Fault, Faults, Span};
 
-/// An edge to another server, and where it is written.
+/// A dependency on another server.
 #[derive(Clone, Debug)]
 pub(crate) struct Dependency {
-    /// The name of the other.
+    /// The name of the other server.
     pub(crate) on: String,
-    /// What to wait for, if that is written.
+    /// The condition to wait for, if it is set.
     pub(crate) condition: Option<Condition>,
-    /// Where the name is written.
+    /// The position of the name.
     pub(crate) span: Span,
 }
 
@@ -25,15 +23,15 @@ const CONDITIONS: [(&str, Condition); 3] =
 const EXAMPLE: &str = r#"depends_on = ["db"]"#;
 
 impl Entry<'_> {
-    /// The edges under this key; those that cannot be read are left out.
-    pub(super) fn dependencies(&self, title: &str, faults: &mut Faults) -> Vec<Dependency> {
+    /// Reads the dependencies under this key. Invalid ones are left out.
+    pub(in crate::score) fn dependencies(&self, title: &str, faults: &mut Faults) -> Vec<Dependency> {
         match self.value {
             DeValue::Array(names) => {
                 let mut edges: Vec<Dependency> = Vec::new();
                 for name in self.elements(names) {
                     let Some(edge) = named(&name, faults) else { continue };
                     match edges.iter().find(|earlier| earlier.on == edge.on) {
-                        Some(earlier) => faults.push(twice(&edge, earlier)),
+                        Some(earlier) => faults.push(duplicate(&edge, earlier)),
                         None => edges.push(edge),
                     }
                 }
@@ -58,14 +56,15 @@ fn named(name: &Entry<'_>, faults: &mut Faults) -> Option<Dependency> {
     Some(Dependency { on, condition: None, span: name.value_span() })
 }
 
-fn twice(edge: &Dependency, earlier: &Dependency) -> Fault {
+fn duplicate(edge: &Dependency, earlier: &Dependency) -> Fault {
     Fault::new(edge.span.clone(), format!("`{}` is named twice", edge.on))
-        .label("once is enough")
-        .also(earlier.span.clone(), "named here already")
+        .label("named again")
+        .also(earlier.span.clone(), "first named here")
         .help("remove one of the two")
 }
 
-/// An edge with its condition. One whose condition is wrong is still an edge, and takes part in the search for circles.
+/// Reads a dependency with its condition. If the condition is invalid, the dependency is kept for
+/// the detection of cycles.
 fn conditional(entry: &Entry<'_>, faults: &mut Faults) -> Dependency {
     let condition = entry.choice(&CONDITIONS, faults);
     Dependency { on: entry.key.to_owned(), condition, span: entry.key_span() }

@@ -1,4 +1,8 @@
-//! A table of the score while it is being read.
+//! Tables of a score file, and the readers of their values.
+
+pub(super) mod depends_on;
+mod restart;
+mod value;
 
 use toml::{
     Spanned,
@@ -7,10 +11,10 @@ use toml::{
 
 use super::{
     fault::{Fault, Faults, Span},
-    nearest::instead,
+    suggest::suggest,
 };
 
-/// A key with its value, both with their places.
+/// A key and its value, with their positions.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry<'a> {
     pub(super) key: &'a str,
@@ -28,7 +32,7 @@ impl<'a> Entry<'a> {
         self.value_span.0..self.value_span.1
     }
 
-    /// The same entry seen as a table, which messages call `title`; a fault if it is something else.
+    /// Reads the value as a table, which messages call `title`.
     pub(super) fn table(&self, title: impl Into<String>, example: &str, faults: &mut Faults) -> Option<Table<'a>> {
         let DeValue::Table(table) = self.value else {
             faults.push(self.expected("a table", example));
@@ -37,15 +41,15 @@ impl<'a> Entry<'a> {
         Some(Table::new(title, self.key_span(), table))
     }
 
-    /// The fault of a value that is not what its key takes.
-    pub(super) fn expected(&self, expected: &str, example: &str) -> Fault {
+    /// Returns the fault of a value of another type than expected.
+    fn expected(&self, expected: &str, example: &str) -> Fault {
         Fault::new(self.value_span(), format!("`{}` takes {expected}", self.key))
-            .label(format!("found {}", a(self.value)))
+            .label(format!("found {}", type_of(self.value)))
             .help(format!("write `{example}`"))
     }
 
-    /// The elements of an array under this key.
-    pub(super) fn elements(&self, array: &'a [Spanned<DeValue<'a>>]) -> impl Iterator<Item = Entry<'a>> + use<'a> {
+    /// Returns the elements of an array under this key.
+    fn elements(&self, array: &'a [Spanned<DeValue<'a>>]) -> impl Iterator<Item = Entry<'a>> + use<'a> {
         let (key, key_span) = (self.key, self.key_span);
         array.iter().map(move |element| {
             let span = element.span();
@@ -54,10 +58,10 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// A table that is emptied key by key, so that what is left at the end is what nobody knows.
+/// A table from which each known key is taken, so that only unknown keys are left.
 #[derive(Debug)]
 pub(super) struct Table<'a> {
-    /// How messages call it, such as `` `[server.web]` ``.
+    /// The name in messages, such as `` `[server.web]` ``.
     title: String,
     span: Span,
     left: Vec<Entry<'a>>,
@@ -65,13 +69,13 @@ pub(super) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// Begins to read `table`; `span` is where it gets its name.
+    /// Returns a reader of `table`, whose name is at `span`.
     pub(super) fn new(title: impl Into<String>, span: Span, table: &'a DeTable<'a>) -> Self {
         let mut left: Vec<_> = table
             .iter()
             .map(|(key, value)| {
                 let (key_span, value_span) = (key.span(), value.span());
-                // A value that the parser had to make up has no place: what is said of it belongs to its key.
+                // A value that the TOML parser has substituted has no position. Its key has one.
                 let value_span = if value_span.is_empty() { key_span.clone() } else { value_span };
                 Entry {
                     key: key.get_ref(),
@@ -85,19 +89,19 @@ impl<'a> Table<'a> {
         Self { title: title.into(), span, left, known: Vec::new() }
     }
 
-    /// Where the table gets its name.
+    /// Returns the position of the table's name.
     pub(super) fn span(&self) -> Span {
         self.span.clone()
     }
 
-    /// Takes the entry of a key that may be there, and remembers that the key is known.
+    /// Takes the entry of an optional key, and marks the key as known.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Entry<'a>> {
         self.known.push(key);
-        let at = self.left.iter().position(|entry| entry.key == key)?;
-        Some(self.left.remove(at))
+        let index = self.left.iter().position(|entry| entry.key == key)?;
+        Some(self.left.remove(index))
     }
 
-    /// Takes the entry of a key that has to be there; `example` is what could have been written.
+    /// Takes the entry of a required key. A missing one is a fault that suggests `example`.
     pub(super) fn require(&mut self, key: &'static str, example: &str, faults: &mut Faults) -> Option<Entry<'a>> {
         let entry = self.take(key);
         if entry.is_none() {
@@ -110,12 +114,12 @@ impl<'a> Table<'a> {
         entry
     }
 
-    /// Takes everything that is left, for tables whose keys are the user's own names.
+    /// Takes all entries that are left, for tables whose keys are names that the user chooses.
     pub(super) fn take_all(&mut self) -> Vec<Entry<'a>> {
         std::mem::take(&mut self.left)
     }
 
-    /// Complains about every key that nobody asked for. Tables named `x-…` are the user's own.
+    /// Adds a fault for each unknown key. Tables named `x-…` are ignored.
     pub(super) fn finish(self, faults: &mut Faults) {
         for entry in self.left {
             if entry.key.starts_with("x-") && matches!(entry.value, DeValue::Table(_)) {
@@ -123,14 +127,14 @@ impl<'a> Table<'a> {
             }
             let fault = Fault::new(entry.key_span(), format!("{} has no key `{}`", self.title, entry.key))
                 .label("unknown key")
-                .help(instead(entry.key, &self.known, "key"));
+                .help(suggest(entry.key, &self.known, "key"));
             faults.push(fault);
         }
     }
 }
 
-/// What a value is, with its article.
-pub(super) fn a(value: &DeValue<'_>) -> &'static str {
+/// Returns the type of a value, with its article.
+fn type_of(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "an integer",

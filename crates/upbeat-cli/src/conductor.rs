@@ -1,4 +1,4 @@
-//! From what a score says to what a conductor plays.
+//! The conductor of a score.
 
 use axum::Router;
 use upbeat::{Conductor, Part};
@@ -9,28 +9,29 @@ use crate::{
     score::{self, Kind, Score, Server, Settings},
 };
 
-/// Gathers the servers of a score under one conductor. Nothing is bound before it plays.
-pub(crate) fn gather(score: Score) -> Conductor {
+/// Returns a conductor of the servers of a score. No address is bound before it plays.
+pub(crate) fn build_conductor(score: Score) -> Conductor {
     let Score { settings, servers, .. } = score;
     let conductor = Conductor::new(settings.name.as_str()).stop_timeout(settings.grace).lame_duck(settings.lame_duck);
     servers.into_iter().fold(conductor, |conductor, (policies, server)| {
-        let part = player(&policies, server, &settings);
-        conductor.part(under(policies, &settings, part))
+        let part = build_part(&policies, server, &settings);
+        conductor.part(with_policies(part, policies, &settings))
     })
 }
 
-/// The server itself.
-fn player(policies: &score::Part, server: Server, settings: &Settings) -> Part {
+/// Returns a part that plays the server.
+fn build_part(policies: &score::Part, server: Server, settings: &Settings) -> Part {
     let name = policies.name.as_str();
     let serve = |router: Router| {
-        // Not written means what the grace leaves: the conductor's deadline, which is never later, then decides.
+        // Without `drain`, a server may use what is left of the grace. The conductor's deadline,
+        // which is never later than the grace, then ends its drain.
         let mut http =
             HttpServer::bind(server.bind.to_string(), router).drain_timeout(policies.drain.unwrap_or(settings.grace));
         if let Some(limit) = server.header_timeout {
             http = http.header_timeout(limit);
         }
-        if let Some(most) = server.max_connections {
-            http = http.max_connections(most);
+        if let Some(max) = server.max_connections {
+            http = http.max_connections(max);
         }
         Part::new(name, http)
     };
@@ -51,8 +52,8 @@ fn player(policies: &score::Part, server: Server, settings: &Settings) -> Part {
     }
 }
 
-/// The server under the policies of the score.
-fn under(policies: score::Part, settings: &Settings, part: Part) -> Part {
+/// Returns the part with the policies of the score.
+fn with_policies(part: Part, policies: score::Part, settings: &Settings) -> Part {
     let on_failure = policies.on_failure.unwrap_or(settings.on_failure);
     let mut part = part.ready_timeout(settings.start_timeout).restart(policies.restart).on_failure(on_failure);
     if let Some(drain) = policies.drain {
