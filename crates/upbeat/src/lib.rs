@@ -64,14 +64,15 @@ mod context;
 mod display;
 mod error;
 pub mod exit_code;
+mod instant;
 #[cfg(feature = "limit")]
 pub mod limit;
 pub mod monitor;
-mod panic;
+pub mod panic;
 mod player;
 mod process;
 mod progress;
-mod report;
+pub mod report;
 mod run;
 mod signal;
 mod snapshot;

@@ -9,9 +9,14 @@ use std::{
     backtrace::Backtrace,
     cell::{Cell, RefCell},
     fmt,
+    future::Future,
     panic::{self, AssertUnwindSafe},
+    pin::Pin,
     sync::Once,
+    task::{Context, Poll, ready},
 };
+
+use pin_project_lite::pin_project;
 
 /// A panic that was caught.
 #[derive(Debug)]
@@ -70,6 +75,105 @@ impl fmt::Display for Panic {
 }
 
 impl std::error::Error for Panic {}
+
+pin_project! {
+    /// A future that turns the panics of another future into values.
+    ///
+    /// It completes with what the other future completes with, or with its first panic. The other future is dropped
+    /// before that, and a panic of its drop counts too. In that case its value is lost.
+    ///
+    /// ```
+    /// use upbeat::panic::CatchPanic;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let panic = CatchPanic::new(async { panic!("no luck") }).await.expect_err("it panics");
+    /// assert_eq!(panic.message(), "no luck");
+    /// assert_eq!(CatchPanic::new(async { 7 }).await.expect("it does not panic"), 7);
+    /// # }
+    /// ```
+    ///
+    /// # Not guaranteed
+    ///
+    /// Polled again after its end, it never completes. If it is dropped before its end, a panic of the other future's
+    /// drop goes to the panic hook only. [`discard`](CatchPanic::discard) returns it. [`Panic::catch`] says more.
+    ///
+    /// # Cancel safety
+    ///
+    /// That of the other future.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct CatchPanic<F> {
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for CatchPanic<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let _ = this.discard();
+        }
+    }
+}
+
+impl<F> CatchPanic<F> {
+    /// Returns a future that polls and drops `future` under [`Panic::catch`].
+    pub fn new(future: F) -> Self {
+        Self { future: Some(future) }
+    }
+
+    /// Returns a future that never completes until it is [filled](CatchPanic::fill).
+    pub(crate) fn empty() -> Self {
+        Self { future: None }
+    }
+
+    /// Makes the future in the place where it stays. A variable on the way would take its room twice.
+    pub(crate) fn fill(mut self: Pin<&mut Self>, make: impl FnOnce() -> F) -> Result<(), Panic> {
+        catch(|| self.as_mut().project().future.set(Some(make())))
+    }
+
+    /// Drops the other future now. Afterwards this one never completes.
+    ///
+    /// # Errors
+    ///
+    /// The panic of the drop, if there is one.
+    pub fn discard(self: Pin<&mut Self>) -> Result<(), Panic> {
+        let mut future = self.project().future;
+        if future.is_some() { catch(|| future.set(None)) } else { Ok(()) }
+    }
+
+    /// Polls the other future by `poll`, and does not drop it.
+    pub(crate) fn poll_with<T>(
+        self: Pin<&mut Self>,
+        poll: impl FnOnce(Pin<&mut F>) -> Poll<T>,
+    ) -> Poll<Result<T, Panic>> {
+        let Some(future) = self.project().future.as_pin_mut() else { return Poll::Pending };
+        match catch(|| poll(future)) {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    }
+}
+
+impl<F: Future> Future for CatchPanic<F> {
+    type Output = Result<F::Output, Panic>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let result = ready!(self.as_mut().poll_with(|future| future.poll(cx)));
+        Poll::Ready(match (result, self.discard()) {
+            (Ok(value), Err(panic)) => {
+                // The value is user code too. The first panic counts.
+                let _ = catch(|| drop(value));
+                Err(panic)
+            }
+            (result, _) => result,
+        })
+    }
+}
+
+impl<F> fmt::Debug for CatchPanic<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CatchPanic").finish_non_exhaustive()
+    }
+}
 
 thread_local! {
     /// How many calls of [`catch`] this thread is inside of.
@@ -145,5 +249,34 @@ mod tests {
         let caught = catch(|| panic::panic_any(Spiteful)).unwrap_err();
         assert_eq!(caught.message(), "a value that is not text");
         assert_eq!(catch(|| 1).unwrap(), 1);
+    }
+
+    /// Panics when it is dropped.
+    struct DropBomb;
+
+    impl Drop for DropBomb {
+        fn drop(&mut self) {
+            panic!("in the drop");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_drop_counts_unless_the_poll_has_panicked() {
+        let future = |end: fn() -> Vec<u32>| {
+            let bomb = DropBomb;
+            // A future that has completed holds nothing of its own, so the bomb is beside it.
+            let mut inner = Box::pin(async move { end() });
+            let both = std::future::poll_fn(move |cx| {
+                let _bomb = &bomb;
+                inner.as_mut().poll(cx)
+            });
+            CatchPanic::new(both)
+        };
+        assert_eq!(future(Vec::new).await.unwrap_err().message(), "in the drop");
+        assert_eq!(future(|| panic!("in the poll")).await.unwrap_err().message(), "in the poll");
+        drop(future(Vec::new));
+        let mut left = Box::pin(future(Vec::new));
+        assert_eq!(left.as_mut().discard().unwrap_err().message(), "in the drop");
+        assert!(left.as_mut().discard().is_ok());
     }
 }

@@ -544,3 +544,14 @@ fn the_future_of_done_is_cancel_safe() {
     cx.cancel("enough");
     assert!(matches!(done.as_mut().poll(&mut task), Poll::Ready(ContextError::Canceled { .. })));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_ends_a_little_before_the_deadline() {
+    let cx = Context::background();
+    assert_eq!(cx.drain_deadline(), None);
+    let now = Instant::now();
+    let left = |time| cx.with_timeout(time).drain_deadline().map(|deadline| deadline - now);
+    assert_eq!(left(200 * MS), Some(180 * MS));
+    assert_eq!(left(10 * S), Some(9900 * MS));
+    assert_eq!(left(ZERO), Some(ZERO));
+}

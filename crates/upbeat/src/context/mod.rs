@@ -186,6 +186,17 @@ impl Context {
         Some(self.deadline()?.saturating_duration_since(Instant::now()))
     }
 
+    /// Returns until when work may be drained, so that the player can still report what is lost: a little before the
+    /// [deadline](Context::deadline). `None` if there is no deadline.
+    ///
+    /// The margin is a tenth of the time that is left, and at most 100 ms. It is calculated at the time of the call, so a
+    /// drain asks once, when it begins.
+    pub fn drain_deadline(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let left = self.deadline()?.saturating_duration_since(now);
+        Some(now + left.saturating_sub((left / 10).min(Duration::from_millis(100))))
+    }
+
     /// Spawns a task that belongs to this run.
     ///
     /// The run counts as stopped only when the task is gone too, and the task is aborted with the run at its stop deadline. When

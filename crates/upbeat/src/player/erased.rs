@@ -7,7 +7,6 @@ use tracing::Instrument as _;
 use super::Player;
 use crate::{
     context::{Context, Place},
-    panic::catch,
     run::{
         Playing, Run,
         record::Fault,
@@ -47,15 +46,9 @@ impl<P: Player> DynPlayer for P {
 #[expect(clippy::manual_async_fn, reason = "an `async fn` would hold its arguments twice, in each of many tasks")]
 pub(crate) fn perform<P: Player>(player: Arc<P>, lease: Lease) -> impl Future<Output = ()> + Send {
     async move {
-        let mut playing = pin!(Guarded { work: None, lease, begun: false });
-        // The future is made where it stays: on the way through a variable the task would hold it twice.
-        let call = || {
-            let mut playing = playing.as_mut().project();
-            let cx = Context(Place::Run(playing.lease.run.clone()));
-            let run = cx.run().clone();
-            run.watchpoint.run(|| playing.work.set(Some(player.play(cx))));
-        };
-        if let Err(panic) = catch(call) {
+        let mut playing = pin!(Guarded::empty(lease));
+        // The future is made where it stays. In a variable on the way the task would hold it twice.
+        if let Err(panic) = playing.as_mut().fill(|run| player.play(Context(Place::Run(run)))) {
             return playing.lease.run.returned(Err(Fault::Panic(panic)));
         }
         let result = match playing.as_mut().await {

@@ -1,9 +1,12 @@
 //! How it all ended: for people, for machines, and as an exit code.
 
 pub(crate) mod failure;
+pub(crate) mod failure_log;
 pub(crate) mod player;
 #[cfg(feature = "serde")]
 mod serialize;
+
+pub use self::failure_log::FailureLog;
 
 use std::{
     fmt,

@@ -12,7 +12,7 @@ use tokio::{task::JoinHandle, time::Instant};
 use tracing::Instrument as _;
 
 use super::{Run, event::Notice, record::Spawned, stop::RunOver};
-use crate::panic::{Panic, catch};
+use crate::panic::{CatchPanic, Panic};
 
 /// The right of one task to count as a part of its run. When the last is dropped the run is gone.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl Run {
 
 /// A task that a player has spawned.
 pub(crate) async fn assist<T>(work: impl Future<Output = T>, lease: Lease<Arc<str>>) -> T {
-    let mut working = pin!(Guarded { work: Some(work), lease, begun: true });
+    let mut working = pin!(Guarded { work: CatchPanic::new(work), lease, begun: true });
     match working.as_mut().await {
         Ok(value) => value,
         Err(panic) => {
@@ -114,9 +114,9 @@ pin_project! {
     /// User code that is polled and dropped under guard.
     pub(crate) struct Guarded<F, N: TaskName = ()> {
         #[pin]
-        pub(crate) work: Option<F>,
+        work: CatchPanic<F>,
         // Whether the first poll is past, or does not matter.
-        pub(crate) begun: bool,
+        begun: bool,
         // Dropped last: it tells the conductor that the rest is gone.
         pub(crate) lease: Lease<N>,
     }
@@ -128,12 +128,24 @@ pin_project! {
     }
 }
 
+impl<F> Guarded<F> {
+    /// The code of a player, which is still to be [filled](Guarded::fill) in.
+    pub(crate) fn empty(lease: Lease) -> Self {
+        Self { work: CatchPanic::empty(), lease, begun: false }
+    }
+
+    /// Makes the future, watched as its polls are.
+    pub(crate) fn fill(self: Pin<&mut Self>, make: impl FnOnce(Arc<Run>) -> F) -> Result<(), Panic> {
+        let this = self.project();
+        let run = &this.lease.run;
+        this.work.fill(|| run.watchpoint.run(|| make(run.clone())))
+    }
+}
+
 impl<F, N: TaskName> Guarded<F, N> {
     fn discard(self: Pin<&mut Self>) {
-        let mut this = self.project();
-        if this.work.is_some()
-            && let Err(panic) = catch(|| this.work.set(None))
-        {
+        let this = self.project();
+        if let Err(panic) = this.work.discard() {
             this.lease.panicked(panic);
         }
         if N::IS_PLAYERS {
@@ -147,20 +159,17 @@ impl<F: Future, N: TaskName> Future for Guarded<F, N> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let this = self.as_mut().project();
-        let Some(work) = this.work.as_pin_mut() else { return Poll::Pending };
-        let poll = || {
-            // What the player has spawned is watched from a place of its own.
-            if N::IS_PLAYERS { this.lease.run.watchpoint.poll(work, cx) } else { work.poll(cx) }
-        };
-        let result = match catch(poll) {
-            Ok(Poll::Pending) => {
-                if !std::mem::replace(this.begun, true) {
-                    this.lease.run.has_begun();
-                }
-                return Poll::Pending;
+        // What the player has spawned is watched from a place of its own.
+        let watchpoint = N::IS_PLAYERS.then_some(&this.lease.run.watchpoint);
+        let polled = this.work.poll_with(|work| match watchpoint {
+            Some(watchpoint) => watchpoint.poll(work, cx),
+            None => work.poll(cx),
+        });
+        let Poll::Ready(result) = polled else {
+            if !std::mem::replace(this.begun, true) {
+                this.lease.run.has_begun();
             }
-            Ok(Poll::Ready(value)) => Ok(value),
-            Err(panic) => Err(panic),
+            return Poll::Pending;
         };
         self.discard();
         Poll::Ready(result)

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     context::Context,
     display::human,
+    instant::later,
     report::{failure::Cause, player::PlayerReport},
     run::{Playing, Run, event::Notice, stop::Stopping},
     stop_cause::StopCause,
@@ -309,9 +310,7 @@ impl Driver<'_> {
             tracing::debug!(player = %run.path(), "asked to stop: {cause}");
             // A look, so that the time inside of a poll that blocks its thread is counted from here on.
             playing.probe().busy();
-            // A time past the end of the clock is as good as any that nobody lives to see.
-            let far = Duration::from_hours(24 * 365);
-            let deadline = self.shared.epoch.checked_add(deadline).unwrap_or_else(|| Instant::now() + far);
+            let deadline = later(self.shared.epoch, deadline);
             let stopping = Stopping { deadline, cause };
             // Those that are told together share it.
             let shared = self.last_stop.take().filter(|last| **last == stopping).unwrap_or_else(|| Arc::new(stopping));

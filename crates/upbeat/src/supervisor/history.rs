@@ -5,7 +5,7 @@ use std::sync::Arc;
 use upbeat_score::{End, OnFailure, PartId, PartState, RunEnd};
 
 use super::{
-    state::{History, Record, Stage},
+    state::{Record, Stage},
     view::outcome,
 };
 use crate::{
@@ -17,9 +17,6 @@ use crate::{
         record::{Account, Fault},
     },
 };
-
-/// How many failures of a part are kept: the first, and the last ones.
-const FAILURES: usize = 16;
 
 impl Stage {
     /// A part has ended for good: says so, and tells those who wait for it.
@@ -62,8 +59,8 @@ impl Stage {
         report.overran = overran;
         report.optional = optional;
         if let Some(history) = &record.history {
-            report.failures.clone_from(&history.failures);
-            report.omitted_failures = history.omitted_failures;
+            report.failures = history.failures.as_slice().to_vec();
+            report.omitted_failures = history.failures.omitted();
             report.notes.clone_from(&history.notes);
             report.cuts.clone_from(&history.cuts);
             report.omitted_cuts = history.omitted_cuts;
@@ -95,23 +92,23 @@ impl Record {
         let Account { fault, other_panics, notes, cuts, omitted_cuts, players, stuck, silence, .. } = account;
         let history = self.history.get_or_insert_default();
         if let Some(silence) = silence {
-            history.fail(Failure { attempt: run.attempt(), task: None, error: Arc::new(silence) });
+            history.failures.push(Failure { attempt: run.attempt(), task: None, error: Arc::new(silence) });
         }
         match fault {
             Some(Fault::Error(error)) if error.is::<RestartRequested>() => how = RunEnd::RestartRequested,
             Some(Fault::Error(error)) => {
                 how = RunEnd::Failed;
-                history.fail(Failure { attempt: run.attempt(), task: None, error: error.into() });
+                history.failures.push(Failure { attempt: run.attempt(), task: None, error: error.into() });
             }
             Some(Fault::Panic(panic)) => {
                 how = RunEnd::Failed;
-                history.fail(Failure { attempt: run.attempt(), task: None, error: Arc::new(panic) });
+                history.failures.push(Failure { attempt: run.attempt(), task: None, error: Arc::new(panic) });
             }
             None => {}
         }
         for (task, panic) in other_panics {
             how = RunEnd::Failed;
-            history.fail(Failure { attempt: run.attempt(), task, error: Arc::new(panic) });
+            history.failures.push(Failure { attempt: run.attempt(), task, error: Arc::new(panic) });
         }
         history.notes = notes;
         history.cuts.extend(cuts);
@@ -124,15 +121,5 @@ impl Record {
     pub(crate) fn last_failure(&self) -> Option<String> {
         let failure = self.history.as_ref()?.failures.last()?;
         Some(chain(&*failure.error))
-    }
-}
-
-impl History {
-    fn fail(&mut self, failure: Failure) {
-        if self.failures.len() == FAILURES {
-            self.failures.remove(1);
-            self.omitted_failures += 1;
-        }
-        self.failures.push(failure);
     }
 }

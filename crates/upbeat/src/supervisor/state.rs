@@ -13,7 +13,7 @@ use upbeat_score::{Machine, PartId, Watchdog};
 use super::{handle_error::HandleError, request::Request};
 use crate::{
     player::erased::DynPlayer,
-    report::{failure::Failure, player::PlayerReport},
+    report::{failure_log::FailureLog, player::PlayerReport},
     run::{Link, Playing, event::Notice},
     snapshot::player::PlayerSnapshot,
     stop_cause::StopCause,
@@ -77,8 +77,7 @@ impl std::fmt::Debug for Record {
 /// What is known of the earlier runs of a part, and who waits for its end.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    pub(crate) failures: Vec<Failure>,
-    pub(crate) omitted_failures: u64,
+    pub(crate) failures: FailureLog,
     pub(crate) notes: Vec<String>,
     pub(crate) cuts: Vec<String>,
     pub(crate) omitted_cuts: u64,

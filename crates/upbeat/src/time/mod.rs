@@ -11,6 +11,7 @@ mod schedule;
 mod ticking;
 mod wall;
 
+pub use crate::instant::far_future;
 #[cfg(feature = "cron")]
 pub use cron::{Cron, CronError, cron};
 pub use every::{Every, every};
