@@ -1,4 +1,4 @@
-//! How many at once.
+//! Concurrency limits.
 #![cfg(feature = "limit")]
 
 mod common;
@@ -14,7 +14,7 @@ use upbeat::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn there_are_never_more_than_places_and_all_get_one() {
+async fn permits_bound_concurrency_and_all_waiters_get_one() {
     let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let shared: &'static (AtomicUsize, AtomicUsize) = Box::leak(Box::new((running, most)));
     let limit = ConcurrencyLimit::new(3);
@@ -34,45 +34,45 @@ async fn there_are_never_more_than_places_and_all_get_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_beyond_is_refused_at_once_or_waits_for_as_long_as_it_wants() {
+async fn a_caller_beyond_the_limit_is_rejected_or_waits_until_its_deadline() {
     let (limit, cx) = (ConcurrencyLimit::new(2), Context::background());
     let (first, _second) = (limit.try_acquire().unwrap(), limit.try_acquire().unwrap());
-    assert_eq!(limit.try_acquire().unwrap_err().to_string(), "busy: all 2 places are taken");
-    let given_up = limit.acquire(&cx.with_timeout(S)).await;
-    assert!(matches!(given_up, Err(ContextError::DeadlineExceeded)));
+    assert_eq!(limit.try_acquire().unwrap_err().to_string(), "busy: all 2 permits are in use");
+    let timed_out = limit.acquire(&cx.with_timeout(S)).await;
+    assert!(matches!(timed_out, Err(ContextError::DeadlineExceeded)));
     assert!(timeout(S, limit.acquire(&cx)).await.is_err());
     drop(first);
-    assert!(limit.try_acquire().is_ok(), "who gave up took no place along");
+    assert!(limit.try_acquire().is_ok(), "a cancelled wait took a permit");
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_wait_overtakes_nobody_who_does() {
+async fn a_caller_that_does_not_wait_overtakes_no_waiter() {
     let (limit, cx) = (ConcurrencyLimit::new(1), Context::background());
     let permit = limit.try_acquire().unwrap();
     let waits = limit.acquire(&cx);
     let pushes = async {
         sleep(MS).await;
         drop(permit);
-        assert!(limit.try_acquire().is_err(), "it belongs to who waits");
+        assert!(limit.try_acquire().is_err(), "the permit belongs to the waiter");
     };
     let (got, ()) = tokio::join!(waits, pushes);
     assert!(got.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_key_has_places_of_its_own_and_is_forgotten_when_nobody_uses_it() {
+async fn each_key_has_its_own_permits_and_is_removed_when_unused() {
     let (limit, cx) = (KeyedConcurrencyLimit::new(1), Context::background());
     let alice = limit.try_acquire(&"alice").unwrap();
     assert!(limit.try_acquire(&"alice").is_err());
     let bob = limit.try_acquire(&"bob").unwrap();
-    assert_eq!(limit.keys(), 2);
+    assert_eq!(limit.len(), 2);
     assert!(timeout(S, limit.acquire(&cx, &"alice")).await.is_err());
-    assert_eq!(limit.keys(), 2);
+    assert_eq!(limit.len(), 2);
     let (waiting, ()) = tokio::join!(limit.acquire(&cx, &"alice"), async {
         sleep(S).await;
         drop(alice);
     });
-    assert!(limit.try_acquire(&"alice").is_err(), "the one who waited has it");
+    assert!(limit.try_acquire(&"alice").is_err(), "the waiter has the permit");
     drop((waiting, bob));
-    assert_eq!(limit.keys(), 0);
+    assert!(limit.is_empty());
 }

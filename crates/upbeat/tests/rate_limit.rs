@@ -1,4 +1,4 @@
-//! How often: tokens, those who wait for them, and keys in bounded memory.
+//! Rate limits: tokens, their waiters, and keys in bounded memory.
 #![cfg(feature = "limit")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -21,19 +21,19 @@ use upbeat::{
     limit::{KeyedRateLimit, Rate, RateLimit},
 };
 
-/// On a clock that stands still while somebody can run.
+/// Runs a test on a paused clock.
 fn paused<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(test)
 }
 
-/// Whether in any time there are no more tokens than the burst, and one for each interval.
-fn keeps(rate: Rate, given: &[Instant]) -> bool {
-    let most = usize::try_from(rate.most()).unwrap();
-    given.windows(most + 1).all(|window| window[most].duration_since(window[0]) >= rate.interval())
+/// Returns whether any period has at most the burst, and one token for each interval.
+fn respects(rate: Rate, given: &[Instant]) -> bool {
+    let max = usize::try_from(rate.max_burst()).unwrap();
+    given.windows(max + 1).all(|window| window[max].duration_since(window[0]) >= rate.interval())
         && given.iter().enumerate().all(|(first, &from)| {
             given[first..].iter().zip(1..).all(|(&to, tokens)| {
                 let refilled = to.duration_since(from).as_nanos() / rate.interval().as_nanos();
-                tokens <= u128::from(rate.most()) + refilled
+                tokens <= u128::from(rate.max_burst()) + refilled
             })
         })
 }
@@ -51,7 +51,7 @@ async fn a_full_bucket_gives_its_burst_and_then_one_an_interval() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_gets_a_token_in_turn_and_on_time() {
+async fn waiters_get_tokens_in_order_and_on_time() {
     let (limit, cx) = (RateLimit::new(Rate::per_second(10).burst(1)), Context::background());
     let (start, order) = (Instant::now(), Mutex::new(Vec::new()));
     let turn = async |name: u128| {
@@ -63,21 +63,21 @@ async fn who_waits_gets_a_token_in_turn_and_on_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_just_when_there_is_a_token_waits_behind_those_who_were_there() {
+async fn a_new_waiter_gets_no_token_before_an_older_one() {
     let (limit, cx) = (RateLimit::new(Rate::per_second(1)), Context::background());
     limit.try_acquire().unwrap();
     let mut task = TaskContext::from_waker(Waker::noop());
     let (mut first, mut second) = (pin!(limit.acquire(&cx)), pin!(limit.acquire(&cx)));
     assert!(first.as_mut().poll(&mut task).is_pending());
     advance(S).await;
-    assert!(second.as_mut().poll(&mut task).is_pending(), "there is a token, for the other one");
+    assert!(second.as_mut().poll(&mut task).is_pending(), "the token belongs to the other one");
     assert!(first.as_mut().poll(&mut task).is_ready());
     advance(S).await;
     assert!(second.as_mut().poll(&mut task).is_ready());
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_wait_overtakes_nobody_who_does() {
+async fn a_caller_that_does_not_wait_overtakes_no_waiter() {
     let (limit, cx) = (RateLimit::new(Rate::per_second(1)), Context::background());
     limit.try_acquire().unwrap();
     let waits = async {
@@ -88,7 +88,7 @@ async fn who_does_not_wait_overtakes_nobody_who_does() {
         loop {
             sleep(MS).await;
             assert_eq!(limit.waiting(), 1);
-            assert!(limit.try_acquire().is_err_and(|refused| refused.retry_after == 2 * S));
+            assert!(limit.try_acquire().is_err_and(|error| error.retry_after == 2 * S));
         }
     };
     let start = Instant::now();
@@ -97,7 +97,7 @@ async fn who_does_not_wait_overtakes_nobody_who_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_gives_up_takes_no_token() {
+async fn a_cancelled_wait_takes_no_token() {
     let (limit, cx) = (RateLimit::new(Rate::per_second(1)), Context::background());
     let keyed = KeyedRateLimit::new(Rate::per_second(1));
     assert!(limit.try_acquire().is_ok() && keyed.try_acquire(&7).is_ok());
@@ -110,7 +110,7 @@ async fn who_gives_up_takes_no_token() {
         assert!(keyed.acquire(&cx.with_timeout(MS), &7).await.is_err());
     }
     advance(73 * MS).await;
-    assert!(limit.try_acquire().is_ok() && keyed.try_acquire(&7).is_ok(), "it is there after a second");
+    assert!(limit.try_acquire().is_ok() && keyed.try_acquire(&7).is_ok(), "there is a token after a second");
     let gone = cx.child();
     gone.cancel("enough");
     advance(S).await;
@@ -118,7 +118,7 @@ async fn who_gives_up_takes_no_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_key_has_a_bucket_and_a_line_of_its_own() {
+async fn each_key_has_its_own_bucket_and_queue() {
     let (limit, cx) = (KeyedRateLimit::new(Rate::per_second(1).burst(2)), Context::background());
     for key in ["alice", "bob"] {
         assert_eq!((0..9).filter(|_| limit.try_acquire(&key).is_ok()).count(), 2);
@@ -135,35 +135,35 @@ async fn each_key_has_a_bucket_and_a_line_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_million_keys_need_the_memory_of_a_thousand() {
+async fn a_million_keys_need_the_memory_of_the_capacity() {
     let limit = KeyedRateLimit::with_capacity(Rate::per_second(1).burst(5), 1000);
     for key in 0..1_000_000 {
         if key % 1000 == 0 {
-            // All of them have come once, and are full again.
+            // All buckets have given one token, and are full again.
             advance(S).await;
         }
         assert!(limit.try_acquire(&key).is_ok(), "{key}");
     }
-    assert_eq!(limit.known(), 1000);
-    // Nobody is forgotten before that: a new key has to wait for it, and one that is known does not.
-    let refused = limit.try_acquire(&1_000_000).unwrap_err();
-    assert_eq!(refused.retry_after, S);
+    assert_eq!(limit.len(), 1000);
+    // No bucket is full, so a new key is rejected, and one that has a bucket is not.
+    let error = limit.try_acquire(&1_000_000).unwrap_err();
+    assert_eq!(error.retry_after, S);
     assert!(limit.try_acquire(&999_999).is_ok());
-    advance(refused.retry_after).await;
+    advance(error.retry_after).await;
     assert!(limit.try_acquire(&1_000_000).is_ok());
-    assert_eq!(limit.known(), 1000);
+    assert_eq!(limit.len(), 1000);
 }
 
 #[test]
-fn threads_that_race_for_tokens_get_no_more_than_there_are() {
+fn racing_threads_get_no_more_tokens_than_there_are() {
     let rate = Rate::new(1, Duration::from_hours(1)).burst(100);
     let (all, keys) = (RateLimit::new(rate), KeyedRateLimit::with_capacity(rate, 5));
-    let grab = || {
+    let take = || {
         let tries = (0..1000).map(|number| (all.try_acquire().is_ok(), keys.try_acquire(&(number % 5)).is_ok()));
         tries.fold((0, 0), |(all, keys), (of_all, of_key)| (all + i32::from(of_all), keys + i32::from(of_key)))
     };
     let got = thread::scope(|scope| {
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(grab)).collect();
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(take)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
     let sum = got.into_iter().reduce(|(all, keys), (more, of_keys)| (all + more, keys + of_keys)).unwrap();
@@ -171,7 +171,7 @@ fn threads_that_race_for_tokens_get_no_more_than_there_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn extreme_rates_are_brought_into_range() {
+async fn extreme_rates_are_clamped() {
     let never = RateLimit::new(Rate::new(0, Duration::MAX).burst(u32::MAX));
     assert!(never.try_acquire().is_ok() && never.try_acquire().is_err());
     let always = RateLimit::new(Rate::new(u32::MAX, Duration::ZERO).burst(0));
@@ -184,7 +184,7 @@ async fn extreme_rates_are_brought_into_range() {
 enum Step {
     Pass(u64),
     Take(u8),
-    /// Waits for so long at most.
+    /// Waits for a token of this key with a timeout in milliseconds.
     Wait(u8, u64),
 }
 
@@ -192,7 +192,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         (0..400_u64).prop_map(Step::Pass),
         (0..6_u8).prop_map(Step::Take),
-        (0..6_u8, 0..300_u64).prop_map(|(key, patience)| Step::Wait(key, patience)),
+        (0..6_u8, 0..300_u64).prop_map(|(key, timeout)| Step::Wait(key, timeout)),
     ];
     prop::collection::vec(step, 1..120)
 }
@@ -200,9 +200,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// Six keys and memory for some of them, so that keys are forgotten all the time.
+    /// Six keys and a smaller capacity, so that buckets are evicted all the time.
     #[test]
-    fn in_any_time_no_key_gets_more_than_its_rate(
+    fn no_key_exceeds_its_rate_in_any_period(
         steps in steps(), count in 1..20_u32, burst in 1..6_u32, capacity in 1..7_usize,
     ) {
         let rate = Rate::per_second(count).burst(burst);
@@ -220,8 +220,8 @@ proptest! {
                             by_key[usize::from(key)].push(Instant::now());
                         }
                     }
-                    Step::Wait(key, patience) => {
-                        let cx = cx.with_timeout(Duration::from_millis(patience));
+                    Step::Wait(key, timeout) => {
+                        let cx = cx.with_timeout(Duration::from_millis(timeout));
                         if all.acquire(&cx).await.is_ok() {
                             given.push(Instant::now());
                         }
@@ -230,19 +230,19 @@ proptest! {
                         }
                     }
                 }
-                prop_assert!(keys.known() <= capacity);
+                prop_assert!(keys.len() <= capacity);
             }
-            prop_assert!(keeps(rate, &given), "{given:?}");
+            prop_assert!(respects(rate, &given), "{given:?}");
             for given in &by_key {
-                prop_assert!(keeps(rate, given), "{given:?}");
+                prop_assert!(respects(rate, given), "{given:?}");
             }
             Ok(())
         })?;
     }
 
-    /// With room for all keys each has a bucket as if it were alone: none is refused for the sake of another.
+    /// With capacity for all keys, each has a bucket as if it were the only one.
     #[test]
-    fn a_key_gets_what_it_would_get_alone(takes in prop::collection::vec((0..4_u8, 0..200_u64), 1..100)) {
+    fn a_key_gets_the_tokens_it_would_get_alone(takes in prop::collection::vec((0..4_u8, 0..200_u64), 1..100)) {
         let rate = Rate::per_second(5).burst(3);
         paused(async {
             let keys = KeyedRateLimit::with_capacity(rate, 4);

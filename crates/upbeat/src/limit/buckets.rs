@@ -1,4 +1,4 @@
-//! Buckets of many keys, in bounded memory.
+//! The token buckets of many keys, in bounded memory.
 
 use std::{
     cmp::Ordering,
@@ -12,25 +12,25 @@ use parking_lot::Mutex;
 
 use super::rate::Rate;
 
-/// The state of each key's bucket: when it will be full again.
+/// The state of the bucket of each key: the time at which it is full again.
 ///
-/// A full bucket is what a key begins with, so forgetting one changes nothing. Only such are forgotten, when a new key needs the
-/// memory: no key ever gets more than its rate because of it. A clone shares the state.
+/// A new key has a full bucket. Only full buckets are evicted, so no key gets more than its rate by
+/// an eviction. A clone shares the state.
 #[derive(Clone)]
 pub(super) struct Buckets<K> {
     capacity: usize,
-    /// In which time a bucket gets one token.
+    /// The time in which a bucket regains one token.
     interval: Nanos,
-    /// How far a bucket may be from full and still give a token.
+    /// The longest time until it is full in which a bucket still gives a token.
     tolerance: Nanos,
     state: Arc<Mutex<State<K>>>,
 }
 
 struct State<K> {
     full_at: HashMap<K, Nanos>,
-    /// One entry for each key, with a time that is not later than the true one. It is set right when it gets to the top, so a token costs nothing
-    /// here.
-    by_time: BinaryHeap<Full<K>>,
+    /// One entry for each key, with a time that is not later than the one in `full_at`. It is
+    /// corrected when it reaches the top, so that taking a token costs nothing here.
+    by_time: BinaryHeap<FullAt<K>>,
 }
 
 impl<K: Hash + Eq + Clone> Buckets<K> {
@@ -40,7 +40,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         Self {
             capacity: capacity.max(1),
             interval,
-            tolerance: interval * u64::from(rate.most() - 1),
+            tolerance: interval * u64::from(rate.max_burst() - 1),
             state: Arc::new(Mutex::new(state)),
         }
     }
@@ -51,12 +51,12 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
 }
 
 impl<K: Hash + Eq + Clone> State<K> {
-    /// Forgets a bucket that is full.
+    /// Evicts a full bucket.
     ///
     /// # Errors
     ///
-    /// When there is none: the time when there will be.
-    fn forget_one(&mut self, now: Nanos) -> Result<(), Nanos> {
+    /// If no bucket is full: the time at which one is.
+    fn evict_one(&mut self, now: Nanos) -> Result<(), Nanos> {
         while let Some(mut first) = self.by_time.peek_mut() {
             match self.full_at.get(&first.key) {
                 Some(&full_at) if full_at > first.at => first.at = full_at,
@@ -84,43 +84,44 @@ impl<K: Hash + Eq + Clone> StateStore for Buckets<K> {
             *full_at = later;
             return Ok(outcome);
         }
-        // The bucket of a new key is full, and lacks one token now: that says what time governor thinks it is.
+        // The bucket of a new key lacks exactly the token taken now, which yields governor's time.
         let (outcome, full_at) = decide(None)?;
         let now = full_at.saturating_sub(self.interval);
         if state.full_at.len() >= self.capacity
-            && let Err(first) = state.forget_one(now)
+            && let Err(first) = state.evict_one(now)
         {
-            // What governor says of a bucket that is empty until then is what is to be said of a key that has no bucket until then.
+            // A key without a bucket until `first` is treated like a bucket that is empty until
+            // then.
             return decide(Some(first + self.tolerance)).map(|(outcome, _)| outcome);
         }
-        state.by_time.push(Full { at: full_at, key: key.clone() });
+        state.by_time.push(FullAt { at: full_at, key: key.clone() });
         state.full_at.insert(key.clone(), full_at);
         Ok(outcome)
     }
 }
 
-/// When a key's bucket is full, at the earliest. The first is the greatest.
-struct Full<K> {
+/// The earliest time at which the bucket of a key is full. The earliest is the greatest.
+struct FullAt<K> {
     at: Nanos,
     key: K,
 }
 
-impl<K> Ord for Full<K> {
+impl<K> Ord for FullAt<K> {
     fn cmp(&self, other: &Self) -> Ordering {
         other.at.cmp(&self.at)
     }
 }
 
-impl<K> PartialOrd for Full<K> {
+impl<K> PartialOrd for FullAt<K> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<K> PartialEq for Full<K> {
+impl<K> PartialEq for FullAt<K> {
     fn eq(&self, other: &Self) -> bool {
         self.at == other.at
     }
 }
 
-impl<K> Eq for Full<K> {}
+impl<K> Eq for FullAt<K> {}

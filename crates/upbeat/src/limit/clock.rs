@@ -1,9 +1,9 @@
-//! Tokio's clock, for governor: a test can pause it.
+//! Tokio's clock for `governor`, so that a test can pause it.
 
 use governor::clock::Clock;
 use tokio::time::{Duration, Instant};
 
-/// The time since it was made.
+/// A clock that shows the time since it was started.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TokioClock(Instant);
 

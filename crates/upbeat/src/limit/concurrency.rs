@@ -1,4 +1,4 @@
-//! A concurrency limit for all together.
+//! One concurrency limit.
 
 use std::{fmt, sync::Arc};
 
@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::error::Busy;
 use crate::context::{Context, error::ContextError};
 
-/// A limit on how many do something at the same time. A cheap clone.
+/// A limit on how many operations run at the same time. A cheap clone.
 ///
 /// ```
 /// use upbeat::limit::ConcurrencyLimit;
@@ -15,69 +15,76 @@ use crate::context::{Context, error::ContextError};
 /// let reports = ConcurrencyLimit::new(2);
 /// let (first, second) = (reports.try_acquire(), reports.try_acquire());
 /// assert!(first.is_ok() && second.is_ok());
-/// assert_eq!(reports.try_acquire().expect_err("it is the third").to_string(), "busy: all 2 places are taken");
+/// let third = reports.try_acquire().expect_err("there are two permits");
+/// assert_eq!(third.to_string(), "busy: all 2 permits are in use");
 /// drop(first);
 /// assert!(reports.try_acquire().is_ok());
 /// ```
 ///
 /// # Guarantees
 ///
-/// - Never more [permits](Permit) than places.
-/// - Those who wait get their places in the order of asking, and nobody overtakes them. Who gives up takes none.
+/// - There are never more than [`max`](ConcurrencyLimit::max) [permits](Permit).
+/// - Waiters get permits in the order of their calls, before callers that do not wait. A cancelled
+///   wait takes no permit.
 ///
 /// # Compared with others
 ///
-/// It is `tokio::sync::Semaphore` for one purpose: waiting ends with a [`Context`], and there is no error for a closed semaphore. For
-/// calls that may hang there is [`Monitor`](crate::monitor::Monitor), for tasks under one context [`Group`](crate::task::Group), each with a limit of its own.
+/// It is `tokio::sync::Semaphore` for one purpose: a wait ends with a [`Context`], and there is no
+/// error for a closed semaphore. For calls that may hang there is
+/// [`Monitor`](crate::monitor::Monitor), and for tasks under one context
+/// [`Group`](crate::task::Group), each with its own limit.
 #[derive(Clone)]
 pub struct ConcurrencyLimit {
-    most: usize,
-    places: Arc<Semaphore>,
+    max: usize,
+    permits: Arc<Semaphore>,
 }
 
 impl ConcurrencyLimit {
-    /// A limit of `most` places, at least one.
-    pub fn new(most: usize) -> Self {
-        let most = most.clamp(1, Semaphore::MAX_PERMITS);
-        Self { most, places: Arc::new(Semaphore::new(most)) }
+    /// Returns a limit of `max` permits, at least one.
+    pub fn new(max: usize) -> Self {
+        let max = max.clamp(1, Semaphore::MAX_PERMITS);
+        Self { max, permits: Arc::new(Semaphore::new(max)) }
     }
 
-    /// Takes a place, if there is one that nobody waits for.
+    /// Takes a permit without waiting.
     ///
     /// # Errors
     ///
-    /// When there is none.
+    /// If all permits are in use, or the free ones belong to waiters.
     pub fn try_acquire(&self) -> Result<Permit, Busy> {
-        let permit = self.places.clone().try_acquire_owned();
-        permit.map(Permit).map_err(|_| Busy { most: self.most })
+        let permit = self.permits.clone().try_acquire_owned();
+        permit.map(Permit).map_err(|_| Busy { max: self.max })
     }
 
-    /// Waits for a place, and takes it. To wait for some time only give it a context [with a timeout](Context::with_timeout).
+    /// Waits for a permit and takes it.
+    ///
+    /// To bound the wait, pass a context [with a timeout](Context::with_timeout).
     ///
     /// # Errors
     ///
-    /// When the context is done before that, with the reason.
+    /// If the context is done first, with the reason.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped no place was taken, but the place in the line is lost.
+    /// If the future is dropped, no permit is taken, and the position in the queue is lost.
     pub async fn acquire(&self, cx: &Context) -> Result<Permit, ContextError> {
         loop {
-            // The semaphore is never closed, so there is no error, and the loop is for the compiler.
-            if let Ok(permit) = cx.unless_done(self.places.clone().acquire_owned()).await? {
+            // The semaphore is never closed, so there is no error, and the loop is for the
+            // compiler.
+            if let Ok(permit) = cx.unless_done(self.permits.clone().acquire_owned()).await? {
                 return Ok(Permit(permit));
             }
         }
     }
 
-    /// How many places are taken.
+    /// Returns how many permits are in use.
     pub fn active(&self) -> usize {
-        self.most - self.places.available_permits()
+        self.max - self.permits.available_permits()
     }
 
-    /// How many places there are.
-    pub fn most(&self) -> usize {
-        self.most
+    /// Returns the number of permits.
+    pub fn max(&self) -> usize {
+        self.max
     }
 }
 
@@ -85,12 +92,12 @@ impl fmt::Debug for ConcurrencyLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConcurrencyLimit")
             .field("active", &self.active())
-            .field("most", &self.most)
+            .field("max", &self.max)
             .finish_non_exhaustive()
     }
 }
 
-/// A place of a [`ConcurrencyLimit`], taken until this is dropped.
+/// A permit of a [`ConcurrencyLimit`], in use until this value is dropped.
 #[derive(Debug)]
-#[must_use = "the place is free again when this is dropped"]
-pub struct Permit(#[expect(dead_code, reason = "held, never looked at")] OwnedSemaphorePermit);
+#[must_use = "the permit is free again when this is dropped"]
+pub struct Permit(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);

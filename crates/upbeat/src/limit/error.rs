@@ -1,23 +1,23 @@
-//! Refusals.
+//! The errors of limits.
 
 use std::time::Duration;
 
 use crate::display::human;
 
-/// A rate limit has no token left.
+/// The error of a rate limit without a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the rate limit is reached, try again in {}", human(*.retry_after))]
+#[error("rate limit exceeded, retry in {}", human(*.retry_after))]
 #[non_exhaustive]
 pub struct RateLimitError {
-    /// When there will be a token, if nobody else takes it.
+    /// The time until there is a token, if no other caller takes it.
     pub retry_after: Duration,
 }
 
-/// A concurrency limit has no place left.
+/// The error of a concurrency limit without a free permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("busy: all {most} places are taken")]
+#[error("busy: all {max} permits are in use")]
 #[non_exhaustive]
 pub struct Busy {
-    /// How many places there are.
-    pub most: usize,
+    /// The number of permits.
+    pub max: usize,
 }

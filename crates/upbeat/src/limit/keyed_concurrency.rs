@@ -1,15 +1,15 @@
-//! A concurrency limit for each key.
+//! A concurrency limit per key.
 
 use std::{fmt, hash::Hash, sync::Arc};
 
 use super::{
     concurrency::{ConcurrencyLimit, Permit},
     error::Busy,
-    per_key::{Entered, PerKey},
+    per_key::{KeyUse, PerKey},
 };
 use crate::context::{Context, error::ContextError};
 
-/// A limit on how many do something at the same time for each key, such as a customer. A cheap clone.
+/// A limit per key, such as a customer, on how many operations run at the same time. A cheap clone.
 ///
 /// ```
 /// use upbeat::limit::KeyedConcurrencyLimit;
@@ -22,70 +22,81 @@ use crate::context::{Context, error::ContextError};
 ///
 /// # Guarantees
 ///
-/// Those of a [`ConcurrencyLimit`], for each key. A key that nobody uses or waits for needs no memory.
+/// Those of a [`ConcurrencyLimit`], for each key. A key without permits and waiters needs no
+/// memory.
 pub struct KeyedConcurrencyLimit<K> {
-    most: usize,
+    max: usize,
     limits: Arc<PerKey<K, ConcurrencyLimit>>,
 }
 
 impl<K: Hash + Eq + Clone> KeyedConcurrencyLimit<K> {
-    /// A limit of `most` places for each key, at least one.
-    pub fn new(most: usize) -> Self {
-        Self { most, limits: Arc::new(PerKey::new()) }
+    /// Returns a limit of `max` permits per key, at least one.
+    pub fn new(max: usize) -> Self {
+        Self { max, limits: Arc::new(PerKey::new()) }
     }
 
-    /// Takes a place of this key, if there is one that nobody waits for.
+    /// Takes a permit of this key without waiting.
     ///
     /// # Errors
     ///
-    /// When there is none.
+    /// If all permits of the key are in use, or the free ones belong to waiters.
     pub fn try_acquire(&self, key: &K) -> Result<KeyedPermit<K>, Busy> {
         let limit = self.enter(key);
         Ok(KeyedPermit { _permit: limit.try_acquire()?, _limit: limit })
     }
 
-    /// Waits for a place of this key, and takes it.
+    /// Waits for a permit of this key and takes it.
     ///
     /// # Errors
     ///
-    /// When the context is done before that, with the reason.
+    /// If the context is done first, with the reason.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped no place was taken, but the place in the line is lost.
+    /// If the future is dropped, no permit is taken, and the position in the queue is lost.
     pub async fn acquire(&self, cx: &Context, key: &K) -> Result<KeyedPermit<K>, ContextError> {
         let limit = self.enter(key);
         Ok(KeyedPermit { _permit: limit.acquire(cx).await?, _limit: limit })
     }
 
-    /// How many keys are in use.
-    pub fn keys(&self) -> usize {
+    /// Returns the number of permits per key.
+    pub fn max(&self) -> usize {
+        self.max
+    }
+
+    /// Returns how many keys have permits in use or waiters.
+    pub fn len(&self) -> usize {
         self.limits.len()
     }
 
-    fn enter(&self, key: &K) -> Entered<K, ConcurrencyLimit> {
-        self.limits.enter(key, || ConcurrencyLimit::new(self.most))
+    /// Returns whether no key has permits in use or waiters.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn enter(&self, key: &K) -> KeyUse<K, ConcurrencyLimit> {
+        self.limits.enter(key, || ConcurrencyLimit::new(self.max))
     }
 }
 
 impl<K> Clone for KeyedConcurrencyLimit<K> {
     fn clone(&self) -> Self {
-        Self { most: self.most, limits: self.limits.clone() }
+        Self { max: self.max, limits: self.limits.clone() }
     }
 }
 
 impl<K> fmt::Debug for KeyedConcurrencyLimit<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyedConcurrencyLimit").field("most", &self.most).finish_non_exhaustive()
+        f.debug_struct("KeyedConcurrencyLimit").field("max", &self.max).finish_non_exhaustive()
     }
 }
 
-/// A place of a [`KeyedConcurrencyLimit`], taken until this is dropped.
-#[must_use = "the place is free again when this is dropped"]
+/// A permit of a [`KeyedConcurrencyLimit`], in use until this value is dropped.
+#[must_use = "the permit is free again when this is dropped"]
 pub struct KeyedPermit<K: Hash + Eq> {
-    // Dropped first: afterwards it shows whether anybody still uses the key.
+    // Dropped first: the drop of the next field removes the key if it is no longer in use.
     _permit: Permit,
-    _limit: Entered<K, ConcurrencyLimit>,
+    _limit: KeyUse<K, ConcurrencyLimit>,
 }
 
 impl<K: Hash + Eq> fmt::Debug for KeyedPermit<K> {

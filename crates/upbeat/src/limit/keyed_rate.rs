@@ -1,18 +1,21 @@
-//! A rate limit for each key.
+//! A rate limit per key.
 
 use std::{fmt, hash::Hash, sync::Arc};
 
 use governor::{NotUntil, RateLimiter, clock::Clock as _, middleware::NoOpMiddleware};
 use tokio::time::Duration;
 
-use super::{buckets::Buckets, clock::TokioClock, error::RateLimitError, line::Line, per_key::PerKey, rate::Rate};
+use super::{
+    buckets::Buckets, clock::TokioClock, error::RateLimitError, per_key::PerKey, rate::Rate, wait_queue::WaitQueue,
+};
 use crate::context::{Context, error::ContextError};
 
-/// How many keys are known at the same time, if not set.
+/// The default number of buckets.
 const CAPACITY: usize = 100_000;
 
-/// A limit on how often something happens for each key, such as a customer: a token bucket for every one, in bounded memory. A cheap
-/// clone.
+/// A limit per key, such as a customer, on how often an operation runs. A cheap clone.
+///
+/// Each key has its own token bucket. The buckets live in bounded memory.
 ///
 /// ```
 /// use upbeat::limit::{KeyedRateLimit, Rate};
@@ -21,27 +24,32 @@ const CAPACITY: usize = 100_000;
 /// for _ in 0..3 {
 ///     assert!(logins.try_acquire(&"alice".to_owned()).is_ok());
 /// }
-/// let refused = logins.try_acquire(&"alice".to_owned()).expect_err("that was the fourth");
-/// assert_eq!(refused.retry_after.as_secs_f64().round(), 20.0);
+/// let error = logins.try_acquire(&"alice".to_owned()).expect_err("this is the fourth");
+/// assert_eq!(error.retry_after.as_secs_f64().round(), 20.0);
 /// ```
 ///
 /// # Guarantees
 ///
-/// - In any time a key gets no more than the [burst](Rate::burst), and one for each [interval](Rate::interval) in it.
-/// - No more than [`capacity`](KeyedRateLimit::with_capacity) keys are known. When there are as many, the one whose bucket is full, or has been for
-///   longest, is forgotten for a new one. A full bucket is what a new key has, so nobody gets more than the rate by being forgotten.
-/// - When none of them is full a new key is refused, with the time until one is. Those that are known are not concerned.
-/// - Those who wait for a key's tokens get them in the order of asking. Who gives up takes none.
+/// - In any period a key gets at most the [burst](Rate::burst), and one token for each
+///   [interval](Rate::interval) in that period.
+/// - There are at most [`capacity`](KeyedRateLimit::with_capacity) buckets. A new key beyond that
+///   evicts the bucket that has been full for longest. A full bucket equals that of a new key, so
+///   eviction never resets a limit.
+/// - If no bucket is full, a new key is rejected, with the time until one is. Keys that have a
+///   bucket are not affected.
+/// - Waiters get the tokens of a key in the order of their calls. A cancelled wait consumes none.
 ///
 /// # Not guaranteed
 ///
-/// A key's bucket is full again one interval after its last token at the earliest, and after `burst` intervals at the latest: somebody who comes
-/// with more new keys than `capacity` in that time keeps others with new keys out. A larger capacity is the remedy, or a key that costs him
-/// more to change. Memory once needed is kept for others to come.
+/// A bucket is full again one interval after its last token at the earliest, and after `burst`
+/// intervals at the latest. A client that sends more than `capacity` new keys in that time locks
+/// out other new keys. Choose a larger capacity, or keys that cost the client more to change.
+/// Memory that was allocated for buckets is kept.
 ///
 /// # Compared with `governor`
 ///
-/// Its keyed limiter grows with every key until it is told to forget, by going through all of them. The decision on a token is governor's here too.
+/// Its keyed limiter grows with every key until `retain_recent` goes through all of them. The
+/// decision on a token is that of `governor` here too.
 pub struct KeyedRateLimit<K: Hash + Eq + Clone> {
     inner: Arc<Inner<K>>,
 }
@@ -49,61 +57,68 @@ pub struct KeyedRateLimit<K: Hash + Eq + Clone> {
 struct Inner<K: Hash + Eq + Clone> {
     rate: Rate,
     limiter: RateLimiter<K, Buckets<K>, TokioClock, NoOpMiddleware<Duration>>,
-    /// Those of the limiter, which does not show them.
+    /// Those of the limiter, which does not return them.
     buckets: Buckets<K>,
-    lines: PerKey<K, Line>,
+    queues: PerKey<K, WaitQueue>,
 }
 
 impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
-    /// A limit that knows up to 100,000 keys.
+    /// Returns a limit with up to 100,000 buckets.
     pub fn new(rate: Rate) -> Self {
         Self::with_capacity(rate, CAPACITY)
     }
 
-    /// A limit that knows up to `capacity` keys, at least one. Memory is taken as keys come.
+    /// Returns a limit with up to `capacity` buckets, at least one. Memory is allocated as keys
+    /// come.
     pub fn with_capacity(rate: Rate, capacity: usize) -> Self {
         let buckets = Buckets::new(rate, capacity);
         let limiter = RateLimiter::new(rate.quota(), buckets.clone(), TokioClock::start());
-        Self { inner: Arc::new(Inner { rate, limiter, buckets, lines: PerKey::new() }) }
+        Self { inner: Arc::new(Inner { rate, limiter, buckets, queues: PerKey::new() }) }
     }
 
-    /// Takes a token of this key, if there is one and nobody waits for it.
+    /// Takes a token of this key without waiting.
     ///
     /// # Errors
     ///
-    /// When there is none, or the key is new and there is no memory for it: with the time after which there will be.
+    /// If the key has no token, or it belongs to a waiter. Also if the key is new and no bucket can
+    /// be evicted. The error has the time after which to retry.
     pub fn try_acquire(&self, key: &K) -> Result<(), RateLimitError> {
-        let refused = self.inner.lines.look(key, |line| line.refusal(self.inner.rate.interval()));
-        match refused.flatten() {
-            Some(refused) => Err(refused),
+        let error = self.inner.queues.with(key, |queue| queue.check(self.inner.rate.interval()));
+        match error.flatten() {
+            Some(error) => Err(error),
             None => self.inner.take(key),
         }
     }
 
-    /// Waits for a token of this key, and takes it.
+    /// Waits for a token of this key and takes it.
     ///
     /// # Errors
     ///
-    /// When the context is done before that, with the reason.
+    /// If the context is done first, with the reason.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped no token was taken, but the place in the line is lost.
+    /// If the future is dropped, no token is taken, and the position in the queue is lost.
     ///
     /// # Panics
     ///
-    /// When polled outside a tokio runtime with timers, if it has to wait.
+    /// If it has to wait and is polled outside a tokio runtime with timers.
     pub async fn acquire(&self, cx: &Context, key: &K) -> Result<(), ContextError> {
-        let line = self.inner.lines.enter(key, Line::default);
-        cx.unless_done(line.wait(|| self.inner.take(key))).await
+        let queue = self.inner.queues.enter(key, WaitQueue::default);
+        cx.unless_done(queue.wait(|| self.inner.take(key))).await
     }
 
-    /// How many keys are known.
-    pub fn known(&self) -> usize {
+    /// Returns how many keys have a bucket.
+    pub fn len(&self) -> usize {
         self.inner.buckets.len()
     }
 
-    /// The rate.
+    /// Returns whether no key has a bucket.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the rate.
     pub fn rate(&self) -> Rate {
         self.inner.rate
     }
@@ -111,10 +126,10 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
 
 impl<K: Hash + Eq + Clone> Inner<K> {
     fn take(&self, key: &K) -> Result<(), RateLimitError> {
-        let refused = |until: NotUntil<Duration>| RateLimitError {
+        let error = |until: NotUntil<Duration>| RateLimitError {
             retry_after: until.wait_time_from(self.limiter.clock().now()),
         };
-        self.limiter.check_key(key).map_err(refused)
+        self.limiter.check_key(key).map_err(error)
     }
 }
 
@@ -126,6 +141,6 @@ impl<K: Hash + Eq + Clone> Clone for KeyedRateLimit<K> {
 
 impl<K: Hash + Eq + Clone> fmt::Debug for KeyedRateLimit<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyedRateLimit").field("rate", &self.rate()).field("known", &self.known()).finish()
+        f.debug_struct("KeyedRateLimit").field("rate", &self.rate()).field("len", &self.len()).finish()
     }
 }

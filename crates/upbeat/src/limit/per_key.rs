@@ -1,10 +1,10 @@
-//! Something for each key, for as long as somebody uses it.
+//! A value per key, for as long as it is in use.
 
 use std::{collections::HashMap, hash::Hash, ops::Deref, sync::Arc};
 
 use parking_lot::Mutex;
 
-/// A value for each key that is in use. What nobody uses any more is gone, so it needs no more memory than its users do.
+/// A value for each key that is in use. An unused value is removed, so memory follows usage.
 pub(super) struct PerKey<K, T> {
     values: Arc<Mutex<HashMap<K, Arc<T>>>>,
 }
@@ -14,15 +14,15 @@ impl<K: Hash + Eq + Clone, T> PerKey<K, T> {
         Self { values: Arc::default() }
     }
 
-    /// The key's value, made if there is none.
-    pub(super) fn enter(&self, key: &K, make: impl FnOnce() -> T) -> Entered<K, T> {
+    /// Returns the value of the key, made by `make` if there is none.
+    pub(super) fn enter(&self, key: &K, make: impl FnOnce() -> T) -> KeyUse<K, T> {
         let value = self.values.lock().entry(key.clone()).or_insert_with(|| Arc::new(make())).clone();
-        Entered { values: self.values.clone(), key: key.clone(), value }
+        KeyUse { values: self.values.clone(), key: key.clone(), value }
     }
 
-    /// Looks at the key's value, if there is one.
-    pub(super) fn look<R>(&self, key: &K, look: impl FnOnce(&T) -> R) -> Option<R> {
-        self.values.lock().get(key).map(|value| look(value))
+    /// Calls `read` with the value of the key, if there is one.
+    pub(super) fn with<R>(&self, key: &K, read: impl FnOnce(&T) -> R) -> Option<R> {
+        self.values.lock().get(key).map(|value| read(value))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -30,14 +30,14 @@ impl<K: Hash + Eq + Clone, T> PerKey<K, T> {
     }
 }
 
-/// The use of a key's value.
-pub(super) struct Entered<K: Hash + Eq, T> {
+/// One use of the value of a key. The last one to be dropped removes the value.
+pub(super) struct KeyUse<K: Hash + Eq, T> {
     values: Arc<Mutex<HashMap<K, Arc<T>>>>,
     key: K,
     value: Arc<T>,
 }
 
-impl<K: Hash + Eq, T> Deref for Entered<K, T> {
+impl<K: Hash + Eq, T> Deref for KeyUse<K, T> {
     type Target = Arc<T>;
 
     fn deref(&self) -> &Arc<T> {
@@ -45,10 +45,10 @@ impl<K: Hash + Eq, T> Deref for Entered<K, T> {
     }
 }
 
-impl<K: Hash + Eq, T> Drop for Entered<K, T> {
+impl<K: Hash + Eq, T> Drop for KeyUse<K, T> {
     fn drop(&mut self) {
         let mut values = self.values.lock();
-        // The map's and ours: nobody can get another one while the map is locked.
+        // The references of the map and of this use. No other can appear while the map is locked.
         if Arc::strong_count(&self.value) == 2 {
             values.remove(&self.key);
         }

@@ -1,4 +1,4 @@
-//! A rate limit for all together.
+//! One rate limit.
 
 use std::{fmt, sync::Arc};
 
@@ -10,12 +10,12 @@ use governor::{
 };
 use tokio::time::Duration;
 
-use super::{clock::TokioClock, error::RateLimitError, line::Line, rate::Rate};
+use super::{clock::TokioClock, error::RateLimitError, rate::Rate, wait_queue::WaitQueue};
 use crate::context::{Context, error::ContextError};
 
 type Bucket = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>;
 
-/// A limit on how often something happens: a token bucket. A cheap clone.
+/// A limit on how often an operation runs: a token bucket. A cheap clone.
 ///
 /// ```
 /// use upbeat::{Context, ContextError, limit::{Rate, RateLimit}};
@@ -34,14 +34,16 @@ type Bucket = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Du
 ///
 /// # Guarantees
 ///
-/// - In any time it gives no more than the [burst](Rate::burst), and one for each [interval](Rate::interval) in it.
-/// - Those who wait get their tokens in the order of asking, and nobody overtakes them.
-/// - Who gives up, or whose context is done, takes no token.
+/// - In any period it gives at most the [burst](Rate::burst), and one token for each
+///   [interval](Rate::interval) in that period.
+/// - Waiters get tokens in the order of their calls, before callers that do not wait.
+/// - A wait that is cancelled, or whose context is done, consumes no token.
 ///
 /// # Not guaranteed
 ///
-/// There is no bound on how many wait: who may come without one is refused by [`try_acquire`](RateLimit::try_acquire) instead. Timers have a
-/// resolution of a millisecond, so who waits for the tokens of a rate beyond a thousand a second gets them in small bursts.
+/// The number of waiters is not bounded. Where callers are not bounded either, reject them with
+/// [`try_acquire`](RateLimit::try_acquire) instead. Timers have a resolution of a millisecond, so
+/// waiters of a rate above a thousand per second get their tokens in small bursts.
 #[derive(Clone)]
 pub struct RateLimit {
     inner: Arc<Inner>,
@@ -50,51 +52,51 @@ pub struct RateLimit {
 struct Inner {
     rate: Rate,
     bucket: Bucket,
-    line: Line,
+    queue: WaitQueue,
 }
 
 impl RateLimit {
-    /// A limit whose bucket is full.
+    /// Returns a limit whose bucket is full.
     pub fn new(rate: Rate) -> Self {
         let bucket = RateLimiter::direct_with_clock(rate.quota(), TokioClock::start());
-        Self { inner: Arc::new(Inner { rate, bucket, line: Line::default() }) }
+        Self { inner: Arc::new(Inner { rate, bucket, queue: WaitQueue::default() }) }
     }
 
-    /// Takes a token, if there is one and nobody waits for it.
+    /// Takes a token without waiting.
     ///
     /// # Errors
     ///
-    /// When there is none, with the time after which there will be.
+    /// If there is no token, or it belongs to a waiter, with the time after which to retry.
     pub fn try_acquire(&self) -> Result<(), RateLimitError> {
-        match self.inner.line.refusal(self.inner.rate.interval()) {
-            Some(refused) => Err(refused),
+        match self.inner.queue.check(self.inner.rate.interval()) {
+            Some(error) => Err(error),
             None => self.inner.take(),
         }
     }
 
-    /// Waits for a token, and takes it.
+    /// Waits for a token and takes it.
     ///
     /// # Errors
     ///
-    /// When the context is done before that, with the reason.
+    /// If the context is done first, with the reason.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped no token was taken, but the place in the line is lost.
+    /// If the future is dropped, no token is taken, and the position in the queue is lost.
     ///
     /// # Panics
     ///
-    /// When polled outside a tokio runtime with timers, if it has to wait.
+    /// If it has to wait and is polled outside a tokio runtime with timers.
     pub async fn acquire(&self, cx: &Context) -> Result<(), ContextError> {
-        cx.unless_done(self.inner.line.wait(|| self.inner.take())).await
+        cx.unless_done(self.inner.queue.wait(|| self.inner.take())).await
     }
 
-    /// How many wait for a token.
+    /// Returns how many callers wait for a token.
     pub fn waiting(&self) -> usize {
-        self.inner.line.waiting()
+        self.inner.queue.waiting()
     }
 
-    /// The rate.
+    /// Returns the rate.
     pub fn rate(&self) -> Rate {
         self.inner.rate
     }
@@ -102,10 +104,10 @@ impl RateLimit {
 
 impl Inner {
     fn take(&self) -> Result<(), RateLimitError> {
-        let refused = |until: governor::NotUntil<Duration>| RateLimitError {
+        let error = |until: governor::NotUntil<Duration>| RateLimitError {
             retry_after: until.wait_time_from(self.bucket.clock().now()),
         };
-        self.bucket.check().map_err(refused)
+        self.bucket.check().map_err(error)
     }
 }
 
