@@ -57,7 +57,7 @@ async fn events(State(shop): State<Shop>, Query(order): Query<Order>) -> (Status
 async fn main() -> Report {
     upbeat_examples::log();
     let grace = std::env::args().nth(1).and_then(|grace| grace.parse().ok()).unwrap_or(10_000);
-    let shop = Shop { tracker: Tracker::at_most(16), done: Arc::default() };
+    let shop = Shop { tracker: Tracker::builder().max_running(16).build(), done: Arc::default() };
     let app = Router::new().route("/events", post(events)).with_state(shop.clone());
     // Port 0, for tests, lets the system choose.
     let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());

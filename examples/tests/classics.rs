@@ -109,7 +109,7 @@ fn a_cache_loads_once_and_nothing_that_becomes_of_a_load_stays() {
     let printed = &ended.printed;
     assert_eq!(numbers(printed, "requests at once"), [1_000, 1]);
     assert!(printed.contains("a load fails: the disk is on fire\n  who asks again gets the page `news`: loads 2\n"));
-    let panicked = "a load panics: 1 of 2 tasks failed, the first: task `first`: panicked: a bug in the loader";
+    let panicked = "a load panics: 1 of 2 tasks failed, first: task `first`: panicked: a bug in the loader";
     assert!(printed.contains(panicked), "{printed}");
     assert!(printed.contains("  who waited for it gets the page `shop`: loads 2\n"), "{printed}");
     assert!(printed.contains("  who waited for it gets the page `about`: loads 2\n"), "{printed}");

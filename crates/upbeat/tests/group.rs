@@ -22,7 +22,7 @@ use upbeat::{
     with,
 };
 
-/// One of several at the same time: counts how many there are, and the most there were.
+/// Counts how many of it run at the same time, and the maximum.
 #[derive(Clone, Default)]
 struct Busy(Arc<[AtomicUsize; 2]>);
 
@@ -35,7 +35,7 @@ impl Busy {
         Ok(())
     }
 
-    fn most(&self) -> usize {
+    fn max(&self) -> usize {
         self.0[1].load(Relaxed)
     }
 }
@@ -44,7 +44,7 @@ fn failures<T>(error: &GroupError<T>) -> Vec<String> {
     error.failures().iter().map(ToString::to_string).collect()
 }
 
-/// Lets tasks that are over or aborted be taken away.
+/// Lets the runtime drop tasks that have ended or were aborted.
 async fn settle() {
     for _ in 0..8 {
         tokio::task::yield_now().await;
@@ -56,7 +56,7 @@ fn alive() -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn values_come_in_the_order_of_spawning() {
+async fn values_are_in_the_order_of_spawning() {
     let group = Group::new(&Context::background());
     for i in 0..100_u32 {
         group.spawn(format!("{i}"), async move |_| {
@@ -86,16 +86,16 @@ async fn the_first_failure_cancels_the_others_and_comes_first() {
     let because = "canceled: task `fails` failed: no route";
     let all = ["task `fails`: no route", &format!("task `a`: {because}"), &format!("task `b`: {because}")];
     assert_eq!(failures(&error), all);
-    assert_eq!(error.to_string(), "3 of 4 tasks failed, the first: task `fails`: no route");
+    assert_eq!(error.to_string(), "3 of 4 tasks failed, first: task `fails`");
     assert_eq!(error.source().unwrap().to_string(), "no route");
     assert_eq!(error.values(), [None, None, Some(7), None]);
     assert!(cx.error().is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_is_a_failure_wherever_it_happens() {
-    struct Spiteful;
-    impl Drop for Spiteful {
+async fn a_panic_of_the_call_a_poll_or_a_drop_is_a_failure() {
+    struct PanicsInDrop;
+    impl Drop for PanicsInDrop {
         fn drop(&mut self) {
             panic!("in its drop");
         }
@@ -111,9 +111,9 @@ async fn a_panic_is_a_failure_wherever_it_happens() {
         Ok::<_, BoxError>(())
     });
     group.spawn("when dropped", |_| {
-        let spiteful = Spiteful;
+        let bomb = PanicsInDrop;
         std::future::poll_fn(move |_| {
-            let _held = &spiteful;
+            let _held = &bomb;
             std::task::Poll::Ready(Ok::<_, BoxError>(()))
         })
     });
@@ -124,7 +124,7 @@ async fn a_panic_is_a_failure_wherever_it_happens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_are_collected_where_that_is_wanted() {
+async fn collect_all_runs_all_tasks_and_keeps_all_failures() {
     let group = Group::new(&Context::background()).collect_all();
     for i in 0..6_u32 {
         group.spawn(format!("{i}"), async move |cx: Context| {
@@ -139,22 +139,22 @@ async fn all_are_collected_where_that_is_wanted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_most_so_many_run_and_the_others_wait_their_turn() {
+async fn max_tasks_bounds_running_tasks_and_accepts_more() {
     let (busy, begun) = (Busy::default(), Instant::now());
-    let group = Group::new(&Context::background()).at_most(3);
+    let group = Group::new(&Context::background()).max_tasks(3);
     for i in 0..9 {
         let busy = busy.clone();
         group.spawn(format!("{i}"), async move |_| busy.work().await);
     }
     assert_eq!(begun.elapsed(), common::ZERO, "accepted at once");
     group.wait().await.unwrap();
-    assert_eq!((busy.most(), begun.elapsed()), (3, 3 * MS));
+    assert_eq!((busy.max(), begun.elapsed()), (3, 3 * MS));
 }
 
 #[tokio::test(start_paused = true)]
-async fn places_go_in_the_order_of_spawning() {
+async fn permits_are_granted_in_the_order_of_spawning() {
     let log = Log::default();
-    let group = Group::new(&Context::background()).at_most(1);
+    let group = Group::new(&Context::background()).max_tasks(1);
     let work = |i: u32| {
         let log = log.clone();
         async move |_| {
@@ -166,22 +166,22 @@ async fn places_go_in_the_order_of_spawning() {
     for i in 0..5 {
         group.spawn(format!("{i}"), work(i));
     }
-    group.spawn_when_free("5", work(5)).await;
+    group.reserve().await.spawn("5", work(5));
     assert_eq!(group.wait().await.unwrap(), [0, 1, 2, 3, 4, 5]);
     assert_eq!(log.lines(), ["0", "1", "2", "3", "4", "5"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_produces_too_fast_waits_for_a_place() {
+async fn reserve_waits_for_a_permit() {
     let (busy, begun) = (Busy::default(), Instant::now());
-    let group = Group::new(&Context::background()).at_most(2);
+    let group = Group::new(&Context::background()).max_tasks(2);
     for i in 0..6 {
         let busy = busy.clone();
-        group.spawn_when_free(format!("{i}"), async move |_| busy.work().await).await;
+        group.reserve().await.spawn(format!("{i}"), async move |_| busy.work().await);
     }
     assert_eq!(begun.elapsed(), 2 * MS, "the fifth was accepted when the third was done");
     group.wait().await.unwrap();
-    assert_eq!((busy.most(), begun.elapsed()), (2, 3 * MS));
+    assert_eq!((busy.max(), begun.elapsed()), (2, 3 * MS));
 }
 
 fn begins(log: &Log) -> Result<(), BoxError> {
@@ -190,9 +190,9 @@ fn begins(log: &Log) -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_place_when_the_group_fails_does_not_begin() {
+async fn a_task_that_waits_for_a_permit_does_not_begin_after_a_failure() {
     let log = Log::default();
-    let group = Group::<()>::new(&Context::background()).at_most(1);
+    let group = Group::<()>::new(&Context::background()).max_tasks(1);
     group.spawn("fails", async |_| {
         sleep(S).await;
         Err(BoxError::from("no route"))
@@ -202,7 +202,7 @@ async fn what_waits_for_a_place_when_the_group_fails_does_not_begin() {
         group.spawn(name, async move |_| begins(&log));
     }
     let late = log.clone();
-    group.spawn_when_free("d", async move |_| begins(&late)).await;
+    group.reserve().await.spawn("d", async move |_| begins(&late));
     let error = group.wait().await.unwrap_err();
     assert_eq!(error.failures().len(), 4);
     assert_eq!(failures(&error)[0], "task `fails`: no route");
@@ -211,13 +211,13 @@ async fn what_waits_for_a_place_when_the_group_fails_does_not_begin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_a_group_or_its_wait_leaves_nothing() {
+async fn dropping_a_group_or_its_wait_leaves_no_task() {
     let cx = Context::background();
     let counted = Arc::new(());
     let fill = |group: &Group<()>| {
         for _ in 0..10 {
             let counted = counted.clone();
-            group.spawn("deaf", async move |_| {
+            group.spawn("ignores", async move |_| {
                 std::future::pending::<()>().await;
                 drop(counted);
                 Ok::<_, BoxError>(())
@@ -245,7 +245,7 @@ async fn no_task_is_left_after_a_thousand_groups() {
     let cx = Context::background().child();
     let counted = Arc::new(());
     for i in 0..1_000_usize {
-        let group = Group::new(&cx.with_value(counted.clone())).at_most(1 + i % 4);
+        let group = Group::new(&cx.with_value(counted.clone())).max_tasks(1 + i % 4);
         for task in 0..10_usize {
             group.spawn(format!("{task}"), async move |cx: Context| {
                 cx.unless_done(sleep(MS)).await?;
@@ -262,7 +262,7 @@ async fn no_task_is_left_after_a_thousand_groups() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn its_tasks_belong_to_the_run() {
+async fn tasks_of_a_group_belong_to_the_run() {
     let (log, held) = (Log::default(), Arc::new(Mutex::new(None)));
     let player = with((log.clone(), held.clone()), async |(log, held): (Log, Arc<Mutex<_>>), cx: Context| {
         let group = Group::<()>::new(&cx);
@@ -276,7 +276,7 @@ async fn its_tasks_belong_to_the_run() {
             });
         }
         cx.stopping().await;
-        // Kept alive outside: the run waits for its tasks all the same.
+        // The group outlives the run, which still waits for the tasks.
         *held.lock().unwrap() = Some(group);
         Ok::<_, BoxError>(())
     });
@@ -290,23 +290,23 @@ async fn its_tasks_belong_to_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tasks_that_are_aborted_with_their_run_do_not_leave_the_group_waiting() {
+async fn a_group_ends_if_its_tasks_are_aborted_with_their_run() {
     let held = Arc::new(Mutex::new(None));
     let player = with(held.clone(), async |held: Arc<Mutex<_>>, cx: Context| {
         let group = Group::<()>::new(&cx);
-        group.spawn("deaf", async |_| std::future::pending::<Result<(), BoxError>>().await);
+        group.spawn("ignores", async |_| std::future::pending::<Result<(), BoxError>>().await);
         *held.lock().unwrap() = Some(group);
         cx.stopping().await;
         Ok::<_, BoxError>(())
     });
     let _report = Conductor::new("shop").stop_timeout(S).player("web", player).play_until(sleep(S)).await;
     let group = held.lock().unwrap().take().unwrap();
-    assert_eq!(failures(&group.wait().await.unwrap_err()), ["task `deaf`: aborted"]);
+    assert_eq!(failures(&group.wait().await.unwrap_err()), ["task `ignores`: aborted"]);
 }
 
 proptest! {
     #[test]
-    fn whatever_the_tasks_do_every_end_is_told_once(
+    fn every_end_is_recorded_once(
         tasks in proptest::collection::vec((0_u32..20, 0_u8..4), 0..30),
         limit in proptest::option::of(1_usize..5),
         all: bool,
@@ -316,24 +316,24 @@ proptest! {
             let busy = Busy::default();
             let mut group = Group::new(&Context::background());
             if let Some(limit) = limit {
-                group = group.at_most(limit);
+                group = group.max_tasks(limit);
             }
             if all {
                 group = group.collect_all();
             }
-            for (i, (time, manner)) in tasks.iter().copied().enumerate() {
+            for (i, (time, kind)) in tasks.iter().copied().enumerate() {
                 let busy = busy.clone();
                 group.spawn(format!("{i}"), async move |cx: Context| {
                     busy.work().await.map_err(|error| error.to_string())?;
                     sleep(time * MS).await;
-                    match manner {
+                    match kind {
                         0 | 1 => Ok(i),
                         2 => Err(format!("failed {i}")),
                         _ => cx.error().map_or(Ok(i), |error| Err(error.to_string())),
                     }
                 });
             }
-            let fails = tasks.iter().any(|(_, manner)| *manner == 2);
+            let fails = tasks.iter().any(|(_, kind)| *kind == 2);
             match group.wait().await {
                 Ok(values) => {
                     assert!(!fails);
@@ -341,15 +341,15 @@ proptest! {
                 }
                 Err(error) => {
                     assert!(fails && error.failures()[0].to_string().contains("failed"));
-                    let (told, values) = (error.failures().len(), error.into_values());
-                    assert_eq!((told, values.len()), (values.iter().filter(|value| value.is_none()).count(), tasks.len()));
+                    let (failed, values) = (error.failures().len(), error.into_values());
+                    assert_eq!((failed, values.len()), (values.iter().filter(|value| value.is_none()).count(), tasks.len()));
                     assert!(values.iter().enumerate().all(|(i, value)| value.is_none_or(|value| value == i)));
                     if all {
-                        assert_eq!(told, tasks.iter().filter(|(_, manner)| *manner == 2).count());
+                        assert_eq!(failed, tasks.iter().filter(|(_, kind)| *kind == 2).count());
                     }
                 }
             }
-            assert!(limit.is_none_or(|limit| busy.most() <= limit));
+            assert!(limit.is_none_or(|limit| busy.max() <= limit));
             settle().await;
             assert_eq!(alive(), 0);
         });

@@ -11,7 +11,8 @@ use common::{MS, S, idle};
 use tokio::time::{Instant, sleep};
 use upbeat::{BoxError, Conductor, Context, Outcome, Part, exit_code, task::Tracker, with};
 
-/// Gives away `events` pieces of work of 1 ms as soon as it is asked to stop: what a handler does in the last moment.
+/// Returns a player that tracks `events` pieces of work of 1 ms as soon as it is asked to stop,
+/// like a handler in the last moment.
 fn handler(tracker: &Tracker, done: &Arc<AtomicU32>, events: u32) -> impl upbeat::Player {
     with((tracker.clone(), done.clone()), move |(tracker, done): (Tracker, Arc<AtomicU32>), cx: Context| async move {
         cx.stopping().await;
@@ -32,8 +33,8 @@ fn shop(tracker: Tracker, handler: impl upbeat::Player) -> Conductor {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_accepted_work_is_done_before_the_end() {
-    let (tracker, done) = (Tracker::at_most(4), Arc::default());
+async fn all_accepted_work_is_finished_before_the_end() {
+    let (tracker, done) = (Tracker::builder().max_running(4).build(), Arc::default());
     let web = handler(&tracker, &done, 10_000);
     let report = shop(tracker, web).play_until(sleep(S)).await;
     assert_eq!(done.load(Relaxed), 10_000);
@@ -42,8 +43,8 @@ async fn all_accepted_work_is_done_before_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_too_short_a_deadline_the_exact_number_and_the_names_of_the_lost_are_reported() {
-    let (tracker, done) = (Tracker::at_most(1), Arc::<AtomicU32>::default());
+async fn lost_work_is_reported_by_number_and_name() {
+    let (tracker, done) = (Tracker::builder().max_running(1).build(), Arc::<AtomicU32>::default());
     let web = handler(&tracker, &done, 3_000);
     let report = shop(tracker, web).stop_timeout(S).play_until(sleep(S)).await;
     let done = done.load(Relaxed);
@@ -55,18 +56,18 @@ async fn with_too_short_a_deadline_the_exact_number_and_the_names_of_the_lost_ar
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_is_refused_visibly_once_it_is_closed() {
+async fn a_closed_tracker_rejects_work() {
     let tracker = Tracker::new();
     let counted = Arc::new(());
     tracker.shutdown(Instant::now()).await;
     let held = counted.clone();
-    let refused = tracker.track("late", async move { drop(held) }).unwrap_err();
-    assert_eq!(refused.name(), "late");
-    assert_eq!(Arc::strong_count(&counted), 1, "it is dropped, not kept");
+    let closed = tracker.track("late", async move { drop(held) }).unwrap_err();
+    assert_eq!(closed.name(), "late");
+    assert_eq!(Arc::strong_count(&counted), 1, "the rejected work is kept");
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_and_panics_are_kept_and_fail_the_tracker() {
+async fn errors_and_panics_fail_the_tracker() {
     let tracker = Tracker::new();
     let part = Part::new("tracker", tracker.clone());
     let shop = Conductor::new("shop").part(part).player("other", idle);
@@ -87,11 +88,11 @@ async fn errors_and_panics_are_kept_and_fail_the_tracker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_produces_too_fast_waits_for_a_free_place() {
-    let tracker = Tracker::at_most(2);
+async fn reserve_waits_for_a_permit() {
+    let tracker = Tracker::builder().max_running(2).build();
     let begun = Instant::now();
     for _ in 0..6 {
-        tracker.track_when_free("slow", sleep(S)).await.unwrap();
+        tracker.reserve().await.track("slow", sleep(S)).unwrap();
         assert!(tracker.open() <= 2);
     }
     assert_eq!(begun.elapsed(), 2 * S, "the fifth began when the third ended");

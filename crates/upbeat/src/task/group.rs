@@ -14,17 +14,18 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::group_error::{Aborted, Dropped, GroupError, HasEnded, TaskFailed};
+use super::group_error::{Aborted, GroupDropped, GroupEnded, GroupError, TaskFailed};
 use crate::{context::Context, error::BoxError, panic::catch, report::failure::Failure};
 
-/// Several tasks under one context: the first that fails cancels the others, and nobody outlives the group.
+/// Several tasks under one context. The first failure cancels the others, and no task outlives the
+/// group.
 ///
 /// ```
 /// use upbeat::{BoxError, Context, task::Group};
 ///
 /// # async fn fetch(_: &Context, path: &str) -> Result<usize, std::io::Error> { Ok(path.len()) }
 /// async fn sizes(cx: &Context, paths: Vec<String>) -> Result<Vec<usize>, BoxError> {
-///     let group = Group::new(cx).at_most(8);
+///     let group = Group::new(cx).max_tasks(8);
 ///     for path in paths {
 ///         group.spawn(path.clone(), async move |cx| fetch(&cx, &path).await);
 ///     }
@@ -34,94 +35,103 @@ use crate::{context::Context, error::BoxError, panic::catch, report::failure::Fa
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// # let sizes = sizes(&Context::background(), vec!["a".into(), "bcd".into()]).await;
-/// # assert_eq!(sizes.expect("all is well"), [1, 3]);
+/// # assert_eq!(sizes.expect("no task fails"), [1, 3]);
 /// # }
 /// ```
 ///
 /// # Guarantees
 ///
-/// - The tasks get the group's own context, a [child](Context::child) of the one it was made with: done with that one, and
-///   cancelled by the first failure, unless the group is to [collect all](Group::collect_all).
-/// - A panic is a failure like another. No failure is lost: [`GroupError`] has all of them, the root cause first.
-/// - [`wait`](Group::wait) returns when the last task is done. Dropping the group, or the future of `wait`, cancels its context and aborts
-///   its tasks. Either way none is left.
-/// - The tasks belong to the run, as those of [`Context::spawn`] do: they have names, and the player counts as stopped only when they
-///   are gone.
-/// - What has not begun when the group's context is done does not begin, and is a failure with the [reason](crate::ContextError).
+/// - The tasks share the context of the group, a [child](Context::child) of the one it was made
+///   with. It is done if that one is. The first failure cancels it too, unless the group [collects
+///   all failures](Group::collect_all).
+/// - A panic is a failure. No failure is lost: [`GroupError`] has all of them, the root cause
+///   first.
+/// - [`wait`](Group::wait) returns when the last task has ended. If the group or the future of
+///   `wait` is dropped, its context is cancelled and its tasks are aborted.
+/// - The tasks belong to the run, like those of [`Context::spawn`]. They have names, and the player
+///   counts as stopped only when they have ended.
+/// - A task that has not begun when the context of the group is done does not begin. It is a
+///   failure with the [reason](crate::ContextError).
 ///
 /// # Not guaranteed
 ///
-/// A task that has begun is told, not killed: one that does not look at its context runs to its end, and `wait` waits for it. A player
-/// that is asked to stop needs a group on [`until_deadline`](Context::until_deadline) for work that must go on.
+/// A running task is cancelled cooperatively, not aborted. A task that ignores its context runs to
+/// its end, and `wait` waits for it. A player that is asked to stop needs a group on
+/// [`until_deadline`](Context::until_deadline) for work that must continue.
 ///
 /// # Compared with others
 ///
-/// - Go's `errgroup` is the model: `WithContext`, `SetLimit`, `Go`, `Wait`. It keeps the first error only, has no results, lets a panic end
-///   the process, and begins also what waits for a place when it is cancelled. `sourcegraph/conc` adds results in order, all
-///   errors, and panics that are passed on; so does this.
-/// - [`tokio::task::JoinSet`] yields results one by one as they come, and has neither context, limit, names nor order. It too
-///   aborts what is left when it is dropped. Take it where each result is used as it comes.
+/// - Go's `errgroup` is the model: `WithContext`, `SetLimit`, `Go`, `Wait`. It keeps only the first
+///   error, has no results, lets a panic end the process, and after a cancellation still begins
+///   tasks that wait for a slot. `sourcegraph/conc` adds ordered results, all errors, and panics as
+///   errors.
+/// - [`tokio::task::JoinSet`] yields results one by one as tasks end. It has no context, limit,
+///   names or order. It also aborts its tasks when it is dropped. It fits where each result is used
+///   as it comes.
 pub struct Group<T> {
     cx: Context,
-    places: Option<Arc<Semaphore>>,
+    permits: Option<Arc<Semaphore>>,
     collect_all: bool,
-    shared: Arc<Shared<T>>,
+    inner: Arc<Inner<T>>,
 }
 
-struct Shared<T> {
+struct Inner<T> {
     state: Mutex<State<T>>,
-    /// Nothing is open any more.
+    /// Notified when the last open task has ended.
     idle: Notify,
 }
 
 struct State<T> {
     /// In the order of spawning.
-    slots: Vec<Slot<T>>,
+    slots: Vec<TaskSlot<T>>,
     open: usize,
     /// In the order in which they happened.
     failures: Vec<Failure>,
 }
 
-enum Place {
-    Has(Option<OwnedSemaphorePermit>),
-    Waits(Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>),
+enum TaskSlot<T> {
+    Open(Option<AbortHandle>),
+    /// With its value, or without one if it failed.
+    Ended(Option<T>),
 }
 
-impl Place {
-    /// A place, or one in the queue for it: polled here once, so that tasks get theirs in the order of spawning.
-    fn next(places: &Arc<Semaphore>) -> Self {
-        let mut place = Box::pin(places.clone().acquire_owned());
-        match place.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
-            Poll::Ready(place) => Self::Has(place.ok()),
-            Poll::Pending => Self::Waits(place),
+/// The permit of a task to run, or its position in the queue for one.
+enum RunPermit {
+    Held(Option<OwnedSemaphorePermit>),
+    Queued(Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>),
+}
+
+impl RunPermit {
+    /// Takes a permit, or a position in the queue. The future is polled once here, so that permits
+    /// are granted in the order of spawning.
+    fn request(permits: &Arc<Semaphore>) -> Self {
+        let mut permit = Box::pin(permits.clone().acquire_owned());
+        match permit.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+            Poll::Ready(permit) => Self::Held(permit.ok()),
+            Poll::Pending => Self::Queued(permit),
         }
     }
 }
 
-enum Slot<T> {
-    Open(Option<AbortHandle>),
-    /// With its value, or without one if it failed.
-    Over(Option<T>),
-}
-
 impl<T: Send + 'static> Group<T> {
-    /// A group without a limit, whose context is a child of this one.
+    /// Returns a group without a limit, whose context is a child of `cx`.
     pub fn new(cx: &Context) -> Self {
         let state = State { slots: Vec::new(), open: 0, failures: Vec::new() };
-        let shared = Arc::new(Shared { state: Mutex::new(state), idle: Notify::new() });
-        Self { cx: cx.child(), places: None, collect_all: false, shared }
+        let inner = Arc::new(Inner { state: Mutex::new(state), idle: Notify::new() });
+        Self { cx: cx.child(), permits: None, collect_all: false, inner }
     }
 
-    /// Lets at most `most` tasks run at the same time, at least one. [`spawn`](Group::spawn) accepts beyond that, and what it accepts waits its
-    /// turn; [`spawn_when_free`](Group::spawn_when_free) waits before it accepts.
+    /// Sets how many tasks may run at the same time, at least one. Default: no limit.
     ///
-    /// Tasks that were spawned before are not counted.
-    pub fn at_most(mut self, most: usize) -> Self {
-        self.places = Some(Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))));
+    /// [`spawn`](Group::spawn) accepts more tasks, which wait for a permit.
+    /// [`reserve`](Group::reserve) waits before a task is accepted. Tasks that were spawned before
+    /// this call are not counted.
+    pub fn max_tasks(mut self, max: usize) -> Self {
+        self.permits = Some(Arc::new(Semaphore::new(max.clamp(1, Semaphore::MAX_PERMITS))));
         self
     }
 
-    /// Goes on when a task fails: all are run to their end, and all failures told.
+    /// Continues after a failure: all tasks run to their end, and all failures are collected.
     ///
     /// ```
     /// use upbeat::{Context, task::Group};
@@ -131,8 +141,8 @@ impl<T: Send + 'static> Group<T> {
     /// let group = Group::new(&Context::background()).collect_all();
     /// group.spawn("bad", async |_| "x".parse::<u8>());
     /// group.spawn("good", async |_| "7".parse::<u8>());
-    /// let error = group.wait().await.expect_err("one failed");
-    /// assert_eq!(error.to_string(), "1 of 2 tasks failed, the first: task `bad`: invalid digit found in string");
+    /// let error = group.wait().await.expect_err("one task fails");
+    /// assert_eq!(error.to_string(), "1 of 2 tasks failed, first: task `bad`");
     /// assert_eq!(error.into_values(), [None, Some(7)]);
     /// # }
     /// ```
@@ -141,16 +151,17 @@ impl<T: Send + 'static> Group<T> {
         self
     }
 
-    /// The group's own context, which its tasks get. Cancelling it tells them all to end.
+    /// Returns the context of the group, which its tasks share. Cancelling it cancels them all.
     pub fn context(&self) -> &Context {
         &self.cx
     }
 
-    /// Accepts a task at once; it runs when there is a place. Places go in the order of spawning.
+    /// Accepts a task at once. It runs when there is a permit. Permits are granted in the order of
+    /// spawning.
     ///
     /// # Panics
     ///
-    /// When called outside a tokio runtime.
+    /// If called outside a tokio runtime.
     ///
     /// ```
     /// use upbeat::{BoxError, Context, task::Group};
@@ -172,120 +183,113 @@ impl<T: Send + 'static> Group<T> {
         self.accept(name.into(), None, work);
     }
 
-    /// Waits until less than the most that may run at the same time does, and then accepts the task: back-pressure for whoever
-    /// produces tasks. Without a limit it is [`spawn`](Group::spawn).
+    /// Waits for a permit to run a task: back-pressure for a producer of tasks.
     ///
-    /// When the group's context is done it waits no longer.
+    /// Without a limit it returns at once. If the context of the group is done it waits no longer.
+    /// A task that is then spawned does not begin.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped the task was not accepted, and is dropped without having been begun.
-    ///
-    /// # Panics
-    ///
-    /// When polled outside a tokio runtime.
+    /// If the future is dropped, no permit is taken, and the position in the queue is lost.
     ///
     /// ```
     /// use upbeat::{BoxError, Context, task::Group};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), BoxError> {
-    /// let group = Group::new(&Context::background()).at_most(2);
+    /// let group = Group::new(&Context::background()).max_tasks(2);
     /// for i in 0..100 {
-    ///     // There are never more than two in memory.
-    ///     group.spawn_when_free(format!("square {i}"), async move |_| Ok::<_, BoxError>(i * i)).await;
+    ///     // There are never more than two tasks in memory.
+    ///     let square = async move |_| Ok::<_, BoxError>(i * i);
+    ///     group.reserve().await.spawn(format!("square {i}"), square);
     /// }
     /// assert_eq!(group.wait().await?.len(), 100);
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn spawn_when_free<F, Fut, E>(&self, name: impl Into<Arc<str>>, work: F)
-    where
-        F: FnOnce(Context) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-        E: Into<BoxError>,
-    {
-        let place = match &self.places {
-            Some(places) => self.cx.unless_done(places.clone().acquire_owned()).await.ok().and_then(Result::ok),
+    pub async fn reserve(&self) -> GroupPermit<'_, T> {
+        let permit = match &self.permits {
+            Some(permits) => self.cx.unless_done(permits.clone().acquire_owned()).await.ok().and_then(Result::ok),
             None => None,
         };
-        self.accept(name.into(), place, work);
+        GroupPermit { group: self, permit }
     }
 
-    fn accept<F, Fut, E>(&self, name: Arc<str>, place: Option<OwnedSemaphorePermit>, work: F)
+    fn accept<F, Fut, E>(&self, name: Arc<str>, permit: Option<OwnedSemaphorePermit>, work: F)
     where
         F: FnOnce(Context) -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         E: Into<BoxError>,
     {
         let key = {
-            let mut state = self.shared.state.lock();
+            let mut state = self.inner.state.lock();
             state.open += 1;
-            state.slots.push(Slot::Open(None));
+            state.slots.push(TaskSlot::Open(None));
             state.slots.len() - 1
         };
-        let ticket = Ticket {
-            shared: self.shared.clone(),
+        let guard = CompletionGuard {
+            inner: self.inner.clone(),
             cx: (!self.collect_all).then(|| self.cx.clone()),
             key,
             name: name.clone(),
             ended: false,
         };
-        let place = match (place, &self.places) {
-            (None, Some(places)) => Place::next(places),
-            (place, _) => Place::Has(place),
+        let permit = match (permit, &self.permits) {
+            (None, Some(permits)) => RunPermit::request(permits),
+            (permit, _) => RunPermit::Held(permit),
         };
         let cx = self.cx.clone();
         let task = self.cx.spawn(name, async move {
-            let place = match place {
-                Place::Has(place) => Ok(place),
+            let permit = match permit {
+                RunPermit::Held(permit) => Ok(permit),
                 // The semaphore is never closed.
-                Place::Waits(place) => cx.unless_done(place).await.map(Result::ok),
+                RunPermit::Queued(permit) => cx.unless_done(permit).await.map(Result::ok),
             };
-            let result = match place.and_then(|place| cx.error().map_or(Ok(place), Err)) {
-                Ok(place) => {
+            let result = match permit.and_then(|permit| cx.error().map_or(Ok(permit), Err)) {
+                Ok(permit) => {
                     let result = run(work, cx).await;
-                    drop(place);
+                    drop(permit);
                     result
                 }
-                // What it holds is gone before it counts as ended, as for those that have begun.
+                // Its captures are dropped before it counts as ended, like those of a task that
+                // ran.
                 Err(error) => catch(|| drop(work)).map_err(BoxError::from).and(Err(error.into())),
             };
-            ticket.end(result);
+            guard.end(result);
         });
-        // It may be over already; then there is nothing to abort.
-        if let Some(Slot::Open(abort)) = self.shared.state.lock().slots.get_mut(key) {
+        // If the task has ended already, there is nothing to abort.
+        if let Some(TaskSlot::Open(abort)) = self.inner.state.lock().slots.get_mut(key) {
             *abort = Some(task.abort_handle());
         }
     }
 
-    /// Waits until all tasks are done, and returns their values in the order in which the tasks were spawned. Then the group's context is done,
-    /// too.
+    /// Waits until all tasks have ended, and returns their values in the order of spawning. The
+    /// context of the group is done afterwards.
     ///
     /// # Errors
     ///
-    /// When a task failed or panicked: all failures, and the values of the others.
+    /// If a task failed or panicked: all failures, and the values of the other tasks.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the group: the tasks are cancelled and aborted.
+    /// If the future is dropped, so is the group: the tasks are cancelled and aborted.
     pub async fn wait(self) -> Result<Vec<T>, GroupError<T>> {
         loop {
-            // Made before the look, so that an end in between wakes it.
-            let idle = self.shared.idle.notified();
-            if self.shared.state.lock().open == 0 {
+            // Registered before the check, so that an end in between wakes it.
+            let idle = self.inner.idle.notified();
+            if self.inner.state.lock().open == 0 {
                 break;
             }
             idle.await;
         }
         let (slots, failures) = {
-            let mut state = self.shared.state.lock();
+            let mut state = self.inner.state.lock();
             (std::mem::take(&mut state.slots), std::mem::take(&mut state.failures))
         };
-        self.cx.cancel(HasEnded);
+        self.cx.cancel(GroupEnded);
         let values = slots.into_iter().map(|slot| match slot {
-            Slot::Over(value) => value,
-            Slot::Open(_) => None,
+            TaskSlot::Ended(value) => value,
+            TaskSlot::Open(_) => None,
         });
         if failures.is_empty() {
             Ok(values.flatten().collect())
@@ -295,7 +299,7 @@ impl<T: Send + 'static> Group<T> {
     }
 }
 
-/// Runs user code to its end. Whatever of it panics is a failure, its drop included.
+/// Runs a task to its end. A panic of `work`, of a poll or of the drop of the future is a failure.
 async fn run<T, E: Into<BoxError>, Fut: Future<Output = Result<T, E>>>(
     work: impl FnOnce(Context) -> Fut,
     cx: Context,
@@ -318,16 +322,16 @@ async fn run<T, E: Into<BoxError>, Fut: Future<Output = Result<T, E>>>(
 
 impl<T> Drop for Group<T> {
     fn drop(&mut self) {
-        self.cx.cancel(Dropped);
-        let left: Vec<_> = {
-            let mut state = self.shared.state.lock();
+        self.cx.cancel(GroupDropped);
+        let open: Vec<_> = {
+            let mut state = self.inner.state.lock();
             let aborts = state.slots.iter_mut().filter_map(|slot| match slot {
-                Slot::Open(abort) => abort.take(),
-                Slot::Over(_) => None,
+                TaskSlot::Open(abort) => abort.take(),
+                TaskSlot::Ended(_) => None,
             });
             aborts.collect()
         };
-        for task in left {
+        for task in open {
             task.abort();
         }
     }
@@ -335,7 +339,7 @@ impl<T> Drop for Group<T> {
 
 impl<T> fmt::Debug for Group<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.shared.state.lock();
+        let state = self.inner.state.lock();
         f.debug_struct("Group")
             .field("spawned", &state.slots.len())
             .field("open", &state.open)
@@ -344,23 +348,53 @@ impl<T> fmt::Debug for Group<T> {
     }
 }
 
-/// One accepted task: sees to it that its end is noticed, whatever ends it.
-struct Ticket<T> {
-    shared: Arc<Shared<T>>,
-    /// What a failure cancels.
+/// A permit to run one task in a [`Group`], from [`Group::reserve`]. If it is dropped, it is free
+/// again.
+#[must_use = "the permit is free again when this is dropped"]
+pub struct GroupPermit<'a, T> {
+    group: &'a Group<T>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl<T: Send + 'static> GroupPermit<'_, T> {
+    /// Accepts a task. It runs at once with this permit, like one of [`Group::spawn`].
+    ///
+    /// # Panics
+    ///
+    /// If called outside a tokio runtime.
+    pub fn spawn<F, Fut, E>(self, name: impl Into<Arc<str>>, work: F)
+    where
+        F: FnOnce(Context) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        self.group.accept(name.into(), self.permit, work);
+    }
+}
+
+impl<T> fmt::Debug for GroupPermit<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupPermit").finish_non_exhaustive()
+    }
+}
+
+/// Records the end of one accepted task, whatever ends it.
+struct CompletionGuard<T> {
+    inner: Arc<Inner<T>>,
+    /// The context that a failure cancels.
     cx: Option<Context>,
     key: usize,
     name: Arc<str>,
     ended: bool,
 }
 
-impl<T> Ticket<T> {
+impl<T> CompletionGuard<T> {
     fn end(mut self, result: Result<T, BoxError>) {
         self.ended = true;
-        self.note(result);
+        self.record(result);
     }
 
-    fn note(&self, result: Result<T, BoxError>) {
+    fn record(&self, result: Result<T, BoxError>) {
         let (value, failure) = match result {
             Ok(value) => (Some(value), None),
             Err(error) => {
@@ -368,29 +402,29 @@ impl<T> Ticket<T> {
                 (None, Some(Failure { attempt: 0, task: Some(self.name.clone()), error }))
             }
         };
-        let mut state = self.shared.state.lock();
-        // In the list before the others are told, so that theirs come behind it.
+        let mut state = self.inner.state.lock();
+        // Recorded before the others are cancelled, so that their failures follow it.
         state.failures.extend(failure.clone());
         drop(state);
         if let (Some(failure), Some(cx)) = (failure, &self.cx) {
             cx.cancel(TaskFailed(failure));
         }
-        let mut state = self.shared.state.lock();
-        let abort = std::mem::replace(&mut state.slots[self.key], Slot::Over(value));
+        let mut state = self.inner.state.lock();
+        let abort = std::mem::replace(&mut state.slots[self.key], TaskSlot::Ended(value));
         state.open -= 1;
         let idle = state.open == 0;
         drop(state);
         drop(abort);
         if idle {
-            self.shared.idle.notify_waiters();
+            self.inner.idle.notify_waiters();
         }
     }
 }
 
-impl<T> Drop for Ticket<T> {
+impl<T> Drop for CompletionGuard<T> {
     fn drop(&mut self) {
         if !self.ended {
-            self.note(Err(Aborted.into()));
+            self.record(Err(Aborted.into()));
         }
     }
 }

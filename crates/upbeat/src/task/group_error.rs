@@ -1,15 +1,16 @@
-//! What became of a group some of whose tasks failed.
+//! The error of a group.
 
 use std::{error::Error as StdError, fmt};
 
 use crate::report::failure::Failure;
 
-/// Some tasks of a [`Group`](crate::task::Group) failed or panicked.
+/// The error of a [`Group`](crate::task::Group): some tasks failed or panicked.
 ///
-/// Its `Display` is one line, with the root cause, which is the source, too. What the others say is in
+/// Its source is the error of the first failed task, the root cause. The other failures are in
 /// [`failures`](GroupError::failures).
 ///
 /// ```
+/// use std::error::Error;
 /// use upbeat::{BoxError, Context, task::Group};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -18,8 +19,10 @@ use crate::report::failure::Failure;
 /// group.spawn("mail", async |_| Err(BoxError::from("no route")));
 /// group.spawn("push", async |cx| Err(cx.done().await));
 /// let error = group.wait().await.expect_err("both fail");
-/// assert_eq!(error.to_string(), "2 of 2 tasks failed, the first: task `mail`: no route");
-/// assert_eq!(error.failures()[1].to_string(), "task `push`: canceled: task `mail` failed: no route");
+/// assert_eq!(error.to_string(), "2 of 2 tasks failed, first: task `mail`");
+/// assert_eq!(error.source().map(ToString::to_string), Some("no route".to_owned()));
+/// let second = error.failures()[1].to_string();
+/// assert_eq!(second, "task `push`: canceled: task `mail` failed: no route");
 /// # }
 /// ```
 pub struct GroupError<T> {
@@ -32,18 +35,19 @@ impl<T> GroupError<T> {
         Self { values, failures }
     }
 
-    /// All failures in the order in which they happened, the root cause first. [`Failure::task`] is the name, and
-    /// [`Failure::panic`] the panic, if it was one. Never empty.
+    /// Returns all failures in the order in which they happened, the root cause first.
+    ///
+    /// [`Failure::task`] is the name of the task, and [`Failure::panic`] its panic. Never empty.
     pub fn failures(&self) -> &[Failure] {
         &self.failures
     }
 
-    /// In the order of spawning, the values of those that did succeed, and `None` for those that failed.
+    /// Returns the values in the order of spawning, and `None` for each failed task.
     pub fn values(&self) -> &[Option<T>] {
         &self.values
     }
 
-    /// In the order of spawning, the values of those that did succeed, and `None` for those that failed.
+    /// Returns the values in the order of spawning, and `None` for each failed task.
     pub fn into_values(self) -> Vec<Option<T>> {
         self.values
     }
@@ -52,14 +56,14 @@ impl<T> GroupError<T> {
 impl<T> fmt::Display for GroupError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {} tasks failed", self.failures.len(), self.values.len())?;
-        match self.failures.first() {
-            Some(first) => write!(f, ", the first: {first}"),
+        match self.failures.first().and_then(|first| first.task.as_deref()) {
+            Some(first) => write!(f, ", first: task `{first}`"),
             None => Ok(()),
         }
     }
 }
 
-// By hand, as a value need not be `Debug`.
+// Not derived, as a value need not be `Debug`.
 impl<T> fmt::Debug for GroupError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GroupError").field("failures", &self.failures).finish_non_exhaustive()
@@ -72,7 +76,7 @@ impl<T> StdError for GroupError<T> {
     }
 }
 
-/// Why a group's context is done: a task failed.
+/// The cause of a done group context: a task failed.
 #[derive(Debug)]
 pub(crate) struct TaskFailed(pub(crate) Failure);
 
@@ -88,17 +92,17 @@ impl StdError for TaskFailed {
     }
 }
 
-/// Why a group's context is done: all its tasks are.
+/// The cause of a done group context: all tasks have ended.
 #[derive(Debug, thiserror::Error)]
 #[error("the group has ended")]
-pub(crate) struct HasEnded;
+pub(crate) struct GroupEnded;
 
-/// Why a group's context is done: nobody waits for it any more.
+/// The cause of a done group context: the group was dropped.
 #[derive(Debug, thiserror::Error)]
 #[error("the group was dropped")]
-pub(crate) struct Dropped;
+pub(crate) struct GroupDropped;
 
-/// A task was aborted from outside: with its run.
+/// The failure of a task that was aborted from outside, with its run.
 #[derive(Debug, thiserror::Error)]
 #[error("aborted")]
 pub(crate) struct Aborted;

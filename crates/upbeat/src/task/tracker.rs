@@ -1,7 +1,7 @@
-//! Background work that is finished before the process ends.
+//! Background work that a stop waits for.
 
 use std::{
-    collections::BTreeMap, fmt, future::Future, panic::AssertUnwindSafe, pin::pin, sync::Arc, task::Poll,
+    collections::BTreeMap, error::Error, fmt, future::Future, panic::AssertUnwindSafe, pin::pin, sync::Arc, task::Poll,
     time::Duration,
 };
 
@@ -14,25 +14,26 @@ use tokio::{
 use tracing::Instrument as _;
 use upbeat_probe::Probe;
 
-use crate::{
-    context::Context, display::human, error::BoxError, panic::catch, player::Player, report::failure::Failure,
-};
+use super::tracked::{Tracked, TrackedFailed, TrackedOutput, TrackerClosed, sealed::Output as _};
+use crate::{context::Context, display::human, panic::catch, player::Player, report::failure::Failure};
 
-/// How many failures are kept: the first, and the last ones.
+/// The number of failures that are kept: the first one, and the last ones.
 const FAILURES: usize = 16;
 
-/// Background work that handlers give away, and that is finished before the process ends. A cheap clone.
+/// Background work spawned by handlers, which the stop waits for. A cheap clone.
 ///
-/// A tracker is a player: what gives work to it comes [after](crate::Part::after) it, and so stops before it; what the work needs
-/// comes before it. When it is told to stop it takes no more work, waits for what it has, and at its deadline cuts the rest and names it: one
-/// [`cut`](Context::report_lost) each, so that the exit code says that something was lost.
+/// A tracker is a player. The parts that give work to it come [after](crate::Part::after) it, so
+/// they stop first. The parts that the work needs come before it. A tracker that is asked to stop
+/// accepts no more work, and waits for accepted work. At its deadline it aborts the rest and
+/// [reports each as lost](Context::report_lost), which the exit code shows.
 ///
 /// ```
 /// use axum::{Router, extract::State, routing::post};
 /// use upbeat::{Conductor, Context, Part, task::{Tracker, TrackerClosed}};
 ///
 /// async fn order(State(tracker): State<Tracker>) -> Result<&'static str, String> {
-///     tracker.track("mail", async { /* send it */ }).map_err(|closed: TrackerClosed| closed.to_string())?;
+///     let mail = async { /* send it */ };
+///     tracker.track("mail", mail).map_err(|closed: TrackerClosed| closed.to_string())?;
 ///     Ok("ordered")
 /// }
 ///
@@ -49,19 +50,21 @@ const FAILURES: usize = 16;
 ///
 /// # Guarantees
 ///
-/// Work is accepted or refused, visibly; what was accepted is finished, or reported as lost by its name. Errors and panics of the work
-/// are kept, and fail the tracker when it stops.
+/// Work is accepted, or rejected with an error. Accepted work is finished, or reported as lost by
+/// its name. Errors and panics of the work are kept, and fail the tracker when it stops.
 ///
 /// # Not guaranteed
 ///
-/// Work that was accepted is not started again when it fails, and is not stored: what must survive the process belongs into a queue outside of it.
+/// Failed work is not retried. Work is not stored: work that must survive the process belongs into
+/// an external queue.
 ///
-/// Work given to a tracker that does not play yet is run, too. But if a stop comes before the tracker's start, there is nobody to wait for
-/// it: whoever gives work away comes after the tracker.
+/// A tracker that does not play yet runs work too. But if a stop comes before the start of the
+/// tracker, that work is not waited for. Parts that give work to it must come after the tracker.
 ///
 /// # Compared with `tokio_util::task::TaskTracker`
 ///
-/// That one counts tasks. It takes them also when it is closed, has no deadline, and knows neither names nor failures.
+/// That one counts tasks. It accepts tasks after it was closed, has no deadline, and records
+/// neither names nor failures.
 #[derive(Clone)]
 pub struct Tracker {
     inner: Arc<Inner>,
@@ -69,10 +72,10 @@ pub struct Tracker {
 
 struct Inner {
     state: Mutex<State>,
-    /// Nothing is open any more.
+    /// Notified when no work is open.
     idle: Notify,
-    /// How much may run at the same time.
-    places: Option<Arc<Semaphore>>,
+    /// The permits to run, if their number is limited.
+    permits: Option<Arc<Semaphore>>,
 }
 
 #[derive(Default)]
@@ -80,116 +83,44 @@ struct State {
     closed: bool,
     next: u64,
     /// In the order of acceptance.
-    open: BTreeMap<u64, Open>,
+    open: BTreeMap<u64, TrackedWork>,
     finished: u64,
     failures: Vec<Failure>,
     failed: u64,
 }
 
-struct Open {
+struct TrackedWork {
     name: Arc<str>,
     since: Instant,
     task: Option<AbortHandle>,
     probe: Probe,
 }
 
-/// The tracker takes no more work: it was told to stop.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("`{name}` was not accepted: the tracker is closed")]
-pub struct TrackerClosed {
-    name: Arc<str>,
-}
-
-impl TrackerClosed {
-    /// What was not accepted.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-/// What became of accepted work, from [`Tracker::shutdown`].
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Tracked {
-    /// How much came to its end, failed work included.
-    pub finished: u64,
-    /// How much of that failed.
-    pub failed: u64,
-    /// The failures: the first, and the last fifteen.
-    pub failures: Vec<Failure>,
-    /// What was cut off: its name, and for how long it had been running or waiting.
-    pub lost: Vec<(Arc<str>, Duration)>,
-}
-
-impl fmt::Display for Tracked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} finished", self.finished)?;
-        if self.failed > 0 {
-            write!(f, " ({} of them failed)", self.failed)?;
-        }
-        write!(f, ", {} lost", self.lost.len())
-    }
-}
-
-/// Some of the tracked work failed.
-#[derive(Debug, thiserror::Error)]
-#[error("{failed} of {all} failed, the last: {last}")]
-pub struct TrackedFailed {
-    failed: u64,
-    all: u64,
-    last: Failure,
-}
-
-/// What tracked work may return: `()`, or a `Result` whose error is kept.
-pub trait TrackedOutput: sealed::Sealed {
-    /// The error, if there is one.
-    #[doc(hidden)]
-    fn into_error(self) -> Option<BoxError>;
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for () {}
-    impl<E> Sealed for Result<(), E> {}
-}
-
-impl TrackedOutput for () {
-    fn into_error(self) -> Option<BoxError> {
-        None
-    }
-}
-
-impl<E: Into<BoxError>> TrackedOutput for Result<(), E> {
-    fn into_error(self) -> Option<BoxError> {
-        self.err().map(Into::into)
-    }
-}
-
 impl Tracker {
-    /// A tracker that runs all it accepts at once.
+    /// Returns a tracker that runs all accepted work at once.
     pub fn new() -> Self {
-        Self::with_places(None)
+        Self::builder().build()
     }
 
-    /// A tracker that runs at most `most` at the same time, at least one. [`track`](Tracker::track) accepts beyond that, and what it
-    /// accepts waits its turn; [`track_when_free`](Tracker::track_when_free) waits before it accepts.
-    pub fn at_most(most: usize) -> Self {
-        Self::with_places(Some(Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS)))))
+    /// Returns a builder for a tracker with a limit.
+    ///
+    /// ```
+    /// let tracker = upbeat::task::Tracker::builder().max_running(16).build();
+    /// # drop(tracker);
+    /// ```
+    pub fn builder() -> TrackerBuilder {
+        TrackerBuilder { max_running: None }
     }
 
-    fn with_places(places: Option<Arc<Semaphore>>) -> Self {
-        Self { inner: Arc::new(Inner { state: Mutex::default(), idle: Notify::new(), places }) }
-    }
-
-    /// Accepts work, which then runs on a task of its own, or refuses it.
+    /// Accepts work, which runs as a task, or rejects it.
     ///
     /// # Errors
     ///
-    /// When the tracker is closed. The work is dropped without having been polled.
+    /// If the tracker is closed. The work is dropped without having been polled.
     ///
     /// # Panics
     ///
-    /// When called outside a tokio runtime.
+    /// If called outside a tokio runtime.
     pub fn track<F>(&self, name: impl Into<Arc<str>>, work: F) -> Result<(), TrackerClosed>
     where
         F: Future<Output: TrackedOutput> + Send + 'static,
@@ -197,33 +128,36 @@ impl Tracker {
         self.accept(name.into(), None, work)
     }
 
-    /// Waits until less than the most that may run at the same time does, and then accepts work or refuses it: back-pressure for
-    /// whoever produces it. Without such a limit it is [`track`](Tracker::track).
+    /// Waits for a permit to run work: back-pressure for a producer. Without a limit it returns at
+    /// once.
     ///
-    /// # Errors
-    ///
-    /// When the tracker is closed, also when that happens during the wait.
+    /// Of a closed tracker too, permits become free as work ends. The work is rejected then.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped the work was not accepted, and is dropped without having been polled.
+    /// If the future is dropped, no permit is taken, and the position in the queue is lost.
     ///
-    /// # Panics
-    ///
-    /// When polled outside a tokio runtime.
-    pub async fn track_when_free<F>(&self, name: impl Into<Arc<str>>, work: F) -> Result<(), TrackerClosed>
-    where
-        F: Future<Output: TrackedOutput> + Send + 'static,
-    {
-        let place = match &self.inner.places {
-            // The semaphore is never closed: whoever waits gets a place as the work that has one ends.
-            Some(places) => places.clone().acquire_owned().await.ok(),
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), upbeat::task::TrackerClosed> {
+    /// let tracker = upbeat::task::Tracker::builder().max_running(2).build();
+    /// for i in 0..100 {
+    ///     // There are never more than two in memory.
+    ///     tracker.reserve().await.track(format!("mail {i}"), async { /* send it */ })?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn reserve(&self) -> TrackerPermit<'_> {
+        let permit = match &self.inner.permits {
+            // The semaphore is never closed.
+            Some(permits) => permits.clone().acquire_owned().await.ok(),
             None => None,
         };
-        self.accept(name.into(), place, work)
+        TrackerPermit { tracker: self, permit }
     }
 
-    fn accept<F>(&self, name: Arc<str>, place: Option<OwnedSemaphorePermit>, work: F) -> Result<(), TrackerClosed>
+    fn accept<F>(&self, name: Arc<str>, permit: Option<OwnedSemaphorePermit>, work: F) -> Result<(), TrackerClosed>
     where
         F: Future<Output: TrackedOutput> + Send + 'static,
     {
@@ -235,40 +169,41 @@ impl Tracker {
         let key = state.next;
         state.next += 1;
         let (work, probe) = upbeat_probe::watch(work);
-        state.open.insert(key, Open { name: name.clone(), since: Instant::now(), task: None, probe });
+        state.open.insert(key, TrackedWork { name: name.clone(), since: Instant::now(), task: None, probe });
         drop(state);
 
-        let ticket = Ticket { inner: self.inner.clone(), key, name, ended: false };
-        let places = self.inner.places.clone();
+        let guard = WorkGuard { inner: self.inner.clone(), key, name, ended: false };
+        let permits = self.inner.permits.clone();
         let task = tokio::spawn(
             async move {
-                let _place = match (place, places) {
-                    (None, Some(places)) => places.acquire_owned().await.ok(),
-                    (place, _) => place,
+                let _permit = match (permit, permits) {
+                    (None, Some(permits)) => permits.acquire_owned().await.ok(),
+                    (permit, _) => permit,
                 };
-                ticket.run(work).await;
+                guard.run(work).await;
             }
             .in_current_span(),
         );
         match self.inner.state.lock().open.get_mut(&key) {
             Some(open) => open.task = Some(task.abort_handle()),
-            // It is done already, or was reported as lost before there was a task to abort; then it is aborted here.
+            // It has ended, or was reported as lost before there was a task to abort.
             None => task.abort(),
         }
         Ok(())
     }
 
-    /// How much is accepted and not finished.
+    /// Returns how much work is accepted and not finished.
     pub fn open(&self) -> usize {
         self.inner.state.lock().open.len()
     }
 
-    /// Takes no more work, waits for what there is until `deadline`, aborts the rest, and says what became of all. As a player it does
-    /// this by itself.
+    /// Closes the tracker, waits for accepted work until `deadline`, and aborts the rest.
+    ///
+    /// As a player it does this itself when it is asked to stop.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped the tracker stays closed; what is open goes on.
+    /// If the future is dropped, the tracker stays closed, and open work continues.
     pub async fn shutdown(&self, deadline: Instant) -> Tracked {
         self.inner.state.lock().closed = true;
         let _ = timeout_at(deadline, self.inner.idle()).await;
@@ -302,11 +237,62 @@ impl fmt::Debug for Tracker {
     }
 }
 
+/// The settings of a [`Tracker`], from [`Tracker::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is made until `build`"]
+pub struct TrackerBuilder {
+    max_running: Option<usize>,
+}
+
+impl TrackerBuilder {
+    /// Sets how much work may run at the same time, at least one. Default: no limit.
+    ///
+    /// [`track`](Tracker::track) accepts more work, which waits for a permit.
+    /// [`reserve`](Tracker::reserve) waits before work is accepted.
+    pub fn max_running(mut self, max: usize) -> Self {
+        self.max_running = Some(max.clamp(1, Semaphore::MAX_PERMITS));
+        self
+    }
+
+    /// Returns the tracker.
+    pub fn build(self) -> Tracker {
+        let permits = self.max_running.map(|max| Arc::new(Semaphore::new(max)));
+        Tracker { inner: Arc::new(Inner { state: Mutex::default(), idle: Notify::new(), permits }) }
+    }
+}
+
+/// A permit to run one piece of work, from [`Tracker::reserve`]. If it is dropped, it is free
+/// again.
+#[derive(Debug)]
+#[must_use = "the permit is free again when this is dropped"]
+pub struct TrackerPermit<'a> {
+    tracker: &'a Tracker,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl TrackerPermit<'_> {
+    /// Accepts work, which runs at once with this permit, or rejects it. See [`Tracker::track`].
+    ///
+    /// # Errors
+    ///
+    /// If the tracker is closed. The work is dropped without having been polled.
+    ///
+    /// # Panics
+    ///
+    /// If called outside a tokio runtime.
+    pub fn track<F>(self, name: impl Into<Arc<str>>, work: F) -> Result<(), TrackerClosed>
+    where
+        F: Future<Output: TrackedOutput> + Send + 'static,
+    {
+        self.tracker.accept(name.into(), self.permit, work)
+    }
+}
+
 impl Inner {
-    /// Completes when nothing is open.
+    /// Waits until no work is open.
     async fn idle(&self) {
         loop {
-            // Made before the look, so that an end in between wakes it.
+            // Registered before the check, so that an end in between wakes it.
             let idle = self.idle.notified();
             if self.state.lock().open.is_empty() {
                 return;
@@ -317,7 +303,7 @@ impl Inner {
 
     fn end(&self, key: u64, failure: Option<Failure>) {
         let mut state = self.state.lock();
-        // What was cut off has been reported as lost.
+        // Aborted work has been reported as lost.
         if state.open.remove(&key).is_none() {
             return;
         }
@@ -335,15 +321,15 @@ impl Inner {
     }
 }
 
-/// One piece of accepted work: sees to it that its end is noticed, whatever ends it.
-struct Ticket {
+/// Records the end of one accepted piece of work, whatever ends it.
+struct WorkGuard {
     inner: Arc<Inner>,
     key: u64,
     name: Arc<str>,
     ended: bool,
 }
 
-impl Ticket {
+impl WorkGuard {
     async fn run<F: Future<Output: TrackedOutput>>(mut self, work: F) {
         let mut work = pin!(AssertUnwindSafe(work));
         let result = std::future::poll_fn(|cx| match catch(|| work.as_mut().poll(cx)) {
@@ -355,16 +341,20 @@ impl Ticket {
         self.ended = true;
         let failure = result.map(|error| Failure { attempt: 0, task: Some(self.name.clone()), error });
         if let Some(failure) = &failure {
-            tracing::error!("tracked work failed: {failure}");
+            tracing::error!(
+                work = &*self.name,
+                error = &*failure.error as &(dyn Error + 'static),
+                "tracked work failed"
+            );
         }
         self.inner.end(self.key, failure);
     }
 }
 
-impl Drop for Ticket {
+impl Drop for WorkGuard {
     fn drop(&mut self) {
         if !self.ended {
-            // Aborted from outside: by `shutdown`, which has counted it, or by the end of the runtime.
+            // Aborted by `shutdown`, which has counted it, or by the end of the runtime.
             self.inner.end(self.key, None);
         }
     }
@@ -388,7 +378,7 @@ impl Player for Tracker {
             }
         });
         cx.stopping().await;
-        // A little before its own end, so that it can still say what was lost.
+        // A little before its own deadline, so that it can still report lost work.
         let left = cx.remaining().unwrap_or_default();
         let tracked =
             self.shutdown(Instant::now() + left.saturating_sub((left / 10).min(Duration::from_millis(100)))).await;

@@ -1,4 +1,4 @@
-//! Accepted work is finished, or named as lost.
+//! Accepted work is finished, or reported as lost.
 
 use std::{
     collections::BTreeSet,
@@ -16,20 +16,20 @@ use crate::{
     players::outcome,
 };
 
-/// The numbers of what was accepted, and of what came to its end.
+/// The numbers of accepted work, and of finished work.
 #[derive(Clone, Default)]
-struct Books {
+struct Numbers {
     accepted: Arc<Mutex<BTreeSet<u32>>>,
     ended: Arc<Mutex<BTreeSet<u32>>>,
 }
 
-impl Books {
-    /// Gives one piece of work to the tracker.
-    fn give(&self, tracker: &Tracker, number: u32) -> bool {
-        let books = self.clone();
+impl Numbers {
+    /// Tracks one piece of work. Returns whether it was accepted.
+    fn track(&self, tracker: &Tracker, number: u32) -> bool {
+        let numbers = self.clone();
         let accepted = tracker.track(number.to_string(), async move {
             pause(3).await;
-            books.ended.lock().unwrap().insert(number);
+            numbers.ended.lock().unwrap().insert(number);
         });
         if accepted.is_ok() {
             self.accepted.lock().unwrap().insert(number);
@@ -47,15 +47,15 @@ impl Books {
 }
 
 #[test]
-fn all_that_was_accepted_is_done_before_the_end() {
+fn all_accepted_work_is_finished_before_the_end() {
     explore(Time::WhenIdle, || async {
-        let (tracker, books) = (Tracker::new(), Books::default());
-        let state = (tracker.clone(), books.clone());
-        let web = with(state, |(tracker, books): (Tracker, Books), cx: Context| async move {
+        let (tracker, numbers) = (Tracker::new(), Numbers::default());
+        let state = (tracker.clone(), numbers.clone());
+        let web = with(state, |(tracker, numbers): (Tracker, Numbers), cx: Context| async move {
             let mut number = 0;
             while number < 5 && cx.unless_stopping(pause(1)).await.is_some() {
-                // It stops before the tracker does, so it is never refused.
-                assert!(books.give(&tracker, number));
+                // This part stops before the tracker, so work is never rejected.
+                assert!(numbers.track(&tracker, number));
                 number += 1;
             }
             cx.stopping().await;
@@ -67,24 +67,24 @@ fn all_that_was_accepted_is_done_before_the_end() {
             .play_until(pause(12))
             .await;
         assert!(report.is_clean(), "{report}");
-        assert_eq!(books.accepted(), books.ended(), "{report}");
+        assert_eq!(numbers.accepted(), numbers.ended(), "{report}");
         assert_eq!(tracker.open(), 0, "{report}");
     });
 }
 
 #[test]
-fn a_close_at_any_moment_splits_the_work_in_accepted_and_refused() {
+fn a_close_at_any_moment_splits_work_into_accepted_and_rejected() {
     explore(Time::WhenIdle, || async {
-        let (tracker, books) = (Tracker::new(), Books::default());
-        let givers: Vec<_> = (0..3)
-            .map(|giver| {
-                let (tracker, books) = (tracker.clone(), books.clone());
+        let (tracker, numbers) = (Tracker::new(), Numbers::default());
+        let producers: Vec<_> = (0..3)
+            .map(|producer| {
+                let (tracker, numbers) = (tracker.clone(), numbers.clone());
                 tokio::spawn(async move {
-                    let mut refused = false;
-                    for number in giver * 10..giver * 10 + 3 {
-                        let accepted = books.give(&tracker, number);
-                        assert!(!(accepted && refused), "accepted after it was closed");
-                        refused |= !accepted;
+                    let mut rejected = false;
+                    for number in producer * 10..producer * 10 + 3 {
+                        let accepted = numbers.track(&tracker, number);
+                        assert!(!(accepted && rejected), "accepted after it was closed");
+                        rejected |= !accepted;
                         pause(1).await;
                     }
                 })
@@ -92,49 +92,49 @@ fn a_close_at_any_moment_splits_the_work_in_accepted_and_refused() {
             .collect();
         pause(6).await;
         let begun = Instant::now();
-        let sum = tracker.shutdown(begun + MS).await;
-        assert!(begun.elapsed().is_zero(), "it has slept through the end of the work: {sum}");
-        let accepted = books.accepted();
-        // An acceptance may be told just after the shutdown has counted it, so who gives is waited for.
-        for giver in givers {
-            giver.await.unwrap();
+        let tracked = tracker.shutdown(begun + MS).await;
+        assert!(begun.elapsed().is_zero(), "the shutdown has missed the end of the work: {tracked}");
+        let accepted = numbers.accepted();
+        // The producer may record an acceptance after the shutdown has counted it.
+        for producer in producers {
+            producer.await.unwrap();
         }
-        assert!(sum.lost.is_empty(), "{sum}");
-        assert!(books.accepted().is_superset(&accepted));
-        assert_eq!(books.accepted(), books.ended(), "{sum}");
-        assert_eq!(sum.finished, books.ended().len() as u64, "{sum}");
+        assert!(tracked.lost.is_empty(), "{tracked}");
+        assert!(numbers.accepted().is_superset(&accepted));
+        assert_eq!(numbers.accepted(), numbers.ended(), "{tracked}");
+        assert_eq!(tracked.finished, numbers.ended().len() as u64, "{tracked}");
     });
 }
 
 #[test]
-fn what_a_deadline_cuts_is_named_and_does_not_go_on() {
+fn work_past_the_deadline_is_reported_and_does_not_continue() {
     explore(Time::AtAnyMoment, || async {
-        let (tracker, books) = (Tracker::new(), Books::default());
-        let giver = {
-            let (tracker, books) = (tracker.clone(), books.clone());
+        let (tracker, numbers) = (Tracker::new(), Numbers::default());
+        let producer = {
+            let (tracker, numbers) = (tracker.clone(), numbers.clone());
             tokio::spawn(async move {
                 for number in 0..4 {
-                    books.give(&tracker, number);
+                    numbers.track(&tracker, number);
                 }
             })
         };
         pause(6).await;
-        let sum = tracker.shutdown(Instant::now() + MS).await;
-        giver.await.unwrap();
-        let lost: BTreeSet<u32> = sum.lost.iter().map(|(name, _)| name.parse().unwrap()).collect();
-        assert_eq!(lost.len(), sum.lost.len(), "{sum}");
-        assert_eq!(sum.finished + lost.len() as u64, books.accepted().len() as u64, "{sum}");
-        assert_eq!(&(&books.ended() | &lost), &books.accepted(), "{sum}");
+        let tracked = tracker.shutdown(Instant::now() + MS).await;
+        producer.await.unwrap();
+        let lost: BTreeSet<u32> = tracked.lost.iter().map(|(name, _)| name.parse().unwrap()).collect();
+        assert_eq!(lost.len(), tracked.lost.len(), "{tracked}");
+        assert_eq!(tracked.finished + lost.len() as u64, numbers.accepted().len() as u64, "{tracked}");
+        assert_eq!(&(&numbers.ended() | &lost), &numbers.accepted(), "{tracked}");
         assert_eq!(tracker.open(), 0);
     });
 }
 
 #[test]
-fn lost_work_is_over_when_it_is_reported() {
+fn reported_lost_work_has_ended() {
     explore(Time::AtAnyMoment, || async {
         let tracker = Tracker::new();
         let here = Arc::new(());
-        let giver = {
+        let producer = {
             let (tracker, here) = (tracker.clone(), here.clone());
             tokio::spawn(async move {
                 for number in 0..3 {
@@ -146,39 +146,39 @@ fn lost_work_is_over_when_it_is_reported() {
                 }
             })
         };
-        let sum = tracker.shutdown(Instant::now() + MS).await;
-        giver.await.unwrap();
+        let tracked = tracker.shutdown(Instant::now() + MS).await;
+        producer.await.unwrap();
         assert_eq!(tracker.open(), 0);
         settle().await;
-        assert_eq!(Arc::strong_count(&here), 1, "lost work is still there: {sum}");
+        assert_eq!(Arc::strong_count(&here), 1, "lost work is still there: {tracked}");
     });
 }
 
-/// Where work goes, how much of it runs, and how much is done.
-type State = (Tracker, Arc<AtomicU32>, Arc<AtomicU32>);
+/// The tracker, how much work runs, and how much is finished.
+type Counted = (Tracker, Arc<AtomicU32>, Arc<AtomicU32>);
 
 #[test]
-fn no_more_run_at_once_than_there_are_places() {
+fn max_running_bounds_running_work() {
     explore(Time::WhenIdle, || async {
-        const MOST: u32 = 2;
-        let tracker = Tracker::at_most(MOST as usize);
+        const MAX: u32 = 2;
+        let tracker = Tracker::builder().max_running(MAX as usize).build();
         let (running, done) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let state = (tracker.clone(), running, done.clone());
-        let web = with(state, |(tracker, running, done): State, cx: Context| async move {
+        let web = with(state, |(tracker, running, done): Counted, cx: Context| async move {
             let work = || {
                 let (running, done) = (running.clone(), done.clone());
                 async move {
-                    assert!(running.fetch_add(1, Ordering::SeqCst) < MOST, "too many at once");
+                    assert!(running.fetch_add(1, Ordering::SeqCst) < MAX, "too many at once");
                     pause(3).await;
                     running.fetch_sub(1, Ordering::SeqCst);
                     done.fetch_add(1, Ordering::SeqCst);
                 }
             };
             for _ in 0..2 {
-                tracker.track("at once", work())?;
+                tracker.track("tracked", work())?;
             }
             for _ in 0..2 {
-                tracker.track_when_free("when free", work()).await?;
+                tracker.reserve().await.track("reserved", work())?;
             }
             cx.stopping().await;
             Ok::<_, BoxError>(())
