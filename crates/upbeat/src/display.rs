@@ -11,6 +11,11 @@ pub(crate) fn human(time: Duration) -> String {
     }
 }
 
+/// Returns a duration in milliseconds, for a field of a log event.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 #[cfg(feature = "serde")]
 pub(crate) fn as_secs<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())

@@ -1,15 +1,16 @@
-//! How far work has come, and when it last moved.
+//! A meter of progress: a count, and the time of the last step.
 
 use std::{fmt, sync::atomic::Ordering, time::Duration};
 
 use portable_atomic::AtomicU128;
 use tokio::time::Instant;
 
-/// A lock-free meter of progress: work counts its steps, and anybody reads how many there were and when the last one was.
+/// A lock-free meter of progress. Work counts its steps, and any thread reads their number and the
+/// time of the last one.
 ///
-/// It stands alone: share it by reference or in an `Arc`. Whoever watches compares two readings, or looks at
-/// [`since_last`](ProgressReading::since_last) of one. The idea is that of the progress that actors record in quickwit-actors; this one
-/// counts as well, so that "slow" and "stuck" are two things.
+/// Share it by reference or in an `Arc`. An observer compares two readings, or reads
+/// [`since_last`](ProgressReading::since_last) of one. The idea comes from quickwit-actors, whose
+/// actors record progress. This meter counts as well, which distinguishes slow from stuck.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
@@ -32,52 +33,56 @@ use tokio::time::Instant;
 ///
 /// # Guarantees
 ///
-/// A reading is consistent: its count and its time belong together, with any number of writers and readers. Later readings of one thread
-/// never show a smaller count or an earlier time. Nobody waits for anybody: a thread that is suspended within a step or a reading
-/// holds up no other. What a thread did before a step is visible to whoever has read a count that includes it.
+/// A reading is consistent: its count and its time belong together, with any number of writers and
+/// readers. Later readings of one thread never show a smaller count or an earlier time. A thread
+/// that is suspended within a step or a reading delays no other. The effects of a thread before a
+/// step are visible to a reader of a count that includes the step.
 ///
 /// # Not guaranteed
 ///
-/// When several threads step at the same time, the time of the last step is the latest of theirs, whichever is counted last. The count
-/// stays at `u64::MAX` when it arrives there. On an x86-64 processor without `cmpxchg16b` (those from before 2006) and on
-/// platforms without 128-bit atomics a lock takes the place of the atomic.
+/// If several threads step at the same time, the time of the last step is the latest of theirs. The
+/// count saturates at `u64::MAX`. On an x86-64 processor without `cmpxchg16b` (from before 2006)
+/// and on platforms without 128-bit atomics, a lock replaces the atomic.
 ///
 /// # Time
 ///
-/// Times are those of [`tokio::time::Instant`], so that a test with a paused clock decides what "stuck" means. Outside of a tokio runtime, and in
-/// every product, that is the clock of the standard library; no runtime is needed.
+/// Times are those of [`tokio::time::Instant`], so that a test with a paused clock controls them.
+/// Outside of such tests that is the clock of the standard library. No runtime is needed.
 ///
 /// # Cost
 ///
-/// A step reads the clock and makes one compare-and-swap of 128 bits. On the machine that this was written on a step took 31 ns, 22 of them
-/// for the clock, and an `AtomicU64::fetch_add` 5 ns. Work with steps of nanoseconds counts some of its own and
-/// [adds](Progress::add) them together.
+/// A step reads the clock and does one compare-and-swap of 128 bits. On one machine a step took 31
+/// ns, 22 of them for the clock, and an `AtomicU64::fetch_add` took 5 ns. Work with steps of
+/// nanoseconds should count several steps itself and [add](Progress::add) them at once.
 pub struct Progress {
-    /// Where the time in `state` counts from. Of the meter's own, since a paused clock is no other runtime's.
+    /// The origin of the time in `state`. Each meter has its own, because a paused clock belongs to
+    /// one runtime.
     began: Instant,
-    /// Count and time as one value: two atomics could be read one before and one after a step.
+    /// Count and time in one value. Of two atomics, one could be read before and one after a step.
     state: AtomicU128,
 }
 
-// It may sit in the middle of other structures: no larger than its two words of count and time, and the beginning.
+// It is embedded in other structures: count and time, and the origin.
 const _: () = assert!(size_of::<Progress>() <= 32);
 
-/// What a [`Progress`] showed at one moment.
+/// A reading of a [`Progress`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProgressReading {
-    /// How much was counted.
+    /// The number of steps.
     pub count: u64,
-    /// When the last step was; `None` if there was none.
+    /// The time of the last step, if there was one.
     pub last: Option<Instant>,
-    /// How long ago that was. Without a step, how long ago the meter was made: work that never begins is stuck too.
+    /// The time since the last step. Without a step, the time since the meter was made: work that
+    /// never begins is stuck too.
     pub since_last: Duration,
-    /// When this was read.
+    /// The time of this reading.
     pub at: Instant,
 }
 
 impl ProgressReading {
-    /// How much was counted per second since an `earlier` reading of the same meter; zero if no time has passed, or if it is not an earlier one.
+    /// Returns the steps per second since an `earlier` reading of the same meter. Zero if no time
+    /// has passed, or if the other reading is not earlier.
     ///
     /// ```
     /// # use upbeat::Progress;
@@ -92,28 +97,28 @@ impl ProgressReading {
 }
 
 impl Progress {
-    /// A meter that has counted nothing.
+    /// Returns a meter without steps.
     pub fn new() -> Self {
         Self { began: Instant::now(), state: AtomicU128::new(0) }
     }
 
-    /// Counts one, now.
+    /// Counts one step, now.
     pub fn step(&self) {
         self.add(1);
     }
 
-    /// Counts `n` at once, now. `add(0)` counts nothing and is a sign of life all the same: it sets the time.
+    /// Counts `n` steps at once, now. `add(0)` only sets the time, as a heartbeat.
     pub fn add(&self, n: u64) {
         let nanos = self.began.elapsed().as_nanos();
-        // Zero says that there was no step. Five centuries fit.
+        // Zero stands for no step. Five centuries fit.
         self.record(n, u64::try_from(nanos).map_or(u64::MAX, |nanos| nanos.saturating_add(1)));
     }
 
-    /// What the meter shows.
+    /// Returns a reading.
     pub fn read(&self) -> ProgressReading {
         let (count, time) = self.load();
         let last = time.checked_sub(1).and_then(|nanos| self.began.checked_add(Duration::from_nanos(nanos)));
-        // Read after the state, so that the last step is not later than now.
+        // After the state, so that the last step is not later than `at`.
         let at = Instant::now();
         ProgressReading { count, last, since_last: at.saturating_duration_since(last.unwrap_or(self.began)), at }
     }
@@ -124,7 +129,8 @@ impl Progress {
             let (count, last) = unpack(seen);
             // A thread that read the clock earlier than another may get here later.
             let next = pack(count.saturating_add(n), last.max(time));
-            // `Release` publishes what the work did before the step to `load`; every other step continues what this one released.
+            // `Release` publishes the effects before the step to `load`. Every other step continues
+            // the release sequence.
             match self.state.compare_exchange_weak(seen, next, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => seen = now,
@@ -154,7 +160,7 @@ fn pack(count: u64, time: u64) -> u128 {
     u128::from(count) << 64 | u128::from(time)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the halves are what is wanted")]
+#[expect(clippy::cast_possible_truncation, reason = "the halves are extracted")]
 fn unpack(state: u128) -> (u64, u64) {
     ((state >> 64) as u64, state as u64)
 }
@@ -170,19 +176,20 @@ mod tests {
     use super::*;
 
     const STEPS: u64 = 100_000;
-    const LOOKS: u64 = 10_000;
+    const READS: u64 = 10_000;
 
     #[test]
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-    fn it_is_lock_free_where_services_run() {
+    fn is_lock_free_on_server_platforms() {
         assert!(AtomicU128::is_lock_free());
     }
 
-    /// Times are tickets, so with `W` writers a consistent pair of `count` and `time` has `count <= time < count + W`:
-    /// all but those in flight are counted. Half of an older and half of a newer state do not fit.
-    fn pairs_hold_with(writers: u64) {
+    /// Times are unique numbers here. With `W` writers a consistent pair of `count` and `time` has
+    /// `count <= time < count + W`, as all steps are counted but those in flight. Halves of two
+    /// states do not fit.
+    fn check_pairs_with(writers: u64) {
         let progress = Progress::new();
-        let (tickets, running, looked) = (AtomicU64::new(1), AtomicBool::new(true), AtomicU64::new(0));
+        let (numbers, running, reads) = (AtomicU64::new(1), AtomicBool::new(true), AtomicU64::new(0));
         thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
@@ -191,20 +198,20 @@ mod tests {
                         let (count, time) = progress.load();
                         let pair = count <= time && time < count + writers;
                         if !(pair && before.0 <= count && before.1 <= time) {
-                            looked.fetch_add(LOOKS, Relaxed);
+                            reads.fetch_add(READS, Relaxed);
                             panic!("{count} at {time}, after {} at {}", before.0, before.1);
                         }
                         before = (count, time);
-                        looked.fetch_add(1, Relaxed);
+                        reads.fetch_add(1, Relaxed);
                     }
                 });
             }
             let writing: Vec<_> = (0..writers)
                 .map(|_| {
                     scope.spawn(|| {
-                        // Until the readers have had their part, however few the processors.
-                        while looked.load(Relaxed) < LOOKS || progress.load().0 < STEPS {
-                            progress.record(1, tickets.fetch_add(1, Relaxed));
+                        // Until the readers have run, even with few processors.
+                        while reads.load(Relaxed) < READS || progress.load().0 < STEPS {
+                            progress.record(1, numbers.fetch_add(1, Relaxed));
                         }
                     })
                 })
@@ -213,22 +220,22 @@ mod tests {
             running.store(false, Relaxed);
             assert!(writing.iter().all(Result::is_ok));
         });
-        let all = tickets.into_inner() - 1;
+        let all = numbers.into_inner() - 1;
         assert_eq!(progress.load(), (all, all));
     }
 
     #[test]
     fn count_and_time_belong_together() {
-        pairs_hold_with(1);
+        check_pairs_with(1);
     }
 
     #[test]
     fn count_and_time_belong_together_with_many_writers() {
-        pairs_hold_with(8);
+        check_pairs_with(8);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn readings_tell_when_it_moved() {
+    async fn a_reading_has_the_time_of_the_last_step() {
         let progress = Progress::new();
         let began = Instant::now();
         tokio::time::advance(Duration::from_secs(2)).await;
@@ -249,21 +256,21 @@ mod tests {
     }
 
     #[test]
-    fn the_count_stays_at_its_end_and_time_does_not_go_back() {
+    fn the_count_saturates_and_time_does_not_go_back() {
         let progress = Progress::new();
         progress.record(u64::MAX - 1, 7);
         progress.record(2, 5);
         assert_eq!(progress.load(), (u64::MAX, 7));
         progress.record(1, u64::MAX);
         assert_eq!(progress.load(), (u64::MAX, u64::MAX));
-        // Past the end of time, but not a panic.
+        // Beyond the range of the clock, without a panic.
         assert_eq!(progress.read().since_last, Duration::ZERO);
     }
 
-    /// `cargo test --release -p upbeat --lib what_a_step_costs -- --ignored --nocapture`
+    /// `cargo test --release -p upbeat --lib cost_of_a_step -- --ignored --nocapture`
     #[test]
     #[ignore = "a measurement"]
-    fn what_a_step_costs() {
+    fn cost_of_a_step() {
         fn nanos(step: impl Fn()) -> f64 {
             let begun = std::time::Instant::now();
             (0..10_000_000).for_each(|_| step());

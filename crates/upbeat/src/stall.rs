@@ -1,6 +1,7 @@
-//! A scope that takes too long says where it is.
+//! A report of the location of a scope that exceeds its time limit.
 
 use std::{
+    error::Error,
     fmt,
     future::Future,
     pin::Pin,
@@ -22,18 +23,18 @@ use tracing::{Instrument as _, Span};
 use upbeat_probe::{Answer, Probe, Watched, watch};
 
 use crate::{
-    display::human,
+    display::{human, millis},
     panic::catch,
     tree::lookup::{PATIENCE, resolve},
 };
 
-/// Guards a scope, such as a request: should `future` take longer than `limit`, it is told once where it waits, and goes on.
+/// Returns a future that reports the location of `future` once if it takes longer than `limit`.
 ///
-/// The news is a `tracing` event of level warn, in the span in which the scope was first polled, and comes to
-/// [`on_stall`](StallGuard::on_stall) too:
+/// The scope, such as a request, continues. The report is a `tracing` event of level warn, in the
+/// span in which the scope was first polled. [`on_stall`](StallGuard::on_stall) gets it too:
 ///
 /// ```text
-/// `checkout` has taken 5.0 s: waiting in
+/// scope exceeded its time limit scope=checkout taken_ms=5000 location=waiting in
 /// └─ shop::checkout at checkout.rs:12
 ///    └─ shop::charge at charge.rs:40
 /// ```
@@ -57,20 +58,23 @@ use crate::{
 ///
 /// # Guarantees
 ///
-/// - The time counts from the first poll, outside of the future: on a runtime with several workers it is noticed also when the future
-///   never yields. The answer is then `inside one poll for at least …`.
-/// - When the future ends or is dropped before the limit, nothing is said, and nothing stays.
-/// - Once the limit is passed it is said, even when the future ends while it is being asked: the answer may then be `finished`.
+/// - The time counts from the first poll, and outside of the future. On a runtime with several
+///   workers, a future that never yields is reported too, as `inside one poll for at least …`.
+/// - If the future ends or is dropped before the limit, nothing is reported, and nothing remains.
+/// - Once the limit has passed, there is a report, even if the future ends while it is probed. The
+///   location may then be `finished`.
 ///
 /// # Not guaranteed
 ///
-/// - The future is polled once more for the question, which every future has to bear. Otherwise it is not touched, and never stopped.
-/// - The timer needs a worker of the runtime. On a runtime of one thread a future that never yields is told about when it does.
+/// - The probe polls the future once more, which every future must tolerate. The future is never
+///   aborted.
+/// - The timer needs a worker of the runtime. On a runtime of one thread, a future that does not
+///   yield is reported when it yields.
 ///
 /// # Cost
 ///
-/// A timer that is set and taken away, and the probe: on the machine that this was written on, 0.4 µs for a scope. Only a scope that
-/// lasts for half of its limit gets a task.
+/// A timer that is set and removed, and the probe: 0.4 µs for a scope, measured on one machine.
+/// Only a scope that lasts for half of its limit gets a task.
 ///
 /// # Cancel safety
 ///
@@ -78,21 +82,23 @@ use crate::{
 ///
 /// # Panics
 ///
-/// When first polled outside a tokio runtime with timers.
+/// If first polled outside a tokio runtime with timers.
 pub fn stall_guard<F: Future>(name: impl Into<Arc<str>>, limit: Duration, future: F) -> StallGuard<F> {
     let (future, probe) = watch(future);
-    StallGuard { future, timer: Timer::Set(Scope { name: name.into(), limit, probe, on_stall: None }) }
+    StallGuard { future, timer: StallTimer::Set(GuardedScope { name: name.into(), limit, probe, on_stall: None }) }
 }
 
-/// A scope has taken longer than its limit. Its names have been looked up: displaying it is quick.
+/// The report about a scope that exceeded its limit.
+///
+/// The names of the location have been looked up, so `Display` does not block.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stall {
-    /// The scope's name.
+    /// The name of the scope.
     pub name: Arc<str>,
-    /// How long it had taken when it was asked.
+    /// The time since its first poll.
     pub taken: Duration,
-    /// Where it was.
+    /// Its location.
     pub answer: Answer,
 }
 
@@ -105,22 +111,22 @@ impl fmt::Display for Stall {
 type OnStall = Box<dyn FnOnce(&Stall) + Send>;
 
 pin_project_lite::pin_project! {
-    /// A future that says where it is when it takes too long, from [`stall_guard`].
+    /// A future that reports its location if it exceeds its limit, from [`stall_guard`].
     #[must_use = "a guarded future does nothing unless it is polled"]
     pub struct StallGuard<F> {
         #[pin]
         future: Watched<F>,
-        timer: Timer,
+        timer: StallTimer,
     }
 }
 
 impl<F> StallGuard<F> {
-    /// Gives the news to a function as well, such as one that counts slow requests.
+    /// Sets a callback for the report, such as one that counts slow requests.
     ///
-    /// It is called on a task of the runtime, so it must not block. Should it panic, that is logged. It must be set before the first poll;
-    /// later it has no effect.
+    /// The callback runs in a task, so it must not block. If it panics, the panic is logged. It
+    /// must be set before the first poll. Later it has no effect.
     pub fn on_stall(mut self, on_stall: impl FnOnce(&Stall) + Send + 'static) -> Self {
-        if let Timer::Set(scope) = &mut self.timer {
+        if let StallTimer::Set(scope) = &mut self.timer {
             scope.on_stall = Some(Box::new(on_stall));
         }
         self
@@ -132,12 +138,12 @@ impl<F: Future> Future for StallGuard<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        if matches!(this.timer, Timer::Set(_)) {
+        if matches!(this.timer, StallTimer::Set(_)) {
             this.timer.start();
         }
         let outcome = this.future.poll(cx);
         if outcome.is_ready() {
-            *this.timer = Timer::Over;
+            *this.timer = StallTimer::Ended;
         }
         outcome
     }
@@ -149,67 +155,70 @@ impl<F> fmt::Debug for StallGuard<F> {
     }
 }
 
-/// What is to be told about.
-struct Scope {
+/// The scope that a report is about.
+struct GuardedScope {
     name: Arc<str>,
     limit: Duration,
     probe: Probe,
     on_stall: Option<OnStall>,
 }
 
-enum Timer {
-    Set(Scope),
-    Runs(#[expect(dead_code, reason = "its drop is what matters")] Running),
-    Over,
+enum StallTimer {
+    Set(GuardedScope),
+    Running(#[expect(dead_code, reason = "held for its drop")] RunningTimer),
+    Ended,
 }
 
-impl Timer {
+impl StallTimer {
     #[cold]
     fn start(&mut self) {
-        if let Self::Set(scope) = std::mem::replace(self, Self::Over) {
+        if let Self::Set(scope) = std::mem::replace(self, Self::Ended) {
             let begun = Instant::now();
-            // A limit that the clock cannot represent is one that is never reached.
+            // A limit that the clock cannot represent is never reached.
             if let Some(due) = begun.checked_add(scope.limit) {
-                *self = Self::Runs(Running::new(scope, begun, due));
+                *self = Self::Running(RunningTimer::new(scope, begun, due));
             }
         }
     }
 }
 
-/// A timer that runs without a task until half of the limit has passed: most scopes end long before, and need not pay for one.
+/// A timer that runs without a task until half of the limit has passed. Most scopes end long
+/// before.
 ///
-/// The timer's waker starts the task. A task that is spawned within the first poll of the scope would moreover have to wait for the end of
-/// that poll: tokio keeps what a worker has spawned last for that worker alone.
-struct Running {
-    alarm: Arc<Alarm>,
-    /// Dropping it takes the alarm off the runtime's timers.
+/// The waker of the timer starts the task. A task that is spawned within the first poll of the
+/// scope would also have to wait for the end of that poll, because tokio reserves the task that a
+/// worker spawned last for that worker.
+struct RunningTimer {
+    alarm: Arc<StallAlarm>,
+    /// Its drop removes the alarm from the timers of the runtime.
     _sleep: Pin<Box<Unconstrained<Sleep>>>,
 }
 
-struct Alarm {
+struct StallAlarm {
     runtime: Handle,
-    stage: Mutex<Stage>,
+    phase: Mutex<StallPhase>,
 }
 
-enum Stage {
-    /// Nothing has happened yet.
-    Armed { scope: Scope, begun: Instant, due: Instant, span: Span },
-    /// Half of the limit has passed: the task is being spawned.
-    Starts,
+enum StallPhase {
+    /// Less than half of the limit has passed.
+    Armed { scope: GuardedScope, begun: Instant, due: Instant, span: Span },
+    /// Half of the limit has passed, and the task is being spawned.
+    Starting,
     /// The task waits for the other half.
-    Waits(AbortHandle),
-    /// The limit has passed, and the task tells it, whatever becomes of the scope.
-    Told,
-    /// The scope was over before.
-    Over,
+    Waiting(AbortHandle),
+    /// The limit has passed. The task reports it even if the scope ends.
+    Reported,
+    /// The scope has ended before the limit.
+    Ended,
 }
 
-impl Running {
-    fn new(scope: Scope, begun: Instant, due: Instant) -> Self {
+impl RunningTimer {
+    fn new(scope: GuardedScope, begun: Instant, due: Instant) -> Self {
         let half = begun + scope.limit / 2;
-        let stage = Mutex::new(Stage::Armed { scope, begun, due, span: Span::current() });
-        let alarm = Arc::new(Alarm { runtime: Handle::current(), stage });
-        // Not out of the budget of the task that is polled now: if that were used up, the alarm would be woken at once.
+        let phase = Mutex::new(StallPhase::Armed { scope, begun, due, span: Span::current() });
+        let alarm = Arc::new(StallAlarm { runtime: Handle::current(), phase });
+        // Outside of the cooperative budget of the current task: an exhausted budget would wake the
+        // alarm at once.
         let mut sleep = Box::pin(unconstrained(sleep_until(half)));
         let waker = Waker::from(alarm.clone());
         if sleep.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
@@ -219,68 +228,69 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningTimer {
     fn drop(&mut self) {
-        let mut stage = self.alarm.stage.lock();
-        if matches!(*stage, Stage::Told) {
+        let mut phase = self.alarm.phase.lock();
+        if matches!(*phase, StallPhase::Reported) {
             return;
         }
-        let before = std::mem::replace(&mut *stage, Stage::Over);
-        // What goes with it may be user code, and is dropped without the lock.
-        drop(stage);
-        if let Stage::Waits(task) = before {
+        let before = std::mem::replace(&mut *phase, StallPhase::Ended);
+        // The callback is user code, so it is dropped without the lock.
+        drop(phase);
+        if let StallPhase::Waiting(task) = before {
             task.abort();
         }
     }
 }
 
-impl Wake for Alarm {
+impl Wake for StallAlarm {
     fn wake(self: Arc<Self>) {
-        let mut stage = self.stage.lock();
-        let Stage::Armed { .. } = *stage else { return };
-        let armed = std::mem::replace(&mut *stage, Stage::Starts);
-        drop(stage);
-        if let Stage::Armed { scope, begun, due, span } = armed {
-            let task = self.runtime.spawn(tell(self.clone(), scope, begun, due).instrument(span)).abort_handle();
-            let mut stage = self.stage.lock();
-            match *stage {
-                Stage::Starts => *stage = Stage::Waits(task),
+        let mut phase = self.phase.lock();
+        let StallPhase::Armed { .. } = *phase else { return };
+        let armed = std::mem::replace(&mut *phase, StallPhase::Starting);
+        drop(phase);
+        if let StallPhase::Armed { scope, begun, due, span } = armed {
+            let task = self.runtime.spawn(report(self.clone(), scope, begun, due).instrument(span)).abort_handle();
+            let mut phase = self.phase.lock();
+            match *phase {
+                StallPhase::Starting => *phase = StallPhase::Waiting(task),
                 // The scope has ended in the meantime, and had no task to abort yet.
-                Stage::Over => task.abort(),
+                StallPhase::Ended => task.abort(),
                 _ => {}
             }
         }
     }
 }
 
-impl Alarm {
-    /// Whether the limit has come before the end of the scope.
-    fn limit_passes(&self) -> bool {
-        let mut stage = self.stage.lock();
-        if matches!(*stage, Stage::Over) {
+impl StallAlarm {
+    /// Starts the report. Returns `false` if the scope has ended before the limit.
+    fn begin_report(&self) -> bool {
+        let mut phase = self.phase.lock();
+        if matches!(*phase, StallPhase::Ended) {
             return false;
         }
-        *stage = Stage::Told;
+        *phase = StallPhase::Reported;
         true
     }
 }
 
-async fn tell(alarm: Arc<Alarm>, scope: Scope, begun: Instant, due: Instant) {
-    // How long a poll has been running is known from the first look on: this one makes the answer true to half of the limit.
+async fn report(alarm: Arc<StallAlarm>, scope: GuardedScope, begun: Instant, due: Instant) {
+    // The probe measures a running poll from its first query on. This one makes the measure cover
+    // half of the limit.
     scope.probe.busy();
     sleep_until(due).await;
-    if !alarm.limit_passes() {
+    if !alarm.begin_report() {
         return;
     }
-    let Scope { name, probe, on_stall, .. } = scope;
+    let GuardedScope { name, probe, on_stall, .. } = scope;
     let taken = begun.elapsed();
     let answer = probe.ask(PATIENCE).await;
     resolve(std::slice::from_ref(&answer)).await;
     let stall = Stall { name, taken, answer };
-    tracing::warn!("{stall}");
+    tracing::warn!(scope = &*stall.name, taken_ms = millis(taken), location = %stall.answer, "scope exceeded its time limit");
     if let Some(on_stall) = on_stall
         && let Err(panic) = catch(|| on_stall(&stall))
     {
-        tracing::error!("the callback of the stalled `{}` {panic}", stall.name);
+        tracing::error!(scope = &*stall.name, error = &panic as &dyn Error, "stall callback panicked");
     }
 }

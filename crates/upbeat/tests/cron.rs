@@ -1,4 +1,4 @@
-//! Players that go by the calendar, on a clock that a test can set.
+//! Players that run at times of the calendar, on a clock that a test sets.
 #![cfg(feature = "cron")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -24,7 +24,8 @@ fn time(text: &str) -> SystemTime {
     text.parse::<Timestamp>().unwrap().into()
 }
 
-/// Plays for a while, and says when the ticks began: by the wall clock of the zone, without the year.
+/// Plays for some hours. Returns when the ticks began by the wall clock of the zone, without the
+/// year.
 async fn ticks(
     expression: &str,
     zone: &str,
@@ -55,14 +56,14 @@ fn clock_of(clock: &impl Fn() -> SystemTime, zone: &TimeZone) -> String {
     now.strftime("%m-%d %H:%M:%S %:z").to_string()
 }
 
-/// A clock that starts at this time and is not set.
+/// Returns a clock that starts at this time and is not set.
 fn from(text: &str) -> impl Fn() -> SystemTime + Clone + Send + Sync + 'static {
     let (wall, start) = (time(text), Instant::now());
     move || wall + start.elapsed()
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_goes_on_over_midnight_the_month_and_the_year() {
+async fn ticks_continue_across_midnight_month_and_year() {
     let times = ticks("59,0 23,0 * * *", "UTC", from("2027-12-31T22:00:00Z"), S, 4).await;
     assert_eq!(
         times,
@@ -77,17 +78,17 @@ async fn it_goes_on_over_midnight_the_month_and_the_year() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_zone_shifts_it_and_summer_time_neither_repeats_nor_loses_a_tick() {
+async fn summer_time_neither_repeats_nor_loses_a_tick() {
     let berlin = "Europe/Berlin";
     let times = ticks("0 9 * * *", berlin, from("2027-03-27T00:00:00Z"), S, 48).await;
-    assert_eq!(times, ["03-27 09:00:00 +01:00", "03-28 09:00:00 +02:00"], "nine in the morning is nine in the morning");
+    assert_eq!(times, ["03-27 09:00:00 +01:00", "03-28 09:00:00 +02:00"], "nine in the morning of the zone");
     // There is no 02:30 on that day.
     let times = ticks("30 2 * * *", berlin, from("2027-03-27T12:00:00Z"), S, 48).await;
     assert_eq!(times, ["03-28 03:00:00 +02:00", "03-29 02:30:00 +02:00"]);
-    // And here there are two.
+    // There are two 02:30 on that day.
     let times = ticks("30 2 * * *", berlin, from("2027-10-30T12:00:00Z"), S, 48).await;
     assert_eq!(times, ["10-31 02:30:00 +02:00", "11-01 02:30:00 +01:00"]);
-    // At intervals the real time counts.
+    // Ticks at intervals follow the elapsed time.
     let times = ticks("*/30 * * * *", berlin, from("2027-10-30T23:45:00Z"), S, 3).await;
     assert_eq!(
         times,
@@ -103,13 +104,13 @@ async fn a_zone_shifts_it_and_summer_time_neither_repeats_nor_loses_a_tick() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn times_that_pass_while_a_tick_runs_become_one() {
+async fn times_that_pass_while_a_tick_runs_become_one_tick() {
     let takes = Duration::from_mins(150);
     let times = ticks("0 * * * *", "UTC", from("2027-01-01T00:30:00Z"), takes, 6).await;
     assert_eq!(times, ["01-01 01:00:00 +00:00", "01-01 03:30:00 +00:00", "01-01 06:00:00 +00:00"]);
 }
 
-/// A clock that is set ten minutes after its start.
+/// Returns a clock that is set ten minutes after its start.
 fn set(text: &str, to: &str) -> impl Fn() -> SystemTime + Clone + Send + Sync + 'static {
     let (before, after, start) = (time(text), time(to), Instant::now());
     move || match start.elapsed().checked_sub(600 * S) {
@@ -119,28 +120,31 @@ fn set(text: &str, to: &str) -> impl Fn() -> SystemTime + Clone + Send + Sync + 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_is_noticed() {
+async fn ticks_follow_a_clock_that_is_set() {
     let times = ticks("0 * * * *", "UTC", set("2027-01-01T00:55:00Z", "2027-01-01T04:30:00Z"), ZERO, 1).await;
     assert_eq!(
         times,
         ["01-01 01:00:00 +00:00", "01-01 04:30:00 +00:00", "01-01 05:00:00 +00:00"],
-        "what it was set over is one tick"
+        "skipped times are one tick"
     );
     let times = ticks("0 * * * *", "UTC", set("2027-01-01T00:55:00Z", "2027-01-01T00:45:00Z"), S, 2).await;
-    assert_eq!(times, ["01-01 01:00:00 +00:00", "01-01 02:00:00 +00:00"], "a little back repeats none");
+    assert_eq!(times, ["01-01 01:00:00 +00:00", "01-01 02:00:00 +00:00"], "a small setback repeats no tick");
     let times = ticks("0 * * * *", "UTC", set("2027-01-05T00:55:00Z", "2027-01-01T07:45:00Z"), S, 1).await;
-    assert_eq!(times, ["01-05 01:00:00 +00:00", "01-01 08:00:00 +00:00"], "far back is believed");
+    assert_eq!(times, ["01-05 01:00:00 +00:00", "01-01 08:00:00 +00:00"], "a large setback takes effect");
 }
 
 #[test]
-fn what_cannot_be_played_is_refused_with_the_reason() {
+fn an_invalid_schedule_is_rejected_with_the_reason() {
     let tick = async |_: Context| Ok::<_, BoxError>(());
-    let refused = |expression: &str| cron(expression, tick).expect_err("it is no good");
-    let error = refused("61 * * * *");
-    assert!(matches!(error, CronError::Expression { .. }) && error.to_string().starts_with("`61 * * * *` is no cron"));
-    assert!(matches!(refused("now and then"), CronError::Expression { .. }));
-    let error = refused("0 0 30 2 *");
-    assert_eq!(error.to_string(), "the cron expression `0 0 30 2 *` says no time that is still to come");
-    let error = cron("@daily", tick).expect("it is good").zone("Europe/Atlantis").expect_err("it has sunk");
-    assert!(error.to_string().starts_with("the time zone `Europe/Atlantis` is not known"), "{error}");
+    let error_of = |expression: &str| cron(expression, tick).expect_err("it is invalid");
+    let error = error_of("61 * * * *");
+    assert!(
+        matches!(error, CronError::Expression { .. })
+            && error.to_string().starts_with("invalid cron expression `61 * * * *`")
+    );
+    assert!(matches!(error_of("now and then"), CronError::Expression { .. }));
+    let error = error_of("0 0 30 2 *");
+    assert_eq!(error.to_string(), "cron expression `0 0 30 2 *` has no future occurrence");
+    let error = cron("@daily", tick).expect("it is valid").zone("Europe/Atlantis").expect_err("there is no such zone");
+    assert!(error.to_string().starts_with("unknown time zone `Europe/Atlantis`"), "{error}");
 }

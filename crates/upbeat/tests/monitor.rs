@@ -1,4 +1,4 @@
-//! What hangs stays where it is, with a bounded number of calls.
+//! Calls that hang are bounded in number, and do not delay other callers.
 
 #[path = "common/calls.rs"]
 mod calls;
@@ -24,12 +24,12 @@ use tokio::{
 };
 use upbeat::{
     WorkList,
-    monitor::{CallError, CallPlace, Monitor},
+    monitor::{CallError, CallState, Monitor},
 };
 
 #[tokio::test(start_paused = true)]
-async fn a_call_gives_its_result() {
-    let monitor = Monitor::new("bank").at_most(1);
+async fn a_call_returns_its_result() {
+    let monitor = Monitor::builder("bank").max_calls(1).build();
     for i in 0..3 {
         assert_eq!(monitor.call("add", async move { i + 1 }).await.unwrap(), i + 1);
     }
@@ -38,8 +38,8 @@ async fn a_call_gives_its_result() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_too_many_is_refused_at_once_and_hears_why() {
-    let monitor = Monitor::new("bank").at_most(2).timeout(5 * S);
+async fn a_call_beyond_the_maximum_is_rejected_at_once_with_the_reason() {
+    let monitor = Monitor::builder("bank").max_calls(2).timeout(5 * S).build();
     let _first = begin(&monitor, "first", pending::<()>()).await;
     advance(6 * S).await;
     let _second = begin(&monitor, "second", pending::<()>()).await;
@@ -48,17 +48,17 @@ async fn a_call_too_many_is_refused_at_once_and_hears_why() {
     let begun = Instant::now();
     let live = Arc::new(AtomicUsize::new(0));
     let counted = Counted::new(&live);
-    let refused = monitor.call("third", async move { drop(counted) }).await.unwrap_err();
+    let busy = monitor.call("third", async move { drop(counted) }).await.unwrap_err();
     assert_eq!(begun.elapsed(), Duration::ZERO);
-    assert_eq!(refused.to_string(), "`bank` is busy: 2 calls are active, 1 of them stuck, the longest for 7.0 s");
-    assert!(matches!(refused, CallError::Busy { active: 2, stuck: 1, longest, .. } if longest == 7 * S));
-    assert_eq!(live.load(SeqCst), 0, "the refused future is kept");
+    assert_eq!(busy.to_string(), "`bank` is busy: 2 calls active, 1 of them stuck, the oldest for 7.0 s");
+    assert!(matches!(busy, CallError::Busy { active: 2, stuck: 1, longest, .. } if longest == 7 * S));
+    assert_eq!(live.load(SeqCst), 0, "the rejected future is kept");
     assert_eq!((monitor.active(), monitor.counts().busy), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_snapshot_says_where_each_call_waits() {
-    let (monitor, gate) = (Monitor::new("bank").at_most(3), Arc::new(Notify::new()));
+async fn a_snapshot_has_the_location_of_each_call() {
+    let (monitor, gate) = (Monitor::builder("bank").max_calls(3).build(), Arc::new(Notify::new()));
     drop(begin(&monitor, "charge", open_gate(gate.clone())).await);
     drop(begin(&monitor, "forever", pending::<()>()).await);
     let snapshot = monitor.snapshot().await;
@@ -74,8 +74,8 @@ async fn a_snapshot_says_where_each_call_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_result_is_dropped_and_only_then_the_place_is_free() {
-    let monitor = Monitor::new("bank").at_most(1).timeout(5 * S);
+async fn a_late_result_is_dropped_before_the_call_ends() {
+    let monitor = Monitor::builder("bank").max_calls(1).timeout(5 * S).build();
     let (gate, live) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
 
     let begun = Instant::now();
@@ -87,10 +87,10 @@ async fn a_late_result_is_dropped_and_only_then_the_place_is_free() {
         }
     };
     let late = monitor.call("slow", slow).await.map(drop).unwrap_err();
-    assert_eq!(late.to_string(), "`slow` did not return within 5.0 s (monitor `bank`)");
+    assert_eq!(late.to_string(), "`slow` timed out after 5.0 s (monitor `bank`)");
     assert_eq!(begun.elapsed(), 5 * S);
-    assert_eq!(monitor.active(), 1, "it goes on");
-    assert!(matches!(monitor.call("next", async {}).await, Err(CallError::Busy { .. })));
+    assert_eq!(monitor.active(), 1, "it continues");
+    assert!(monitor.call("next", async {}).await.is_err_and(|error| error.is_busy()));
 
     gate.notify_one();
     until(|| monitor.active() == 0).await;
@@ -102,33 +102,33 @@ async fn a_late_result_is_dropped_and_only_then_the_place_is_free() {
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_is_an_error_of_its_call_only() {
-    let monitor = Monitor::new("bank").at_most(1);
-    let place = |panic: CallError| match panic {
+    let monitor = Monitor::builder("bank").max_calls(1).build();
+    let located = |panic: CallError| match panic {
         CallError::Panicked(panic) => format!("{} at {}", panic.message(), panic.location().unwrap()),
         other => other.to_string(),
     };
-    let poll = place(monitor.call("poll", async { panic!("no luck") }).await.map(|(): ()| ()).unwrap_err());
+    let poll = located(monitor.call("poll", async { panic!("no luck") }).await.map(|(): ()| ()).unwrap_err());
     assert!(poll.starts_with("no luck at ") && poll.contains("monitor.rs:"), "{poll}");
 
     let bomb = PanicsInDrop;
     let dropped = monitor.call("drop", std::future::poll_fn(move |_| Poll::Ready(_ = &bomb))).await.unwrap_err();
-    assert!(place(dropped).starts_with("and another thing at "));
+    assert!(located(dropped).starts_with("and another thing at "));
 
-    let function = place(monitor.call_blocking("function", || panic!("{}", 1)).await.map(|(): ()| ()).unwrap_err());
+    let function = located(monitor.call_blocking("function", || panic!("{}", 1)).await.map(|(): ()| ()).unwrap_err());
     assert!(function.starts_with("1 at "), "{function}");
     assert_eq!((monitor.active(), monitor.counts().panicked), (0, 3));
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_cancelling_the_place_is_free_when_the_future_is_dropped() {
-    let monitor = Monitor::new("bank").timeout(S).at_most(1).cancel_on_timeout();
+async fn a_cancelled_call_ends_when_its_future_is_dropped() {
+    let monitor = Monitor::builder("bank").timeout(S).max_calls(1).cancel_on_timeout().build();
     let live = Arc::new(AtomicUsize::new(0));
     let counted = Counted::new(&live);
     let cancelled = async move {
         pending::<()>().await;
         drop(counted);
     };
-    assert!(matches!(monitor.call("slow", cancelled).await, Err(CallError::TimedOut { .. })));
+    assert!(monitor.call("slow", cancelled).await.is_err_and(|error| error.is_timeout()));
     until(|| monitor.active() == 0).await;
     assert_eq!(live.load(SeqCst), 0);
     assert!(monitor.call("next", async {}).await.is_ok());
@@ -136,11 +136,11 @@ async fn with_cancelling_the_place_is_free_when_the_future_is_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_that_never_yields_times_out_and_keeps_its_place_even_with_cancelling() {
-    let monitor = Monitor::new("bank").timeout(Duration::from_millis(5)).at_most(1).cancel_on_timeout();
+async fn a_call_that_never_yields_times_out_and_stays_active_even_if_cancelled() {
+    let monitor = Monitor::builder("bank").timeout(Duration::from_millis(5)).max_calls(1).cancel_on_timeout().build();
     let (release, released) = threads::channel::<()>();
     let spins = async move { released.recv().is_ok() };
-    // On a worker, so that the timers have the other one; the test's own thread has none.
+    // On a worker, so that the timers have the other one. The thread of the test has none.
     let handle = monitor.clone();
     let result = tokio::spawn(async move { handle.call("spin", spins).await }).await.unwrap();
     assert!(matches!(result, Err(CallError::TimedOut { .. })));
@@ -150,22 +150,22 @@ async fn a_call_that_never_yields_times_out_and_keeps_its_place_even_with_cancel
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_goes_away_leaves_the_call_to_itself() {
-    let (monitor, cancelling) = (Monitor::new("bank"), Monitor::new("bank").cancel_on_timeout());
+async fn a_call_continues_without_its_caller_unless_cancelled() {
+    let (monitor, cancelling) = (Monitor::new("bank"), Monitor::builder("bank").cancel_on_timeout().build());
     let gate = Arc::new(Notify::new());
-    for (monitor, goes_on) in [(&monitor, 1), (&cancelling, 0)] {
+    for (monitor, continues) in [(&monitor, 1), (&cancelling, 0)] {
         let caller = begin(monitor, "slow", open_gate(gate.clone())).await;
         caller.abort();
         settle().await;
-        assert_eq!((monitor.active(), monitor.counts().abandoned), (goes_on, 1));
+        assert_eq!((monitor.active(), monitor.counts().abandoned), (continues, 1));
         gate.notify_waiters();
         until(|| monitor.active() == 0).await;
-        assert_eq!(monitor.counts().late, goes_on as u64);
+        assert_eq!(monitor.counts().late, continues as u64);
     }
 }
 
 #[test]
-fn a_function_without_a_thread_says_so() {
+fn a_function_without_a_thread_is_queued() {
     let runtime = runtime::Builder::new_current_thread().enable_time().max_blocking_threads(1).build().unwrap();
     runtime.block_on(async {
         let (release, released) = threads::channel::<()>();
@@ -176,7 +176,7 @@ fn a_function_without_a_thread_says_so() {
             async move { monitor.call_blocking("read", || 1).await }
         });
         until(|| monitor.active() == 1).await;
-        assert!(matches!(monitor.snapshot().await.calls[0].at, CallPlace::Queued));
+        assert!(matches!(monitor.snapshot().await.calls[0].state, CallState::Queued));
         release.send(()).unwrap();
         assert!(blocker.await.is_ok());
         assert_eq!(caller.await.unwrap().unwrap(), 1);
@@ -184,8 +184,8 @@ fn a_function_without_a_thread_says_so() {
 }
 
 #[test]
-fn a_call_whose_runtime_ends_is_lost_and_says_so() {
-    let monitor = Monitor::new("bank").at_most(1);
+fn a_call_whose_runtime_ends_is_lost() {
+    let monitor = Monitor::builder("bank").max_calls(1).build();
     let runtime = runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let mut call = pin!(monitor.call("slow", pending::<()>()));
     let mut cx = Context::from_waker(Waker::noop());
@@ -193,13 +193,13 @@ fn a_call_whose_runtime_ends_is_lost_and_says_so() {
     assert!(call.as_mut().poll(&mut cx).is_pending());
     drop(entered);
     drop(runtime);
-    assert!(matches!(call.poll(&mut cx), Poll::Ready(Err(CallError::Lost { .. }))));
+    assert!(matches!(call.poll(&mut cx), Poll::Ready(Err(error)) if error.is_lost()));
     assert_eq!((monitor.active(), monitor.counts().lost), (0, 1));
 }
 
 #[test]
-fn outside_a_runtime_the_place_is_given_back() {
-    let monitor = Monitor::new("bank").at_most(1);
+fn a_call_outside_a_runtime_frees_its_slot() {
+    let monitor = Monitor::builder("bank").max_calls(1).build();
     for _ in 0..2 {
         let mut call = pin!(monitor.call("slow", async {}));
         let poll = || call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
@@ -209,19 +209,26 @@ fn outside_a_runtime_the_place_is_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_setting_makes_a_new_monitor() {
-    let monitor = Monitor::new("bank").at_most(1);
+async fn a_builder_makes_independent_monitors() {
+    let builder = Monitor::builder("bank").max_calls(1);
+    let (monitor, other) = (builder.clone().build(), builder.timeout(S).build());
     drop(begin(&monitor, "slow", pending::<()>()).await);
-    let other = monitor.clone().timeout(S);
     assert_eq!((monitor.active(), other.active()), (1, 0));
 }
 
+#[test]
+fn errors_have_predicates() {
+    let panic = upbeat::Panic::catch(|| panic!("no luck")).map(|(): ()| ()).unwrap_err();
+    let panicked = CallError::Panicked(panic);
+    assert!(panicked.is_panic() && !panicked.is_busy() && !panicked.is_timeout() && !panicked.is_lost());
+}
+
 #[tokio::test(start_paused = true)]
-async fn nothing_stays_when_the_monitor_goes() {
+async fn a_dropped_monitor_leaves_no_task() {
     let alive = || Handle::current().metrics().num_alive_tasks();
     let before = alive();
     for _ in 0..100 {
-        let monitor = Monitor::new("bank").at_most(1);
+        let monitor = Monitor::builder("bank").max_calls(1).build();
         monitor.call("add", async {}).await.unwrap();
     }
     settle().await;
@@ -229,16 +236,17 @@ async fn nothing_stays_when_the_monitor_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn under_stress_no_call_is_lost_or_doubled() {
+async fn under_stress_every_call_is_counted_once() {
     const CALLERS: usize = 8;
     const CALLS: usize = 400;
-    let monitor = Monitor::new("bank").timeout(Duration::from_millis(2)).at_most(6).alert_after(Duration::ZERO);
+    let monitor =
+        Monitor::builder("bank").timeout(Duration::from_millis(2)).max_calls(6).alert_after(Duration::ZERO).build();
     let live = Arc::new(AtomicUsize::new(0));
     let mut callers = tokio::task::JoinSet::new();
     for caller in 0..CALLERS {
         let (monitor, live) = (monitor.clone(), live.clone());
         callers.spawn(async move {
-            // What callers see: done, panicked, timed out, busy, gone away.
+            // The outcomes that callers see: done, panicked, timed out, busy, abandoned.
             let mut seen = [0_u64; 5];
             for i in 0..CALLS {
                 let (live, kind) = (live.clone(), (caller * 7 + i) % 10);
@@ -288,7 +296,7 @@ async fn under_stress_no_call_is_lost_or_doubled() {
     assert_eq!((counted, counts.lost), (counts.calls, 0), "{counts:?}");
     assert_eq!([counts.timed_out, counts.busy], [seen[2], seen[3]], "{counts:?}, callers saw {seen:?}");
     assert_eq!(counts.late, counts.timed_out + counts.abandoned);
-    // Who goes away in the moment in which the result comes sees nothing of it.
+    // A caller that stops waiting when the result comes does not see it.
     let unseen = (counts.done + counts.panicked) - (seen[0] + seen[1]);
     assert_eq!(seen[4], counts.abandoned + unseen, "{counts:?}, callers saw {seen:?}");
     assert!(seen.iter().all(|seen| *seen > 0), "not everything happened: {seen:?}");

@@ -1,6 +1,7 @@
-//! What a monitor says when everything is stuck, and when it is over.
+//! Alerts of a monitor, and the recovery after them.
 //!
-//! Every test listens: `tracing` remembers whether anybody is interested in an event when it first happens.
+//! Every test records events: `tracing` caches at the first event whether there is a subscriber for
+//! it.
 
 #[path = "common/calls.rs"]
 mod calls;
@@ -25,17 +26,18 @@ use tokio::{
 use tracing::Level;
 use upbeat::{
     WorkList,
-    monitor::{Alert, CallError, CallPlace, Monitor},
+    monitor::{Alert, CallError, CallState, Monitor},
 };
 
-/// A monitor of two places with alerts in a channel, and both places taken by calls that wait at the gate.
+/// Returns a monitor of two calls with alerts in a channel, and both calls waiting at the gate.
 async fn stuck_at(gate: &Arc<Notify>) -> (Monitor, mpsc::UnboundedReceiver<(Instant, Alert)>) {
     let (sender, alerts) = mpsc::unbounded_channel();
-    let monitor = Monitor::new("bank").timeout(5 * S).at_most(2).alert_after(10 * S);
+    let monitor = Monitor::builder("bank").timeout(5 * S).max_calls(2).alert_after(10 * S);
     let monitor = monitor.on_alert(move |alert| {
-        // A test that is over does not listen.
+        // The test may have ended.
         let _ = sender.send((Instant::now(), alert.clone()));
     });
+    let monitor = monitor.build();
     drop(begin(&monitor, "charge", open_gate(gate.clone())).await);
     advance(S).await;
     drop(begin(&monitor, "refund", open_gate(gate.clone())).await);
@@ -43,17 +45,17 @@ async fn stuck_at(gate: &Arc<Notify>) -> (Monitor, mpsc::UnboundedReceiver<(Inst
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_all_are_stuck_one_alert_says_where_and_recovery_arms_the_next() {
-    let (events, _heard) = Events::heard();
+async fn one_alert_locates_the_stuck_calls_and_recovery_arms_the_next() {
+    let (events, _recording) = Events::record();
     let gate = Arc::new(Notify::new());
     let begun = Instant::now();
     let (monitor, mut alerts) = stuck_at(&gate).await;
 
     let (when, alert) = alerts.recv().await.unwrap();
-    assert_eq!(when - begun, 16 * S, "the younger one is past its time-out for alert_after");
+    assert_eq!(when - begun, 16 * S, "the younger one is past its timeout for alert_after");
     let text = alert.to_string();
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("`bank` is stuck: all its 2 calls, for 10.0 s"));
+    assert_eq!(lines.next(), Some("`bank` is stuck: all 2 calls for 10.0 s"));
     assert_eq!(lines.next(), Some("`charge`, 16.0 s, stuck: waiting in"));
     assert!(text.contains("`refund`, 15.0 s, stuck: waiting in"), "{text}");
     assert_eq!(text.matches(&format!("calls.rs:{GATE}")).count(), 2, "line {GATE} in {text}");
@@ -66,14 +68,16 @@ async fn when_all_are_stuck_one_alert_says_where_and_recovery_arms_the_next() {
 
     sleep(3600 * S).await;
     assert!(alerts.try_recv().is_err(), "the alert is repeated");
-    assert_eq!(events.with(Level::ERROR, &text).len(), 1);
+    let calls = text.split_once('\n').unwrap().1;
+    let logged = format!("ERROR all calls of the monitor are stuck monitor=\"bank\" stuck_ms=10000 calls={calls}");
+    assert_eq!(events.with(Level::ERROR, "stuck"), [logged]);
     assert!(events.with(Level::INFO, "recovered").is_empty());
 
     gate.notify_one();
     until(|| monitor.active() == 1).await;
     assert_eq!(
         events.with(Level::INFO, "recovered"),
-        ["INFO `bank` has recovered: `charge` ended, after all were stuck for 3610.0 s"]
+        ["INFO monitor recovered monitor=\"bank\" call=\"charge\" stuck_ms=3610000"]
     );
     assert!(!monitor.snapshot().await.alerted);
     assert_eq!(monitor.call("again", async { 1 }).await.unwrap(), 1);
@@ -89,7 +93,7 @@ async fn when_all_are_stuck_one_alert_says_where_and_recovery_arms_the_next() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_return_avert_the_alert() {
-    let (_events, _heard) = Events::heard();
+    let (_events, _recording) = Events::record();
     let gate = Arc::new(Notify::new());
     let (monitor, mut alerts) = stuck_at(&gate).await;
     for _ in 0..5 {
@@ -104,13 +108,13 @@ async fn calls_that_return_avert_the_alert() {
 
 #[tokio::test(start_paused = true)]
 async fn a_callback_that_panics_does_not_stop_the_alerts() {
-    let (events, _heard) = Events::heard();
-    let monitor = Monitor::new("bank").timeout(S).alert_after(S).at_most(1);
-    let monitor = monitor.on_alert(|_| panic!("nobody there"));
+    let (events, _recording) = Events::record();
+    let monitor = Monitor::builder("bank").timeout(S).alert_after(S).max_calls(1);
+    let monitor = monitor.on_alert(|_| panic!("no answer")).build();
     let gate = Arc::new(Notify::new());
     for round in 1..=2 {
         drop(begin(&monitor, "charge", open_gate(gate.clone())).await);
-        while events.with(Level::ERROR, "callback panicked: nobody there").len() < round {
+        while events.with(Level::ERROR, "alert callback panicked").len() < round {
             sleep(S).await;
         }
         gate.notify_one();
@@ -119,13 +123,13 @@ async fn a_callback_that_panics_does_not_stop_the_alerts() {
     assert_eq!(events.with(Level::INFO, "recovered").len(), 2);
 }
 
-/// While a blocking function runs a paused clock does not advance by itself.
+/// While a blocking function runs, a paused clock does not advance.
 #[tokio::test(start_paused = true)]
-async fn functions_time_out_are_named_in_the_alert_and_free_their_place() {
-    let (_events, _heard) = Events::heard();
+async fn functions_time_out_appear_in_the_alert_and_end() {
+    let (_events, _recording) = Events::record();
     let (sender, mut alerts) = mpsc::unbounded_channel();
-    let monitor = Monitor::new("disk").timeout(5 * S).at_most(1).alert_after(10 * S);
-    let monitor = monitor.on_alert(move |alert| sender.send(alert.clone()).unwrap());
+    let monitor = Monitor::builder("disk").timeout(5 * S).max_calls(1).alert_after(10 * S);
+    let monitor = monitor.on_alert(move |alert| sender.send(alert.clone()).unwrap()).build();
     assert_eq!(monitor.call_blocking("size", || 42).await.unwrap(), 42);
 
     let live = Arc::new(AtomicUsize::new(0));
@@ -148,7 +152,7 @@ async fn functions_time_out_are_named_in_the_alert_and_free_their_place() {
     assert!(matches!(monitor.call_blocking("next", || ()).await, Err(CallError::Busy { stuck: 1, .. })));
     advance(10 * S).await;
     let alert = alerts.recv().await.unwrap();
-    assert!(matches!(alert.calls[0].at, CallPlace::Blocking(time) if time == 15 * S));
+    assert!(matches!(alert.calls[0].state, CallState::Blocking(time) if time == 15 * S));
     let text = alert.to_string();
     assert!(text.ends_with("\n`read`, 15.0 s, stuck: on a blocking thread for 15.0 s"), "{text}");
     let mut work = WorkList::default();
@@ -162,9 +166,9 @@ async fn functions_time_out_are_named_in_the_alert_and_free_their_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn late_panics_of_every_kind_are_said_and_harm_nobody() {
-    let (events, _heard) = Events::heard();
-    let monitor = Monitor::new("bank").timeout(S);
+async fn late_panics_of_every_kind_are_logged() {
+    let (events, _recording) = Events::record();
+    let monitor = Monitor::builder("bank").timeout(S).build();
     let gate = Arc::new(Notify::new());
     let (one, two) = (gate.clone(), gate.clone());
     let value = begin(&monitor, "value", async move {
@@ -182,6 +186,6 @@ async fn late_panics_of_every_kind_are_said_and_harm_nobody() {
     gate.notify_waiters();
     until(|| monitor.active() == 0).await;
     assert_eq!(monitor.counts().late, 2);
-    assert_eq!(events.with(Level::ERROR, "the result of `value`").len(), 1);
-    assert_eq!(events.with(Level::ERROR, "`poll`, which nobody waits for any more, panicked: too late").len(), 1);
+    assert_eq!(events.with(Level::ERROR, "call=\"value\" error=panicked: and another thing").len(), 1);
+    assert_eq!(events.with(Level::ERROR, "call=\"poll\" error=panicked: too late").len(), 1);
 }

@@ -1,6 +1,7 @@
-//! A scope that takes too long says where it is, once, and goes on.
+//! A scope that exceeds its limit is reported once with its location, and continues.
 //!
-//! Every test listens: `tracing` remembers whether anybody is interested in an event when it first happens.
+//! Every test records events: `tracing` caches at the first event whether there is a subscriber for
+//! it.
 
 #[path = "common/events.rs"]
 mod events;
@@ -26,37 +27,39 @@ async fn charge(bank: oneshot::Receiver<u32>) -> u32 {
     bank.await.unwrap_or(0)
 }
 
-/// A place for the news, and the function that puts it there.
-fn news() -> (oneshot::Receiver<(Instant, Stall)>, impl FnOnce(&Stall) + Send) {
+/// Returns a channel for the report, and the callback that sends it.
+fn report() -> (oneshot::Receiver<(Instant, Stall)>, impl FnOnce(&Stall) + Send) {
     let (sender, receiver) = oneshot::channel();
-    // A test that is over does not listen.
+    // The test may have ended.
     (receiver, move |stall: &Stall| drop(sender.send((Instant::now(), stall.clone()))))
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_its_limit_a_scope_says_where_it_is_once_and_goes_on() {
-    let (events, _heard) = Events::heard();
-    let (told, on_stall) = news();
+async fn a_scope_past_its_limit_is_located_once_and_continues() {
+    let (events, _recording) = Events::record();
+    let (reported, on_stall) = report();
     let (bank, answers) = oneshot::channel();
     let begun = Instant::now();
     let checkout = tokio::spawn(stall_guard("checkout", 5 * S, charge(answers)).on_stall(on_stall));
 
-    let (when, stall) = told.await.unwrap();
+    let (when, stall) = reported.await.unwrap();
     assert_eq!((when - begun, stall.taken), (5 * S, 5 * S));
     let text = stall.to_string();
     assert!(text.starts_with("`checkout` has taken 5.0 s: waiting in\n"), "{text}");
     assert!(text.contains(&format!("stall.rs:{CHARGE}")), "line {CHARGE} in {text}");
 
     sleep(3600 * S).await;
-    assert_eq!(events.with(Level::WARN, "`checkout`"), [format!("WARN {text}")]);
+    let location = text.split_once(": ").unwrap().1;
+    let logged = format!("WARN scope exceeded its time limit scope=\"checkout\" taken_ms=5000 location={location}");
+    assert_eq!(events.with(Level::WARN, "checkout"), [logged]);
     bank.send(7).unwrap();
     assert_eq!(checkout.await.unwrap(), 7);
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_may_borrow_and_stay_on_its_thread() {
-    let (_events, _heard) = Events::heard();
+async fn a_guarded_future_may_borrow_and_need_not_be_send() {
+    let (_events, _recording) = Events::record();
     let cell = Cell::new(1);
     let sum = stall_guard("sum", S, async {
         yield_now().await;
@@ -67,8 +70,8 @@ async fn it_may_borrow_and_stay_on_its_thread() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_stays_and_nothing_is_said_when_the_scope_ends_before() {
-    let (events, _heard) = Events::heard();
+async fn a_scope_that_ends_in_time_leaves_nothing_and_logs_nothing() {
+    let (events, _recording) = Events::record();
     let alive = || Handle::current().metrics().num_alive_tasks();
     let before = alive();
     for i in 0..1000 {
@@ -90,7 +93,7 @@ async fn nothing_stays_and_nothing_is_said_when_the_scope_ends_before() {
 
 #[tokio::test(start_paused = true)]
 async fn a_finished_guard_that_is_kept_has_stopped_its_timer() {
-    let (events, _heard) = Events::heard();
+    let (events, _recording) = Events::record();
     let mut guard = Box::pin(stall_guard("done", 5 * S, async { 1 }));
     assert_eq!(guard.as_mut().await, 1);
     sleep(10 * S).await;
@@ -99,43 +102,43 @@ async fn a_finished_guard_that_is_kept_has_stopped_its_timer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scope_that_ends_just_past_its_limit_is_told_about_all_the_same() {
-    let (events, _heard) = Events::heard();
-    let (told, on_stall) = news();
+async fn a_scope_that_ends_just_past_its_limit_is_reported() {
+    let (events, _recording) = Events::record();
+    let (reported, on_stall) = report();
     let slow = sleep(5 * S + Duration::from_millis(1));
     stall_guard("slow", 5 * S, slow).on_stall(on_stall).await;
-    let (_, stall) = told.await.unwrap();
-    assert_eq!(events.with(Level::WARN, "`slow` has taken 5.0 s").len(), 1, "{stall}");
+    let (_, stall) = reported.await.unwrap();
+    assert_eq!(events.with(Level::WARN, "scope=\"slow\" taken_ms=500").len(), 1, "{stall}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_callback_that_panics_is_logged() {
-    let (events, _heard) = Events::heard();
-    let guard = stall_guard("slow", S, pending::<()>()).on_stall(|_| panic!("nobody there"));
+    let (events, _recording) = Events::record();
+    let guard = stall_guard("slow", S, pending::<()>()).on_stall(|_| panic!("no answer"));
     assert!(timeout(60 * S, guard).await.is_err());
-    assert_eq!(events.with(Level::ERROR, "the callback of the stalled `slow` panicked: nobody there").len(), 1);
+    assert_eq!(events.with(Level::ERROR, "stall callback panicked scope=\"slow\" error=panicked: no answer").len(), 1);
 }
 
 #[test]
-fn a_scope_that_never_yields_is_told_about_too() {
-    let (_events, _heard) = Events::heard();
+fn a_scope_that_never_yields_is_reported() {
+    let (_events, _recording) = Events::record();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
-    let (told, on_stall) = news();
+    let (reported, on_stall) = report();
     let (release, released) = threads::channel::<()>();
-    // Half of it is more than the patience of the question alone would show.
+    // Half of it is more than the timeout of the probe alone would show.
     let limit = Duration::from_millis(700);
     let spins = runtime.spawn(stall_guard("spin", limit, async move { released.recv().is_ok() }).on_stall(on_stall));
-    let (_, stall) = runtime.block_on(told).unwrap();
+    let (_, stall) = runtime.block_on(reported).unwrap();
     assert!(matches!(stall.answer, Answer::Busy { at_least, .. } if at_least >= limit / 2), "{stall}");
     assert!(stall.to_string().contains("inside one poll for at least"), "{stall}");
     release.send(()).unwrap();
     assert!(runtime.block_on(spins).unwrap());
 }
 
-/// `cargo test --release -p upbeat --test stall what_a_guard_costs -- --ignored --nocapture`
+/// `cargo test --release -p upbeat --test stall cost_of_a_guard -- --ignored --nocapture`
 #[tokio::test]
 #[ignore = "a measurement"]
-async fn what_a_guard_costs() {
+async fn cost_of_a_guard() {
     const TIMES: u32 = 1_000_000;
     let begun = std::time::Instant::now();
     for _ in 0..TIMES {

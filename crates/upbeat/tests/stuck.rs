@@ -113,7 +113,7 @@ async fn the_report_says_where_those_were_who_did_not_stop_in_time() {
 
 #[tokio::test(start_paused = true)]
 async fn while_stopping_those_who_are_still_there_are_named_every_two_seconds() {
-    let (events, _heard) = Events::heard();
+    let (events, _heard) = Events::record();
     let _ = while_playing(shop(), async |_| ()).await;
     let named = events.with(Level::INFO, "still there");
     // At 2, 4, 6 and 8 s; a nested conductor has a little less than the 10 s.

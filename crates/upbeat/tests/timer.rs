@@ -1,4 +1,4 @@
-//! Timers that can be set again, and players that wait before they play.
+//! Timers that can be reset, and players that wait before they play.
 
 mod common;
 
@@ -17,20 +17,20 @@ use upbeat::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn it_fires_once_for_each_time_that_it_was_set() {
+async fn a_timer_fires_once_per_reset() {
     let (timer, start) = (Timer::new(5 * S), Instant::now());
     assert!(timeout(100 * S, timer.fired()).await.is_err(), "it was not set");
     timer.reset();
     timer.fired().await;
     assert_eq!(start.elapsed(), 105 * S);
-    assert!(timeout(100 * S, timer.fired()).await.is_err(), "once is enough");
+    assert!(timeout(100 * S, timer.fired()).await.is_err(), "it fired twice");
     timer.reset();
     timer.fired().await;
     assert_eq!(start.elapsed(), 210 * S);
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_fires_when_the_events_have_paused() {
+async fn a_timer_fires_when_the_events_have_paused() {
     let (timer, start) = (Timer::new(5 * S), Instant::now());
     let events = async {
         for _ in 0..10 {
@@ -43,7 +43,7 @@ async fn it_fires_when_the_events_have_paused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shorter_time_wakes_who_sleeps_for_a_longer_one() {
+async fn a_shorter_delay_wakes_a_waiter_early() {
     let (timer, start) = (Timer::new(100 * S), Instant::now());
     timer.reset();
     let sooner = async {
@@ -55,29 +55,29 @@ async fn a_shorter_time_wakes_who_sleeps_for_a_longer_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timer_that_was_stopped_does_not_fire() {
+async fn a_stopped_timer_does_not_fire() {
     let timer = Timer::new(5 * S);
     assert!(!timer.stop());
     timer.reset();
     advance(10 * S).await;
-    assert!(timer.is_set() && timer.stop(), "it has fired, and nobody was told");
+    assert!(timer.is_set() && timer.stop(), "it has fired without a waiter");
     assert!(timeout(100 * S, timer.fired()).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_gives_up_takes_no_firing_along() {
+async fn a_cancelled_wait_keeps_the_firing() {
     let timer = Timer::new(5 * S);
     timer.reset();
     {
-        let mut given_up = pin!(timer.fired());
-        assert_eq!(given_up.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())), Poll::Pending);
+        let mut cancelled = pin!(timer.fired());
+        assert_eq!(cancelled.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())), Poll::Pending);
         advance(10 * S).await;
     }
     assert!(timeout(MS, timer.fired()).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_player_that_waits_plays_afterwards_or_ends_cleanly() {
+async fn a_delayed_player_plays_after_its_delay_or_ends_cleanly() {
     let begun = Instant::now();
     let job = once(async move |_: Context| {
         assert_eq!(begun.elapsed(), 30 * S);
@@ -86,16 +86,16 @@ async fn a_player_that_waits_plays_afterwards_or_ends_cleanly() {
     let report =
         Conductor::new("shop").part(Part::new("job", delayed(30 * S, job)).job()).play_until(sleep(90 * S)).await;
     assert!(report.is_clean(), "{report}");
-    assert_eq!(begun.elapsed(), 30 * S, "a conductor whose jobs are done is done");
+    assert_eq!(begun.elapsed(), 30 * S, "a conductor ends when its jobs have ended");
 
-    let never = async |_: Context| Err::<(), _>(BoxError::from("it was not to play"));
+    let never = async |_: Context| Err::<(), _>(BoxError::from("it must not play"));
     let job = Part::new("job", delayed(Duration::MAX, never)).job();
     let report = Conductor::new("shop").part(job).play_until(sleep(S)).await;
     assert!(report.is_clean(), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_player_for_a_time_of_day_notices_that_the_clock_was_set() {
+async fn a_player_for_a_time_of_day_follows_a_clock_that_is_set() {
     // A clock that is put forward by an hour ten minutes after the start.
     let (midnight, start) = (SystemTime::UNIX_EPOCH + 86_400 * S, Instant::now());
     let clock = move || {

@@ -49,7 +49,7 @@ async fn play(part: Part, for_so_long: Duration) -> Report {
 
 #[tokio::test(start_paused = true)]
 async fn who_beats_is_left_alone() {
-    let (events, _heard) = Events::heard();
+    let (events, _heard) = Events::record();
     let beats = async |cx: Context| -> Result<(), BoxError> {
         while cx.unless_stopping(sleep(4 * S)).await.is_some() {
             if cx.stop_cause().is_none() {
@@ -65,7 +65,7 @@ async fn who_beats_is_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_player_is_replaced_by_a_fresh_instance_when_the_old_one_is_gone() {
-    let (events, _heard) = Events::heard();
+    let (events, _heard) = Events::record();
     for deaf in [false, true] {
         let log = Log::default();
         let part =
@@ -133,7 +133,7 @@ async fn not_ready_while_silent_and_ready_again_afterwards() {
 
 #[tokio::test(start_paused = true)]
 async fn it_is_said_once_for_each_silence() {
-    let (events, _heard) = Events::heard();
+    let (events, _heard) = Events::record();
     let naps = async |cx: Context| -> Result<(), BoxError> {
         for _ in 0..2 {
             sleep(60 * S).await;
@@ -150,7 +150,7 @@ async fn it_is_said_once_for_each_silence() {
 
 #[tokio::test(start_paused = true)]
 async fn who_is_blocked_on_another_is_not_to_blame() {
-    let (events, _heard) = Events::heard();
+    let (events, _heard) = Events::record();
     let waits = async |cx: Context| -> Result<(), BoxError> {
         cx.blocked_on("the queue", sleep(100 * S)).await;
         // All of the time again.
@@ -165,7 +165,7 @@ async fn who_is_blocked_on_another_is_not_to_blame() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_expected_before_it_is_ready_nor_while_it_stops() {
-    let (events, _heard) = Events::heard();
+    let (events, _heard) = Events::record();
     let slow = async |cx: Context| -> Result<(), BoxError> {
         sleep(20 * S).await;
         cx.ready();

@@ -1,6 +1,7 @@
-//! The two ends of an active call: the one that runs it, and the one that waits for it.
+//! The two sides of an active call: the task that runs it, and its caller.
 
 use std::{
+    error::Error,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -15,90 +16,105 @@ use tokio::{
 use upbeat_probe::Watched;
 
 use super::{
-    CallError, alert,
-    state::{GaveUp, Inner, Work},
+    CallError,
+    calls::{CallWork, Calls, WaitEnd},
+    watch,
 };
 use crate::panic::{Panic, catch};
 
-/// Takes a place for a call, or refuses it.
-pub(super) fn enter<T>(inner: &Arc<Inner>, name: &Arc<str>, work: Work) -> Result<(Place<T>, Waiting<T>), CallError> {
-    let (key, watch) = inner.enter(name.clone(), work)?;
+/// Adds an active call, and returns its two sides.
+///
+/// # Errors
+///
+/// If the maximum of calls is active.
+pub(super) fn enter<T>(
+    calls: &Arc<Calls>,
+    name: &Arc<str>,
+    work: CallWork,
+) -> Result<(CallSlot<T>, Caller<T>), CallError> {
+    let (key, start_watch) = calls.enter(name.clone(), work)?;
     let (sender, result) = oneshot::channel();
-    // Before anything that may panic, such as a spawn outside a runtime: from here on the place is given back whatever happens.
-    let place = Place { inner: inner.clone(), key, name: name.clone(), sender: Some(sender), left: false };
-    if watch {
-        alert::watch(inner);
+    // Made before anything that may panic, such as a spawn outside a runtime: its drop frees the
+    // slot.
+    let slot = CallSlot { calls: calls.clone(), key, name: name.clone(), sender: Some(sender), left: false };
+    if start_watch {
+        watch::start(calls);
     }
-    Ok((place, Waiting { inner: inner.clone(), key, name: name.clone(), result, task: None }))
+    Ok((slot, Caller { calls: calls.clone(), key, name: name.clone(), result, task: None }))
 }
 
-/// The place of an active call. It is given back when this is dropped, and not before.
-pub(super) struct Place<T> {
-    inner: Arc<Inner>,
+/// The slot of an active call. It is free when this is dropped, and not before.
+pub(super) struct CallSlot<T> {
+    calls: Arc<Calls>,
     key: u64,
     name: Arc<str>,
-    /// `None` when the call has come to its end.
+    /// `None` if the call has ended.
     sender: Option<Sender<Result<T, Panic>>>,
-    /// It is given back.
+    /// Whether the slot is free.
     left: bool,
 }
 
-impl<T> Place<T> {
+impl<T> CallSlot<T> {
     fn finish(mut self, result: Result<T, Panic>) {
         let Some(sender) = self.sender.take() else { return };
         let panicked = result.is_err();
         let in_time = self
-            .inner
+            .calls
             .leave_if_awaited(self.key, |counts| if panicked { counts.panicked += 1 } else { counts.done += 1 });
         self.left = in_time;
-        // If the caller goes away in this very moment the result comes back.
+        // If the caller stops waiting at this moment, the send returns the result.
         let discarded = if in_time { sender.send(result).err() } else { Some(result) };
         match discarded {
             Some(Ok(result)) => self.discard(result),
-            Some(Err(panic)) => tracing::error!("`{}`, which nobody waits for any more, {panic}", self.name),
+            Some(Err(panic)) => self.log(&panic, "call panicked after its caller stopped waiting"),
             None => {}
         }
-        // Only now that the result is gone: whatever it holds belongs to the call.
+        // After the drop of the result, which belongs to the call.
         if !in_time {
             self.left = true;
-            self.inner.leave_late(self.key, |counts| counts.late += 1);
+            self.calls.leave_late(self.key, |counts| counts.late += 1);
         }
     }
 
-    /// The drop of a result is user code too.
+    /// Drops a result, and catches its panic.
     fn discard(&self, result: T) {
         if let Err(panic) = catch(|| drop(result)) {
-            tracing::error!("the result of `{}`, which nobody waits for any more, {panic}", self.name);
+            self.log(&panic, "discarded result of a call panicked in its drop");
         }
+    }
+
+    fn log(&self, panic: &Panic, event: &'static str) {
+        let (monitor, call) = (&*self.calls.settings.name, &*self.name);
+        tracing::error!(monitor, call, error = panic as &dyn Error, "{event}");
     }
 }
 
-impl<T> Drop for Place<T> {
+impl<T> Drop for CallSlot<T> {
     fn drop(&mut self) {
-        // Dropped in its middle: cancelled because of its time-out, or by the end of the runtime.
-        if !self.left && !self.inner.leave_if_awaited(self.key, |counts| counts.lost += 1) {
-            self.inner.leave_late(self.key, |_| {});
+        // Dropped before its end: aborted after its timeout, or by the end of the runtime.
+        if !self.left && !self.calls.leave_if_awaited(self.key, |counts| counts.lost += 1) {
+            self.calls.leave_late(self.key, |_| {});
         }
     }
 }
 
 pin_project_lite::pin_project! {
-    /// A future that runs in its place. The order of the fields matters: when the task is aborted the future is dropped first, and then its place
-    /// is free.
-    pub(super) struct Active<F: Future> {
+    /// A future that runs in its slot. The order of the fields matters: if the task is aborted, the
+    /// future is dropped first, and then its slot is free.
+    pub(super) struct ActiveFuture<F: Future> {
         #[pin]
         work: Option<Watched<F>>,
-        place: Option<Place<F::Output>>,
+        slot: Option<CallSlot<F::Output>>,
     }
 }
 
-impl<F: Future> Active<F> {
-    pub(super) fn new(work: Watched<F>, place: Place<F::Output>) -> Self {
-        Self { work: Some(work), place: Some(place) }
+impl<F: Future> ActiveFuture<F> {
+    pub(super) fn new(work: Watched<F>, slot: CallSlot<F::Output>) -> Self {
+        Self { work: Some(work), slot: Some(slot) }
     }
 }
 
-impl<F: Future> Future for Active<F> {
+impl<F: Future> Future for ActiveFuture<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -108,53 +124,53 @@ impl<F: Future> Future for Active<F> {
             Ok(poll) => Ok(ready!(poll)),
             Err(panic) => Err(panic),
         };
-        // The future is gone before its place is free, and its drop may panic as its poll may.
+        // The future is dropped before its slot is free. Its drop may panic like its poll.
         if let Err(panic) = catch(|| this.work.set(None)) {
-            if let (Ok(result), Some(place)) = (result, this.place.as_ref()) {
-                place.discard(result);
+            if let (Ok(result), Some(slot)) = (result, this.slot.as_ref()) {
+                slot.discard(result);
             }
             result = Err(panic);
         }
-        if let Some(place) = this.place.take() {
-            place.finish(result);
+        if let Some(slot) = this.slot.take() {
+            slot.finish(result);
         }
         Poll::Ready(())
     }
 }
 
-/// A function that runs in its place. The order of the fields matters as in [`Active`].
-pub(super) struct Blocking<F, T> {
+/// A function that runs in its slot. The order of the fields matters as in [`ActiveFuture`].
+pub(super) struct BlockingCall<F, T> {
     pub(super) work: F,
-    pub(super) place: Place<T>,
+    pub(super) slot: CallSlot<T>,
 }
 
-impl<F: FnOnce() -> T, T> Blocking<F, T> {
+impl<F: FnOnce() -> T, T> BlockingCall<F, T> {
     pub(super) fn run(self) {
-        self.place.inner.has_thread(self.place.key);
-        self.place.finish(catch(self.work));
+        self.slot.calls.set_running(self.slot.key);
+        self.slot.finish(catch(self.work));
     }
 }
 
-/// The caller's end.
-pub(super) struct Waiting<T> {
-    inner: Arc<Inner>,
+/// The side of the caller.
+pub(super) struct Caller<T> {
+    calls: Arc<Calls>,
     key: u64,
     name: Arc<str>,
     result: Receiver<Result<T, Panic>>,
     task: Option<AbortHandle>,
 }
 
-impl<T> Waiting<T> {
+impl<T> Caller<T> {
     pub(super) async fn wait_for(mut self, task: AbortHandle) -> Result<T, CallError> {
         self.task = Some(task);
-        let settings = &self.inner.settings;
+        let settings = &self.calls.settings;
         let result = match timeout(settings.timeout, &mut self.result).await {
             Ok(result) => result,
-            Err(_) if self.give_up(GaveUp::TimedOut) => {
+            Err(_) if self.end_wait(WaitEnd::TimedOut) => {
                 let (monitor, call) = (settings.name.clone(), self.name.clone());
                 return Err(CallError::TimedOut { monitor, call, timeout: settings.timeout });
             }
-            // It came to its end in the same instant.
+            // It ended at the same time.
             Err(_) => (&mut self.result).await,
         };
         match result {
@@ -163,20 +179,20 @@ impl<T> Waiting<T> {
         }
     }
 
-    fn give_up(&self, why: GaveUp) -> bool {
-        let gave_up = self.inner.give_up(self.key, why);
-        if gave_up
-            && self.inner.settings.cancel
+    fn end_wait(&self, why: WaitEnd) -> bool {
+        let ended = self.calls.end_wait(self.key, why);
+        if ended
+            && self.calls.settings.cancel_on_timeout
             && let Some(task) = &self.task
         {
             task.abort();
         }
-        gave_up
+        ended
     }
 }
 
-impl<T> Drop for Waiting<T> {
+impl<T> Drop for Caller<T> {
     fn drop(&mut self) {
-        self.give_up(GaveUp::Abandoned);
+        self.end_wait(WaitEnd::Abandoned);
     }
 }

@@ -1,12 +1,18 @@
-//! Calls of something that may hang.
+//! Bounded calls of dependencies that may hang.
 
 mod alert;
+mod builder;
 mod call;
+mod calls;
+mod counts;
 mod error;
 mod handle;
-mod state;
+mod locate;
+mod settings;
+mod watch;
 
-pub use alert::{ActiveCall, Alert, CallPlace, MonitorSnapshot};
+pub use alert::{ActiveCall, Alert, CallState, MonitorSnapshot};
+pub use builder::MonitorBuilder;
+pub use counts::CallCounts;
 pub use error::CallError;
 pub use handle::Monitor;
-pub use state::CallCounts;

@@ -1,30 +1,36 @@
-//! Players that go by the calendar.
+//! Players that run at times of the calendar.
 
 use std::{fmt, str::FromStr as _, sync::Arc, time::SystemTime};
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use tokio::time::{Duration, Instant};
 
-use super::{schedule::Schedule, ticking::Ticking, wall::Wall};
+use super::{
+    schedule::Schedule,
+    ticking::{Ticking, ticking_options},
+    wall::WallClock,
+};
 use crate::{context::Context, error::BoxError, player::Player};
 
-/// A clock that is set back by less than this repeats no tick: what it says until it has caught up is not believed.
-const BELIEVED: Duration = Duration::from_hours(1);
+/// The shortest setback of the clock that takes effect. After a shorter one, no tick is repeated.
+const MIN_SETBACK: Duration = Duration::from_hours(1);
 
-/// A player that plays `tick` at the times of a cron expression, in UTC unless set otherwise.
+/// Returns a player that plays `tick` at the times of a cron expression, in UTC unless set
+/// otherwise.
 ///
-/// Five fields (minute, hour, day of the month, month, day of the week), six with seconds before them, seven with years behind; names, ranges,
-/// steps, `L`, `W`, `#`, and nicknames such as `@daily`. It is read by the crate [`croner`](https://docs.rs/croner), which has the
-/// details.
+/// The expression has five fields (minute, hour, day of the month, month, day of the week), six
+/// with seconds before them, or seven with years after them. Names, ranges, steps, `L`, `W`, `#`,
+/// and nicknames such as `@daily` are supported. The crate [`croner`](https://docs.rs/croner)
+/// parses it and documents the details.
 ///
 /// ```
-/// use upbeat::{BoxError, Conductor, Context, time::cron};
+/// use upbeat::{BoxError, Conductor, Context, time::{CronError, cron}};
 ///
 /// async fn back_up(cx: Context) -> Result<(), BoxError> {
 ///     Ok(())
 /// }
 ///
-/// # fn main() -> Result<(), upbeat::time::CronError> {
+/// # fn main() -> Result<(), CronError> {
 /// let nightly = cron("30 2 * * *", back_up)?.zone("Europe/Berlin")?.log_errors();
 /// let shop = Conductor::new("shop").player("back-up", nightly);
 /// # drop(shop);
@@ -34,113 +40,109 @@ const BELIEVED: Duration = Duration::from_hours(1);
 ///
 /// # Errors
 ///
-/// When the expression cannot be read, or says no time that is still to come, such as 30 February.
+/// If the expression is invalid, or has no future occurrence, such as 30 February.
 pub fn cron<P: Player>(expression: &str, tick: P) -> Result<Cron<P>, CronError> {
     let calendar = croner::Cron::from_str(expression)
         .map_err(|error| CronError::Expression { expression: expression.into(), source: error.into() })?;
     calendar
         .find_next_occurrence(&Timestamp::now().to_zoned(TimeZone::UTC), false)
         .map_err(|error| CronError::Never { expression: expression.into(), source: error.into() })?;
-    let (zone, wall, ticking) = (TimeZone::UTC, Wall::default(), Ticking::default());
+    let (zone, wall, ticking) = (TimeZone::UTC, WallClock::default(), Ticking::default());
     Ok(Cron { tick: Arc::new(tick), calendar: Arc::new(calendar), zone, wall, ticking })
 }
 
-/// Why there is no player for a cron expression.
+/// The error of [`cron`] and [`Cron::zone`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CronError {
-    /// The expression cannot be read.
-    #[error("`{expression}` is no cron expression (it takes five to seven fields, such as `30 2 * * *`): {source}")]
+    /// The expression is invalid.
+    #[error("invalid cron expression `{expression}`, expected five to seven fields such as `30 2 * * *`")]
     #[non_exhaustive]
     Expression {
         /// The expression.
         expression: Box<str>,
-        /// What is wrong with it.
+        /// The error of the parser.
         source: BoxError,
     },
-    /// The expression can be read, and no time is left that it says.
-    #[error("the cron expression `{expression}` says no time that is still to come")]
+    /// The expression is valid, and no time that it describes is in the future.
+    #[error("cron expression `{expression}` has no future occurrence")]
     #[non_exhaustive]
     Never {
         /// The expression.
         expression: Box<str>,
-        /// How the search for one ended.
+        /// The error of the search.
         source: BoxError,
     },
-    /// There is no such time zone here.
-    #[error("the time zone `{zone}` is not known (it takes a name such as `Europe/Berlin`)")]
+    /// The time zone is not in the system's database.
+    #[error("unknown time zone `{zone}`, expected a name such as `Europe/Berlin`")]
     #[non_exhaustive]
     Zone {
         /// The name.
         zone: Box<str>,
-        /// Why not.
+        /// The error of the lookup.
         source: BoxError,
     },
 }
 
-/// The player made by [`cron`].
+/// A player that plays a tick at the times of a cron expression, made by [`cron`].
 ///
 /// # Guarantees
 ///
-/// - Those of [`Every`](crate::time::Every) about stops, errors and signs of life.
-/// - Ticks do not overlap. Times that pass while one runs become one tick, which begins when that has ended.
-/// - Where clocks are put forward, a tick at a fixed time that is left out (02:30) runs at the first instant after the gap. Where they are put back, a
-///   tick at a fixed time that comes twice runs once, the first time. Ticks at intervals (`*/5 * * * *`) go on by the real time.
-/// - The wall clock is looked at every 30 s at least. When it is set forward over some times, they become one tick, at once. When it is set back by up to
-///   an hour no tick is repeated; by more, and the new time is believed.
+/// - Those of [`Every`](crate::time::Every) about stops, errors and heartbeats.
+/// - Ticks do not overlap. Times that pass while a tick runs become one tick, which begins when the
+///   running one has ended.
+/// - Where clocks are put forward, a tick at a fixed time in the gap (02:30) runs at the first
+///   instant after the gap. Where they are put back, a tick at a fixed time that occurs twice runs
+///   once, the first time. Ticks at intervals (`*/5 * * * *`) follow the elapsed time.
+/// - The wall clock is read every 30 s at least. If it is set forward over some times, they become
+///   one tick, at once. If it is set back by less than an hour, no tick is repeated. If it is set
+///   back by more, the new time takes effect.
 ///
 /// # Not guaranteed
 ///
-/// Nothing is kept over a restart: times that passed before a run began are not made up for.
+/// Nothing is kept across a restart: times that passed before a run began are not made up for.
 #[must_use = "a player does nothing until it is given to a conductor"]
 pub struct Cron<P> {
     tick: Arc<P>,
     calendar: Arc<croner::Cron>,
     zone: TimeZone,
-    wall: Wall,
+    wall: WallClock,
     ticking: Ticking,
 }
 
 impl<P> Cron<P> {
-    /// Reads the expression as times of this zone, such as `Europe/Berlin`, from the system's time zone database. Default: UTC.
+    /// Sets the zone of the expression, such as `Europe/Berlin`, from the system's time zone
+    /// database. Default: UTC.
     ///
     /// # Errors
     ///
-    /// When the zone is not known here: not in the database, or there is none.
+    /// If the zone is not in the database, or there is no database.
     pub fn zone(mut self, name: &str) -> Result<Self, CronError> {
         self.zone = TimeZone::get(name).map_err(|error| CronError::Zone { zone: name.into(), source: error.into() })?;
         Ok(self)
     }
 
-    /// Reads the expression as times of the system's own zone, from `TZ` or `/etc/localtime`; UTC where neither says one.
+    /// Sets the zone of the expression to that of the system, from `TZ` or `/etc/localtime`. UTC if
+    /// neither names one.
     pub fn local(mut self) -> Self {
         self.zone = TimeZone::system();
         self
     }
 
-    /// Puts off each tick by a random time of up to `most`. Default: none.
-    pub fn jitter(mut self, most: Duration) -> Self {
-        self.ticking.jitter = most;
+    /// Sets the longest random delay of a tick, so that many processes do not act at the same
+    /// instant. Default: none.
+    pub fn jitter(mut self, max: Duration) -> Self {
+        self.ticking.jitter = max;
         self
     }
 
-    /// As [`Every::cancel_on_stop`](crate::time::Every::cancel_on_stop).
-    pub fn cancel_on_stop(mut self) -> Self {
-        self.ticking.cancel_on_stop = true;
-        self
-    }
-
-    /// As [`Every::log_errors`](crate::time::Every::log_errors).
-    pub fn log_errors(mut self) -> Self {
-        self.ticking.log_errors = true;
-        self
-    }
-
-    /// Asks `now` for the time of day, in place of the system's clock. For tests.
+    /// Reads the time of day from `now` instead of the system's clock, for tests.
     pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        self.wall = Wall::new(now);
+        self.wall = WallClock::new(now);
         self
     }
+
+    ticking_options!();
 }
 
 impl<P: Player> Player for Cron<P> {
@@ -149,7 +151,7 @@ impl<P: Player> Player for Cron<P> {
     async fn play(&self, cx: Context) -> Result<(), BoxError> {
         let (calendar, zone, wall) = (self.calendar.clone(), self.zone.clone(), self.wall.clone());
         let seen = wall.now();
-        self.ticking.play(&cx, &self.tick, Times { calendar, zone, wall, seen }).await
+        self.ticking.play(&cx, &self.tick, CalendarTimes { calendar, zone, wall, seen }).await
     }
 }
 
@@ -164,27 +166,27 @@ impl<P> fmt::Debug for Cron<P> {
 }
 
 /// The times of a cron expression.
-struct Times {
+struct CalendarTimes {
     calendar: Arc<croner::Cron>,
     zone: TimeZone,
-    wall: Wall,
-    /// Until when all times are dealt with.
+    wall: WallClock,
+    /// The time up to which all times have become ticks.
     seen: SystemTime,
 }
 
-impl Times {
-    /// The first time after those that are dealt with. `None` if there is none, or the clock is beyond what a calendar knows.
+impl CalendarTimes {
+    /// Returns the first time after `seen`, if there is one and the calendar can represent it.
     fn due(&self) -> Option<SystemTime> {
         let seen = Zoned::new(Timestamp::try_from(self.seen).ok()?, self.zone.clone());
         Some(self.calendar.find_next_occurrence(&seen, false).ok()?.timestamp().into())
     }
 }
 
-impl Schedule for Times {
+impl Schedule for CalendarTimes {
     async fn next(&mut self) -> Instant {
         loop {
             let now = self.wall.now();
-            if self.seen.duration_since(now).is_ok_and(|ahead| ahead >= BELIEVED) {
+            if self.seen.duration_since(now).is_ok_and(|ahead| ahead >= MIN_SETBACK) {
                 self.seen = now;
             }
             let Some(due) = self.due() else { return std::future::pending().await };

@@ -1,4 +1,4 @@
-//! Players that do something again and again.
+//! Players that run at a fixed interval.
 
 use std::{fmt, sync::Arc};
 
@@ -7,24 +7,24 @@ use tokio::time::{Duration, Instant};
 use super::{
     period::{MissedTick, Period},
     schedule::later,
-    ticking::Ticking,
+    ticking::{Ticking, ticking_options},
 };
 use crate::{context::Context, error::BoxError, player::Player};
 
-/// The finest period: what the runtime's timers can tell apart.
-const FINEST: Duration = Duration::from_millis(1);
+/// The shortest period: the resolution of the runtime's timers.
+const MIN_PERIOD: Duration = Duration::from_millis(1);
 
-/// A player that plays `tick` once in every `period`, for as long as it runs.
+/// Returns a player that plays `tick` once in every `period`, for as long as it runs.
 ///
-/// What ticks is a player too, so all that makes players makes ticks: an async function or closure, [`with`](crate::with) a state. Its
-/// `play` does one tick's work, and its `Ok` says that this tick is done.
+/// A tick is a player too: an async function or closure, or [`with`](crate::with) a state. One call
+/// of its `play` is one tick, and `Ok` ends that tick.
 ///
 /// ```
 /// use std::time::Duration;
 /// use upbeat::{BoxError, Conductor, Context, time::{MissedTick, every}};
 ///
 /// async fn sweep(cx: Context) -> Result<(), BoxError> {
-///     // remove what has expired
+///     // remove expired entries
 ///     Ok(())
 /// }
 ///
@@ -38,40 +38,44 @@ const FINEST: Duration = Duration::from_millis(1);
 /// # drop(shop);
 /// ```
 ///
-/// The first tick begins at once, ticks do not overlap, missed ones are [skipped](MissedTick::Skip), and the first error of a tick fails the player,
-/// all unless set otherwise. A period below a millisecond is one of a millisecond.
+/// By default the first tick begins at once, ticks do not overlap, missed ticks are
+/// [skipped](MissedTick::Skip), and the first error of a tick fails the player. A period below a
+/// millisecond is one of a millisecond.
 pub fn every<P: Player>(period: Duration, tick: P) -> Every<P> {
     Every {
         tick: Arc::new(tick),
-        period: period.max(FINEST),
+        period: period.max(MIN_PERIOD),
         first_after: Duration::ZERO,
         missed: MissedTick::default(),
         ticking: Ticking::default(),
     }
 }
 
-/// The player made by [`every`].
+/// A player that plays a tick at a fixed interval, made by [`every`].
 ///
 /// # Guarantees
 ///
-/// - Ticks are due at fixed times, counted from the first one: neither the length of ticks, nor their jitter, nor late timers shift
-///   those that follow. Only [`MissedTick::Delay`] does, on purpose.
-/// - No tick begins once the run was asked to stop. Those that run are waited for, in a [context](Context) that
-///   [goes on through the stop](Context::until_deadline), unless it is [cancelled on a stop](Every::cancel_on_stop).
-/// - No error of a tick is lost: it fails the player, or is in the log and counted in the report.
-/// - Each tick is a step of the player's [progress](Context::progress), and so a sign of life for its [watchdog](crate::Part::watchdog).
+/// - Ticks are due at fixed times, counted from the first one. Neither the length of ticks nor
+///   their jitter nor late timers shift the following ticks. Only [`MissedTick::Delay`] does.
+/// - No tick begins once the run is asked to stop. The stop waits for running ticks. Their context
+///   is [not done before the deadline](Context::until_deadline), unless they are [cancelled on a
+///   stop](Every::cancel_on_stop).
+/// - No error of a tick is lost: it fails the player, or it is logged and counted in the report.
+/// - Each tick is a step of the [progress](Context::progress) of the player, and therefore a
+///   heartbeat for its [watchdog](crate::Part::watchdog).
 ///
 /// # Not guaranteed
 ///
-/// A tick that blocks its thread, or does not end, holds up the stop until the part's deadline, when it is aborted and named. Nothing is kept
-/// over a restart: the new run begins with its first tick. Time is tokio's, which is monotonic, so it does not follow the wall clock,
-/// and may stand still while the machine sleeps; for the calendar there is `cron`.
+/// A tick that blocks its thread or does not end delays the stop until the deadline of the part,
+/// when it is aborted and reported. Nothing is kept across a restart: a new run begins with its
+/// first tick. Time is that of tokio, which is monotonic. It does not follow the wall clock, and
+/// may stand still while the machine is suspended. For times of the calendar there is `cron`.
 ///
 /// # Compared with `tokio::time::interval`
 ///
-/// That one is a stream of instants with the same three choices for missed ones and without drift, and is all that is needed inside
-/// a player of one's own. This adds what is written around it: the stop, the ticks that may overlap and are still waited for, jitter, what becomes
-/// of errors, and signs of life.
+/// That is a stream of instants without drift and with the same three policies for missed ones. It
+/// is enough inside one player. This adds the stop, overlapping ticks that the stop waits for,
+/// jitter, the handling of errors, and heartbeats.
 #[must_use = "a player does nothing until it is given to a conductor"]
 pub struct Every<P> {
     tick: Arc<P>,
@@ -82,7 +86,7 @@ pub struct Every<P> {
 }
 
 impl<P> Every<P> {
-    /// Sets when the first tick is due, counted from the start of the run. Default: at once.
+    /// Sets the delay of the first tick, counted from the start of the run. Default: zero.
     ///
     /// `every(period, ..).first_after(period)` begins with a pause.
     pub fn first_after(mut self, delay: Duration) -> Self {
@@ -90,28 +94,28 @@ impl<P> Every<P> {
         self
     }
 
-    /// Sets what follows when ticks could not begin in time. Default: [`MissedTick::Skip`].
+    /// Sets the policy for ticks that cannot begin in time. Default: [`MissedTick::Skip`].
     pub fn missed(mut self, missed: MissedTick) -> Self {
         self.missed = missed;
         self
     }
 
-    /// Lets up to `most` ticks run at the same time, at least one: those that are due while the one before them has not ended begin
-    /// on tasks of their own. Default: 1, no overlap.
+    /// Sets how many ticks may run at the same time, at least one. Default: 1, no overlap.
     ///
-    /// One that is due while `most` run is missed: it begins when the first of them has ended. A tick that panics fails the player in any
+    /// With more than one, each tick runs as a task. A tick that is due while `max` run is missed:
+    /// it begins when the first of them has ended. A tick that panics fails the player in either
     /// case.
-    pub fn at_most(mut self, most: usize) -> Self {
-        self.ticking.at_once = most.max(1);
+    pub fn max_running(mut self, max: usize) -> Self {
+        self.ticking.max_running = max.max(1);
         self
     }
 
-    /// Puts off each tick by a random time of up to `most`, so that many processes do not all act at the same instant. No more than the
-    /// period. Default: none.
+    /// Sets the longest random delay of a tick, so that many processes do not act at the same
+    /// instant. Default: none.
     ///
-    /// The times at which ticks are due are not shifted by it.
-    pub fn jitter(mut self, most: Duration) -> Self {
-        self.ticking.jitter = most.min(self.period);
+    /// It is limited to the period. It does not shift the times at which ticks are due.
+    pub fn jitter(mut self, max: Duration) -> Self {
+        self.ticking.jitter = max.min(self.period);
         self
     }
 
@@ -121,22 +125,7 @@ impl<P> Every<P> {
         self
     }
 
-    /// Tells a tick that runs when the player is asked to stop: its context is then [done](Context::done).
-    ///
-    /// It is told, not dropped: a tick that does not look at its context is waited for all the same. Default: its context is done only
-    /// at the stop deadline, so that the tick finishes its work.
-    pub fn cancel_on_stop(mut self) -> Self {
-        self.ticking.cancel_on_stop = true;
-        self
-    }
-
-    /// Goes on when a tick returns an error: it is written to the log, and the report counts it. Default: the first error fails the player.
-    ///
-    /// Panics fail the player in any case.
-    pub fn log_errors(mut self) -> Self {
-        self.ticking.log_errors = true;
-        self
-    }
+    ticking_options!();
 }
 
 impl<P: Player> Player for Every<P> {

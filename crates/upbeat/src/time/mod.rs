@@ -1,21 +1,28 @@
-//! Players and waits that go by the clock.
+//! Scheduled players, and a timer that can be reset.
+//!
+//! | | plays |
+//! |---|---|
+//! | [`every`] | at a fixed interval |
+#![cfg_attr(feature = "cron", doc = "| [`cron`] | at the times of a cron expression |")]
+//! | [`delayed`] | once, after a delay |
+//! | [`at`] | once, at a time of the wall clock |
 
 #[cfg(feature = "cron")]
 mod cron;
+mod delayed;
 mod every;
 mod jittered;
-mod once_at;
 mod period;
-mod resettable;
 mod schedule;
 mod ticking;
+mod timer;
 mod wall;
 
 pub use crate::instant::far_future;
 #[cfg(feature = "cron")]
 pub use cron::{Cron, CronError, cron};
+pub use delayed::{At, Delayed, at, delayed};
 pub use every::{Every, every};
-pub use once_at::{At, Delayed, at, delayed};
 pub use period::MissedTick;
-pub use resettable::Timer;
 pub use ticking::Tick;
+pub use timer::Timer;

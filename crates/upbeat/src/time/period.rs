@@ -1,4 +1,4 @@
-//! Times at a fixed distance.
+//! Times at a fixed interval.
 
 use tokio::{
     task::yield_now,
@@ -7,9 +7,10 @@ use tokio::{
 
 use super::schedule::{Schedule, later};
 
-/// What follows when a tick is due and the one before it has not ended: the late tick begins as soon as it can, and then?
+/// A policy for the ticks that become due before an earlier tick has ended.
 ///
-/// With a period of 10 s and a tick that is due at 20 and begins at 47:
+/// The late tick begins as soon as it can. The policy decides when the following ticks are due. For
+/// a period of 10 s, and a tick that is due at 20 and begins at 47:
 ///
 /// | | the next ticks are due at |
 /// |---|---|
@@ -17,17 +18,18 @@ use super::schedule::{Schedule, later};
 /// | `Burst` | 30, 40 (both begin at once), 50, 60 |
 /// | `Delay` | 57, 67, 77 |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum MissedTick {
-    /// The ticks that were missed are left out, and those that follow are due when they always were.
+    /// Leaves missed ticks out. The following ticks keep their times.
     #[default]
     Skip,
-    /// The ticks that were missed are made up for, one after another without a pause.
+    /// Plays missed ticks one after another without a pause.
     Burst,
-    /// The ticks that follow are due a period after the late one has begun, and so on: the only choice that shifts them.
+    /// Counts the following ticks from the begin of the late one. Only this policy shifts them.
     Delay,
 }
 
-/// Times at a fixed distance, counted from the first one, so that lateness does not add up.
+/// Times at a fixed interval, counted from the first one, so that delays do not add up.
 pub(super) struct Period {
     due: Instant,
     length: Duration,
@@ -39,7 +41,7 @@ impl Period {
         Self { due: first, length, missed }
     }
 
-    /// What is due after a tick that could begin at `now`, and was due before.
+    /// Returns the time that follows a missed one, if the late tick begins at `now`.
     fn after_late(&self, now: Instant) -> Instant {
         match self.missed {
             MissedTick::Burst => later(self.due, self.length),
@@ -55,9 +57,10 @@ impl Period {
 impl Schedule for Period {
     async fn next(&mut self) -> Instant {
         let (due, now) = (self.due, Instant::now());
-        // Only who asks too late has missed something: a timer that fires a little late has not.
+        // A time is missed if this call comes too late. A timer that fires a little late misses
+        // none.
         if due < now {
-            // There may be many to make up for, of ticks that never wait.
+            // A burst of ticks that never wait must let other tasks run.
             yield_now().await;
             self.due = self.after_late(now);
         } else {

@@ -1,4 +1,4 @@
-//! The wall clock, which can be set.
+//! The wall clock, which may be set.
 
 use std::{
     fmt,
@@ -6,14 +6,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Whoever waits for a time of the wall clock looks at it at least this often, because it may have been set meanwhile.
-const LOOK: Duration = Duration::from_secs(30);
+/// The longest sleep of a wait for a wall clock time. The clock may be set during the sleep.
+const POLL_INTERVAL: Duration = Duration::from_secs(30);
 
-/// What tells the time of day.
+/// A source of the time of day. A cheap clone.
 #[derive(Clone)]
-pub(super) struct Wall(Arc<dyn Fn() -> SystemTime + Send + Sync>);
+pub(super) struct WallClock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
-impl Wall {
+impl WallClock {
     pub(super) fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
@@ -22,11 +22,12 @@ impl Wall {
         (self.0)()
     }
 
-    /// Sleeps until `time`, or until it is time to look at the clock again. `false` if `time` has come already.
+    /// Sleeps until `time`, or until the clock is to be read again. Returns `false` without a sleep
+    /// if `time` has come.
     pub(super) async fn sleep_towards(&self, time: SystemTime) -> bool {
         match time.duration_since(self.now()) {
             Ok(left) if !left.is_zero() => {
-                tokio::time::sleep(left.min(LOOK)).await;
+                tokio::time::sleep(left.min(POLL_INTERVAL)).await;
                 true
             }
             _ => false,
@@ -34,14 +35,14 @@ impl Wall {
     }
 }
 
-impl Default for Wall {
+impl Default for WallClock {
     fn default() -> Self {
         Self::new(SystemTime::now)
     }
 }
 
-impl fmt::Debug for Wall {
+impl fmt::Debug for WallClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Wall")
+        f.write_str("WallClock")
     }
 }

@@ -1,4 +1,4 @@
-//! Calls that wait until they are told to go on, and what they leave behind.
+//! Calls that wait at a gate, and values that count themselves.
 
 use std::{
     future::Future,
@@ -17,7 +17,7 @@ use upbeat::monitor::{CallError, Monitor};
 
 pub(crate) const S: Duration = Duration::from_secs(1);
 
-/// Begins a call and lets it run up to where it waits.
+/// Begins a call and lets it run until it waits.
 pub(crate) async fn begin<F>(
     monitor: &Monitor,
     name: &'static str,
@@ -38,7 +38,7 @@ pub(crate) async fn settle() {
     }
 }
 
-/// For what happens on other threads.
+/// Waits for an effect of another thread.
 pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
     while !holds() {
         yield_now().await;
@@ -53,7 +53,7 @@ pub(crate) async fn open_gate(gate: Arc<Notify>) -> u32 {
     7
 }
 
-/// Counts how many of it there are.
+/// A value that counts its instances.
 pub(crate) struct Counted(Arc<AtomicUsize>);
 
 impl Counted {

@@ -1,4 +1,4 @@
-//! What was said through `tracing`, for tests on a runtime of one thread.
+//! A recorder of `tracing` events, for tests on a runtime of one thread.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -14,9 +14,9 @@ use tracing::{
     subscriber::{DefaultGuard, Interest},
 };
 
-/// The subscriber of all threads that have none of their own. Discards everything.
+/// The subscriber of all threads without their own. It discards everything.
 ///
-/// Without it, a thread without a subscriber that is the first to reach a call site switches that call site off for all.
+/// Without it, the first event of a call site on such a thread would disable the call site for all.
 struct Discards;
 
 impl Subscriber for Discards {
@@ -43,12 +43,12 @@ impl Subscriber for Discards {
     fn exit(&self, _: &Id) {}
 }
 
-/// The events of this thread from now on, as `LEVEL message`.
+/// The events of this thread from the begin of the recording, as `LEVEL message field=value ..`.
 #[derive(Clone, Default)]
 pub(crate) struct Events(Arc<Mutex<Vec<String>>>);
 
 impl Events {
-    pub(crate) fn heard() -> (Self, DefaultGuard) {
+    pub(crate) fn record() -> (Self, DefaultGuard) {
         static GLOBAL: Once = Once::new();
         GLOBAL.call_once(|| tracing::subscriber::set_global_default(Discards).unwrap());
         let events = Self::default();
@@ -56,7 +56,7 @@ impl Events {
         (events, guard)
     }
 
-    /// Those of a level that contain a text.
+    /// Returns the events of a level that contain a text.
     pub(crate) fn with(&self, level: Level, text: &str) -> Vec<String> {
         let (events, level) = (self.0.lock().unwrap(), format!("{level} "));
         events.iter().filter(|event| event.starts_with(&level) && event.contains(text)).cloned().collect()
@@ -67,8 +67,9 @@ struct Message<'a>(&'a mut String);
 
 impl Visit for Message<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            write!(self.0, "{value:?}").unwrap();
+        match field.name() {
+            "message" => self.0.insert_str(self.0.find(' ').unwrap() + 1, &format!("{value:?}")),
+            name => write!(self.0, " {name}={value:?}").unwrap(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Calls of something that may hang: every call is counted once, and keeps its place until it is gone.
+//! Calls that may hang: every call is counted once, and is active until it has ended.
 
 use std::sync::{
     Arc,
@@ -9,26 +9,26 @@ use upbeat::monitor::{CallError, Monitor};
 
 use crate::explore::{MS, Time, explore, pause, settle};
 
-const MOST: usize = 2;
+const MAX: usize = 2;
 
-/// Every call that is over for its caller is counted once.
-fn adds_up(monitor: &Monitor, calls: u64) {
+/// Asserts that every call that has ended for its caller is counted once.
+fn assert_sum(monitor: &Monitor, calls: u64) {
     let counts = monitor.counts();
-    let told = counts.done + counts.panicked + counts.timed_out + counts.busy + counts.abandoned + counts.lost;
-    assert!(counts.calls == calls && told == calls, "{counts:?}");
+    let counted = counts.done + counts.panicked + counts.timed_out + counts.busy + counts.abandoned + counts.lost;
+    assert!(counts.calls == calls && counted == calls, "{counts:?}");
 }
 
 #[test]
-fn every_call_is_counted_once_whenever_its_time_is_over() {
+fn every_call_is_counted_once_whenever_it_times_out() {
     explore(Time::AtAnyMoment, || async {
-        let monitor = Monitor::new("db").timeout(MS * 10).at_most(MOST).alert_after(MS);
+        let monitor = Monitor::builder("db").timeout(MS * 10).max_calls(MAX).alert_after(MS).build();
         let running = Arc::new(AtomicUsize::new(0));
         let callers: Vec<_> = (0..4)
             .map(|_| {
                 let (monitor, running) = (monitor.clone(), running.clone());
                 tokio::spawn(async move {
                     let call = monitor.call("call", async move {
-                        assert!(running.fetch_add(1, Ordering::SeqCst) < MOST, "too many at once");
+                        assert!(running.fetch_add(1, Ordering::SeqCst) < MAX, "too many at once");
                         pause(2).await;
                         running.fetch_sub(1, Ordering::SeqCst);
                     });
@@ -46,20 +46,20 @@ fn every_call_is_counted_once_whenever_its_time_is_over() {
             }
         }
         settle().await;
-        adds_up(&monitor, 4);
+        assert_sum(&monitor, 4);
         let counts = monitor.counts();
-        // Each caller was told what was counted.
+        // Each caller got the outcome that was counted.
         assert_eq!((counts.done, counts.timed_out, counts.busy), (done, timed_out, busy), "{counts:?}");
         assert_eq!((monitor.active(), counts.late), (0, timed_out), "{counts:?}");
     });
 }
 
 #[test]
-fn callers_that_go_away_leave_no_place_taken() {
+fn abandoned_calls_end() {
     explore(Time::AtAnyMoment, || async {
         for cancel in [false, true] {
-            let monitor = Monitor::new("db").timeout(MS * 10).at_most(MOST);
-            let monitor = if cancel { monitor.cancel_on_timeout() } else { monitor };
+            let monitor = Monitor::builder("db").timeout(MS * 10).max_calls(MAX);
+            let monitor = if cancel { monitor.cancel_on_timeout() } else { monitor }.build();
             let callers: Vec<_> = (0..3)
                 .map(|_| {
                     let monitor = monitor.clone();
@@ -77,21 +77,21 @@ fn callers_that_go_away_leave_no_place_taken() {
             }
             settle().await;
             assert_eq!(monitor.active(), 0);
-            adds_up(&monitor, monitor.counts().calls);
+            assert_sum(&monitor, monitor.counts().calls);
         }
     });
 }
 
 #[test]
-fn what_hangs_is_told_once_and_then_refused_at_once() {
+fn hanging_calls_raise_one_alert_and_further_calls_are_rejected() {
     explore(Time::WhenIdle, || async {
         let alerts = Arc::new(AtomicU32::new(0));
         let counted = alerts.clone();
-        let monitor = Monitor::new("db").timeout(MS * 10).at_most(MOST).alert_after(MS * 10).on_alert(move |alert| {
-            assert!(alert.calls.len() == MOST && alert.calls.iter().all(|call| call.stuck), "{alert}");
+        let monitor = Monitor::builder("db").timeout(MS * 10).max_calls(MAX).alert_after(MS * 10).on_alert(move |alert| {
+            assert!(alert.calls.len() == MAX && alert.calls.iter().all(|call| call.stuck), "{alert}");
             counted.fetch_add(1, Ordering::SeqCst);
-        });
-        let callers: Vec<_> = (0..=MOST)
+        }).build();
+        let callers: Vec<_> = (0..=MAX)
             .map(|_| {
                 let monitor = monitor.clone();
                 tokio::spawn(async move { monitor.call("hangs", std::future::pending::<()>()).await })
@@ -108,7 +108,7 @@ fn what_hangs_is_told_once_and_then_refused_at_once() {
         assert_eq!(busy, 1);
         tokio::time::sleep(MS * 1000).await;
         assert_eq!(alerts.load(Ordering::SeqCst), 1);
-        adds_up(&monitor, MOST as u64 + 1);
+        assert_sum(&monitor, MAX as u64 + 1);
         assert!(matches!(monitor.call("late", async {}).await, Err(CallError::Busy { .. })));
     });
 }

@@ -1,4 +1,4 @@
-//! A timer that can be set again.
+//! A timer that can be reset.
 
 use std::{fmt, sync::Arc};
 
@@ -10,9 +10,10 @@ use tokio::{
 
 use super::schedule::later;
 
-/// A timer that fires once, some time after it was last set. A cheap clone: one task sets it, another waits.
+/// A timer that fires once, a given time after its last reset. A cheap clone: one task resets it,
+/// another waits.
 ///
-/// Set anew by every event, it fires when the events have paused: a debounce.
+/// Reset by every event, it fires when the events have paused: a debounce.
 ///
 /// ```
 /// use std::time::Duration;
@@ -36,73 +37,77 @@ use super::schedule::later;
 ///
 /// # Guarantees
 ///
-/// - It fires once for each time that it was set and neither set anew nor stopped before: who waits then is told, or who waits next.
-/// - It needs no task. Whoever waits sleeps; while nobody does, setting it is a lock and a store.
+/// - It fires once for each reset that is followed neither by another reset nor by a stop in time.
+///   One waiter is notified: a current one, or else the next one.
+/// - It needs no task. A waiter sleeps. Without a waiter, a reset is a lock and a store.
 ///
 /// # Not guaranteed
 ///
-/// Of several who wait one is told, and not always the one who has waited longest.
+/// Of several waiters one is notified, and not always the one that has waited longest.
 ///
 /// # Compared with others
 ///
-/// `tokio::time::Sleep` can be reset too, but only by whoever polls it. Go's `time.Timer` can be by anybody, as this one; there a value
-/// that was sent before the reset had to be drained until Go 1.23. Here it is gone with the reset.
+/// `tokio::time::Sleep` can be reset too, but only by the task that polls it. Go's `time.Timer` can
+/// be reset by any goroutine, as this one. There a value sent before the reset had to be drained
+/// until Go 1.23. Here a reset discards it.
 #[derive(Clone)]
 pub struct Timer {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    time: Duration,
-    /// When it fires; `None` while it is not set.
+    delay: Duration,
+    /// The time at which it fires, if it is set.
     fires: Mutex<Option<Instant>>,
-    /// It fires sooner than those who wait may think.
+    /// Notified if the timer fires sooner than waiters expect.
     sooner: Notify,
 }
 
 impl Timer {
-    /// A timer that fires `time` after it is [set](Timer::reset). It is not set yet.
-    pub fn new(time: Duration) -> Self {
-        Self { inner: Arc::new(Inner { time, fires: Mutex::new(None), sooner: Notify::new() }) }
+    /// Returns a timer that fires `delay` after a [reset](Timer::reset). It is not set yet.
+    pub fn new(delay: Duration) -> Self {
+        Self { inner: Arc::new(Inner { delay, fires: Mutex::new(None), sooner: Notify::new() }) }
     }
 
-    /// Sets it, or sets it anew: it fires when its time has passed from now on.
+    /// Sets the timer: it fires when its delay has passed from now on.
     pub fn reset(&self) {
-        self.reset_in(self.inner.time);
+        self.reset_in(self.inner.delay);
     }
 
-    /// As [`reset`](Timer::reset), with another time for this once.
-    pub fn reset_in(&self, time: Duration) {
-        let at = later(Instant::now(), time);
+    /// Sets the timer like [`reset`](Timer::reset), with another delay for this time.
+    pub fn reset_in(&self, delay: Duration) {
+        let at = later(Instant::now(), delay);
         let before = self.inner.fires.lock().replace(at);
-        // Who sleeps until an earlier time looks again then, and sleeps on: a reset that postpones wakes nobody.
+        // A waiter that sleeps until an earlier time checks again then. A postponement wakes none.
         if before.is_none_or(|before| at < before) {
             self.inner.sooner.notify_waiters();
         }
     }
 
-    /// Stops it, and says whether it was set. One that has fired and told nobody was.
+    /// Stops the timer. Returns whether it was set, which includes that it has fired without a
+    /// waiter.
     pub fn stop(&self) -> bool {
         self.inner.fires.lock().take().is_some()
     }
 
-    /// Whether it is set, or has fired and told nobody yet.
+    /// Returns whether the timer is set, or has fired without a waiter.
     pub fn is_set(&self) -> bool {
         self.inner.fires.lock().is_some()
     }
 
-    /// Completes when it fires; at once if it has and nobody was told. While it is not set it waits for that too.
+    /// Waits until the timer fires. Returns at once if it has fired without a waiter. A timer that
+    /// is not set is waited for too.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped nobody was told.
+    /// If the future is dropped, the firing is kept for the next waiter.
     ///
     /// # Panics
     ///
-    /// When polled outside a tokio runtime with timers.
+    /// If polled outside a tokio runtime with timers.
     pub async fn fired(&self) {
         loop {
-            // Made before the look, so that a reset in between wakes it.
+            // Registered before the check, so that a reset in between wakes it.
             let sooner = self.inner.sooner.notified();
             let at = {
                 let mut fires = self.inner.fires.lock();
@@ -127,6 +132,6 @@ impl Timer {
 
 impl fmt::Debug for Timer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timer").field("time", &self.inner.time).field("is_set", &self.is_set()).finish()
+        f.debug_struct("Timer").field("delay", &self.inner.delay).field("is_set", &self.is_set()).finish()
     }
 }
