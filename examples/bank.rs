@@ -17,7 +17,7 @@ use tokio::{
     sync::{Mutex, MutexGuard},
     task::yield_now,
 };
-use upbeat::{BoxError, Conductor, Context, OnUnresponsive, Part, Report, task::Group, with};
+use upbeat::{BoxError, Conductor, Context, Part, Report, score::OnUnresponsive, task::Group, with};
 
 /// What each account begins with, in cents.
 const OPENING: u64 = 1_000;

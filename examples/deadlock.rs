@@ -11,7 +11,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use tokio::sync::Mutex;
-use upbeat::{Conductor, Context, OnUnresponsive, Part, Report, with};
+use upbeat::{Conductor, Context, Part, Report, score::OnUnresponsive, with};
 
 /// Two accounts, each behind a lock of its own.
 #[derive(Clone, Default)]

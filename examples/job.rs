@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use upbeat::{Cause, Conductor, Context, Part, Report, Signal, StopCause, exit_code, once};
+use upbeat::{
+    Conductor, Context, Part, Report, Signal, exit_code, once,
+    report::{Cause, StopCause},
+};
 
 /// How long a job may take to stop. Who waits at a terminal does not wait longer.
 const GRACE: Duration = Duration::from_secs(1);

@@ -19,7 +19,7 @@ use tokio::{
     task::yield_now,
     time::sleep,
 };
-use upbeat::{Conductor, Context, OnUnresponsive, Part, Report, with};
+use upbeat::{Conductor, Context, Part, Report, score::OnUnresponsive, with};
 
 /// Dining philosophers: each needs the two forks beside him, and shares either with a neighbour.
 #[derive(Clone, Copy, Parser)]

@@ -34,7 +34,11 @@ use tokio_tungstenite::{
     },
 };
 use tracing::level_filters::LevelFilter;
-use upbeat::{Backoff, Conductor, Context, Part, Restart, with};
+use upbeat::{
+    Conductor, Context, Part,
+    restart::{Backoff, Restart},
+    with,
+};
 use upbeat_chat::{Event, Say};
 use url::Url;
 

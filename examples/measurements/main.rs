@@ -13,7 +13,7 @@ use std::{env, time::Duration};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use upbeat::{Condition, Conductor, Context, Part, Report};
+use upbeat::{Conductor, Context, Part, Report, score::Condition};
 use upbeat_http::{Diagnostics, HttpServer};
 use upbeat_measurements::{Filled, Store, StoreError, Web};
 

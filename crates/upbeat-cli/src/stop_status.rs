@@ -8,7 +8,7 @@ use std::{
 };
 
 use humantime::format_duration;
-use upbeat::{Overview, PlayerSnapshot, Snapshot};
+use upbeat::diagnostics::{Overview, PlayerSnapshot, Snapshot};
 
 use crate::console;
 

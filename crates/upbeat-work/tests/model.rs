@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use proptest::prelude::*;
-use upbeat::{Panic, Progress};
+use upbeat::{diagnostics::Progress, panic::Panic};
 use upbeat_work::{
     Pipeline, Section,
     pipeline::{

@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::time::{Instant, sleep};
-use upbeat::{BoxError, Conductor, Context, Outcome, Part, exit_code};
+use upbeat::{BoxError, Conductor, Context, Part, exit_code, report::Outcome};
 use upbeat_work::{
     Pool,
     pool::{JobError, Worker},
@@ -106,8 +106,8 @@ async fn a_restarted_part_accepts_again() {
     };
     let pool = Pool::builder("flaky").workers(1).attempts(3).build(make, nap);
     let begun = Instant::now();
-    let part =
-        Part::new("flaky", pool.clone()).restart(upbeat::Restart::on_failure(upbeat::Backoff::constant(S).jitter(0.0)));
+    let part = Part::new("flaky", pool.clone())
+        .restart(upbeat::restart::Restart::on_failure(upbeat::restart::Backoff::constant(S).jitter(0.0)));
     let shop = Conductor::new("shop").part(part).stop_timeout(10 * S);
     let overview = shop.handle().overview();
     let report = shop

@@ -61,6 +61,7 @@
 
 mod conductor;
 mod context;
+pub mod diagnostics;
 mod display;
 mod error;
 pub mod exit_code;
@@ -69,11 +70,13 @@ mod instant;
 pub mod limit;
 pub mod monitor;
 pub mod panic;
-mod player;
+pub mod player;
 mod process;
 mod progress;
 pub mod report;
+pub mod restart;
 mod run;
+pub mod score;
 mod signal;
 mod snapshot;
 mod stall;
@@ -88,34 +91,13 @@ pub use conductor::{Conductor, ConductorError, handle::Handle};
 pub use context::carrier;
 pub use context::{Context, error::ContextError, reloads::Reloads};
 pub use error::BoxError;
-pub use panic::Panic;
 pub use player::{
     Player,
-    adapters::{AlreadyPlayed, Once, RestartRequested, With, once, with},
+    adapters::{once, with},
     part::Part,
 };
-pub use progress::{Progress, ProgressReading};
-pub use report::{
-    Report,
-    failure::{Cause, Failure},
-    player::{Outcome, PlayerReport},
-};
+pub use report::Report;
 pub use signal::Signal;
-pub use snapshot::{
-    Snapshot,
-    breadcrumb::Breadcrumb,
-    location::Location,
-    player::{PlayerSnapshot, State},
-    work::{Work, WorkList},
-};
-pub use stall::{Stall, StallGuard, stall_guard};
-pub use stop_cause::StopCause;
 pub use supervisor::handle_error::HandleError;
 #[doc(hidden)]
 pub use tree::lookup as resolve;
-pub use tree::overview::Overview;
-pub use upbeat_probe as probe;
-pub use upbeat_score::{
-    AddError, Backoff, Condition, Fault, OnFailure, OnUnresponsive, Plan, Readiness, RemoveError, Restart, ScoreError,
-    StopPath, Strategy, Warning,
-};

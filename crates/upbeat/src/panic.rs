@@ -41,7 +41,7 @@ impl Panic {
     /// Where panics abort (`panic = "abort"`) they are not caught, and nobody can catch them.
     ///
     /// ```
-    /// let panic = upbeat::Panic::catch(|| -> u32 { panic!("no luck") }).expect_err("it panics");
+    /// let panic = upbeat::panic::Panic::catch(|| -> u32 { panic!("no luck") }).expect_err("it panics");
     /// assert_eq!(panic.message(), "no luck");
     /// ```
     pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Self> {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
-/// use upbeat::Progress;
+/// use upbeat::diagnostics::Progress;
 ///
 /// let progress = Arc::new(Progress::new());
 /// let meter = progress.clone();
@@ -85,7 +85,7 @@ impl ProgressReading {
     /// has passed, or if the other reading is not earlier.
     ///
     /// ```
-    /// # use upbeat::Progress;
+    /// # use upbeat::diagnostics::Progress;
     /// let progress = Progress::new();
     /// let before = progress.read();
     /// assert_eq!(progress.read().rate_since(&before), 0.0);

@@ -43,7 +43,7 @@ use crate::{
 ///
 /// ```
 /// use std::time::Duration;
-/// use upbeat::stall_guard;
+/// use upbeat::diagnostics::stall_guard;
 ///
 /// async fn checkout(cart: &[u32]) -> u32 {
 ///     cart.iter().sum()

@@ -6,10 +6,12 @@ use std::{
 };
 
 use upbeat::{
-    BoxError, Conductor, Context, ContextError, Handle, HandleError, Overview, Part, Player, PlayerReport, Progress,
-    Reloads, Report, ScoreError, Snapshot, Stall,
+    BoxError, Conductor, Context, ContextError, Handle, HandleError, Part, Player, Reloads, Report,
+    diagnostics::{Overview, Progress, Snapshot, Stall, stall_guard},
     monitor::{Alert, CallError, Monitor, MonitorSnapshot},
-    once, stall_guard,
+    once,
+    report::PlayerReport,
+    score::ScoreError,
     task::{Group, GroupError},
     time::{Timer, at, delayed, every},
     with,

@@ -12,7 +12,7 @@ use std::{
 
 use common::{Log, MS, S, ZERO};
 use tokio::time::{Instant, sleep};
-use upbeat::{BoxError, Conductor, Context, ContextError, Part, StopCause, with};
+use upbeat::{BoxError, Conductor, Context, ContextError, Part, report::StopCause, with};
 
 /// What a context is done with, as text: `-` while it is not.
 fn state(cx: &Context) -> String {

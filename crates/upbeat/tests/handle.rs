@@ -6,7 +6,11 @@ use std::sync::Arc;
 
 use common::{Log, MS, S, ZERO, idle, polite};
 use upbeat::{
-    AddError, Backoff, BoxError, Conductor, Context, Handle, HandleError, Outcome, Part, Report, Restart, State,
+    BoxError, Conductor, Context, Handle, HandleError, Part, Report,
+    diagnostics::State,
+    report::Outcome,
+    restart::{Backoff, Restart},
+    score::AddError,
 };
 
 async fn playing(shop: Conductor) -> (Handle, tokio::task::JoinHandle<Report>) {

@@ -4,7 +4,13 @@ mod common;
 
 use common::{MS, deaf, idle};
 use tokio::{runtime::Handle, task::yield_now, time::sleep};
-use upbeat::{Backoff, BoxError, Conductor, Context, Outcome, Part, Restart, exit_code, task::Tracker, with};
+use upbeat::{
+    BoxError, Conductor, Context, Part, exit_code,
+    report::Outcome,
+    restart::{Backoff, Restart},
+    task::Tracker,
+    with,
+};
 
 /// Has a task that waits for the stop and one that does not, and fails the first time.
 async fn helped(cx: Context) -> Result<(), BoxError> {

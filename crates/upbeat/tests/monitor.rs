@@ -23,7 +23,7 @@ use tokio::{
     time::{Instant, advance, sleep},
 };
 use upbeat::{
-    WorkList,
+    diagnostics::WorkList,
     monitor::{CallError, CallState, Monitor},
 };
 
@@ -218,7 +218,7 @@ async fn a_builder_makes_independent_monitors() {
 
 #[test]
 fn errors_have_predicates() {
-    let panic = upbeat::Panic::catch(|| panic!("no luck")).map(|(): ()| ()).unwrap_err();
+    let panic = upbeat::panic::Panic::catch(|| panic!("no luck")).map(|(): ()| ()).unwrap_err();
     let panicked = CallError::Panicked(panic);
     assert!(panicked.is_panic() && !panicked.is_busy() && !panicked.is_timeout() && !panicked.is_lost());
 }

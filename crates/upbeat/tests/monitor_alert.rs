@@ -25,7 +25,7 @@ use tokio::{
 };
 use tracing::Level;
 use upbeat::{
-    WorkList,
+    diagnostics::WorkList,
     monitor::{Alert, CallError, CallState, Monitor},
 };
 

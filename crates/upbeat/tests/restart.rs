@@ -15,8 +15,11 @@ use std::{
 use common::{Log, MS, S, ZERO, failing, idle, polite};
 use tokio::time::Instant;
 use upbeat::{
-    Backoff, BoxError, Cause, Conductor, Context, OnFailure, Outcome, Part, Player, Restart, RestartRequested,
-    Strategy, with,
+    BoxError, Conductor, Context, Part, Player,
+    report::{Cause, Outcome},
+    restart::{Backoff, Restart, RestartRequested, Strategy},
+    score::OnFailure,
+    with,
 };
 
 const EVERY_SECOND: Backoff = Backoff::constant(S).jitter(0.0);

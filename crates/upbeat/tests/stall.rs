@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tracing::Level;
-use upbeat::{Stall, probe::Answer, stall_guard};
+use upbeat::diagnostics::{Answer, Stall, stall_guard};
 
 const S: Duration = Duration::from_secs(1);
 

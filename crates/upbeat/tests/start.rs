@@ -5,7 +5,11 @@ mod common;
 use std::sync::Arc;
 
 use common::{Log, MS, S, ZERO, failing, idle, polite};
-use upbeat::{BoxError, Cause, Condition, Conductor, Context, Fault, OnFailure, Outcome, Part, StopCause, exit_code};
+use upbeat::{
+    BoxError, Conductor, Context, Part, exit_code,
+    report::{Cause, Outcome, StopCause},
+    score::{Condition, Fault, OnFailure},
+};
 
 fn server(log: &Log, name: &'static str) -> Part {
     Part::new(name, polite(log, name, 10 * MS, 10 * MS)).signals_ready()

@@ -6,7 +6,11 @@ use std::sync::Arc;
 
 use common::{Log, MS, S, ZERO, deaf, failing, idle, polite};
 use tokio::time::Instant;
-use upbeat::{BoxError, Cause, Conductor, Context, Outcome, Part, Readiness, StopCause, exit_code, once};
+use upbeat::{
+    BoxError, Conductor, Context, Part, exit_code, once,
+    report::{Cause, Outcome, StopCause},
+    score::Readiness,
+};
 
 /// The paths of those that are not clean.
 fn unclean(report: &upbeat::Report) -> Vec<&str> {
@@ -160,7 +164,7 @@ async fn lame_duck_keeps_serving_but_not_ready_and_inside_the_budget() {
     let now = handle.overview().snapshot();
     assert!(!now.ready && now.stopping == Some(StopCause::Asked), "not ready from the instant of the request");
     tokio::time::sleep(2 * S).await;
-    assert_eq!(handle.overview().snapshot().player("shop/web").unwrap().state, upbeat::State::Ready);
+    assert_eq!(handle.overview().snapshot().player("shop/web").unwrap().state, upbeat::diagnostics::State::Ready);
     assert!(playing.await.unwrap().is_clean());
     assert_eq!(begun.elapsed(), 3 * S);
 }

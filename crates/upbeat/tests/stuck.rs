@@ -10,10 +10,8 @@ use common::{MS, S, idle};
 use events::Events;
 use tokio::time::{Instant, sleep};
 use tracing::Level;
-use upbeat::{
-    BoxError, Conductor, Context, Outcome, Part, Report, Snapshot, exit_code,
-    probe::{Answer, watch},
-};
+use upbeat::{BoxError, Conductor, Context, Part, Report, diagnostics::Snapshot, exit_code, report::Outcome};
+use upbeat_probe::{Answer, watch};
 
 /// The line on which [`waits`] waits.
 const WAITS: u32 = 22;
@@ -37,7 +35,7 @@ fn shop() -> Conductor {
 }
 
 /// Plays until `look` is done with it.
-async fn while_playing(conductor: Conductor, look: impl AsyncFnOnce(upbeat::Overview)) -> Report {
+async fn while_playing(conductor: Conductor, look: impl AsyncFnOnce(upbeat::diagnostics::Overview)) -> Report {
     let overview = conductor.handle().overview();
     let stop = async {
         overview.wait_ready().await;

@@ -9,7 +9,7 @@ use std::sync::{
 
 use common::{MS, S, idle};
 use tokio::time::{Instant, sleep};
-use upbeat::{BoxError, Conductor, Context, Outcome, Part, exit_code, task::Tracker, with};
+use upbeat::{BoxError, Conductor, Context, Part, exit_code, report::Outcome, task::Tracker, with};
 
 /// Returns a player that tracks `events` pieces of work of 1 ms as soon as it is asked to stop,
 /// like a handler in the last moment.

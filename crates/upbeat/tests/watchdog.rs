@@ -11,7 +11,10 @@ use events::Events;
 use tokio::time::{Instant, sleep};
 use tracing::Level;
 use upbeat::{
-    Backoff, BoxError, Cause, Conductor, Context, OnUnresponsive, Outcome, Part, Player, Report, Restart, exit_code,
+    BoxError, Conductor, Context, Part, Player, Report, exit_code,
+    report::{Cause, Outcome},
+    restart::{Backoff, Restart},
+    score::OnUnresponsive,
     with,
 };
 

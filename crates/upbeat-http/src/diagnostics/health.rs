@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use upbeat::{PlayerSnapshot, Snapshot};
+use upbeat::diagnostics::{PlayerSnapshot, Snapshot};
 
 use crate::text::Age;
 

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use upbeat::{Context, Player, Readiness};
+use upbeat::{Context, Player, score::Readiness};
 
 use super::endpoints::router;
 use crate::{

@@ -5,10 +5,8 @@ use tokio::{
     task::{Id, JoinSet},
     time::{Instant, timeout, timeout_at},
 };
-use upbeat::{
-    WorkList,
-    probe::{Probe, watch},
-};
+use upbeat::diagnostics::WorkList;
+use upbeat_probe::{Probe, watch};
 
 use crate::{
     deadline::CLEANUP_TIMEOUT,

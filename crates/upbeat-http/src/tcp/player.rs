@@ -3,7 +3,7 @@ use std::{fmt, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::{sync::Semaphore, time::Instant};
-use upbeat::{BoxError, Context, Player, Readiness};
+use upbeat::{BoxError, Context, Player, score::Readiness};
 
 use super::connections::Connections;
 use crate::{

@@ -14,7 +14,7 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt, stream};
 use tokio::{sync::Semaphore, time::timeout};
-use upbeat::{Context, Outcome};
+use upbeat::{Context, report::Outcome};
 use upbeat_http::HttpServer;
 
 use crate::common::{

@@ -17,7 +17,7 @@ use tokio::{
     sync::Semaphore,
     time::{Instant, timeout},
 };
-use upbeat::{Cause, Conductor, Context, Part};
+use upbeat::{Conductor, Context, Part, report::Cause};
 use upbeat_http::HttpServer;
 
 use crate::common::{

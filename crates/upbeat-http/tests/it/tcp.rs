@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use upbeat::{Context, Outcome};
+use upbeat::{Context, report::Outcome};
 use upbeat_http::{Socket, TcpServer};
 
 use crate::common::{

@@ -30,7 +30,7 @@ impl<T> Drop for PutBack<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use upbeat::Panic;
+    use upbeat::panic::Panic;
 
     use super::*;
 

@@ -8,7 +8,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{task::AbortHandle, time::Instant};
-use upbeat::Panic;
+use upbeat::panic::Panic;
 
 use super::{
     entry::{Begun, Entry, Tell},

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use upbeat::Panic;
+use upbeat::panic::Panic;
 
 /// Why an accepted job has no result.
 #[derive(Debug, thiserror::Error)]

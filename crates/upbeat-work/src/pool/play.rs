@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
-use upbeat::{BoxError, Context, Player, Readiness, WorkList};
+use upbeat::{BoxError, Context, Player, diagnostics::WorkList, score::Readiness};
 
 use super::{Pool, PoolFailed, report::title, shared::Shared};
 

@@ -14,7 +14,7 @@ use tokio::{
     },
     time::{sleep, timeout},
 };
-use upbeat::{BoxError, Context, Panic};
+use upbeat::{BoxError, Context, panic::Panic};
 
 use super::{
     call::Work,

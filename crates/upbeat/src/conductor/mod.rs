@@ -167,7 +167,7 @@ impl Conductor {
     /// The handlers are installed before anything starts. The first INT, TERM or QUIT ([or others](Conductor::stop_signals)) stops
     /// politely, the second aborts, the third exits at once with 128 and its number: from a thread of its own, so whatever
     /// hangs. HUP is a [reload request](Context::reloads). USR1 prints on the standard error what everybody is doing, and where each task
-    /// waits: an [`Overview::dump`](crate::Overview::dump). The handlers stay installed: a signal after the end exits at once.
+    /// waits: an [`Overview::dump`](crate::diagnostics::Overview::dump). The handlers stay installed: a signal after the end exits at once.
     ///
     /// The process always ends. If the stop does not, because every worker of the runtime is blocked, another thread says on the standard error
     /// who is still there, and ends the process with [`OVERRAN`](crate::exit_code::OVERRAN) 1.5 s after the budget. And when something was killed,

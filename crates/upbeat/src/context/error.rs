@@ -25,7 +25,7 @@ use crate::error::BoxError;
 pub enum ContextError {
     /// It was cancelled, or what it belongs to was: a context above it, or its run.
     Canceled {
-        /// What it was cancelled with: of a run that was asked to stop its [`StopCause`](crate::StopCause).
+        /// What it was cancelled with: of a run that was asked to stop its [`StopCause`](crate::report::StopCause).
         cause: Arc<dyn StdError + Send + Sync>,
     },
     /// Its deadline passed, or one of those above it.

@@ -130,7 +130,7 @@ impl Context {
 
     /// Says that this run is ready, so that what depends on it may start. Later calls change nothing.
     ///
-    /// For parts whose readiness is [`Signalled`](crate::Readiness::Signalled). For others a call is ignored and warned
+    /// For parts whose readiness is [`Signalled`](crate::score::Readiness::Signalled). For others a call is ignored and warned
     /// about once, because it shows a misunderstanding: they were ready after their first poll.
     pub fn ready(&self) {
         self.run().say_ready();

@@ -116,7 +116,7 @@ pub struct AlreadyPlayed;
 /// # async fn configuration_changed() -> bool { true }
 /// async fn worker(cx: upbeat::Context) -> Result<(), upbeat::BoxError> {
 ///     if configuration_changed().await {
-///         return Err(upbeat::RestartRequested.into());
+///         return Err(upbeat::restart::RestartRequested.into());
 ///     }
 ///     cx.stopping().await;
 ///     Ok(())

@@ -4,6 +4,8 @@ pub(crate) mod adapters;
 pub(crate) mod erased;
 pub(crate) mod part;
 
+pub use self::adapters::{AlreadyPlayed, Once, With};
+
 use std::{future::Future, sync::Arc};
 
 use upbeat_score::Readiness;
@@ -28,7 +30,7 @@ use crate::{context::Context, error::BoxError};
 /// it is still running at its stop deadline. A future that never yields cannot be aborted: it is reported as leaked.
 ///
 /// ```
-/// use upbeat::{Context, Player, Readiness};
+/// use upbeat::{Context, Player, score::Readiness};
 ///
 /// struct Ticker;
 ///

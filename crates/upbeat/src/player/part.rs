@@ -13,7 +13,7 @@ use super::{Player, erased::DynPlayer};
 ///
 /// ```
 /// use std::time::Duration;
-/// use upbeat::{Backoff, Context, Part, Restart};
+/// use upbeat::{Context, Part, restart::{Backoff, Restart}};
 ///
 /// async fn consume(cx: Context) -> Result<(), std::io::Error> {
 ///     cx.stopping().await;
@@ -114,7 +114,7 @@ impl Part {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use upbeat::{Context, OnUnresponsive, Part};
+    /// use upbeat::{Context, Part, score::OnUnresponsive};
     ///
     /// async fn consume(cx: Context) -> Result<(), std::io::Error> {
     ///     while let Some(_event) = cx.unless_stopping(next_event()).await {

@@ -6,7 +6,12 @@ pub(crate) mod player;
 #[cfg(feature = "serde")]
 mod serialize;
 
-pub use self::failure_log::FailureLog;
+pub use self::{
+    failure::{Cause, Failure},
+    failure_log::FailureLog,
+    player::{Outcome, PlayerReport},
+};
+pub use crate::stop_cause::StopCause;
 
 use std::{
     fmt,
@@ -16,7 +21,6 @@ use std::{
     time::Duration,
 };
 
-use self::{failure::Cause, player::PlayerReport};
 use crate::{display::human, exit_code, signal::Signal};
 
 /// How it all ended, player by player.

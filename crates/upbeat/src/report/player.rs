@@ -73,7 +73,7 @@ pub struct PlayerReport {
     pub omitted_failures: u64,
     /// Whether its last run did not stop in time and was aborted, whatever else is said of it.
     pub overran: bool,
-    /// Whether its failure is [no failure of the whole](crate::OnFailure::Ignore).
+    /// Whether its failure is [no failure of the whole](crate::score::OnFailure::Ignore).
     pub optional: bool,
     /// What it had to say: [`Context::note`](crate::Context::note).
     pub notes: Vec<String>,

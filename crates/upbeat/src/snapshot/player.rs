@@ -23,7 +23,7 @@ pub enum State {
     Starting,
     /// It is ready.
     Ready,
-    /// It was ready, but gives no sign of life: [`OnUnresponsive::NotReady`](crate::OnUnresponsive::NotReady).
+    /// It was ready, but gives no sign of life: [`OnUnresponsive::NotReady`](crate::score::OnUnresponsive::NotReady).
     Silent,
     /// It was asked to stop, or has returned and its tasks are ending.
     Stopping,
@@ -95,7 +95,7 @@ pub struct PlayerSnapshot {
     pub last_heartbeat: Option<Duration>,
     /// How far it has come: [`Context::progress`](crate::Context::progress).
     pub progress: u64,
-    /// Where its own task waits. Only in a [dump](crate::Overview::dump).
+    /// Where its own task waits. Only in a [dump](crate::diagnostics::Overview::dump).
     pub location: Option<Location>,
     /// The tasks that it has [spawned](crate::Context::spawn) and that are not done.
     pub tasks: WorkList,

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use upbeat::{BoxError, Cause, Conductor, Context, OnUnresponsive, Outcome, Part, StopCause, with};
+use upbeat::{BoxError, Conductor, Context, Part, report::{Cause, Outcome, StopCause}, score::OnUnresponsive, with};
 
 use crate::{
     explore::{MS, Time, explore, pause, settle},

@@ -40,7 +40,7 @@ fn every_wait_for_the_end_of_a_context_is_woken() {
         accounted(&report, &["shop/a"]);
         // Time stands still while anybody can run: a wake-up that is lost shows as an overrun.
         assert!(report.is_clean(), "{report}");
-        let expected = if *outcome(&report, "shop/a") == upbeat::Outcome::Stopped { 3 } else { 0 };
+        let expected = if *outcome(&report, "shop/a") == upbeat::report::Outcome::Stopped { 3 } else { 0 };
         assert_eq!(ends.load(Ordering::SeqCst), expected, "{report}");
     });
 }

@@ -1,6 +1,6 @@
 //! Requests by hand, while the conductor starts, plays and stops.
 
-use upbeat::{Conductor, HandleError, Outcome, Part};
+use upbeat::{Conductor, HandleError, Part, report::Outcome};
 
 use crate::{
     explore::{Time, explore, pause},

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use upbeat::{Backoff, BoxError, Context, Outcome, Player, Report, Restart, with};
+use upbeat::{BoxError, Context, Player, Report, report::Outcome, restart::{Backoff, Restart}, with};
 
 use crate::explore::{MS, pause};
 

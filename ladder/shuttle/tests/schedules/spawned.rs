@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use upbeat::{BoxError, Conductor, Context, Outcome, with};
+use upbeat::{BoxError, Conductor, Context, report::Outcome, with};
 
 use crate::{
     explore::{MS, Time, explore, pause},

@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::time::Instant;
-use upbeat::{BoxError, Conductor, Context, Outcome, Part, task::Tracker, with};
+use upbeat::{BoxError, Conductor, Context, Part, report::Outcome, task::Tracker, with};
 
 use crate::{
     explore::{MS, Time, explore, pause, settle},

@@ -3,7 +3,8 @@ use std::{fmt, mem};
 use http::Method;
 use slab::Slab;
 use tokio::time::Instant;
-use upbeat::{carrier::WeakCarrier, probe::Probe};
+use upbeat::carrier::WeakCarrier;
+use upbeat_probe::Probe;
 
 use crate::{
     http::request::{CutRequest, RequestId, RequestState},

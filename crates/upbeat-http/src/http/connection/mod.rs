@@ -18,7 +18,7 @@ use http::{Request, Version};
 use http_body::Body;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
-use upbeat::{Context, WorkList};
+use upbeat::{Context, diagnostics::WorkList};
 
 pub(crate) use activity::{Activity, ActivityState};
 pub(crate) use in_flight::InFlightRequest;

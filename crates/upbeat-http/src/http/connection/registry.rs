@@ -6,7 +6,7 @@ use tokio::{
     sync::{Notify, OwnedSemaphorePermit},
     time::Instant,
 };
-use upbeat::{Context, WorkList};
+use upbeat::{Context, diagnostics::WorkList};
 
 use super::{Conn, ServerState};
 use crate::{

@@ -20,8 +20,8 @@ use tracing::{Span, level_filters::LevelFilter};
 use upbeat::{
     Context,
     carrier::{Carried, Carrier, Value},
-    probe::Watchpoint,
 };
+use upbeat_probe::Watchpoint;
 
 pub use cut::CutRequest;
 pub use error::ClientGone;

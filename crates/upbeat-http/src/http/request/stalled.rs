@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use http::Method;
-use upbeat::probe::Probe;
+use upbeat_probe::Probe;
 
 use super::RequestId;
 

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tower::Service;
-use upbeat::{Context, Player, Readiness};
+use upbeat::{Context, Player, score::Readiness};
 
 use self::run::ServerRun;
 #[cfg(feature = "tls")]

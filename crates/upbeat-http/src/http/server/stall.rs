@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use upbeat::{probe::Answer, resolve::ask_all};
+use upbeat::resolve::ask_all;
+use upbeat_probe::Answer;
 
 use crate::{
     http::{connection::Registry, request::StalledRequest},

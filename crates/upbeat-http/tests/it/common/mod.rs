@@ -8,7 +8,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout},
 };
-use upbeat::{Conductor, Handle, Part, Player, PlayerReport, Report};
+use upbeat::{Conductor, Handle, Part, Player, Report, report::PlayerReport};
 use upbeat_http::Address;
 
 /// Longer than anything may take that is expected to happen.

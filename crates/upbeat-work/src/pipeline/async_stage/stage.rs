@@ -11,7 +11,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc::{Receiver, Sender};
-use upbeat::{BoxError, Panic};
+use upbeat::{BoxError, panic::Panic};
 
 use super::future_set::FutureSet;
 use crate::pipeline::{

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use upbeat::{BoxError, Progress};
+use upbeat::{BoxError, diagnostics::Progress};
 
 use super::{executor::Executor, timed::Timed};
 use crate::pipeline::{

@@ -37,7 +37,7 @@ pub(crate) use fused::{FusedStages, SinkEnd};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use reorder::ReorderBuffer;
 use tuner::BatchTuner;
-use upbeat::Panic;
+use upbeat::panic::Panic;
 
 use crate::pipeline::{
     control::{Control, RunSection, SectionOutcome, SourceWait, StopHandle},

@@ -1,6 +1,6 @@
 //! Why a pipeline ended early.
 
-use upbeat::{BoxError, Panic};
+use upbeat::{BoxError, panic::Panic};
 
 use super::item::ItemFailure;
 

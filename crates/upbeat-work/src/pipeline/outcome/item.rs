@@ -2,7 +2,7 @@
 
 use std::{any::Any, error::Error as StdError, fmt, sync::Arc};
 
-use upbeat::{BoxError, Panic};
+use upbeat::{BoxError, panic::Panic};
 
 /// One item of a pipeline that failed: in which stage, which item, and why. A panic is a failure like another.
 ///

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use upbeat::Progress;
+use upbeat::diagnostics::Progress;
 
 use crate::pipeline::{
     connection::ConnectionSender,

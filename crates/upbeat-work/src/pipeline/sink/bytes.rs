@@ -2,7 +2,7 @@
 
 use std::{fmt, io::Write};
 
-use upbeat::{BoxError, Panic};
+use upbeat::{BoxError, panic::Panic};
 
 use super::traits::{FailureSink, Pack, Packs, Sink, SinkClosed, private::Sealed};
 use crate::pipeline::{batch::Outputs, outcome::PipelineFailure};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use upbeat::{BoxError, Panic};
+use upbeat::{BoxError, panic::Panic};
 
 use super::{
     deliver::Deliver,

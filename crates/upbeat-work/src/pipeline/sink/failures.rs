@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use upbeat::Panic;
+use upbeat::panic::Panic;
 
 use super::{
     outbox::Outbox,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use upbeat::{BoxError, Panic};
+use upbeat::{BoxError, panic::Panic};
 
 use super::traits::{FailureSink, Pack, Packs, Sink, SinkClosed, private::Sealed};
 use crate::pipeline::{batch::Outputs, on_stack::on_stack, outcome::PipelineFailure};

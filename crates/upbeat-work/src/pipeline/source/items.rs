@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use upbeat::{BoxError, Panic};
+use upbeat::{BoxError, panic::Panic};
 
 use super::traits::{Filled, Source, private::Sealed};
 use crate::pipeline::{control::SourceWait, on_stack::on_stack};

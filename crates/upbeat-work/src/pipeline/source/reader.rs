@@ -6,7 +6,7 @@ use std::{
 };
 
 use memchr::{memchr, memchr_iter, memrchr};
-use upbeat::{BoxError, Panic};
+use upbeat::{BoxError, panic::Panic};
 
 use super::traits::{Filled, Source, private::Sealed};
 use crate::pipeline::{batch::Block, control::SourceWait};

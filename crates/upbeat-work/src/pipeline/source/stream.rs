@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_core::Stream;
-use upbeat::{BoxError, Panic};
+use upbeat::{BoxError, panic::Panic};
 
 use super::traits::{Filled, Source, filled, private::Sealed};
 use crate::pipeline::{control::SourceWait, options::OnStop};

@@ -1,7 +1,7 @@
 //! Taking items out of a batch. The one place where the panics of stages are caught.
 
 use memchr::memchr;
-use upbeat::{BoxError, Panic};
+use upbeat::{BoxError, panic::Panic};
 
 use super::traits::{Downstream, Flow, StageChain};
 use crate::pipeline::{batch::Block, on_stack::on_stack};

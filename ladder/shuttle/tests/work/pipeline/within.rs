@@ -1,7 +1,7 @@
 //! Pipelines as players.
 
 use tokio::sync::mpsc::channel;
-use upbeat::{BoxError, Conductor, Context, Outcome, Part, once, with};
+use upbeat::{BoxError, Conductor, Context, Part, once, report::Outcome, with};
 use upbeat_work::{OnStop, Pipeline, pipeline::PipelineFailure};
 
 use super::items::{Living, feed, small, some, stumble};

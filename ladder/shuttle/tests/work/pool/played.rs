@@ -1,6 +1,6 @@
 //! Pools as players.
 
-use upbeat::{BoxError, Conductor, Context, Outcome, Part, with};
+use upbeat::{BoxError, Conductor, Context, Part, report::Outcome, with};
 use upbeat_work::Pool;
 
 use super::jobs::{Books, Job, adds_up};
