@@ -43,6 +43,10 @@
 //! | uses WebSocket | gets a close frame (1001), and is cut and reported at the drain deadline |
 //! | connects at this very instant | served if the kernel had accepted the connection, otherwise refused |
 //!
+//! # Log events
+//!
+//! The events have the [`targets`] listed there. See also the [stall timeout](HttpServer::stall_timeout).
+//!
 //! # Features
 //!
 //! - `anyhow`: converts `anyhow::Error` to a [`Problem`].
@@ -60,6 +64,7 @@ mod json_lines;
 mod limit;
 mod listen;
 mod problem;
+pub mod targets;
 mod tcp;
 mod text;
 

@@ -6,6 +6,7 @@ use tokio::{
 };
 
 use super::{Listener, Peer, Socket};
+use crate::targets;
 
 /// An accepted connection with its permit.
 pub(crate) struct Accepted {
@@ -86,7 +87,7 @@ pub(crate) async fn sweep(listener: Listener, mut serve: impl FnMut(Accepted)) {
     }
     let swept = listener.sweep(|socket, peer| serve(Accepted { socket, peer, permit: None }));
     if let Err(error) = swept {
-        tracing::warn!(%error, "cannot empty the accept queue, connections may be lost");
+        tracing::warn!(target: targets::ACCEPT, %error, "cannot empty the accept queue, connections may be lost");
     }
 }
 
@@ -130,7 +131,7 @@ impl AcceptPauses {
         let now = Instant::now();
         if self.warned.is_none_or(|warned| now.duration_since(warned) >= MAX_PAUSE) {
             self.warned = Some(now);
-            tracing::warn!(%error, "cannot accept connections, retrying");
+            tracing::warn!(target: targets::ACCEPT, %error, "cannot accept connections, retrying");
         }
         self.pause = (self.pause * 2).clamp(MIN_PAUSE, MAX_PAUSE);
         self.pause

@@ -10,6 +10,7 @@ use socket2::{SockFilter, SockRef};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 use super::{Peer, Socket, socket_file, socket_file::SocketFile};
+use crate::targets;
 
 /// The length of the kernel's accept queue. The kernel lowers it to `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
@@ -127,7 +128,7 @@ fn ignore_new(listener: &TcpListener) -> bool {
     // If filters are forbidden, connections in that instant may be reset.
     let attached = SockRef::from(listener).attach_filter(&program);
     if let Err(error) = &attached {
-        tracing::debug!(%error, "cannot attach a socket filter, connections at the close may be reset");
+        tracing::debug!(target: targets::ACCEPT, %error, "cannot attach a socket filter, connections at the close may be reset");
     }
     attached.is_ok()
 }

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 
 use super::Problem;
+use crate::targets;
 
 /// The media type of RFC 9457.
 pub(crate) static PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -23,9 +24,9 @@ impl Problem {
         let (status, code) = (self.status().as_u16(), self.code());
         let source = self.source();
         if self.status().is_server_error() && (source.is_some() || status == 500) {
-            tracing::error!(status, code, error = source, "request failed: {self}");
+            tracing::error!(target: targets::PROBLEM, status, code, error = source, "request failed: {self}");
         } else {
-            tracing::debug!(status, code, error = source, "request rejected: {self}");
+            tracing::debug!(target: targets::PROBLEM, status, code, error = source, "request rejected: {self}");
         }
     }
 }

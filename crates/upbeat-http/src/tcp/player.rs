@@ -9,6 +9,7 @@ use super::connections::Connections;
 use crate::{
     deadline::drain_deadline,
     listen::{Accepted, Address, Endpoint, IntoListener, ListenError, Socket, accept, sweep},
+    targets,
     text::panic_message,
 };
 
@@ -122,7 +123,7 @@ where
         let listener = listener?;
         let name = self.endpoint.name();
         cx.detail("listening", &name);
-        tracing::info!("listening on {name}");
+        tracing::info!(target: targets::SERVER, "listening on {name}");
         cx.ready();
 
         let connections = Mutex::new(Connections::default());
@@ -135,9 +136,9 @@ where
                 let outcome = AssertUnwindSafe(async { handler(socket, cx).await }).catch_unwind().await;
                 match outcome.map(|result| result.map_err(Into::into)) {
                     Ok(Ok(())) => {}
-                    Ok(Err(error)) => tracing::warn!(%peer, error = &*error, "connection failed"),
+                    Ok(Err(error)) => tracing::warn!(target: targets::CONNECTION, %peer, error = &*error, "connection failed"),
                     Err(panic) => {
-                        tracing::error!(%peer, panic = panic_message(&*panic), "connection handler panicked");
+                        tracing::error!(target: targets::CONNECTION, %peer, panic = panic_message(&*panic), "connection handler panicked");
                     }
                 }
             });
@@ -151,7 +152,7 @@ where
         sweep(listener, serve).await;
 
         let drained = connections.into_inner().drain(started, deadline).await;
-        tracing::info!("{drained}");
+        tracing::info!(target: targets::SERVER, "{drained}");
         cx.note(&drained);
         drained.cut.iter().for_each(|line| cx.report_lost(line));
         Ok(())

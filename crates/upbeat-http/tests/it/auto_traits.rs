@@ -1,4 +1,4 @@
-//! What can be sent and shared is part of the interface.
+//! The auto traits of public types, which are part of the interface.
 
 use axum::Router;
 use upbeat::Context;
@@ -37,6 +37,6 @@ fn everything_is_send_sync_and_unpin() {
 
 #[test]
 fn a_service_need_not_be_sync() {
-    // As tower's own boxed service, which is only `Send`.
+    // Tower's own boxed service is only `Send`.
     all::<HttpServer<tower::util::BoxCloneService<(), (), std::convert::Infallible>>>();
 }

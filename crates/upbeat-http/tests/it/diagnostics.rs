@@ -8,12 +8,14 @@ use upbeat::{Conductor, Context, Part};
 use upbeat_http::{Address, Diagnostics, HttpServer};
 
 use crate::common::{
-    Playing, SOON,
+    Playing, TEST_TIMEOUT,
     raw::{Raw, is_refused},
     start,
 };
 
-/// `shop` of diagnostics, a database whose readiness and end a test decides, and a nested web server that needs it.
+/// A conductor of the diagnostics, a database, and a nested web server that depends on it.
+///
+/// A test decides when the database is ready and when it ends.
 struct Shop {
     playing: Playing,
     diagnostics: Address,
@@ -51,14 +53,14 @@ fn shop() -> Shop {
 
 impl Shop {
     async fn ask(&self, path: &str) -> String {
-        let address = timeout(SOON, self.diagnostics.wait()).await.expect("it listens");
+        let address = timeout(TEST_TIMEOUT, self.diagnostics.wait()).await.expect("it listens");
         Raw::connect(address).await.get(path).await
     }
 
     async fn becomes_ready(&self) {
         self.may_be_ready.add_permits(1);
         let overview = self.playing.handle.overview();
-        timeout(SOON, overview.wait_for(|snapshot| snapshot.ready)).await.expect("everything becomes ready");
+        timeout(TEST_TIMEOUT, overview.wait_for(|snapshot| snapshot.ready)).await.expect("all players become ready");
     }
 
     async fn end(mut self) {
@@ -77,7 +79,7 @@ fn body(answer: &str) -> &str {
 }
 
 #[tokio::test]
-async fn it_answers_from_before_the_first_start_until_after_the_last_stop() {
+async fn the_endpoints_respond_from_the_first_start_to_the_last_stop() {
     let mut shop = shop();
     let answer = shop.ask("/readyz").await;
     assert_eq!((status(&answer), body(&answer)), ("503", "not ready: shop/db is starting"));
@@ -93,8 +95,8 @@ async fn it_answers_from_before_the_first_start_until_after_the_last_stop() {
     }
 
     shop.playing.stop();
-    // The very next question already meets the stop, and so does every later one, while the web server is gone and the database
-    // takes its time.
+    // Every request from here on observes the stop, while the web server has ended and the database
+    // is still stopping.
     let web = shop.web.get().expect("it was bound");
     loop {
         let answer = shop.ask("/readyz").await;
@@ -112,7 +114,7 @@ async fn it_answers_from_before_the_first_start_until_after_the_last_stop() {
 }
 
 #[tokio::test]
-async fn the_version_is_told_when_ready_and_the_reason_when_not() {
+async fn ready_returns_the_version_or_the_reason() {
     let shop = shop();
     let answer = shop.ask("/ready").await;
     assert_eq!((status(&answer), body(&answer)), ("503", "not ready: shop/db is starting"));
@@ -123,7 +125,7 @@ async fn the_version_is_told_when_ready_and_the_reason_when_not() {
 }
 
 #[tokio::test]
-async fn verbose_has_a_line_for_each_player() {
+async fn verbose_adds_a_line_per_player() {
     let shop = shop();
     let answer = shop.ask("/readyz?verbose").await;
     assert_eq!(status(&answer), "503");
@@ -143,7 +145,7 @@ async fn verbose_has_a_line_for_each_player() {
 }
 
 #[tokio::test]
-async fn players_are_told_as_json() {
+async fn players_are_listed_as_json() {
     let shop = shop();
     shop.becomes_ready().await;
     let answer = shop.ask("/players").await;
@@ -158,7 +160,7 @@ async fn players_are_told_as_json() {
 }
 
 #[tokio::test]
-async fn methods_caches_and_routes_of_ones_own() {
+async fn the_endpoints_forbid_caching_and_include_own_routes() {
     let shop = shop();
     let answer = shop.ask("/readyz").await;
     assert!(answer.contains("cache-control: no-store"), "{answer}");

@@ -1,4 +1,4 @@
-//! What a stop does to each class of HTTP/1 connection: the drain table, over real sockets.
+//! The effect of a stop on each class of HTTP/1 connection, over real sockets.
 
 use std::{
     convert::Infallible,
@@ -13,49 +13,22 @@ use axum::{
     routing::{get, post},
 };
 use futures_util::{Stream, StreamExt, stream};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 use upbeat::{Context, report::Outcome};
 use upbeat_http::HttpServer;
 
 use crate::common::{
-    SOON, play_within,
+    Gate, TEST_TIMEOUT, play_with,
     raw::{Raw, is_refused},
     serve,
 };
 
 const HEADER_TIMEOUT: Duration = Duration::from_millis(600);
-const GRACE: Duration = Duration::from_millis(200);
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_millis(200);
 const DRAIN: Duration = Duration::from_millis(1_500);
 
-/// Under what an immediate close stays, on a machine that is busy.
+/// The limit for an immediate close on a busy machine.
 const AT_ONCE: Duration = Duration::from_millis(150);
-
-/// Opened by a test to let `/gated` answer; counts who waits.
-#[derive(Clone)]
-struct Gate {
-    open: Arc<Semaphore>,
-    entered: Arc<Semaphore>,
-}
-
-impl Gate {
-    fn new() -> Self {
-        Self { open: Arc::new(Semaphore::new(0)), entered: Arc::new(Semaphore::new(0)) }
-    }
-
-    async fn pass(self) -> &'static str {
-        self.entered.add_permits(1);
-        let _ = self.open.acquire().await;
-        "through the gate"
-    }
-
-    async fn entered(&self) {
-        timeout(SOON, self.entered.acquire()).await.expect("a request comes in").expect("open").forget();
-    }
-
-    fn open(&self) {
-        self.open.add_permits(1_000);
-    }
-}
 
 fn server(gate: &Gate) -> HttpServer<Router> {
     let pass = {
@@ -80,11 +53,11 @@ fn server(gate: &Gate) -> HttpServer<Router> {
             }),
         )
         .route("/ticks", get(ticks))
-        .route("/polite-ticks", get(polite_ticks))
+        .route("/finite-ticks", get(finite_ticks))
         .route("/large", get(|| async { "y".repeat(8 << 20) }));
     HttpServer::bind("127.0.0.1:0", router)
         .header_timeout(HEADER_TIMEOUT)
-        .first_byte_timeout(GRACE)
+        .first_byte_timeout(FIRST_BYTE_TIMEOUT)
         .drain_timeout(DRAIN)
 }
 
@@ -92,7 +65,7 @@ async fn ticks() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     Sse::new(stream::once(async { Ok(Event::default().data("first")) }).chain(stream::pending()))
 }
 
-async fn polite_ticks(Extension(cx): Extension<Context>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+async fn finite_ticks(Extension(cx): Extension<Context>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let ticks = stream::once(async { Ok(Event::default().data("first")) }).chain(stream::pending());
     Sse::new(
         ticks
@@ -102,10 +75,9 @@ async fn polite_ticks(Extension(cx): Extension<Context>) -> Sse<impl Stream<Item
 }
 
 #[tokio::test]
-async fn a_connection_that_was_idle_for_long_is_closed_at_once() {
+async fn a_long_idle_connection_is_closed_at_once() {
     let server = server(&Gate::new()).first_byte_timeout(Duration::ZERO);
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     assert!(client.get("/").await.ends_with("hello"));
     playing.stop();
@@ -117,10 +89,9 @@ async fn a_connection_that_was_idle_for_long_is_closed_at_once() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_used_a_moment_ago_may_ask_once_more_within_the_grace() {
+async fn a_recently_used_connection_may_send_one_more_request() {
     let server = server(&Gate::new()).first_byte_timeout(Duration::from_secs(5));
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     assert!(!client.get("/").await.contains("connection: close"));
     playing.stop();
@@ -129,30 +100,28 @@ async fn a_connection_that_was_used_a_moment_ago_may_ask_once_more_within_the_gr
     assert!(answer.contains("connection: close") && answer.ends_with("hello"), "{answer}");
     assert!(client.closed().await < AT_ONCE);
     let ended = playing.ended().await;
-    assert!(ended.took < Duration::from_secs(4), "it does not wait for the grace: {ended:?}");
+    assert!(ended.took < Duration::from_secs(4), "it does not wait for the first byte timeout: {ended:?}");
     assert!(ended.notes[0].ends_with(": 1 request in flight finished"), "{ended:?}");
 }
 
 #[tokio::test]
-async fn a_connection_that_has_sent_nothing_is_closed_after_the_grace() {
+async fn a_silent_connection_is_closed_after_the_first_byte_timeout() {
     let server = server(&Gate::new());
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     playing.stop();
-    assert!(client.closed().await < GRACE + AT_ONCE);
-    assert!(playing.ended().await.took < GRACE + AT_ONCE);
+    assert!(client.closed().await < FIRST_BYTE_TIMEOUT + AT_ONCE);
+    assert!(playing.ended().await.took < FIRST_BYTE_TIMEOUT + AT_ONCE);
 }
 
 #[tokio::test]
-async fn a_part_of_the_http2_preface_is_closed_at_once() {
+async fn a_partial_http2_preface_is_closed_at_once() {
     for part in ["PRI", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r"] {
         let server = server(&Gate::new());
-        let address = server.address();
-        let (mut playing, address) = serve(server, address).await;
+        let (mut playing, address) = serve(server).await;
         let mut client = Raw::connect(address).await;
         client.send(part).await;
-        // Another connection's answer, so that the server has had time to read the part.
+        // A response on another connection shows that the server has read the part.
         assert!(Raw::connect(address).await.get("/").await.ends_with("hello"));
         playing.stop();
         assert!(client.closed().await < AT_ONCE, "{part}");
@@ -161,12 +130,11 @@ async fn a_part_of_the_http2_preface_is_closed_at_once() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_head_has_the_header_timeout() {
+async fn a_partial_head_is_closed_at_the_header_timeout() {
     for part in ["G", "P", "GET / HT", "GET / HTTP/1.1\r\nhost: test\r\nx-slow: "] {
         for used_before in [false, true] {
             let server = server(&Gate::new());
-            let address = server.address();
-            let (mut playing, address) = serve(server, address).await;
+            let (mut playing, address) = serve(server).await;
             let mut client = Raw::connect(address).await;
             if used_before {
                 client.get("/").await;
@@ -176,7 +144,7 @@ async fn a_part_of_a_head_has_the_header_timeout() {
             playing.stop();
             let took = client.closed().await;
             assert!(took < HEADER_TIMEOUT + AT_ONCE, "{part}: {took:?}");
-            assert!(took > GRACE, "{part}: the rest of the head is waited for, {took:?}");
+            assert!(took > FIRST_BYTE_TIMEOUT, "{part}: the server waits for the rest of the head, {took:?}");
             let ended = playing.ended().await;
             assert!(ended.took < HEADER_TIMEOUT + AT_ONCE && ended.cut.is_empty(), "{ended:?}");
         }
@@ -184,15 +152,14 @@ async fn a_part_of_a_head_has_the_header_timeout() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_head_that_came_along_with_the_last_request_has_the_header_timeout() {
-    let server = server(&Gate::new()).header_timeout(SOON);
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+async fn a_partial_head_behind_a_request_has_the_header_timeout() {
+    let server = server(&Gate::new()).header_timeout(TEST_TIMEOUT);
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("GET / HTTP/1.1\r\nhost: test\r\n\r\nGET / HT").await;
     assert!(client.answer().await.ends_with("hello"));
     playing.stop();
-    // A connection that has sent nothing tells that the grace is over.
+    // The close of a silent connection shows that the first byte timeout has passed.
     Raw::connect(address).await.closed().await;
     client.send("TP/1.1\r\nhost: test\r\n\r\n").await;
     assert!(client.answer().await.ends_with("hello"));
@@ -200,11 +167,10 @@ async fn a_part_of_a_head_that_came_along_with_the_last_request_has_the_header_t
 }
 
 #[tokio::test]
-async fn a_head_that_is_completed_during_the_drain_is_answered() {
+async fn a_head_completed_during_the_drain_is_answered() {
     for used_before in [false, true] {
-        let server = server(&Gate::new()).header_timeout(SOON);
-        let address = server.address();
-        let (mut playing, address) = serve(server, address).await;
+        let server = server(&Gate::new()).header_timeout(TEST_TIMEOUT);
+        let (mut playing, address) = serve(server).await;
         let mut client = Raw::connect(address).await;
         if used_before {
             client.get("/").await;
@@ -222,12 +188,11 @@ async fn a_head_that_is_completed_during_the_drain_is_answered() {
 }
 
 #[tokio::test]
-async fn a_request_in_flight_finishes_and_its_answer_says_close() {
+async fn a_request_in_flight_finishes_with_connection_close() {
     let gate = Gate::new();
     let server = server(&gate);
-    let address = server.address();
     let report = server.drain_report();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("GET /gated HTTP/1.1\r\nhost: test\r\n\r\n").await;
     gate.entered().await;
@@ -244,11 +209,10 @@ async fn a_request_in_flight_finishes_and_its_answer_says_close() {
 }
 
 #[tokio::test]
-async fn a_request_that_does_not_finish_is_cut_at_the_drain_deadline_and_named() {
+async fn an_unfinished_request_is_cut_at_the_drain_deadline_and_reported() {
     let gate = Gate::new();
     let server = server(&gate);
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("GET /gated?secret=1 HTTP/1.1\r\nhost: test\r\n\r\n").await;
     gate.entered().await;
@@ -262,11 +226,11 @@ async fn a_request_that_does_not_finish_is_cut_at_the_drain_deadline_and_named()
 }
 
 #[tokio::test]
-async fn the_conductors_deadline_bounds_the_drain_with_a_margin_for_the_account() {
+async fn the_conductors_deadline_bounds_the_drain_with_a_margin_for_the_report() {
     let gate = Gate::new();
-    let server = server(&gate).drain_timeout(SOON);
+    let server = server(&gate).drain_timeout(TEST_TIMEOUT);
     let address = server.address();
-    let mut playing = play_within(server, Duration::from_millis(800)).await;
+    let mut playing = play_with(server, Duration::from_millis(800)).await;
     let mut client = Raw::connect(address.wait().await).await;
     client.send("GET /gated HTTP/1.1\r\nhost: test\r\n\r\n").await;
     gate.entered().await;
@@ -279,11 +243,10 @@ async fn the_conductors_deadline_bounds_the_drain_with_a_margin_for_the_account(
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_during_the_drain_is_neither_finished_nor_cut() {
+async fn a_disconnect_during_the_drain_is_counted_as_abandoned() {
     let gate = Gate::new();
     let server = server(&gate);
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("GET /gated HTTP/1.1\r\nhost: test\r\n\r\n").await;
     gate.entered().await;
@@ -296,11 +259,10 @@ async fn a_client_that_leaves_during_the_drain_is_neither_finished_nor_cut() {
 }
 
 #[tokio::test]
-async fn a_stalled_upload_is_cut_and_named_and_one_that_goes_on_finishes() {
+async fn a_stalled_upload_is_cut_and_reported_and_an_active_one_finishes() {
     for stalls in [true, false] {
         let server = server(&Gate::new());
-        let address = server.address();
-        let (mut playing, address) = serve(server, address).await;
+        let (mut playing, address) = serve(server).await;
         let mut client = Raw::connect(address).await;
         client.send("POST /upload HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\nhalf.").await;
         assert!(Raw::connect(address).await.get("/").await.ends_with("hello"));
@@ -321,12 +283,11 @@ async fn a_stalled_upload_is_cut_and_named_and_one_that_goes_on_finishes() {
 }
 
 #[tokio::test]
-async fn a_reader_that_never_reads_is_cut_and_named() {
-    // One body that never ends, and one that was handed over whole but does not fit into the socket.
+async fn a_client_that_never_reads_is_cut_and_reported() {
+    // One body never ends. The other is complete but exceeds the socket's buffer.
     for path in ["/endless", "/large"] {
         let server = server(&Gate::new());
-        let address = server.address();
-        let (mut playing, address) = serve(server, address).await;
+        let (mut playing, address) = serve(server).await;
         let mut client = Raw::connect(address).await;
         client.send(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n")).await;
         client.until("\r\n\r\n").await;
@@ -338,10 +299,9 @@ async fn a_reader_that_never_reads_is_cut_and_named() {
 }
 
 #[tokio::test]
-async fn a_slow_reader_gets_its_whole_answer() {
-    let server = server(&Gate::new()).drain_timeout(SOON);
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+async fn a_slow_client_gets_its_whole_response() {
+    let server = server(&Gate::new()).drain_timeout(TEST_TIMEOUT);
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("GET /large HTTP/1.1\r\nhost: test\r\n\r\n").await;
     let head = client.until("\r\n\r\n").await;
@@ -354,11 +314,10 @@ async fn a_slow_reader_gets_its_whole_answer() {
 }
 
 #[tokio::test]
-async fn an_open_event_stream_is_cut_and_one_that_sees_the_stop_finishes() {
-    for path in ["/ticks", "/polite-ticks"] {
+async fn an_open_event_stream_is_cut_and_one_that_observes_the_stop_finishes() {
+    for path in ["/ticks", "/finite-ticks"] {
         let server = server(&Gate::new());
-        let address = server.address();
-        let (mut playing, address) = serve(server, address).await;
+        let (mut playing, address) = serve(server).await;
         let mut client = Raw::connect(address).await;
         client.send(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n")).await;
         client.until("data: first").await;
@@ -379,12 +338,11 @@ async fn an_open_event_stream_is_cut_and_one_that_sees_the_stop_finishes() {
 async fn connections_in_the_accept_queue_at_the_stop_are_served() {
     let gate = Gate::new();
     let server = server(&gate).max_connections(1).first_byte_timeout(Duration::from_secs(2));
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let mut first = Raw::connect(address).await;
     first.send("GET /gated HTTP/1.1\r\nhost: test\r\n\r\n").await;
     gate.entered().await;
-    // The kernel completes these; the server, at its limit, has not accepted them.
+    // The kernel completes these. The server is at its limit and has not accepted them.
     let mut queued = Vec::new();
     for _ in 0..50 {
         let mut client = Raw::connect(address).await;
@@ -402,32 +360,30 @@ async fn connections_in_the_accept_queue_at_the_stop_are_served() {
 }
 
 #[tokio::test]
-async fn an_answer_is_not_destroyed_by_what_the_client_still_sends() {
+async fn a_response_is_not_destroyed_by_later_bytes_of_the_client() {
     let gate = Gate::new();
-    let server = server(&gate).drain_timeout(SOON);
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let server = server(&gate).drain_timeout(TEST_TIMEOUT);
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
-    // The handler answers without reading the body, of which much is on its way.
+    // The handler responds without reading the body, much of which is in flight.
     client.send("POST /gated HTTP/1.1\r\nhost: test\r\ncontent-length: 50000000\r\n\r\n").await;
     gate.entered().await;
     playing.stop();
     while !is_refused(address).await {}
     gate.open();
     for _ in 0..100 {
-        // The server reads on, so this neither blocks for good nor fails.
-        timeout(SOON, client.send(vec![b'z'; 65_536])).await.expect("the server reads on");
+        // The server continues to read, so that this neither blocks forever nor fails.
+        timeout(TEST_TIMEOUT, client.send(vec![b'z'; 65_536])).await.expect("the server continues to read");
     }
     let answer = client.answer().await;
     assert!(answer.contains("connection: close") && answer.ends_with("through the gate"), "{answer}");
-    assert!(playing.ended().await.took < Duration::from_secs(3), "it reads on for a second at most");
+    assert!(playing.ended().await.took < Duration::from_secs(3), "it continues to read for at most a second");
 }
 
 #[tokio::test]
 async fn load_on_keep_alive_connections_through_a_stop_leaves_no_request_unanswered() {
-    let server = server(&Gate::new()).first_byte_timeout(Duration::from_secs(5)).drain_timeout(SOON);
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let server = server(&Gate::new()).first_byte_timeout(Duration::from_secs(5)).drain_timeout(TEST_TIMEOUT);
+    let (mut playing, address) = serve(server).await;
     let answered = Arc::new(AtomicUsize::new(0));
     let clients: Vec<_> = (0..100)
         .map(|_| {
@@ -435,7 +391,7 @@ async fn load_on_keep_alive_connections_through_a_stop_leaves_no_request_unanswe
             tokio::spawn(async move {
                 let mut client = Raw::connect(address).await;
                 loop {
-                    // Panics when the connection is closed before the answer.
+                    // Panics if the connection is closed before the response.
                     let answer = client.get("/").await;
                     assert!(answer.ends_with("hello"));
                     answered.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

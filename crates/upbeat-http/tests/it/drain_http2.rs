@@ -1,4 +1,4 @@
-//! What a stop does to HTTP/2 connections, over real sockets.
+//! The effect of a stop on HTTP/2 connections, over real sockets.
 
 use std::{
     net::SocketAddr,
@@ -16,13 +16,12 @@ use http::{Request, Response};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::Semaphore,
     task::JoinHandle,
     time::{Instant, timeout},
 };
 use upbeat_http::HttpServer;
 
-use crate::common::{SOON, raw::Raw, serve};
+use crate::common::{Gate, TEST_TIMEOUT, raw::Raw, serve};
 
 const HEADER_TIMEOUT: Duration = Duration::from_millis(500);
 const DRAIN: Duration = Duration::from_millis(2_500);
@@ -40,24 +39,17 @@ impl Drop for DropFlag {
 }
 
 struct Handlers {
-    open: Arc<Semaphore>,
-    entered: Arc<Semaphore>,
+    gate: Gate,
     dropped: Arc<AtomicBool>,
 }
 
 fn server() -> (HttpServer<Router>, Handlers) {
-    let handlers = Handlers {
-        open: Arc::new(Semaphore::new(0)),
-        entered: Arc::new(Semaphore::new(0)),
-        dropped: Arc::new(AtomicBool::new(false)),
-    };
+    let handlers = Handlers { gate: Gate::new(), dropped: Arc::new(AtomicBool::new(false)) };
     let gated = {
-        let (open, entered, dropped) = (handlers.open.clone(), handlers.entered.clone(), handlers.dropped.clone());
+        let (gate, dropped) = (handlers.gate.clone(), handlers.dropped.clone());
         move || async move {
             let _flag = DropFlag(dropped);
-            entered.add_permits(1);
-            let _ = open.acquire().await;
-            "through the gate"
+            gate.pass().await
         }
     };
     let router = Router::new()
@@ -70,12 +62,6 @@ fn server() -> (HttpServer<Router>, Handlers) {
         .first_byte_timeout(Duration::from_millis(100))
         .drain_timeout(DRAIN);
     (server, handlers)
-}
-
-impl Handlers {
-    async fn entered(&self) {
-        timeout(SOON, self.entered.acquire()).await.expect("a request comes in").expect("open").forget();
-    }
 }
 
 async fn panics() -> &'static str {
@@ -97,7 +83,7 @@ async fn body(response: Response<h2::RecvStream>) -> Vec<u8> {
     let mut body = response.into_body();
     let mut bytes = Vec::new();
     while let Some(chunk) = body.data().await {
-        let chunk = chunk.expect("the answer is whole");
+        let chunk = chunk.expect("a complete response");
         let _ = body.flow_control().release_capacity(chunk.len());
         bytes.extend(chunk);
     }
@@ -105,33 +91,35 @@ async fn body(response: Response<h2::RecvStream>) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn an_idle_client_that_answers_the_ping_gets_goaway_and_is_closed() {
+async fn an_idle_client_that_acknowledges_the_ping_is_closed_by_goaway() {
     let (server, _) = server();
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let (mut client, connection) = connect(address).await;
-    let response = timeout(SOON, ask(&mut client, "/")).await.expect("in time").expect("answered");
+    let response = timeout(TEST_TIMEOUT, ask(&mut client, "/")).await.expect("in time").expect("answered");
     assert_eq!(body(response).await, b"hello");
     playing.stop();
-    timeout(SOON, connection).await.expect("closed").expect("no panic").expect("closed by GOAWAY without an error");
+    timeout(TEST_TIMEOUT, connection)
+        .await
+        .expect("closed")
+        .expect("no panic")
+        .expect("closed by GOAWAY without an error");
     let ended = playing.ended().await;
     assert!(ended.took < Duration::from_millis(500) && ended.cut.is_empty(), "{ended:?}");
 }
 
 #[tokio::test]
-async fn an_idle_client_that_ignores_the_ping_gets_goaway_and_is_closed_within_a_second_or_so() {
+async fn an_idle_client_that_ignores_the_ping_is_closed_after_a_second() {
     let (server, _) = server();
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send([PREFACE, EMPTY_SETTINGS].concat()).await;
-    // The server's own settings: it has read ours.
+    // The server's own settings show that it has read the client's.
     let mut head = [0; 9];
     client.stream.read_exact(&mut head).await.expect("settings");
     playing.stop();
     let since = Instant::now();
     let mut rest = Vec::new();
-    timeout(SOON, client.stream.read_to_end(&mut rest)).await.expect("closes").expect("reads");
+    timeout(TEST_TIMEOUT, client.stream.read_to_end(&mut rest)).await.expect("closes").expect("reads");
     let goaway = [7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff];
     assert!(rest.windows(goaway.len()).any(|window| window == goaway), "{rest:?}");
     assert!(since.elapsed() < Duration::from_secs(1) + BUSY_MACHINE, "{:?}", since.elapsed());
@@ -140,11 +128,10 @@ async fn an_idle_client_that_ignores_the_ping_gets_goaway_and_is_closed_within_a
 }
 
 #[tokio::test]
-async fn a_preface_without_settings_has_the_header_timeout_with_and_without_a_stop() {
+async fn a_preface_without_settings_is_closed_at_the_header_timeout_with_and_without_a_stop() {
     for stop in [true, false] {
         let (server, _) = server();
-        let address = server.address();
-        let (mut playing, address) = serve(server, address).await;
+        let (mut playing, address) = serve(server).await;
         for bytes in [PREFACE.to_vec(), [PREFACE, &EMPTY_SETTINGS[..5]].concat()] {
             if stop && bytes.len() > PREFACE.len() {
                 continue;
@@ -153,11 +140,11 @@ async fn a_preface_without_settings_has_the_header_timeout_with_and_without_a_st
             let mut stream = TcpStream::connect(address).await.expect("connects");
             stream.write_all(&bytes).await.expect("sends");
             if stop {
-                // It has been read when the server has sent its settings.
+                // The settings show that the server has read the preface.
                 stream.read_exact(&mut [0; 9]).await.expect("settings");
                 playing.stop();
             }
-            let _ = timeout(SOON, stream.read_to_end(&mut Vec::new())).await.expect("closes");
+            let _ = timeout(TEST_TIMEOUT, stream.read_to_end(&mut Vec::new())).await.expect("closes");
             let took = since.elapsed();
             assert!(took >= HEADER_TIMEOUT / 2 && took < HEADER_TIMEOUT + BUSY_MACHINE, "{took:?}");
         }
@@ -169,47 +156,45 @@ async fn a_preface_without_settings_has_the_header_timeout_with_and_without_a_st
 }
 
 #[tokio::test]
-async fn streams_in_flight_finish_and_others_are_refused() {
+async fn streams_in_flight_finish_and_new_ones_are_refused() {
     let (server, handlers) = server();
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let (mut client, connection) = connect(address).await;
     let first = ask(&mut client, "/gated");
     let second = ask(&mut client, "/gated");
-    handlers.entered().await;
-    handlers.entered().await;
+    handlers.gate.entered().await;
+    handlers.gate.entered().await;
     playing.stop();
-    // The client knows of the stop when it may not ask any more.
-    let refused = timeout(SOON, async {
+    // The client observes the stop once it may not send requests.
+    let refused = timeout(TEST_TIMEOUT, async {
         while client.clone().ready().await.is_ok() {
             tokio::task::yield_now().await;
         }
     });
     refused.await.expect("GOAWAY arrives");
-    handlers.open.add_permits(2);
+    handlers.gate.open();
     for answer in [first, second] {
-        let response = timeout(SOON, answer).await.expect("in time").expect("answered");
+        let response = timeout(TEST_TIMEOUT, answer).await.expect("in time").expect("answered");
         assert_eq!(body(response).await, b"through the gate");
     }
-    let _ = timeout(SOON, connection).await.expect("closes");
+    let _ = timeout(TEST_TIMEOUT, connection).await.expect("closes");
     let ended = playing.ended().await;
     assert!(ended.took < DRAIN && ended.cut.is_empty(), "{ended:?}");
     assert!(ended.notes[0].ends_with(": 2 requests in flight finished"), "{ended:?}");
 }
 
 #[tokio::test]
-async fn streams_that_do_not_finish_are_cut_named_and_their_handlers_dropped() {
+async fn unfinished_streams_are_cut_and_reported_and_their_handlers_dropped() {
     let (server, handlers) = server();
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let (mut client, _connection) = connect(address).await;
     let _answer = ask(&mut client, "/gated");
-    handlers.entered().await;
+    handlers.gate.entered().await;
     playing.stop();
     let ended = playing.ended().await;
     assert!(ended.took >= DRAIN && ended.took < DRAIN + BUSY_MACHINE, "{ended:?}");
     assert!(ended.cut[0].starts_with("GET /gated, open for 2."), "{ended:?}");
-    timeout(SOON, async {
+    timeout(TEST_TIMEOUT, async {
         while !handlers.dropped.load(Ordering::SeqCst) {
             tokio::task::yield_now().await;
         }
@@ -219,64 +204,60 @@ async fn streams_that_do_not_finish_are_cut_named_and_their_handlers_dropped() {
 }
 
 #[tokio::test]
-async fn an_answer_that_waits_for_the_clients_window_is_in_flight() {
+async fn a_response_that_waits_for_the_clients_window_is_in_flight() {
     let (server, _) = server();
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let (mut client, _connection) = connect(address).await;
     let mut idle = Raw::connect(address).await;
     idle.send([PREFACE, EMPTY_SETTINGS].concat()).await;
     idle.stream.read_exact(&mut [0; 9]).await.expect("settings");
-    // A body beyond the 64 KiB window, which the service has handed over whole.
-    let response = timeout(SOON, ask(&mut client, "/large")).await.expect("in time").expect("answered");
+    // A complete body that exceeds the 64 KiB window.
+    let response = timeout(TEST_TIMEOUT, ask(&mut client, "/large")).await.expect("in time").expect("answered");
     playing.stop();
-    // As long as an idle connection is let be.
-    let _ = timeout(SOON, idle.stream.read_to_end(&mut Vec::new())).await.expect("closes");
+    // The time for which an idle connection stays open.
+    let _ = timeout(TEST_TIMEOUT, idle.stream.read_to_end(&mut Vec::new())).await.expect("closes");
     assert_eq!(body(response).await.len(), 1 << 20);
     let ended = playing.ended().await;
     assert!(ended.cut.is_empty() && ended.notes[0].ends_with(": 1 request in flight finished"), "{ended:?}");
 }
 
 #[tokio::test]
-async fn an_answer_whose_reader_never_reads_is_cut_and_named() {
+async fn a_response_that_is_never_read_is_cut_and_reported() {
     let (server, _) = server();
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let (mut client, _connection) = connect(address).await;
-    let _response = timeout(SOON, ask(&mut client, "/large")).await.expect("in time").expect("answered");
+    let _response = timeout(TEST_TIMEOUT, ask(&mut client, "/large")).await.expect("in time").expect("answered");
     playing.stop();
     let ended = playing.ended().await;
     assert!(ended.cut[0].starts_with("GET /large, open for 2."), "{ended:?}");
 }
 
 #[tokio::test]
-async fn a_panic_fails_one_stream_and_the_others_live() {
+async fn a_panic_fails_one_stream_only() {
     let (server, handlers) = server();
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let (mut client, _connection) = connect(address).await;
     let other = ask(&mut client, "/gated");
-    handlers.entered().await;
-    let response = timeout(SOON, ask(&mut client, "/panics")).await.expect("in time").expect("answered");
+    handlers.gate.entered().await;
+    let response = timeout(TEST_TIMEOUT, ask(&mut client, "/panics")).await.expect("in time").expect("answered");
     assert_eq!(response.status(), 500);
     let problem = serde_json::from_slice::<serde_json::Value>(&body(response).await).expect("a problem");
     assert_eq!(problem["code"], "internal");
-    handlers.open.add_permits(1);
-    let response = timeout(SOON, other).await.expect("in time").expect("answered");
+    handlers.gate.open();
+    let response = timeout(TEST_TIMEOUT, other).await.expect("in time").expect("answered");
     assert_eq!(body(response).await, b"through the gate");
     drop(client);
     playing.stopped().await;
 }
 
 #[tokio::test]
-async fn a_quiet_connection_is_closed_after_keep_alive() {
+async fn an_idle_connection_is_closed_after_the_keep_alive_timeout() {
     let (server, _) = server();
     let server = server.keep_alive_timeout(Duration::from_millis(300));
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let since = Instant::now();
     let (_client, connection) = connect(address).await;
-    timeout(SOON, connection).await.expect("closed").expect("no panic").expect("by GOAWAY without an error");
+    timeout(TEST_TIMEOUT, connection).await.expect("closed").expect("no panic").expect("by GOAWAY without an error");
     assert!(since.elapsed() >= Duration::from_millis(300));
     playing.stopped().await;
 }

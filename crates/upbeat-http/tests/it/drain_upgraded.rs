@@ -1,4 +1,4 @@
-//! What a stop does to upgraded connections, over real sockets.
+//! The effect of a stop on upgraded connections, over real sockets.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -26,7 +26,7 @@ use tokio_tungstenite::{
 use upbeat::Context;
 use upbeat_http::HttpServer;
 
-use crate::common::{SOON, raw::Raw, serve};
+use crate::common::{TEST_TIMEOUT, raw::Raw, serve};
 
 const DRAIN: Duration = Duration::from_millis(1_500);
 const BUSY_MACHINE: Duration = Duration::from_millis(200);
@@ -40,7 +40,7 @@ fn server() -> HttpServer<Router> {
     HttpServer::bind("127.0.0.1:0", router).drain_timeout(DRAIN).first_byte_timeout(Duration::from_millis(100))
 }
 
-/// Ends only when its client does.
+/// Echoes text until the client closes.
 async fn echo(mut socket: WebSocket) {
     while let Some(Ok(message)) = socket.recv().await {
         if matches!(message, Message::Text(_)) && socket.send(message).await.is_err() {
@@ -49,19 +49,19 @@ async fn echo(mut socket: WebSocket) {
     }
 }
 
-/// Sends large messages without end, and listens at the same time.
+/// Sends large messages endlessly and reads at the same time.
 async fn flood(socket: WebSocket) {
     let (mut outgoing, mut incoming) = socket.split();
     let sending = tokio::spawn(async move {
         while outgoing.send(Message::Binary(vec![7; 300_000].into())).await.is_ok() {
-            // The stop must find its place between two of these.
+            // The close frame must come between two of these.
         }
     });
     while let Some(Ok(_)) = incoming.next().await {}
     sending.abort();
 }
 
-/// A protocol of our own: it says goodbye when it sees the stop, unless it is asked to be stubborn.
+/// A custom protocol that ends with a line at the stop, unless the request disables that.
 async fn lines(Extension(cx): Extension<Context>, mut request: Request) -> Response {
     let stubborn = request.headers().contains_key("x-stubborn");
     let upgrade = hyper::upgrade::on(&mut request);
@@ -69,7 +69,7 @@ async fn lines(Extension(cx): Extension<Context>, mut request: Request) -> Respo
         let mut io = TokioIo::new(upgrade.await.expect("upgraded"));
         let _ = io.write_all(b"welcome\n").await;
         if stubborn {
-            // Its reads fail when it is cut.
+            // The reads fail when the connection is cut.
             let _ = io.read_to_end(&mut Vec::new()).await;
         } else {
             cx.stopping().await;
@@ -87,7 +87,7 @@ async fn lines(Extension(cx): Extension<Context>, mut request: Request) -> Respo
 async fn websocket(address: SocketAddr, path: &str) -> WebSocketStream<TcpStream> {
     let stream = TcpStream::connect(address).await.expect("connects");
     let url = format!("ws://test{path}");
-    timeout(SOON, tokio_tungstenite::client_async(url, stream)).await.expect("in time").expect("a websocket").0
+    timeout(TEST_TIMEOUT, tokio_tungstenite::client_async(url, stream)).await.expect("in time").expect("a websocket").0
 }
 
 fn is_going_away(message: &tungstenite::Message) -> bool {
@@ -95,36 +95,34 @@ fn is_going_away(message: &tungstenite::Message) -> bool {
 }
 
 #[tokio::test]
-async fn a_websocket_is_told_to_stop_without_its_handlers_help() {
+async fn a_websocket_gets_a_close_frame_without_its_handlers_help() {
     let server = server();
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let mut client = websocket(address, "/echo").await;
     client.send(tungstenite::Message::text("ping")).await.expect("sends");
     assert_eq!(client.next().await.expect("echoed").expect("whole").into_text().expect("text"), "ping");
     playing.stop();
-    let close = timeout(SOON, client.next()).await.expect("in time").expect("a frame").expect("whole");
+    let close = timeout(TEST_TIMEOUT, client.next()).await.expect("in time").expect("a frame").expect("whole");
     assert!(is_going_away(&close), "{close:?}");
-    // The client's answer ends the handler, which ends the connection.
-    while let Some(Ok(_)) = timeout(SOON, client.next()).await.expect("in time") {}
+    // The client's close frame ends the handler, which ends the connection.
+    while let Some(Ok(_)) = timeout(TEST_TIMEOUT, client.next()).await.expect("in time") {}
     let ended = playing.ended().await;
     assert!(ended.took < DRAIN && ended.cut.is_empty(), "{ended:?}");
     assert!(ended.notes[0].ends_with(": 1 request in flight finished"), "{ended:?}");
 }
 
 #[tokio::test]
-async fn the_close_frame_finds_its_place_in_a_flood_of_messages() {
-    let server = server().drain_timeout(SOON);
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+async fn the_close_frame_is_sent_between_two_messages() {
+    let server = server().drain_timeout(TEST_TIMEOUT);
+    let (mut playing, address) = serve(server).await;
     let mut client = websocket(address, "/flood").await;
     for _ in 0..20 {
         client.next().await.expect("a message").expect("whole");
     }
     playing.stop();
     let close = loop {
-        // A frame in the wrong place would be a protocol error here.
-        match timeout(SOON, client.next()).await.expect("in time").expect("a frame").expect("whole") {
+        // A misplaced frame would be a protocol error here.
+        match timeout(TEST_TIMEOUT, client.next()).await.expect("in time").expect("a frame").expect("whole") {
             tungstenite::Message::Binary(bytes) => {
                 assert!(bytes.len() == 300_000 && bytes.iter().all(|byte| *byte == 7));
             }
@@ -132,15 +130,14 @@ async fn the_close_frame_finds_its_place_in_a_flood_of_messages() {
         }
     };
     assert!(is_going_away(&close), "{close:?}");
-    while let Some(Ok(_)) = timeout(SOON, client.next()).await.expect("in time") {}
+    while let Some(Ok(_)) = timeout(TEST_TIMEOUT, client.next()).await.expect("in time") {}
     assert!(playing.ended().await.cut.is_empty());
 }
 
 #[tokio::test]
-async fn a_websocket_whose_client_does_not_answer_is_cut_and_named() {
+async fn a_websocket_whose_client_ignores_the_close_frame_is_cut_and_reported() {
     let server = server();
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client
         .send(
@@ -160,10 +157,9 @@ async fn a_websocket_whose_client_does_not_answer_is_cut_and_named() {
 }
 
 #[tokio::test]
-async fn another_protocol_sees_the_stop_and_is_waited_for() {
+async fn another_protocol_observes_the_stop_and_finishes() {
     let server = server();
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("GET /lines HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: lines\r\n\r\n").await;
     client.until("welcome\n").await;
@@ -174,10 +170,9 @@ async fn another_protocol_sees_the_stop_and_is_waited_for() {
 }
 
 #[tokio::test]
-async fn another_protocol_that_goes_on_is_cut_and_named() {
+async fn another_protocol_that_continues_is_cut_and_reported() {
     let server = server();
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client
         .send("GET /lines HTTP/1.1\r\nhost: test\r\nx-stubborn: 1\r\nconnection: upgrade\r\nupgrade: lines\r\n\r\n")
@@ -192,13 +187,12 @@ async fn another_protocol_that_goes_on_is_cut_and_named() {
 }
 
 #[tokio::test]
-async fn an_upgraded_connection_outlives_the_header_timeout_and_keep_alive() {
+async fn an_upgraded_connection_outlives_the_header_and_keep_alive_timeouts() {
     let bound = Duration::from_millis(100);
     let server = server().header_timeout(bound).keep_alive_timeout(bound);
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut client = websocket(address, "/echo").await;
-    // A quiet connection that is closed by its bound tells that the time has passed.
+    // The close of an idle connection shows that the timeout has passed.
     Raw::connect(address).await.closed().await;
     Raw::connect(address).await.closed().await;
     client.send(tungstenite::Message::text("still here")).await.expect("sends");

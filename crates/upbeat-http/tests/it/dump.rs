@@ -17,7 +17,7 @@ use tokio::{
 use upbeat::{Conductor, Context, Part};
 use upbeat_http::{Diagnostics, HttpServer, TcpServer};
 
-use crate::common::{SOON, raw::Raw, start};
+use crate::common::{TEST_TIMEOUT, raw::Raw, start};
 
 /// The line of the `await` of [`order`].
 const WAITS: u32 = line!() + 3;
@@ -28,7 +28,7 @@ async fn order(State(stock): State<Arc<Mutex<u32>>>) -> String {
 }
 
 async fn dump(diagnostics: &upbeat_http::Address, path: &str) -> String {
-    let address = timeout(SOON, diagnostics.wait()).await.expect("it listens");
+    let address = timeout(TEST_TIMEOUT, diagnostics.wait()).await.expect("it listens");
     let answer = Raw::connect(address).await.get(path).await;
     answer.split_once("\r\n\r\n").expect("a head").1.to_owned()
 }
@@ -42,7 +42,7 @@ async fn open(diagnostics: &upbeat_http::Address, path: &str, player: &str) -> V
 }
 
 #[tokio::test]
-async fn a_handler_that_is_stuck_on_a_lock_is_named_with_its_age_and_line() {
+async fn a_handler_blocked_on_a_lock_is_listed_with_age_and_line() {
     let stock = Arc::new(Mutex::new(7));
     let slow_body = get(async || {
         let (sender, body) = mpsc::channel::<Result<&'static str, std::io::Error>>(1);
@@ -60,7 +60,7 @@ async fn a_handler_that_is_stuck_on_a_lock_is_named_with_its_age_and_line() {
     let (web_at, diagnostics_at, echo_at) = (web.address(), diagnostics.address(), echo.address());
     let shop = Conductor::new("shop").part(Part::new("diagnostics", diagnostics).first_and_last());
     let mut playing = start(shop.player("web", web).player("echo", echo));
-    timeout(SOON, playing.handle.overview().wait_ready()).await.expect("it becomes ready");
+    timeout(TEST_TIMEOUT, playing.handle.overview().wait_ready()).await.expect("it becomes ready");
 
     let held = stock.lock().await;
     let mut customer = Raw::connect(web_at.get().expect("it listens")).await;
@@ -109,6 +109,6 @@ async fn until_there_are(count: usize, diagnostics: &upbeat_http::Address, playe
         if open.len() == count {
             return open;
         }
-        assert!(begun.elapsed() < SOON, "{open:?}");
+        assert!(begun.elapsed() < TEST_TIMEOUT, "{open:?}");
     }
 }

@@ -18,22 +18,22 @@ struct Row {
     value: Option<i64>,
 }
 
-/// An entry as it can be compared: what it is, or in which way it is none.
-fn told<T, E>(entry: Result<T, EntryError<E>>) -> Result<T, String>
+/// Converts an entry so that it can be compared: an error becomes its text.
+fn comparable<T, E>(entry: Result<T, EntryError<E>>) -> Result<T, String>
 where
     EntryError<E>: std::error::Error,
 {
     entry.map_err(|error| error.to_string())
 }
 
-/// All entries of these bytes, pushed in these pieces.
+/// Reads all entries of these bytes, pushed in these pieces.
 fn read(pieces: impl IntoIterator<Item = Vec<u8>>, limit: usize) -> Vec<Result<Row, String>> {
     let pieces = stream::iter(pieces.into_iter().map(Ok::<_, io::Error>));
     let entries = JsonEntries::<_, Row, String>::new(pieces).max_line_bytes(limit);
-    entries.map(told).collect::<Vec<_>>().now_or_never().expect("nothing to wait for")
+    entries.map(comparable).collect::<Vec<_>>().now_or_never().expect("nothing to wait for")
 }
 
-/// Cut at each of these places, as far as they are in it.
+/// Splits bytes into pieces of these lengths and a rest.
 fn cut(bytes: &[u8], lengths: &[usize]) -> Vec<Vec<u8>> {
     let mut rest = bytes;
     let mut pieces = Vec::new();
@@ -48,7 +48,7 @@ fn cut(bytes: &[u8], lengths: &[usize]) -> Vec<Vec<u8>> {
 
 fn line() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
-        // Good entries, errors, and what is neither.
+        // Valid entries, errors, and arbitrary bytes.
         ("\\PC{0,12}", any::<Option<i64>>())
             .prop_map(|(name, value)| serde_json::to_vec(&Row { name, value }).expect("it is JSON")),
         "\\PC{0,12}".prop_map(|error| serde_json::json!({ "error": error }).to_string().into_bytes()),
@@ -59,7 +59,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_however_it_was_cut(
+    fn written_entries_are_read_for_every_split(
         rows in proptest::collection::vec(
             prop_oneof![
                 ("\\PC{0,20}", any::<Option<i64>>()).prop_map(|(name, value)| Ok(Row { name, value })),
@@ -75,7 +75,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_the_same_entries_however_they_were_cut(
+    fn any_bytes_are_the_same_entries_for_every_split(
         lines in proptest::collection::vec(line(), 0..12),
         lengths in proptest::collection::vec(0_usize..20, 0..40),
         limit in 0_usize..50,
@@ -86,7 +86,7 @@ proptest! {
 }
 
 #[test]
-fn an_entry_that_is_none_is_an_error_in_its_place_and_the_next_ones_come() {
+fn a_malformed_entry_is_an_error_in_its_position() {
     let bytes = [
         &b"{\"name\":\"a\",\"value\":1}\n\n"[..],
         b"{\"name\":\"\xff\",\"value\":1}\n",
@@ -114,10 +114,10 @@ fn an_entry_that_is_none_is_an_error_in_its_place_and_the_next_ones_come() {
 }
 
 #[test]
-fn a_source_that_fails_is_the_last_entry_and_its_half_line_none() {
+fn a_failed_source_is_the_last_entry_and_its_partial_line_is_discarded() {
     let pieces = stream::iter([Ok("1\n2\n3"), Err(io::Error::other("gone")), Ok("4\n")]);
     let mut entries = pin!(JsonEntries::<_, u32, String>::new(pieces));
-    let mut next = || entries.next().now_or_never().expect("nothing to wait for").map(told);
+    let mut next = || entries.next().now_or_never().expect("nothing to wait for").map(comparable);
     assert_eq!(next(), Some(Ok(1)));
     assert_eq!(next(), Some(Ok(2)));
     assert_eq!(next(), Some(Err("stream failed after line 2".to_owned())));
@@ -125,11 +125,11 @@ fn a_source_that_fails_is_the_last_entry_and_its_half_line_none() {
 }
 
 #[test]
-fn entries_that_are_there_share_a_chunk_and_one_that_comes_alone_is_not_held_back() {
+fn ready_entries_share_a_chunk_and_a_single_one_is_sent_at_once() {
     let (rows, mut source) = mpsc::unbounded_channel::<Result<u32, String>>();
     let mut lines = JsonLines::new(stream::poll_fn(move |cx| source.poll_recv(cx)));
     let mut chunk = || lines.next().now_or_never();
-    assert_eq!(chunk(), None, "there is nothing yet");
+    assert_eq!(chunk(), None, "no entry yet");
     rows.send(Ok(1)).expect("it is open");
     assert_eq!(chunk(), Some(Some(Bytes::from("1\n"))));
     for row in [Ok(2), Err("none".to_owned()), Ok(4)] {
@@ -142,7 +142,7 @@ fn entries_that_are_there_share_a_chunk_and_one_that_comes_alone_is_not_held_bac
 }
 
 #[test]
-fn no_more_is_taken_from_the_source_than_a_chunk_holds() {
+fn at_most_one_chunk_is_taken_from_the_source() {
     let mut taken = 0;
     let rows = stream::iter((0_u64..).inspect(|_| taken += 1).map(Ok::<_, String>));
     let mut lines = JsonLines::new(rows);
@@ -153,24 +153,23 @@ fn no_more_is_taken_from_the_source_than_a_chunk_holds() {
 }
 
 #[test]
-fn a_value_that_cannot_be_written_is_an_error_in_its_place() {
-    let refused = BTreeMap::from([(vec![1], 1)]);
-    let rows = [Ok(BTreeMap::new()), Ok(refused), Err("none"), Ok(BTreeMap::new())];
+fn a_value_that_cannot_be_serialized_is_an_error_in_its_position() {
+    let invalid = BTreeMap::from([(vec![1], 1)]);
+    let rows = [Ok(BTreeMap::new()), Ok(invalid), Err("none"), Ok(BTreeMap::new())];
     let chunk = JsonLines::new(stream::iter(rows)).next().now_or_never().flatten().expect("a chunk");
     assert_eq!(chunk, "{}\n{\"error\":\"key must be a string\"}\n{\"error\":\"none\"}\n{}\n");
 }
 
 #[tokio::test]
-async fn as_an_answer_it_says_what_it_is() {
+async fn a_response_has_its_content_type() {
     let response = JsonLines::new(stream::iter([Ok::<_, String>(1), Ok(2)])).into_response();
     assert_eq!(response.headers()[header::CONTENT_TYPE], "application/x-ndjson");
     assert_eq!(response.into_body().collect().await.expect("it does not fail").to_bytes(), "1\n2\n");
 }
 
-/// What the adapters ask of those around them, and what they are then.
 #[test]
-fn they_can_be_sent() {
-    fn sent(_: impl Stream + Send + Sync + Unpin) {}
-    sent(JsonLines::new(stream::iter([Ok::<_, String>(1)])));
-    sent(JsonEntries::<_, Row, String>::new(stream::iter([Ok::<_, io::Error>("")])));
+fn the_adapters_can_be_sent() {
+    fn assert_sendable(_: impl Stream + Send + Sync + Unpin) {}
+    assert_sendable(JsonLines::new(stream::iter([Ok::<_, String>(1)])));
+    assert_sendable(JsonEntries::<_, Row, String>::new(stream::iter([Ok::<_, io::Error>("")])));
 }

@@ -37,7 +37,7 @@ async fn ask(app: &Router, token: Option<&str>) -> Response {
         request = request.header("authorization", format!("Bearer {token}"));
     }
     let response = app.clone().oneshot(request.body(Body::empty()).unwrap());
-    timeout(1000 * S, response).await.expect("nobody waits for so long").unwrap()
+    timeout(1000 * S, response).await.expect("no request waits that long").unwrap()
 }
 
 async fn code(response: Response) -> (u16, Option<u64>, Value) {
@@ -48,7 +48,7 @@ async fn code(response: Response) -> (u16, Option<u64>, Value) {
     (status, retry_after, body["code"].clone())
 }
 
-/// Counts how often the service is really called.
+/// Returns a router that counts the calls of its service.
 fn hello(calls: &Arc<AtomicUsize>) -> Router {
     let calls = calls.clone();
     Router::new().route(
@@ -61,7 +61,7 @@ fn hello(calls: &Arc<AtomicUsize>) -> Router {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_too_often_is_told_when_to_come_again() {
+async fn a_request_beyond_the_rate_is_rejected_with_retry_after() {
     let calls = Arc::default();
     let rate = Rate::per_minute(6).burst(2);
     let app = hello(&calls).layer(RateLimitLayer::each(RequestKey::bearer(), rate));
@@ -71,13 +71,13 @@ async fn who_comes_too_often_is_told_when_to_come_again() {
         assert_eq!(ask(&app, token).await.status(), 200);
         assert_eq!(code(ask(&app, token).await).await, (429, Some(10), json!("rate_limited")));
     }
-    assert_eq!(calls.load(SeqCst), 6, "the service did not see the others");
+    assert_eq!(calls.load(SeqCst), 6, "the other requests do not reach the service");
     advance(10 * S).await;
     assert_eq!(ask(&app, Some("alice")).await.status(), 200);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_limit_is_for_all_and_one_of_few_keys_refuses_new_ones() {
+async fn a_limit_without_keys_is_shared_and_a_full_keyed_one_rejects_new_keys() {
     let app = hello(&Arc::default()).layer(RateLimitLayer::all(Rate::per_second(1)));
     assert_eq!(ask(&app, Some("alice")).await.status(), 200);
     assert_eq!(code(ask(&app, Some("bob")).await).await, (429, Some(1), json!("rate_limited")));
@@ -89,7 +89,7 @@ async fn one_limit_is_for_all_and_one_of_few_keys_refuses_new_ones() {
     assert_eq!(ask(&app, Some("alice")).await.status(), 200);
 }
 
-/// Answers when it is let through the gate, with a body that ends when it is let through again.
+/// Returns a router whose response needs one permit of the gate for its head and one for its body.
 fn gated(gate: &Arc<Semaphore>) -> Router {
     let gate = gate.clone();
     Router::new().route(
@@ -106,14 +106,14 @@ fn gated(gate: &Arc<Semaphore>) -> Router {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_too_many_at_once_is_refused_until_an_answer_has_gone_out() {
+async fn a_concurrent_request_is_rejected_until_a_response_was_sent() {
     let gate = Arc::new(Semaphore::new(0));
     let app = gated(&gate).layer(ConcurrencyLimitLayer::all(1).retry_after(7 * S));
     let (first, ()) = tokio::join!(ask(&app, None), async {
         assert_eq!(code(ask(&app, None).await).await, (503, Some(7), json!("busy")));
         gate.add_permits(1);
     });
-    assert_eq!(ask(&app, None).await.status(), 503, "its head is there, and its body is not");
+    assert_eq!(ask(&app, None).await.status(), 503, "the head was sent, but not the body");
     gate.add_permits(1);
     assert_eq!(to_bytes(first.into_body(), 99).await.unwrap(), "first last");
     gate.add_permits(1);
@@ -121,11 +121,11 @@ async fn one_too_many_at_once_is_refused_until_an_answer_has_gone_out() {
     assert_eq!(second.status(), 200);
     drop(second);
     gate.add_permits(1);
-    assert_eq!(ask(&app, None).await.status(), 200, "an answer that nobody reads to its end is over too");
+    assert_eq!(ask(&app, None).await.status(), 200, "a dropped response returns its permit, too");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_is_waited_for_as_long_as_is_said() {
+async fn a_request_waits_for_a_permit_until_the_queue_timeout() {
     let gate = Arc::new(Semaphore::new(0));
     let app = gated(&gate).layer(ConcurrencyLimitLayer::each(RequestKey::bearer(), 1).queue_timeout(2 * S));
     let start = Instant::now();
@@ -140,22 +140,21 @@ async fn a_place_is_waited_for_as_long_as_is_said() {
         tokio::time::sleep(S).await;
         gate.add_permits(2);
     });
-    // The first one's answer is dropped with its body, and its place goes to the second.
+    // The first response is dropped with its body, and its permit goes to the second request.
     assert_eq!((alice.await.unwrap(), second.status()), (StatusCode::OK, StatusCode::OK));
     assert_eq!(start.elapsed(), 3 * S);
     gate.add_permits(1);
-    assert_eq!(ask(&app, Some("bob")).await.status(), 200, "another key has a place of its own");
+    assert_eq!(ask(&app, Some("bob")).await.status(), 200, "another key has a permit of its own");
 }
 
 #[tokio::test]
-async fn a_client_is_known_by_its_address_and_the_body_of_a_refusal_has_the_id() {
+async fn a_client_is_keyed_by_address_and_a_rejection_has_the_request_id() {
     let peer = async |Extension(cx): Extension<Context>| cx.value::<Peer>().unwrap().to_string();
     let router = Router::new()
         .route("/", get(peer))
         .layer(RateLimitLayer::each(RequestKey::client(), Rate::new(1, Duration::from_hours(1))));
     let server = HttpServer::bind("127.0.0.1:0", router);
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     let here = client.stream.local_addr().unwrap().to_string();
     assert!(client.get("/").await.ends_with(&here));
@@ -169,7 +168,7 @@ async fn a_client_is_known_by_its_address_and_the_body_of_a_refusal_has_the_id()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_dropped_while_it_waits_takes_no_place() {
+async fn a_request_dropped_while_it_waits_takes_no_permit() {
     let gate = Arc::new(Semaphore::new(1));
     let app = gated(&gate).layer(ConcurrencyLimitLayer::all(1).queue_timeout(100 * S));
     let first = ask(&app, None).await;

@@ -1,4 +1,4 @@
-//! What the server does without a stop, over real sockets.
+//! The server without a stop, over real sockets.
 
 use std::{convert::Infallible, future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
@@ -21,7 +21,7 @@ use upbeat::{Conductor, Context, Part, report::Cause};
 use upbeat_http::HttpServer;
 
 use crate::common::{
-    SOON, play,
+    TEST_TIMEOUT, play,
     raw::{Raw, is_refused},
     serve, start,
 };
@@ -59,11 +59,10 @@ fn server() -> HttpServer<Router> {
 }
 
 #[tokio::test]
-async fn a_head_that_takes_too_long_is_closed_and_dribbling_does_not_help() {
-    let bound = Duration::from_millis(400);
-    let server = server().header_timeout(bound);
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+async fn a_slow_head_is_closed_even_if_bytes_keep_arriving() {
+    let limit = Duration::from_millis(400);
+    let server = server().header_timeout(limit);
+    let (playing, address) = serve(server).await;
     for used_before in [false, true] {
         let mut client = Raw::connect(address).await;
         if used_before {
@@ -81,40 +80,38 @@ async fn a_head_that_takes_too_long_is_closed_and_dribbling_does_not_help() {
                 }
             }
         };
-        timeout(SOON, dribble).await.expect("closed");
+        timeout(TEST_TIMEOUT, dribble).await.expect("closed");
         let took = since.elapsed();
-        assert!(took >= bound && took < bound + BUSY_MACHINE, "{took:?}");
+        assert!(took >= limit && took < limit + BUSY_MACHINE, "{took:?}");
     }
     playing.stopped().await;
 }
 
 #[tokio::test]
-async fn a_quiet_connection_is_closed_after_keep_alive_counted_from_its_last_answer() {
-    let bound = Duration::from_millis(400);
-    let server = server().keep_alive_timeout(bound).header_timeout(Duration::from_millis(100));
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+async fn the_keep_alive_timeout_counts_from_the_last_response() {
+    let limit = Duration::from_millis(400);
+    let server = server().keep_alive_timeout(limit).header_timeout(Duration::from_millis(100));
+    let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     let took = client.closed().await;
-    assert!(took >= bound.saturating_sub(BUSY_MACHINE) && took < bound + BUSY_MACHINE, "sent nothing: {took:?}");
+    assert!(took >= limit.saturating_sub(BUSY_MACHINE) && took < limit + BUSY_MACHINE, "sent nothing: {took:?}");
     let mut client = Raw::connect(address).await;
     for _ in 0..3 {
-        // Used for longer than the bound in all.
+        // The connection is used for longer than the timeout in total.
         assert!(client.get("/").await.ends_with("hello"));
-        let pause = timeout(bound / 2, client.stream.readable()).await;
-        assert!(pause.is_err(), "not closed while it is used");
+        let pause = timeout(limit / 2, client.stream.readable()).await;
+        assert!(pause.is_err(), "not closed while in use");
     }
     client.get("/").await;
     let took = client.closed().await;
-    assert!(took >= bound.saturating_sub(BUSY_MACHINE) && took < bound + BUSY_MACHINE, "{took:?}");
+    assert!(took >= limit.saturating_sub(BUSY_MACHINE) && took < limit + BUSY_MACHINE, "{took:?}");
     playing.stopped().await;
 }
 
 #[tokio::test]
-async fn a_connection_that_was_quiet_for_so_long_that_it_lost_its_engine_is_served_like_any_other() {
+async fn an_idle_connection_without_an_engine_is_served() {
     let server = server();
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 4\r\n\r\nbody").await;
     assert!(client.answer().await.ends_with("body"));
@@ -122,7 +119,7 @@ async fn a_connection_that_was_quiet_for_so_long_that_it_lost_its_engine_is_serv
         assert!(client.get("/").await.ends_with("hello"));
         let quiet = timeout(Duration::from_millis(1_100), client.stream.readable()).await;
         assert!(quiet.is_err(), "it is not closed");
-        // In two parts, of which the first must not be lost.
+        // In two parts, the first of which must not be lost.
         client.send("POST /echo HTTP/1.1\r\nhost: te").await;
         assert!(Raw::connect(address).await.get("/").await.ends_with("hello"));
         client.send("st\r\ncontent-length: 4\r\n\r\nbo").await;
@@ -134,40 +131,37 @@ async fn a_connection_that_was_quiet_for_so_long_that_it_lost_its_engine_is_serv
 }
 
 #[tokio::test]
-async fn a_panic_and_an_error_are_a_500_for_that_request_alone() {
+async fn a_panic_and_an_error_are_a_500_for_one_request_only() {
     let server = server();
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     for path in ["/panics", "/panics-in-call"] {
         let answer = client.get(path).await;
         assert!(answer.starts_with("HTTP/1.1 500 ") && answer.contains(r#""code":"internal""#), "{answer}");
     }
-    assert!(client.get("/").await.ends_with("hello"), "the same connection lives");
+    assert!(client.get("/").await.ends_with("hello"), "the connection continues");
     playing.stopped().await;
 
     let failing = tower::service_fn(|_: Request<Incoming>| async {
         Err::<Response<Full<Bytes>>, _>(std::io::Error::other("no such luck"))
     });
     let server = HttpServer::bind("127.0.0.1:0", failing).first_byte_timeout(Duration::ZERO);
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let answer = Raw::connect(address).await.get("/").await;
     assert!(answer.starts_with("HTTP/1.1 500 ") && !answer.contains("luck"), "{answer}");
     playing.stopped().await;
 }
 
 #[tokio::test]
-async fn a_panic_in_a_body_breaks_off_that_response_alone() {
+async fn a_panic_in_a_body_aborts_one_response_only() {
     let server = server();
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut other = Raw::connect(address).await;
     other.get("/").await;
     let mut client = Raw::connect(address).await;
     client.send("GET /panics-in-its-body HTTP/1.1\r\nhost: test\r\n\r\n").await;
     let answer = client.rest().await;
-    assert!(!answer.ends_with("0\r\n\r\n"), "it does not look complete: {answer}");
+    assert!(!answer.ends_with("0\r\n\r\n"), "the response is incomplete: {answer}");
     assert!(other.get("/").await.ends_with("hello"));
     assert!(playing.stopped().await.player.failures.is_empty());
 }
@@ -175,8 +169,7 @@ async fn a_panic_in_a_body_breaks_off_that_response_alone() {
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let server = server();
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     let request = |n| format!("POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 2\r\n\r\n{n:02}");
     client.send((0..50).map(request).collect::<Vec<_>>().concat()).await;
@@ -187,10 +180,9 @@ async fn pipelined_requests_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn http_1_0_is_closed_after_its_answer_unless_it_asks_to_keep_alive() {
+async fn http_1_0_is_closed_after_its_response_unless_it_requests_keep_alive() {
     let server = server();
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("GET / HTTP/1.0\r\n\r\n").await;
     assert!(client.answer().await.ends_with("hello"));
@@ -204,10 +196,9 @@ async fn http_1_0_is_closed_after_its_answer_unless_it_asks_to_keep_alive() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_for_100_continue_gets_it() {
+async fn a_client_that_expects_100_continue_gets_it() {
     let server = server();
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("POST /echo HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n").await;
     assert_eq!(client.until("\r\n\r\n").await, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -217,10 +208,9 @@ async fn a_client_that_waits_for_100_continue_gets_it() {
 }
 
 #[tokio::test]
-async fn an_answer_that_ignores_a_large_body_arrives() {
+async fn a_response_that_ignores_a_large_body_arrives() {
     let server = server();
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("POST /ignores-its-body HTTP/1.1\r\nhost: test\r\ncontent-length: 100000000\r\n\r\n").await;
     for _ in 0..20 {
@@ -232,24 +222,23 @@ async fn an_answer_that_ignores_a_large_body_arrives() {
 }
 
 #[tokio::test]
-async fn at_the_limit_of_connections_accepting_pauses_and_nobody_is_refused() {
+async fn at_the_limit_of_connections_the_server_pauses_and_refuses_none() {
     let server = server().max_connections(2);
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut first = Raw::connect(address).await;
     let mut second = Raw::connect(address).await;
     assert!(first.get("/").await.ends_with("hello") && second.get("/").await.ends_with("hello"));
     let mut third = Raw::connect(address).await;
     third.send("GET / HTTP/1.1\r\nhost: test\r\n\r\n").await;
     let early = timeout(Duration::from_millis(100), third.stream.readable()).await;
-    assert!(early.is_err(), "it waits while two are open");
+    assert!(early.is_err(), "it waits while two connections are open");
     drop(first);
     assert!(third.answer().await.ends_with("hello"));
     playing.stopped().await;
 }
 
 #[tokio::test]
-async fn an_address_in_use_fails_the_start_with_the_address_and_what_to_do() {
+async fn an_address_in_use_fails_the_start_with_address_and_remedy() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
     let address = taken.local_addr().expect("bound");
     let conductor = Conductor::new("test").part(Part::new("server", HttpServer::bind(address.to_string(), router())));
@@ -264,11 +253,11 @@ async fn an_address_in_use_fails_the_start_with_the_address_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_given_listener_is_served_closed_at_the_stop_and_bound_anew_by_another_run() {
+async fn a_given_listener_is_closed_at_the_stop_and_bound_again_by_the_next_run() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
     let address = listener.local_addr().expect("bound");
     let server = HttpServer::from_listener(listener, router()).first_byte_timeout(Duration::ZERO);
-    assert_eq!(server.address().get(), None, "not before it is played");
+    assert_eq!(server.address().get(), None, "unknown before it plays");
     let server = Arc::new(server);
     let playing = play(server.clone()).await;
     assert_eq!(server.address().get(), Some(address));
@@ -276,14 +265,14 @@ async fn a_given_listener_is_served_closed_at_the_stop_and_bound_anew_by_another
     playing.handle.restart("test/server").await.expect("restarts");
     let overview = playing.handle.overview();
     let again = overview.wait_for(|snapshot| snapshot.ready && snapshot.players[0].runs == 2);
-    timeout(SOON, again).await.expect("it is ready again");
+    timeout(TEST_TIMEOUT, again).await.expect("it is ready again");
     assert!(Raw::connect(address).await.get("/").await.ends_with("hello"));
     playing.stopped().await;
     assert!(is_refused(address).await);
 }
 
 #[tokio::test]
-async fn a_unix_socket_replaces_a_stale_file_respects_a_living_one_and_removes_its_own() {
+async fn a_unix_socket_replaces_a_stale_file_and_removes_its_own() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("server.sock");
     // Dropping a listener leaves its file behind.
@@ -302,11 +291,11 @@ async fn a_unix_socket_replaces_a_stale_file_respects_a_living_one_and_removes_i
 
     playing.stopped().await;
     assert!(!path.exists());
-    std::fs::write(&path, "precious").expect("writes");
+    std::fs::write(&path, "other data").expect("writes");
     let third = start(Conductor::new("test").part(Part::new("server", HttpServer::unix(&path, router()))));
     let failure = third.ended().await.player.failures[0].to_string();
     assert!(failure.ends_with("the path exists and is not a socket"), "{failure}");
-    assert_eq!(std::fs::read_to_string(&path).expect("still there"), "precious");
+    assert_eq!(std::fs::read_to_string(&path).expect("still there"), "other data");
 }
 
 #[tokio::test]
@@ -316,15 +305,14 @@ async fn every_request_carries_the_context_of_the_run() {
         Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(path.unwrap_or_default()))))
     });
     let server = HttpServer::bind("127.0.0.1:0", asks).first_byte_timeout(Duration::ZERO);
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     assert!(Raw::connect(address).await.get("/").await.ends_with("test/server"));
     playing.stopped().await;
 }
 
 #[tokio::test]
-async fn when_the_run_is_aborted_its_connections_and_handlers_are_gone() {
-    struct Alive(#[expect(dead_code, reason = "dropped to tell")] tokio::sync::OwnedSemaphorePermit);
+async fn an_aborted_run_drops_its_connections_and_handlers() {
+    struct Alive(#[expect(dead_code, reason = "its drop releases the permit")] tokio::sync::OwnedSemaphorePermit);
     let alive = Arc::new(Semaphore::new(1));
     let permit = alive.clone().try_acquire_owned().expect("free");
     let held = Arc::new(parking_lot::Mutex::new(Some(Alive(permit))));
@@ -338,13 +326,12 @@ async fn when_the_run_is_aborted_its_connections_and_handlers_are_gone() {
         }
     };
     let server = HttpServer::bind("127.0.0.1:0", Router::new().route("/", get(handler)));
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("GET / HTTP/1.1\r\nhost: test\r\n\r\n").await;
-    let _ = timeout(SOON, entered.acquire()).await.expect("a request comes in");
+    let _ = timeout(TEST_TIMEOUT, entered.acquire()).await.expect("a request arrives");
     playing.handle.abort();
     playing.ended().await;
     client.closed().await;
-    let _ = timeout(SOON, alive.acquire()).await.expect("the handler is dropped");
+    let _ = timeout(TEST_TIMEOUT, alive.acquire()).await.expect("the handler is dropped");
 }

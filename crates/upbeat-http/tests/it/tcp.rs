@@ -7,7 +7,7 @@ use upbeat::{Context, report::Outcome};
 use upbeat_http::{Socket, TcpServer};
 
 use crate::common::{
-    SOON, play,
+    TEST_TIMEOUT, play,
     raw::{Raw, is_refused},
     serve,
 };
@@ -15,7 +15,10 @@ use crate::common::{
 const DRAIN: Duration = Duration::from_millis(600);
 const BUSY_MACHINE: Duration = Duration::from_millis(200);
 
-/// A protocol of lines: `stubborn` makes it wait for ever, `polite` says goodbye at the stop, and the others do what they say.
+/// A protocol of lines. It echoes a line, except for four commands.
+///
+/// `stubborn` makes the handler wait forever, and `polite` makes it end at the stop. `fail` and
+/// `panic` end it at once.
 async fn lines(socket: Socket, cx: Context) -> io::Result<()> {
     let mut socket = BufReader::new(socket);
     let mut line = String::new();
@@ -49,10 +52,9 @@ fn server() -> TcpServer<impl Fn(Socket, Context) -> Lines + Send + Sync + 'stat
 type Lines = std::pin::Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
 #[tokio::test]
-async fn handlers_see_the_stop_and_are_waited_for_and_later_connections_are_refused() {
-    let server = server().drain_timeout(SOON);
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+async fn handlers_observe_the_stop_and_finish_and_later_connections_are_refused() {
+    let server = server().drain_timeout(TEST_TIMEOUT);
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("polite\n").await;
     client.until("with pleasure\n").await;
@@ -65,10 +67,9 @@ async fn handlers_see_the_stop_and_are_waited_for_and_later_connections_are_refu
 }
 
 #[tokio::test]
-async fn a_handler_that_does_not_end_is_aborted_at_the_drain_deadline_and_named_by_its_peer() {
+async fn a_handler_is_aborted_at_the_drain_deadline_and_reported_with_its_peer() {
     let server = server();
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("stubborn\n").await;
     client.until("as you like\n").await;
@@ -83,10 +84,9 @@ async fn a_handler_that_does_not_end_is_aborted_at_the_drain_deadline_and_named_
 }
 
 #[tokio::test]
-async fn an_error_and_a_panic_end_their_connection_alone() {
+async fn an_error_and_a_panic_end_their_connection_only() {
     let server = server();
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut other = Raw::connect(address).await;
     for end in ["fail\n", "panic\n"] {
         let mut client = Raw::connect(address).await;
@@ -101,9 +101,8 @@ async fn an_error_and_a_panic_end_their_connection_alone() {
 
 #[tokio::test]
 async fn connections_in_the_accept_queue_at_the_stop_are_handled() {
-    let server = server().max_connections(1).drain_timeout(SOON);
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let server = server().max_connections(1).drain_timeout(TEST_TIMEOUT);
+    let (mut playing, address) = serve(server).await;
     let mut first = Raw::connect(address).await;
     first.send("one\n").await;
     first.until("one\n").await;
@@ -123,7 +122,7 @@ async fn connections_in_the_accept_queue_at_the_stop_are_handled() {
 }
 
 #[tokio::test]
-async fn a_unix_socket_is_handled_like_any_other() {
+async fn a_unix_socket_is_served() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("lines.sock");
     let playing = play(TcpServer::unix(&path, lines)).await;

@@ -14,7 +14,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream, rustls};
 use upbeat_http::{HttpServer, TlsConfig, TlsError};
 
-use crate::common::{SOON, raw::Raw, serve};
+use crate::common::{TEST_TIMEOUT, raw::Raw, serve};
 
 const HEADER_TIMEOUT: Duration = Duration::from_millis(400);
 const BUSY_MACHINE: Duration = Duration::from_millis(250);
@@ -61,25 +61,24 @@ async fn connect(address: SocketAddr, files: &Files, alpn: &[&str]) -> TlsStream
     let stream = TcpStream::connect(address).await.expect("connects");
     let name = ServerName::try_from("test").expect("a name");
     let connected = TlsConnector::from(Arc::new(config)).connect(name, stream);
-    timeout(SOON, connected).await.expect("in time").expect("a handshake")
+    timeout(TEST_TIMEOUT, connected).await.expect("in time").expect("a handshake")
 }
 
 #[tokio::test]
-async fn http_1_is_served_and_closed_with_a_tls_goodbye_at_the_stop() {
+async fn http_1_is_closed_with_a_tls_close_notification_at_the_stop() {
     let files = files();
     let server = server(&files);
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     for alpn in [&["http/1.1"][..], &[]] {
         let mut client = connect(address, &files, alpn).await;
         client.write_all(b"GET / HTTP/1.1\r\nhost: test\r\n\r\n").await.expect("sends");
         let mut answer = vec![0; 4096];
-        let n = timeout(SOON, client.read(&mut answer)).await.expect("in time").expect("reads");
+        let n = timeout(TEST_TIMEOUT, client.read(&mut answer)).await.expect("in time").expect("reads");
         assert!(answer[..n].ends_with(b"hello"));
         if alpn.is_empty() {
             playing.stop();
-            // An end without the goodbye would be an error here.
-            let n = timeout(SOON, client.read(&mut answer)).await.expect("in time").expect("a proper end");
+            // An end without a close notification would be an error here.
+            let n = timeout(TEST_TIMEOUT, client.read(&mut answer)).await.expect("in time").expect("a proper end");
             assert_eq!(n, 0);
         }
     }
@@ -91,34 +90,32 @@ async fn http_1_is_served_and_closed_with_a_tls_goodbye_at_the_stop() {
 async fn http_2_is_negotiated_and_closed_with_goaway_at_the_stop() {
     let files = files();
     let server = server(&files);
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let client = connect(address, &files, &["h2", "http/1.1"]).await;
     assert_eq!(client.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     let (mut client, connection) = h2::client::handshake(client).await.expect("speaks HTTP/2");
     let connection = tokio::spawn(connection);
     let request = http::Request::get("https://test/").body(()).expect("valid");
     let (response, _) = client.send_request(request, true).expect("sends");
-    let response = timeout(SOON, response).await.expect("in time").expect("answered");
+    let response = timeout(TEST_TIMEOUT, response).await.expect("in time").expect("answered");
     assert_eq!(response.into_body().data().await.expect("a body").expect("whole"), "hello");
     playing.stop();
-    timeout(SOON, connection).await.expect("in time").expect("no panic").expect("closed without an error");
+    timeout(TEST_TIMEOUT, connection).await.expect("in time").expect("no panic").expect("closed without an error");
     assert!(playing.ended().await.took < Duration::from_millis(800));
 }
 
 #[tokio::test]
-async fn a_handshake_that_stalls_has_the_header_timeout_with_and_without_a_stop() {
-    // The head of a record that never comes.
+async fn a_stalled_handshake_is_closed_at_the_header_timeout_with_and_without_a_stop() {
+    // The head of an incomplete record.
     let stalled = [22, 3, 1, 2, 0];
     for stop in [true, false] {
         let files = files();
         let server = server(&files);
-        let address = server.address();
-        let (mut playing, address) = serve(server, address).await;
+        let (mut playing, address) = serve(server).await;
         let since = Instant::now();
         let mut client = Raw::connect(address).await;
         client.send(stalled).await;
-        // A whole handshake, after which the server has read the other's part.
+        // A complete handshake shows that the server has read the other client's part.
         drop(connect(address, &files, &[]).await);
         if stop {
             playing.stop();
@@ -137,11 +134,10 @@ async fn a_handshake_that_stalls_has_the_header_timeout_with_and_without_a_stop(
 }
 
 #[tokio::test]
-async fn a_client_that_has_sent_nothing_is_closed_after_the_grace_at_the_stop() {
+async fn a_silent_client_is_closed_after_the_first_byte_timeout_of_a_stop() {
     let files = files();
     let server = server(&files);
-    let address = server.address();
-    let (mut playing, address) = serve(server, address).await;
+    let (mut playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     playing.stop();
     assert!(client.closed().await < HEADER_TIMEOUT);
@@ -149,7 +145,7 @@ async fn a_client_that_has_sent_nothing_is_closed_after_the_grace_at_the_stop() 
 }
 
 #[test]
-fn what_is_wrong_with_the_files_is_said_with_the_file() {
+fn an_error_names_the_invalid_file() {
     let (files, others) = (files(), files());
     let empty = files.cert.with_file_name("empty.pem");
     fs::write(&empty, "nothing").expect("writes");
@@ -168,7 +164,7 @@ fn what_is_wrong_with_the_files_is_said_with_the_file() {
     assert!(text(none).starts_with(&format!("no certificate in {}", empty.display())));
     let none = error(&files.cert, &empty);
     assert!(text(none).starts_with(&format!("no private key in {}", empty.display())));
-    // A key where a certificate should be.
+    // A key in place of a certificate.
     assert!(matches!(error(&files.key, &files.key), TlsError::NoCertificate { .. }));
     assert!(matches!(error(&files.cert, &files.cert), TlsError::NoKey { .. }));
     let mismatch = error(&files.cert, &others.key);

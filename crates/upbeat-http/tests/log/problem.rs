@@ -1,4 +1,4 @@
-//! Errors as clients get them: over real sockets, through layers, and without a server.
+//! Problems as responses: over real sockets, through layers, and without a server.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{io, time::Duration};
@@ -36,7 +36,7 @@ async fn pay(payment: Result<Json<Payment>, JsonRejection>) -> Result<StatusCode
             .detail("the payment cannot be made")
             .field("#/amount", "must be positive")
             .with("amount", payment.amount)
-            .with("status", "a name that is taken"));
+            .with("status", "a reserved name"));
     }
     Ok(StatusCode::CREATED)
 }
@@ -75,7 +75,7 @@ fn router() -> Router {
         .layer(DefaultBodyLimit::max(100))
 }
 
-/// Status, head and body of the answer.
+/// Returns the status, head and body of a response.
 fn parts(answer: &str) -> (u16, String, Value) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
@@ -94,11 +94,10 @@ async fn ask(client: &mut Raw, request: &str, body: &str) -> (u16, String, Value
 }
 
 #[tokio::test]
-async fn a_client_gets_status_code_text_and_the_id_of_its_request() {
+async fn a_problem_has_status_code_text_and_request_id() {
     let (log, _guard) = CapturedLog::start();
     let server = HttpServer::bind("127.0.0.1:0", router()).request_timeout(Duration::from_millis(300));
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
 
     let (status, head, body) = ask(&mut client, "POST /pay", r#"{"amount":-7}"#).await;
@@ -114,7 +113,7 @@ async fn a_client_gets_status_code_text_and_the_id_of_its_request() {
     );
     assert_eq!(ask(&mut client, "POST /pay", r#"{"amount":7}"#).await.0, 201);
 
-    // What axum's extractors refuse has their status and text.
+    // A rejection of axum's extractors has their status and text.
     let (status, _, body) = ask(&mut client, "POST /pay", r#"{"amount":"#).await;
     assert_eq!((status, &body["code"], &body["request_id"]), (400, &json!("invalid_body"), &json!("seven")));
     assert!(body["detail"].as_str().unwrap().contains("EOF while parsing"), "{body}");
@@ -126,9 +125,9 @@ async fn a_client_gets_status_code_text_and_the_id_of_its_request() {
     assert!(head.contains("retry-after: 2"), "{head}");
     let (status, head, _) = ask(&mut client, "GET /login", "").await;
     assert!(status == 401 && head.contains("www-authenticate: bearer"), "{head}");
-    assert_eq!(log.lines("ERROR"), [""; 0], "nothing of this is a failure of the service");
+    assert_eq!(log.lines("ERROR"), [""; 0], "none of these is an error of the service");
 
-    // The answers of the server itself.
+    // The server's own responses.
     let (status, _, body) = ask(&mut client, "GET /panics", "").await;
     let internal =
         json!({ "title": "Internal Server Error", "status": 500, "code": "internal", "request_id": "seven" });
@@ -143,29 +142,28 @@ async fn a_client_gets_status_code_text_and_the_id_of_its_request() {
 }
 
 #[tokio::test]
-async fn the_cause_goes_to_the_log_once_with_the_id_and_never_to_the_client() {
+async fn the_source_is_logged_once_with_the_id_and_never_sent() {
     let (log, _guard) = CapturedLog::start();
     let server = HttpServer::bind("127.0.0.1:0", router());
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     let internal =
         json!({ "title": "Internal Server Error", "status": 500, "code": "internal", "request_id": "seven" });
     assert_eq!(ask(&mut client, "GET /secret", "").await.2, internal);
-    let told = log.lines("hunter2");
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("ERROR") && told[0].contains("id=seven"), "{told:?}");
+    let logged = log.lines("hunter2");
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    assert!(logged[0].contains("ERROR") && logged[0].contains("id=seven"), "{logged:?}");
 
-    // The problem of a task goes through its group.
+    // The problem of a task is returned by its group.
     let (status, _, body) = ask(&mut client, "GET /group", "").await;
     assert_eq!((status, &body["code"]), (502, &json!("accounts")));
-    let told = log.lines("502 accounts");
-    assert!(told.len() == 1 && told[0].contains("refused") && told[0].contains("id=seven"), "{told:?}");
+    let logged = log.lines("502 accounts");
+    assert!(logged.len() == 1 && logged[0].contains("refused") && logged[0].contains("id=seven"), "{logged:?}");
     playing.stopped().await;
 }
 
 #[tokio::test]
-async fn without_a_server_it_is_an_answer_all_the_same_and_lacks_only_the_id() {
+async fn without_a_server_a_problem_is_a_response_without_the_id() {
     let (_log, _guard) = CapturedLog::start();
     let request = Request::get("/busy").body(Body::empty()).unwrap();
     let response = router().oneshot(request).await.unwrap();
@@ -176,7 +174,7 @@ async fn without_a_server_it_is_an_answer_all_the_same_and_lacks_only_the_id() {
 }
 
 #[tokio::test]
-async fn a_body_that_a_layer_has_changed_is_left_alone_and_head_has_none() {
+async fn a_body_changed_by_a_layer_is_kept_and_head_has_no_body() {
     let (_log, _guard) = CapturedLog::start();
     let zip = async |problem: Problem| {
         let mut response = problem.into_response();
@@ -186,20 +184,22 @@ async fn a_body_that_a_layer_has_changed_is_left_alone_and_head_has_none() {
     };
     let router = router().route("/zipped", get(move || zip(Problem::new(StatusCode::BAD_REQUEST, "no"))));
     let server = HttpServer::bind("127.0.0.1:0", router);
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     assert!(client.get("/zipped").await.ends_with("\r\n\r\nzipped"));
     client.send("HEAD /busy HTTP/1.1\r\nhost: test\r\n\r\n").await;
     let head = client.until("\r\n\r\n").await;
-    assert!(head.starts_with("HTTP/1.1 429 ") && !head.contains("content-length"), "a length of another body: {head}");
-    // The connection is at a boundary between answers.
+    assert!(
+        head.starts_with("HTTP/1.1 429 ") && !head.contains("content-length"),
+        "the length of another body: {head}"
+    );
+    // The connection is at a boundary between responses.
     assert!(client.get("/busy").await.starts_with("HTTP/1.1 429 "));
     playing.stopped().await;
 }
 
 #[test]
-fn a_problem_is_found_in_what_holds_any_error_and_everything_else_is_internal() {
+fn a_wrapped_problem_is_found_and_any_other_error_is_internal() {
     let gone = || Problem::new(StatusCode::GONE, "gone");
     assert_eq!(Problem::from(BoxError::from(gone())).code(), "gone");
     let unknown = Problem::from(BoxError::from("no luck"));
@@ -215,7 +215,7 @@ fn a_problem_is_found_in_what_holds_any_error_and_everything_else_is_internal() 
 }
 
 #[tokio::test]
-async fn paths_and_queries_that_cannot_be_read_are_the_clients_mistake() {
+async fn malformed_paths_and_queries_are_client_errors() {
     let (_log, _guard) = CapturedLog::start();
     let path = async |path: Result<Path<u8>, PathRejection>| Ok::<_, Problem>(path?.to_string());
     let query = async |query: Result<Query<Payment>, QueryRejection>| Ok::<_, Problem>(query?.amount.to_string());

@@ -15,8 +15,7 @@ async fn the_handler_runs_in_the_span_of_its_request() {
         tracing::info!("after");
     };
     let server = HttpServer::bind("127.0.0.1:0", Router::new().route("/order", get(handler)));
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("GET /order?secret HTTP/1.1\r\nhost: x\r\nx-request-id: order-7\r\n\r\n").await;
     client.answer().await;

@@ -1,6 +1,4 @@
-//! Requests that exceed the server's limit are told about, once.
-//!
-//! Every test listens: `tracing` remembers whether anybody is interested in an event when it first happens.
+//! Log events about stalled requests.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,7 +13,7 @@ use upbeat_http::HttpServer;
 
 use crate::{
     captured::CapturedLog,
-    common::{Playing, SOON, raw::Raw, serve},
+    common::{Playing, TEST_TIMEOUT, raw::Raw, serve},
 };
 
 const LIMIT: Duration = Duration::from_millis(200);
@@ -28,7 +26,7 @@ fn count(log: &CapturedLog) -> usize {
 async fn wait_for(log: &CapturedLog, events: usize) {
     let started = Instant::now();
     while count(log) < events {
-        assert!(started.elapsed() < SOON, "{}", log.text());
+        assert!(started.elapsed() < TEST_TIMEOUT, "{}", log.text());
         sleep(Duration::from_millis(5)).await;
     }
 }
@@ -41,17 +39,16 @@ async fn slow(gate: Arc<Notify>) -> &'static str {
     "done"
 }
 
-/// A server whose requests take until the gate opens.
+/// Plays a server whose requests take until the gate opens.
 async fn serve_slowly(gate: &Arc<Notify>) -> (Playing, SocketAddr) {
     let gate = gate.clone();
     let app = Router::new().route("/slow", get(async move || slow(gate).await));
     let server = HttpServer::bind("127.0.0.1:0", app).stall_timeout(LIMIT);
-    let address = server.address();
-    serve(server, address).await
+    serve(server).await
 }
 
 #[tokio::test]
-async fn a_request_past_the_limit_is_told_once_with_its_place_and_goes_on() {
+async fn a_stalled_request_is_logged_once_with_its_location_and_continues() {
     let (log, _guard) = CapturedLog::start();
     let gate = Arc::new(Notify::new());
     let (playing, address) = serve_slowly(&gate).await;
@@ -76,7 +73,7 @@ async fn a_request_past_the_limit_is_told_once_with_its_place_and_goes_on() {
 }
 
 #[tokio::test]
-async fn each_of_many_is_told_once() {
+async fn each_of_many_stalled_requests_is_logged_once() {
     const MANY: usize = 150;
     let (log, _guard) = CapturedLog::start();
     let gate = Arc::new(Notify::new());
@@ -98,7 +95,7 @@ async fn each_of_many_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_quick_one_is_never_told_about_and_nothing_is_left_when_the_server_stops() {
+async fn a_quick_request_is_not_logged_and_no_task_outlives_the_server() {
     let (log, _guard) = CapturedLog::start();
     let app = Router::new().route("/quick", get(async || "done")).route(
         "/news",
@@ -106,10 +103,9 @@ async fn a_quick_one_is_never_told_about_and_nothing_is_left_when_the_server_sto
     );
     let before = Handle::current().metrics().num_alive_tasks();
     let server = HttpServer::bind("127.0.0.1:0", app).stall_timeout(LIMIT);
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
-    // A web socket is open for longer, as it may be.
+    // A WebSocket may stay open for longer.
     let mut reader = Raw::connect(address).await;
     reader
         .send(
@@ -131,15 +127,14 @@ async fn a_quick_one_is_never_told_about_and_nothing_is_left_when_the_server_sto
 }
 
 #[tokio::test]
-async fn a_body_that_goes_on_is_told_about_without_a_place() {
+async fn a_slow_body_is_logged_without_a_location() {
     let (log, _guard) = CapturedLog::start();
     let body = get(async || {
         let begun = futures_util::stream::once(async { Ok::<_, std::io::Error>("begun") });
         axum::response::Response::new(Body::from_stream(begun.chain(futures_util::stream::pending())))
     });
     let server = HttpServer::bind("127.0.0.1:0", Router::new().route("/body", body)).stall_timeout(LIMIT);
-    let address = server.address();
-    let (playing, address) = serve(server, address).await;
+    let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("GET /body HTTP/1.1\r\nhost: test\r\nx-request-id: order-7\r\n\r\n").await;
     client.until("begun").await;

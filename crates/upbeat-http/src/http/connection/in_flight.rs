@@ -3,11 +3,12 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use http::Method;
+use http::{Method, Request};
+use http_body::Body;
 use upbeat::carrier::Carrier;
 
-use super::{Conn, activity::OpenRequest};
-use crate::http::request::{ClientGone, RequestEnded, RequestState};
+use super::{Conn, activity::OpenRequest, is_http1};
+use crate::http::request::{self, ClientGone, RequestEnded, RequestState};
 
 /// A request in flight. It is dropped when its response was handed over or given up.
 #[derive(Debug)]
@@ -22,7 +23,13 @@ pub(crate) struct InFlightRequest {
 }
 
 impl InFlightRequest {
-    pub(super) fn new(conn: Arc<Conn>, key: usize, http1: bool, cx: Carrier<RequestState>) -> Self {
+    /// Counts a request as in flight, now that its head is complete.
+    pub(crate) fn begin<B: Body>(conn: &Arc<Conn>, request: &Request<B>) -> Self {
+        let server = conn.server();
+        let timeout = server.config.request_timeout;
+        let cx = request::context(&server.requests, request, conn.peer(), timeout);
+        let key = conn.begin(request, cx.weak());
+        let (conn, http1) = (conn.clone(), is_http1(request));
         Self { conn, key, http1, upgraded: false, cx, complete: AtomicBool::new(false) }
     }
 

@@ -18,7 +18,7 @@ use http::{Request, Version};
 use http_body::Body;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
-use upbeat::{Context, diagnostics::WorkList};
+use upbeat::{Context, carrier::WeakCarrier, diagnostics::WorkList};
 
 pub(crate) use activity::{Activity, ActivityState};
 pub(crate) use in_flight::InFlightRequest;
@@ -26,7 +26,7 @@ pub(crate) use registry::{CutOnDrop, Membership, Registry};
 pub(crate) use server_state::ServerState;
 
 use crate::{
-    http::request::{self, CutRequest, RequestEnded, StalledRequest},
+    http::request::{CutRequest, RequestEnded, RequestState, StalledRequest},
     listen::Peer,
 };
 
@@ -138,21 +138,18 @@ impl Conn {
         }
     }
 
-    /// Counts a request as in flight, now that its head is complete.
-    pub(crate) fn begin<B: Body>(self: &Arc<Self>, request: &Request<B>) -> InFlightRequest {
-        let timeout = self.server.config.request_timeout;
-        let cx = request::context(&self.server.requests, request, self.peer, timeout);
+    /// Records a request whose head is complete, and returns its key.
+    fn begin<B: Body>(&self, request: &Request<B>, state: WeakCarrier<RequestState>) -> usize {
         // Without the query, which may hold secrets.
         let path = request.uri().path();
         let has_body = !request.body().is_end_stream();
         let (key, finished) = self.with_activity(|activity| {
             let unflushed = self.take_unflushed();
-            activity.begin(request.method().clone(), path, has_body, cx.weak(), unflushed, Instant::now)
+            activity.begin(request.method().clone(), path, has_body, state, unflushed, Instant::now)
         });
         self.count_finished(finished);
-        let http1 = request.version() < Version::HTTP_2;
-        self.answering.store(http1, Ordering::Relaxed);
-        InFlightRequest::new(self.clone(), key, http1, cx)
+        self.answering.store(is_http1(request), Ordering::Relaxed);
+        key
     }
 
     /// Finishes an HTTP/1 request with the next flush.
@@ -290,4 +287,8 @@ fn store(slot: &mut Option<Waker>, waker: &Waker) {
     if !slot.as_ref().is_some_and(|stored| stored.will_wake(waker)) {
         *slot = Some(waker.clone());
     }
+}
+
+fn is_http1<B>(request: &Request<B>) -> bool {
+    request.version() < Version::HTTP_2
 }

@@ -12,10 +12,13 @@ use tokio::{
     time::Instant,
 };
 
-use crate::http::{
-    connection::{Activity, ActivityState, Conn},
-    service::{ConnectionService, HttpService},
-    transport::{FirstBytes, Wire},
+use crate::{
+    http::{
+        connection::{Activity, ActivityState, Conn},
+        service::{ConnectionService, HttpService},
+        transport::{FirstBytes, Wire},
+    },
+    targets,
 };
 
 /// The time in which an HTTP/2 connection without requests is closed after GOAWAY.
@@ -201,7 +204,7 @@ impl<S: HttpService> ConnectionPhase<S> {
             }
             _ => {
                 if state == ActivityState::Head {
-                    tracing::debug!(peer = %conn.peer(), "connection closed: request head timed out");
+                    tracing::debug!(target: targets::CONNECTION, peer = %conn.peer(), "connection closed: request head timed out");
                 }
                 PhaseStep::Closed
             }
@@ -313,6 +316,6 @@ fn poll_read_to_end(wire: &mut Wire, shut: &mut bool, cx: &mut Context<'_>) -> P
 
 fn log_end(conn: &Conn, result: hyper::Result<()>) {
     if let Err(error) = result {
-        tracing::debug!(peer = %conn.peer(), %error, "connection ended with an error");
+        tracing::debug!(target: targets::CONNECTION, peer = %conn.peer(), %error, "connection ended with an error");
     }
 }

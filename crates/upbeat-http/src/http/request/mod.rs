@@ -31,7 +31,7 @@ pub(crate) use id::X_REQUEST_ID;
 pub(crate) use stalled::StalledRequest;
 pub(crate) use timeout::RequestTimeout;
 
-use crate::listen::Peer;
+use crate::{listen::Peer, targets};
 
 /// The state of a request from its head to its end.
 ///
@@ -95,7 +95,7 @@ pub(crate) fn span<B>(id: &RequestId, request: &Request<B>) -> Option<Span> {
         return None;
     }
     let span = tracing::info_span!(
-        "request",
+        target: targets::REQUEST, "request",
         %id,
         method = %request.method(),
         // Without the query, which may hold secrets.

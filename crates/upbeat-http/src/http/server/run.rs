@@ -16,6 +16,7 @@ use crate::{
         transport::{Transport, Wire},
     },
     listen::{Accepted, Endpoint, ListenError, Listener, accept, sweep},
+    targets,
 };
 
 /// One run of a server, from its bind to the end of its drain.
@@ -74,9 +75,9 @@ impl<S: HttpService> ServerRun<'_, S> {
         #[cfg(not(feature = "tls"))]
         let scheme = "http";
         if self.endpoint.address().get().is_some() {
-            tracing::info!("listening on {scheme}://{name}");
+            tracing::info!(target: targets::SERVER, "listening on {scheme}://{name}");
         } else {
-            tracing::info!("listening on {name} ({scheme})");
+            tracing::info!(target: targets::SERVER, "listening on {name} ({scheme})");
         }
     }
 
@@ -119,7 +120,7 @@ fn with_state<S: HttpService>(mut service: S) -> S {
 }
 
 fn log_drain(cx: &Context, report: &DrainReport) {
-    tracing::info!("{report}");
+    tracing::info!(target: targets::SERVER, "{report}");
     cx.note(report);
     for request in &report.cut {
         cx.report_lost(request);

@@ -6,6 +6,7 @@ use upbeat_probe::Answer;
 
 use crate::{
     http::{connection::Registry, request::StalledRequest},
+    targets,
     text::Age,
 };
 
@@ -38,9 +39,11 @@ async fn log(stalled: Vec<StalledRequest>) {
         match probe.and_then(|_| answers.next()) {
             // The handler may have returned in the meantime.
             None | Some(Answer::Finished) => {
-                tracing::warn!(id, %method, %path, "{method} {path} has taken {taken}: sending its response");
+                tracing::warn!(target: targets::STALL, id, %method, %path, "{method} {path} has taken {taken}: sending its response");
             }
-            Some(answer) => tracing::warn!(id, %method, %path, "{method} {path} has taken {taken}: {answer}"),
+            Some(answer) => {
+                tracing::warn!(target: targets::STALL, id, %method, %path, "{method} {path} has taken {taken}: {answer}")
+            }
         }
     }
 }

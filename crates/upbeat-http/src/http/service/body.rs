@@ -12,7 +12,10 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use upbeat::BoxError;
 
-use crate::{http::connection::InFlightRequest, text::panic_message};
+use crate::{
+    targets,
+    {http::connection::InFlightRequest, text::panic_message},
+};
 
 pin_project! {
     /// A response body whose request counts as in flight until the body was sent.
@@ -149,7 +152,7 @@ fn panicked(hold: Option<&Hold>, panic: &(dyn Any + Send)) -> BoxError {
     let panic = panic_message(panic);
     if let Some(hold) = hold {
         let (method, path) = hold.in_flight().name();
-        tracing::error!(%method, %path, panic, "response body panicked; connection aborted");
+        tracing::error!(target: targets::REQUEST, %method, %path, panic, "response body panicked, response aborted");
     }
     "response body panicked".into()
 }
@@ -157,7 +160,7 @@ fn panicked(hold: Option<&Hold>, panic: &(dyn Any + Send)) -> BoxError {
 fn failed(hold: Option<&Hold>, error: BoxError) -> BoxError {
     if let Some(hold) = hold {
         let (method, path) = hold.in_flight().name();
-        tracing::warn!(%method, %path, error = &*error, "response body failed; connection aborted");
+        tracing::warn!(target: targets::REQUEST, %method, %path, error = &*error, "response body failed, response aborted");
     }
     error
 }

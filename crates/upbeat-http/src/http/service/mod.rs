@@ -20,7 +20,7 @@ use self::{
     respond::{MethodKind, Respond},
 };
 use super::{
-    connection::Conn,
+    connection::{Conn, InFlightRequest},
     request::{RequestTimeout, span},
 };
 
@@ -48,7 +48,7 @@ where
     type Future = Respond<S>;
 
     fn call(&self, mut request: Request<Incoming>) -> Respond<S> {
-        let in_flight = self.conn.begin(&request);
+        let in_flight = InFlightRequest::begin(&self.conn, &request);
         let version = request.version();
         let method = match *request.method() {
             Method::CONNECT => MethodKind::Connect,

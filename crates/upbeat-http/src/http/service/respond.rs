@@ -24,6 +24,7 @@ use crate::{
         request::{RequestTimeout, X_REQUEST_ID},
     },
     problem::{PROBLEM_JSON, Problem, refine},
+    targets,
     text::panic_message,
 };
 
@@ -124,18 +125,18 @@ where
             HandlerOutcome::Returned(Err(error)) => {
                 let error: BoxError = error.into();
                 let (method, path) = in_flight.name();
-                tracing::error!(%method, %path, error = &*error, "request failed: service returned an error");
+                tracing::error!(target: targets::REQUEST, %method, %path, error = &*error, "request failed: service returned an error");
                 problem_response(&internal(), id.as_ref(), in_flight, !http1)
             }
             HandlerOutcome::TimedOut => {
                 let (method, path) = in_flight.name();
-                tracing::warn!(%method, %path, "request timed out");
+                tracing::warn!(target: targets::REQUEST, %method, %path, "request timed out");
                 problem_response(&ContextError::DeadlineExceeded.into(), id.as_ref(), in_flight, !http1)
             }
             HandlerOutcome::Panicked(panic) => {
                 let panic = panic_message(&*panic);
                 let (method, path) = in_flight.name();
-                tracing::error!(%method, %path, panic, "request failed: handler panicked");
+                tracing::error!(target: targets::REQUEST, %method, %path, panic, "request failed: handler panicked");
                 problem_response(&internal(), id.as_ref(), in_flight, !http1)
             }
         };

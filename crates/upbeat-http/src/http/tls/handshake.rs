@@ -12,6 +12,7 @@ use crate::{
         transport::{Transport, Wire},
     },
     listen::Socket,
+    targets,
 };
 
 /// A TLS connection before its first request.
@@ -51,7 +52,7 @@ impl TlsHandshake {
         let stream = match ready!(accept.as_mut().poll(cx)) {
             Ok(stream) => stream,
             Err(error) => {
-                tracing::debug!(peer = %conn.peer(), %error, "TLS handshake failed");
+                tracing::debug!(target: targets::CONNECTION, peer = %conn.peer(), %error, "TLS handshake failed");
                 return Poll::Ready(None);
             }
         };

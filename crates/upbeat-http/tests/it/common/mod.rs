@@ -1,5 +1,6 @@
-//! What the tests share: a server that plays, and clients that behave badly on purpose.
+//! The shared parts of the tests: a server that plays, and a raw client.
 
+mod gate;
 pub(crate) mod raw;
 
 use std::{net::SocketAddr, time::Duration};
@@ -9,10 +10,12 @@ use tokio::{
     time::{Instant, timeout},
 };
 use upbeat::{Conductor, Handle, Part, Player, Report, report::PlayerReport};
-use upbeat_http::Address;
+use upbeat_http::{Address, HttpServer, HttpService, TcpServer};
 
-/// Longer than anything may take that is expected to happen.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) use gate::Gate;
+
+/// The time in which every expected event occurs.
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A conductor of one player.
 pub(crate) struct Playing {
@@ -21,26 +24,49 @@ pub(crate) struct Playing {
     stopped: Option<Instant>,
 }
 
-/// How it ended.
+/// The result of a conductor of one player.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) report: Report,
     pub(crate) player: PlayerReport,
     pub(crate) notes: Vec<String>,
     pub(crate) cut: Vec<String>,
-    /// From the stop to the end.
+    /// The time from the stop to the end.
     pub(crate) took: Duration,
 }
 
-/// Plays until it is ready.
-pub(crate) async fn play(player: impl Player) -> Playing {
-    play_within(player, Duration::from_mins(1)).await
+/// A player that listens.
+pub(crate) trait Server: Player {
+    fn address(&self) -> Address;
 }
 
-/// Plays until it is ready, in a conductor that may take so long to stop.
-pub(crate) async fn play_within(player: impl Player, stop_timeout: Duration) -> Playing {
-    let playing = start(Conductor::new("test").stop_timeout(stop_timeout).part(Part::new("server", player)));
-    timeout(SOON, playing.handle.overview().wait_for(|snapshot| snapshot.ready)).await.expect("it becomes ready");
+impl<S: HttpService> Server for HttpServer<S> {
+    fn address(&self) -> Address {
+        self.address()
+    }
+}
+
+impl<H> Server for TcpServer<H>
+where
+    Self: Player,
+{
+    fn address(&self) -> Address {
+        self.address()
+    }
+}
+
+/// Plays until the player is ready.
+pub(crate) async fn play(player: impl Player) -> Playing {
+    play_with(player, Duration::from_mins(1)).await
+}
+
+/// Plays until the player is ready, in a conductor with this stop timeout.
+pub(crate) async fn play_with(player: impl Player, stop_timeout: Duration) -> Playing {
+    let part = Part::new("server", player);
+    let playing = start(Conductor::new("test").stop_timeout(stop_timeout).part(part));
+    let overview = playing.handle.overview();
+    let ready = timeout(TEST_TIMEOUT, overview.wait_for(|snapshot| snapshot.ready)).await;
+    ready.expect("it becomes ready");
     playing
 }
 
@@ -49,9 +75,10 @@ pub(crate) fn start(conductor: Conductor) -> Playing {
     Playing { handle, task: tokio::spawn(conductor.play_until(std::future::pending())), stopped: None }
 }
 
-/// Plays a server until it is ready, and returns where it listens.
-pub(crate) async fn serve(player: impl Player, address: Address) -> (Playing, SocketAddr) {
-    let playing = play(player).await;
+/// Plays a server until it is ready, and returns its address.
+pub(crate) async fn serve(server: impl Server) -> (Playing, SocketAddr) {
+    let address = server.address();
+    let playing = play(server).await;
     (playing, address.get().expect("a ready server has an address"))
 }
 
@@ -62,7 +89,7 @@ impl Playing {
     }
 
     pub(crate) async fn report(self) -> Report {
-        timeout(SOON, self.task).await.expect("it ends").expect("it does not panic")
+        timeout(TEST_TIMEOUT, self.task).await.expect("it ends").expect("it does not panic")
     }
 
     pub(crate) async fn ended(self) -> Ended {

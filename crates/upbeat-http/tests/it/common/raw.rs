@@ -1,4 +1,4 @@
-//! A client that sends what it is told, byte for byte.
+//! A client at the level of bytes.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::SOON;
+use super::TEST_TIMEOUT;
 
 pub(crate) struct Raw {
     pub(crate) stream: TcpStream,
@@ -17,7 +17,7 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = timeout(SOON, TcpStream::connect(address)).await.expect("in time").expect("connects");
+        let stream = timeout(TEST_TIMEOUT, TcpStream::connect(address)).await.expect("in time").expect("connects");
         Self { stream, read: Vec::new() }
     }
 
@@ -25,13 +25,13 @@ impl Raw {
         self.stream.write_all(bytes.as_ref()).await.expect("sends");
     }
 
-    /// Sends a GET and returns the whole answer.
+    /// Sends a GET and returns the whole response.
     pub(crate) async fn get(&mut self, path: &str) -> String {
         self.send(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n")).await;
         self.answer().await
     }
 
-    /// Reads one answer, head and body, which must have a content length.
+    /// Reads one response, head and body, which must have a content length.
     pub(crate) async fn answer(&mut self) -> String {
         let head = self.until("\r\n\r\n").await;
         let length = head
@@ -39,7 +39,7 @@ impl Raw {
             .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok())
             .unwrap_or(0);
         while self.read.len() < length {
-            assert!(self.more().await > 0, "the answer is broken off: {head}{}", String::from_utf8_lossy(&self.read));
+            assert!(self.more().await > 0, "incomplete response: {head}{}", String::from_utf8_lossy(&self.read));
         }
         let body: Vec<_> = self.read.drain(..length).collect();
         head + &String::from_utf8_lossy(&body)
@@ -57,26 +57,26 @@ impl Raw {
     }
 
     async fn more(&mut self) -> usize {
-        timeout(SOON, self.stream.read_buf(&mut self.read)).await.expect("an answer in time").expect("reads")
+        timeout(TEST_TIMEOUT, self.stream.read_buf(&mut self.read)).await.expect("a response in time").expect("reads")
     }
 
-    /// Waits until the server closes, which it must do without sending anything, and returns how long that took.
+    /// Waits until the server closes without sending anything. Returns how long that took.
     pub(crate) async fn closed(&mut self) -> Duration {
         let since = Instant::now();
         let rest = self.rest().await;
-        assert_eq!(rest, "", "nothing more comes before the close");
+        assert_eq!(rest, "", "no bytes before the close");
         since.elapsed()
     }
 
-    /// Whatever comes until the server closes.
+    /// Returns all bytes until the server closes.
     pub(crate) async fn rest(&mut self) -> String {
         // A reset is a close too.
-        let _ = timeout(SOON, self.stream.read_to_end(&mut self.read)).await.expect("the server closes");
+        let _ = timeout(TEST_TIMEOUT, self.stream.read_to_end(&mut self.read)).await.expect("the server closes");
         String::from_utf8_lossy(&std::mem::take(&mut self.read)).into_owned()
     }
 }
 
-/// Whether nobody accepts at the address.
+/// Returns whether connections to the address are refused.
 pub(crate) async fn is_refused(address: SocketAddr) -> bool {
-    timeout(SOON, TcpStream::connect(address)).await.expect("in time").is_err()
+    timeout(TEST_TIMEOUT, TcpStream::connect(address)).await.expect("in time").is_err()
 }
