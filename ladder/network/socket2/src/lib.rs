@@ -1,4 +1,4 @@
-//! socket2 for the sockets of a simulated network, as far as `upbeat-http` uses it.
+//! The part of socket2 that `upbeat-http` uses, for the sockets of a simulated network.
 
 use std::{io, mem::MaybeUninit};
 
@@ -7,9 +7,9 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 /// As socket2's.
 #[derive(Debug)]
 pub enum SockRef<'a> {
-    /// It is asked what it holds.
+    /// A socket that can be peeked.
     Stream(&'a TcpStream),
-    /// Nothing is asked of it.
+    /// Any other socket.
     Other,
 }
 
@@ -32,11 +32,11 @@ impl From<&TcpListener> for SockRef<'_> {
 }
 
 impl SockRef<'_> {
-    /// As socket2's, but it says only how much there is.
+    /// As socket2's, but returns only the number of bytes.
     ///
     /// # Errors
     ///
-    /// Those of the connection, and `WouldBlock` when nothing has arrived.
+    /// Those of the connection, and `WouldBlock` if no byte has arrived.
     pub fn peek(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         match self {
             Self::Stream(stream) => stream.try_peek(&mut vec![0; buffer.len()]),
@@ -48,7 +48,7 @@ impl SockRef<'_> {
     ///
     /// # Errors
     ///
-    /// Always: the simulated kernel has no filters, as others than Linux.
+    /// Always: the simulated kernel has no filters, like kernels other than Linux.
     pub fn attach_filter(&self, _: &[SockFilter]) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

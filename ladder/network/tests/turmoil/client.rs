@@ -1,4 +1,4 @@
-//! A client that knows an answer that is broken off from one that never began.
+//! A client that distinguishes an incomplete response from none.
 
 use std::io;
 
@@ -10,15 +10,15 @@ pub(crate) struct Client {
     read: Vec<u8>,
 }
 
-/// What came back for a request.
+/// The reply to a request.
 #[derive(Debug)]
 pub(crate) enum Reply {
-    /// The head in small letters, and the body.
+    /// The head in lower case, and the body.
     Whole(String, String),
-    /// The connection was closed before anything came.
+    /// The connection was closed before any byte.
     Nothing,
-    /// The connection was closed after so many bytes of it.
-    Broken(#[expect(dead_code, reason = "it is there for the message of a test that fails")] usize),
+    /// The connection was closed after this number of bytes.
+    Incomplete(#[expect(dead_code, reason = "shown in the message of a failed test")] usize),
 }
 
 impl Client {
@@ -43,12 +43,12 @@ impl Client {
                 return Reply::Whole(head, body);
             }
             if !self.stream.read_buf(&mut self.read).await.is_ok_and(|n| n > 0) {
-                return if self.read.is_empty() { Reply::Nothing } else { Reply::Broken(self.read.len()) };
+                return if self.read.is_empty() { Reply::Nothing } else { Reply::Incomplete(self.read.len()) };
             }
         }
     }
 
-    /// Takes an answer that is there in full.
+    /// Takes a complete response.
     fn whole(&mut self) -> Option<(String, String)> {
         let end = 4 + self.read.windows(4).position(|window| window == b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(&self.read[..end]).to_ascii_lowercase();
@@ -63,11 +63,11 @@ impl Client {
 }
 
 impl Reply {
-    /// The body of an answer that came in full.
+    /// Returns the body of a complete response.
     pub(crate) fn body(&self) -> &str {
         match self {
             Self::Whole(_, body) => body,
-            _ => panic!("no whole answer: {self:?}"),
+            _ => panic!("no complete response: {self:?}"),
         }
     }
 

@@ -7,29 +7,29 @@ use upbeat::exit_code;
 
 use crate::{
     client::{Client, Reply},
-    world::{MS, Reported, S, SLOW, explore, serve},
+    simulation::{MS, Reported, S, SLOW, explore, serve},
 };
 
-/// The half of an upload of ten bytes.
+/// The first half of an upload of ten bytes.
 const HALF: &str = "POST /upload HTTP/1.1\r\nhost: server\r\ncontent-length: 10\r\n\r\n12345";
 
-fn clean(reported: &Reported) {
+fn assert_clean(reported: &Reported) {
     let report = reported.lock().unwrap().take().expect("the server has reported");
     assert!(report.is_clean(), "{report}");
 }
 
-/// The server has cut one request, at its deadline and not before, and names it.
-fn cut(reported: &Reported, named: &str, drain: Duration) {
+/// Asserts that the server has cut and reported one request at its deadline.
+fn assert_cut(reported: &Reported, request: &str, drain_timeout: Duration) {
     let report = reported.lock().unwrap().take().expect("the server has reported");
     assert_eq!(report.exit_code(), exit_code::OVERRAN, "{report}");
     let web = report.player("shop/web").unwrap();
-    assert!(web.cuts.len() == 1 && web.cuts[0].starts_with(named), "{report}");
+    assert!(web.cuts.len() == 1 && web.cuts[0].starts_with(request), "{report}");
     let took = report.stop_took.unwrap();
-    assert!(took >= drain && took < drain + S, "{report}");
+    assert!(took >= drain_timeout && took < drain_timeout + S, "{report}");
 }
 
 #[test]
-fn requests_in_flight_finish_however_slow_the_network_is() {
+fn requests_in_flight_finish_on_a_slow_network() {
     explore(MS * 400, |mut sim| {
         let reported = serve(&mut sim, S * 3, S * 20);
         for i in 0..4 {
@@ -41,20 +41,20 @@ fn requests_in_flight_finish_however_slow_the_network_is() {
             });
         }
         sim.client("late", async {
-            // All that is slow is in flight now, and the server has been stopping for a while.
+            // The slow requests are in flight, and the server has been stopping for a while.
             sleep(S * 4).await;
             let refused = Client::connect().await.err().expect("refused");
             assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
             Ok(())
         });
         sim.run().unwrap();
-        clean(&reported);
+        assert_clean(&reported);
     });
 }
 
 #[test]
-fn no_answer_is_broken_off_and_none_is_missing_under_load() {
-    // Twice the latency is less than the grace that a connection in use has.
+fn no_response_is_cut_or_missing_under_load() {
+    // Twice the latency is less than the first byte timeout of a connection in use.
     explore(MS * 100, |mut sim| {
         let reported = serve(&mut sim, S * 2, S * 10);
         for i in 0..8 {
@@ -75,12 +75,12 @@ fn no_answer_is_broken_off_and_none_is_missing_under_load() {
             });
         }
         sim.run().unwrap();
-        clean(&reported);
+        assert_clean(&reported);
     });
 }
 
 #[test]
-fn an_upload_behind_a_partition_is_cut_at_the_drain_deadline_and_named() {
+fn an_upload_behind_a_partition_is_cut_at_the_drain_deadline_and_reported() {
     const DRAIN: Duration = Duration::from_secs(3);
     explore(MS * 100, |mut sim| {
         let reported = serve(&mut sim, S * 2, DRAIN);
@@ -94,12 +94,12 @@ fn an_upload_behind_a_partition_is_cut_at_the_drain_deadline_and_named() {
             Ok(())
         });
         sim.run().unwrap();
-        cut(&reported, "POST /upload, open for ", DRAIN);
+        assert_cut(&reported, "POST /upload, open for ", DRAIN);
     });
 }
 
 #[test]
-fn an_upload_whose_packets_are_held_finishes_once_they_are_let_go() {
+fn an_upload_whose_packets_are_held_finishes_once_they_are_released() {
     explore(MS * 100, |mut sim| {
         let reported = serve(&mut sim, S * 2, S * 10);
         sim.client("client", async {
@@ -117,12 +117,12 @@ fn an_upload_whose_packets_are_held_finishes_once_they_are_let_go() {
             Ok(())
         });
         sim.run().unwrap();
-        clean(&reported);
+        assert_clean(&reported);
     });
 }
 
 #[test]
-fn a_reader_behind_a_partition_is_cut_at_the_drain_deadline_and_named() {
+fn a_reader_behind_a_partition_is_cut_at_the_drain_deadline_and_reported() {
     const DRAIN: Duration = Duration::from_secs(3);
     explore(MS * 100, |mut sim| {
         let reported = serve(&mut sim, S * 2, DRAIN);
@@ -130,7 +130,7 @@ fn a_reader_behind_a_partition_is_cut_at_the_drain_deadline_and_named() {
             let start = tokio::time::Instant::now();
             let mut client = Client::connect().await?;
             client.send("GET /large HTTP/1.1\r\nhost: server\r\n\r\n").await?;
-            // Nothing is read, so the answer stands when the buffers are full.
+            // Nothing is read, so that the response stalls once the buffers are full.
             sleep_until(start + S * 2 + MS * 100).await;
             turmoil::partition("client", "server");
             let reply = timeout(S * 10, client.reply()).await;
@@ -138,6 +138,6 @@ fn a_reader_behind_a_partition_is_cut_at_the_drain_deadline_and_named() {
             Ok(())
         });
         sim.run().unwrap();
-        cut(&reported, "GET /large, open for ", DRAIN);
+        assert_cut(&reported, "GET /large, open for ", DRAIN);
     });
 }

@@ -1,10 +1,10 @@
-//! The real HTTP server in a simulated network that delays, holds, drops and forgets.
+//! The real HTTP server in a simulated network that delays, holds and drops messages.
 //!
-//! Every scenario runs with many seeds; the last one that is printed is the one that failed. See "The reliability ladder" in
-//! ARCHITECTURE.md.
+//! Every scenario runs with many seeds. If it fails, the last printed seed is the cause. See
+//! `ladder/README.md`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod client;
 mod crash;
 mod drain;
-mod world;
+mod simulation;

@@ -1,4 +1,4 @@
-//! As `tokio::net`, as far as `upbeat-http` uses it.
+//! The part of `tokio::net` that `upbeat-http` uses.
 
 use std::{
     fmt,
@@ -14,12 +14,12 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub use tokio::net::{UnixListener, UnixStream};
 
-/// As tokio's. Here only numbers are addresses to listen on.
+/// As tokio's, but only for numeric addresses.
 ///
 /// # Errors
 ///
-/// When it is a name.
-#[expect(clippy::unused_async, reason = "it is awaited")]
+/// If the address is a name.
+#[expect(clippy::unused_async, reason = "callers await it")]
 pub async fn lookup_host(address: &str) -> io::Result<impl Iterator<Item = SocketAddr> + use<>> {
     let address = address.parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     Ok(std::iter::once(address))
@@ -50,7 +50,7 @@ impl TcpSocket {
         Ok(Self::default())
     }
 
-    /// As tokio's. It means nothing here.
+    /// As tokio's. It has no effect here.
     ///
     /// # Errors
     ///
@@ -76,14 +76,14 @@ impl TcpSocket {
     /// Those of turmoil's `bind`.
     pub fn listen(self, _: u32) -> io::Result<TcpListener> {
         let address = self.address.into_inner().ok_or(io::ErrorKind::InvalidInput)?;
-        // Binding is `async` for the signature's sake: nothing of it waits.
+        // Binding is `async` only in its signature and never waits.
         let listener =
             now(turmoil::net::TcpListener::bind(address)).unwrap_or(Err(io::ErrorKind::WouldBlock.into()))?;
         Ok(TcpListener { listener: Arc::new(listener), accepting: Mutex::new(None) })
     }
 }
 
-/// What a future is ready with at once.
+/// Returns the output of a future that is ready at once.
 fn now<F: Future>(future: F) -> Option<F::Output> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(done) => Some(done),
@@ -121,7 +121,7 @@ impl TcpListener {
         Poll::Ready(accepted.map(|(stream, peer)| (TcpStream::new(stream), peer)))
     }
 
-    /// As tokio's: from here on nothing waits.
+    /// As tokio's. The result never waits.
     ///
     /// # Errors
     ///
@@ -134,7 +134,7 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// Always: there is no real listener in a simulated network.
+    /// Always: a simulated network has no real listeners.
     pub fn from_std(_: std::net::TcpListener) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -146,16 +146,16 @@ impl fmt::Debug for TcpListener {
     }
 }
 
-/// What stands for the standard library's listener.
+/// The replacement of the standard library's listener.
 #[derive(Debug)]
 pub struct Backlog(TcpListener);
 
 impl Backlog {
-    /// Takes who is in the queue.
+    /// Takes a connection from the queue.
     ///
     /// # Errors
     ///
-    /// `WouldBlock` when nobody is.
+    /// `WouldBlock` if the queue is empty.
     pub fn accept(&self) -> io::Result<(Detached, SocketAddr)> {
         let accepted = now(std::future::poll_fn(|cx| self.0.poll_accept(cx)));
         let (stream, peer) = accepted.unwrap_or(Err(io::ErrorKind::WouldBlock.into()))?;
@@ -163,12 +163,12 @@ impl Backlog {
     }
 }
 
-/// What stands for the standard library's stream.
+/// The replacement of the standard library's stream.
 #[derive(Debug)]
 pub struct Detached(TcpStream);
 
 impl Detached {
-    /// It never blocks.
+    /// Has no effect: the stream never blocks.
     ///
     /// # Errors
     ///
@@ -178,14 +178,14 @@ impl Detached {
     }
 }
 
-/// How much one write takes: otherwise what waits for a reader would have no bound.
+/// The maximum length of one write. Otherwise the bytes that wait for a reader would be unbounded.
 const SEGMENT: usize = 16 << 10;
 
 /// As tokio's.
 #[derive(Debug)]
 pub struct TcpStream {
     stream: Mutex<turmoil::net::TcpStream>,
-    /// Who has last read in vain. A peek must not take its place: the stream knows only one to wake.
+    /// The task that waits to read. A peek must not replace it: the stream stores one waker.
     reader: Option<Waker>,
 }
 
@@ -203,7 +203,7 @@ impl TcpStream {
         Ok(stream.0)
     }
 
-    /// As tokio's. It means nothing here.
+    /// As tokio's. It has no effect here.
     ///
     /// # Errors
     ///
@@ -212,7 +212,7 @@ impl TcpStream {
         Ok(())
     }
 
-    /// As tokio's. For the task that reads, which is woken by it.
+    /// As tokio's. It wakes the task that reads.
     ///
     /// # Errors
     ///
@@ -221,11 +221,11 @@ impl TcpStream {
         self.stream.lock().poll_peek(cx, buffer)
     }
 
-    /// How much there is to read now, as far as `buffer` has room.
+    /// Returns the number of bytes that can be read now, up to the length of `buffer`.
     ///
     /// # Errors
     ///
-    /// Those of the connection, and `WouldBlock` when nothing has arrived.
+    /// Those of the connection, and `WouldBlock` if no byte has arrived.
     pub fn try_peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut buffer = ReadBuf::new(buffer);
         let reader = self.reader.as_ref().unwrap_or(Waker::noop());

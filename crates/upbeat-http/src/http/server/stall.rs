@@ -42,7 +42,7 @@ async fn log(stalled: Vec<StalledRequest>) {
                 tracing::warn!(target: targets::STALL, id, %method, %path, "{method} {path} has taken {taken}: sending its response");
             }
             Some(answer) => {
-                tracing::warn!(target: targets::STALL, id, %method, %path, "{method} {path} has taken {taken}: {answer}")
+                tracing::warn!(target: targets::STALL, id, %method, %path, "{method} {path} has taken {taken}: {answer}");
             }
         }
     }

@@ -23,13 +23,15 @@ pub(crate) const S: Duration = Duration::from_secs(1);
 /// The first seed of each scenario, unless `UPBEAT_SEED` says otherwise.
 const FIRST: u64 = 1;
 
-/// How many seeds each scenario gets, unless `UPBEAT_NETWORK_SEEDS` says otherwise.
+/// The number of seeds per scenario. `UPBEAT_NETWORK_SEEDS` overrides it.
 const SEEDS: u64 = 5;
 
-/// How long `/slow` takes.
+/// The time that `/slow` takes.
 pub(crate) const SLOW: Duration = Duration::from_secs(5);
 
-/// Runs a scenario with many seeds, or only with that in `UPBEAT_NETWORK_SEED`. Messages take up to `latency`.
+/// Runs a scenario with many seeds, or only with that in `UPBEAT_NETWORK_SEED`.
+///
+/// Messages take up to `latency`.
 pub(crate) fn explore(latency: Duration, scenario: impl Fn(Sim<'_>)) {
     let number = |name| env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let seeds = match number("UPBEAT_NETWORK_SEED") {
@@ -54,19 +56,22 @@ pub(crate) fn explore(latency: Duration, scenario: impl Fn(Sim<'_>)) {
     }
 }
 
-/// What the server's conductor reports in the end.
+/// The report of the server's conductor, once it has ended.
 pub(crate) type Reported = Arc<Mutex<Option<Report>>>;
 
-/// Has a host named `server` serve until `stop_after`, and then drain for up to `drain`. The simulation goes on until it has reported.
-pub(crate) fn serve(sim: &mut Sim<'_>, stop_after: Duration, drain: Duration) -> Reported {
+/// Adds a host named `server` that serves until `stop_after` and then drains for up to
+/// `drain_timeout`.
+///
+/// The simulation runs until the host has reported.
+pub(crate) fn serve(sim: &mut Sim<'_>, stop_after: Duration, drain_timeout: Duration) -> Reported {
     let reported = Reported::default();
     let report = reported.clone();
     sim.host("server", move || {
         let report = report.clone();
         async move {
-            let ended = conductor(drain).play_until(sleep(stop_after)).await;
+            let ended = conductor(drain_timeout).play_until(sleep(stop_after)).await;
             *report.lock().unwrap() = Some(ended);
-            // A host that has ended would refuse nobody.
+            // A host that has ended would not refuse connections.
             std::future::pending().await
         }
     });
@@ -80,7 +85,7 @@ pub(crate) fn serve(sim: &mut Sim<'_>, stop_after: Duration, drain: Duration) ->
     reported
 }
 
-pub(crate) fn conductor(drain: Duration) -> Conductor {
+pub(crate) fn conductor(drain_timeout: Duration) -> Conductor {
     let router = Router::new()
         .route("/", get(async || "hello"))
         .route(
@@ -92,6 +97,6 @@ pub(crate) fn conductor(drain: Duration) -> Conductor {
         )
         .route("/large", get(async || "y".repeat(8 << 20)))
         .route("/upload", post(async |body: Bytes| format!("{} bytes", body.len())));
-    let web = HttpServer::bind(format!("{}:80", Ipv4Addr::UNSPECIFIED), router).drain_timeout(drain);
+    let web = HttpServer::bind(format!("{}:80", Ipv4Addr::UNSPECIFIED), router).drain_timeout(drain_timeout);
     Conductor::new("shop").stop_timeout(S * 60).part(Part::new("web", web))
 }
