@@ -1,4 +1,5 @@
-//! What can be played: the [`Player`] trait, its blanket implementations, and adapters for closures.
+//! What can be played: the [`Player`] trait, its blanket implementations, and adapters for
+//! closures.
 
 pub(crate) mod adapters;
 pub(crate) mod erased;
@@ -12,22 +13,25 @@ use upbeat_score::Readiness;
 
 use crate::{context::Context, error::BoxError};
 
-/// A long-lived worker: something that is started, is ready at some point, and plays until it is told to stop.
+/// A long-lived worker: something that is started, is ready at some point, and plays until it is
+/// told to stop.
 ///
-/// `&self` is a *recipe*: state lives inside [`play`](Player::play), so that every restart begins clean.
-/// A plain function or closure `Fn(Context) -> impl Future<Output = Result<(), E>>` is a player as it stands, and so
-/// is an `Arc` of a player. [`with`] hands a cloned state to a closure, [`once`] takes a closure that
-/// can run only once.
+/// `&self` is a *recipe*: state lives inside [`play`](Player::play), so that every restart begins
+/// clean. A plain function or closure `Fn(Context) -> impl Future<Output = Result<(), E>>` is a
+/// player as it stands, and so is an `Arc` of a player. [`with`] hands a cloned state to a closure,
+/// [`once`] takes a closure that can run only once.
 ///
 /// # What a player must do
 ///
-/// Return soon after [`Context::stopping`] completes. `Ok(())` while stopping is a clean end; an error is reported
-/// even then. `Ok(())` *before* a stop was asked for is a failure of a service and the success of a [job](crate::Part::job).
+/// Return soon after [`Context::stopping`] completes. `Ok(())` while stopping is a clean end; an
+/// error is reported even then. `Ok(())` *before* a stop was asked for is a failure of a service
+/// and the success of a [job](crate::Part::job).
 ///
 /// # What the conductor does
 ///
-/// It polls the future on its own task, catches every panic (in `play` itself, in a poll, in the drop), and aborts the task when
-/// it is still running at its stop deadline. A future that never yields cannot be aborted: it is reported as leaked.
+/// It polls the future on its own task, catches every panic (in `play` itself, in a poll, in the
+/// drop), and aborts the task when it is still running at its stop deadline. A future that never
+/// yields cannot be aborted: it is reported as leaked.
 ///
 /// ```
 /// use upbeat::{Context, Player, score::Readiness};
@@ -47,7 +51,47 @@ use crate::{context::Context, error::BoxError};
 /// }
 /// ```
 ///
-/// A closure that gives away what it captured is refused by the compiler, because it could play only once; it is told to use [`with`] or [`once`]:
+/// # Which form of closure
+///
+/// A part may be restarted, so a closure must be `Fn`: callable for every run. A closure that moves
+/// a capture into its future, or lends it to the future, is not. There are three forms that are:
+///
+/// ```
+/// use std::io;
+/// use upbeat::{Conductor, Context, once, with};
+///
+/// # #[derive(Clone)]
+/// # struct Db;
+/// # impl Db { async fn flush(&self) -> Result<(), io::Error> { Ok(()) } }
+/// async fn flusher(db: Db, cx: Context) -> Result<(), io::Error> {
+///     cx.stopping().await;
+///     db.flush().await
+/// }
+///
+/// # fn shop(db: Db, queue: tokio::sync::mpsc::Receiver<u32>) -> Conductor {
+/// let state = db.clone();
+/// Conductor::new("shop")
+///     // 1. Every run gets a clone of the state.
+///     .player("flusher", with(state, async |db: Db, cx: Context| {
+///         cx.stopping().await;
+///         db.flush().await
+///     }))
+///     // 2. The same with an async function: the closure clones its capture for every run.
+///     .player("second", move |cx| flusher(db.clone(), cx))
+///     // 3. The capture cannot be cloned. The player runs only once.
+///     .player("third", once(async move |cx: Context| {
+///         let mut queue = queue;
+///         while let Some(Some(order)) = cx.unless_stopping(queue.recv()).await {
+///             println!("order {order}");
+///         }
+///         Ok::<_, io::Error>(())
+///     }))
+/// # }
+/// # let _ = shop;
+/// ```
+///
+/// The parameter of an async closure needs its type (`cx: Context`), because the compiler does not
+/// infer it. For a closure that is not `Fn` the compiler prints these forms:
 ///
 /// ```compile_fail
 /// let orders = vec![1, 2, 3];
@@ -57,24 +101,29 @@ use crate::{context::Context, error::BoxError};
 /// });
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be conducted",
+    message = "`{Self}` is not a player",
     label = "not a `Player`",
-    note = "a player is a type that implements `Player`, or an `async fn(Context) -> Result<(), E>` whose future is `Send`",
-    note = "a closure that captures must be callable again: `upbeat::with(state, async |state, cx| ..)` hands it a clone, \
-            `upbeat::once(..)` takes a closure that runs only once"
+    note = "a player is an `async fn(Context) -> Result<(), E>` whose future is `Send`, or a type that implements `Player`",
+    note = "a closure must be `Fn`: it neither moves its captures into the future nor lends them to it. Three forms are:\n\
+            - `upbeat::with(state, async |state, cx: Context| ..)`: every run gets a clone of the state\n\
+            - `move |cx| function(state.clone(), cx)`: the closure clones its capture for every run\n\
+            - `upbeat::once(async move |cx: Context| ..)`: the player runs only once"
 )]
 pub trait Player: Send + Sync + 'static {
-    /// Why a run failed. Anything that turns into a boxed error: `std::io::Error`, `anyhow::Error`, `BoxError`.
+    /// Why a run failed. Anything that turns into a boxed error: `std::io::Error`, `anyhow::Error`,
+    /// `BoxError`.
     type Error: Into<BoxError>;
 
     /// Plays until the work is done or `cx` asks to stop.
     ///
     /// # Errors
     ///
-    /// Whatever made this run fail. It is kept and reported under the player's path, also while stopping.
+    /// Whatever made this run fail. It is kept and reported under the player's path, also while
+    /// stopping.
     fn play(&self, cx: Context) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// When a run counts as ready. Servers return [`Readiness::Signalled`] and call [`Context::ready`].
+    /// When a run counts as ready. Servers return [`Readiness::Signalled`] and call
+    /// [`Context::ready`].
     fn readiness(&self) -> Readiness {
         Readiness::AtStart
     }
@@ -92,16 +141,40 @@ pub trait Player: Send + Sync + 'static {
     }
 }
 
-impl<F, Fut, E> Player for F
+/// A function of a [`Context`] that can be called for every run: every `Fn(Context) -> Future`.
+///
+/// It is separate from [`Player`] so that the compiler reports a closure that is not `Fn` with the
+/// message of `Player`, and a future that is not `Send` with the line of the value that is not.
+pub trait PlayFn: Send + Sync + 'static {
+    /// The future of one run.
+    type Run;
+
+    /// Starts a run.
+    fn call(&self, cx: Context) -> Self::Run;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F, Run> PlayFn for F
 where
-    F: Fn(Context) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<(), E>> + Send,
+    F: Fn(Context) -> Run + Send + Sync + 'static,
+{
+    type Run = Run;
+
+    fn call(&self, cx: Context) -> Run {
+        self(cx)
+    }
+}
+
+impl<F, Run, E> Player for F
+where
+    F: PlayFn<Run = Run>,
+    Run: Future<Output = Result<(), E>> + Send,
     E: Into<BoxError>,
 {
     type Error = E;
 
     fn play(&self, cx: Context) -> impl Future<Output = Result<(), E>> + Send {
-        self(cx)
+        self.call(cx)
     }
 }
 
