@@ -195,6 +195,6 @@ fn an_echo_server_cuts_at_its_deadline_who_does_not_read_and_names_him() {
     client.read_exact(&mut [0]).expect("an echo");
     let ended = program.stop();
     assert_eq!(ended.code, Some(124), "{}", ended.said);
-    assert!(ended.said.contains(&format!("cut off: connection from {peer}, open for ")), "{}", ended.said);
+    assert!(ended.said.contains(&format!("lost: connection from {peer}, open for ")), "{}", ended.said);
     sending.join().expect("no panic").expect_err("it was cut");
 }

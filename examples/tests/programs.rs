@@ -108,7 +108,7 @@ fn events_that_cannot_be_finished_in_time_are_counted_and_named() {
     let done = number_before(&ended.printed, " events were worked off");
     // One that was being worked on when it was cut may have come to its last line all the same.
     assert!((finished..=finished + 16).contains(&done), "{done} of {finished}");
-    let named = ended.said.matches("cut off: event ").count() as u64;
+    let named = ended.said.matches("lost: event ").count() as u64;
     let more = lost - named;
-    assert!(named == 1024 && ended.said.contains(&format!("cut off: {more} more")), "{named} of {lost} are named");
+    assert!(named == 1024 && ended.said.contains(&format!("lost: {more} more")), "{named} of {lost} are named");
 }

@@ -51,9 +51,9 @@ async fn at_the_deadline_the_rest_is_cut_counted_and_named() {
     // It has 3 s less a tenth, and began half a second before.
     let naps = report.player("shop/naps").unwrap();
     assert_eq!(naps.notes, ["6 finished, 14 lost"]);
-    assert_eq!(naps.cuts.len(), 14);
-    assert_eq!(naps.cuts[0], "job 6 (a nap of 1s), under way for 0.4 s");
-    assert_eq!(naps.cuts[2], "job 8 (a nap of 1s), not begun");
+    assert_eq!(naps.lost.len(), 14);
+    assert_eq!(naps.lost[0], "job 6 (a nap of 1s), under way for 0.4 s");
+    assert_eq!(naps.lost[2], "job 8 (a nap of 1s), not begun");
     assert_eq!(report.exit_code(), exit_code::OVERRAN);
     for (at, ticket) in tickets.into_iter().enumerate() {
         match ticket.await {
@@ -132,7 +132,7 @@ async fn a_pool_whose_states_cannot_be_built_fails_and_loses_nothing_silently() 
     assert_eq!(broken.outcome, Outcome::Failed);
     let error = broken.failures[0].to_string();
     assert!(error.contains("a worker could not be built after 2 attempts"), "{error}");
-    assert_eq!(broken.cuts, ["job 0, not begun"]);
+    assert_eq!(broken.lost, ["job 0, not begun"]);
     assert!(matches!(ticket.await, Err(JobError::Lost { begun: false })));
 }
 

@@ -1,32 +1,35 @@
-//! The reasons for a stop.
+//! The causes of a stop.
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
 use crate::signal::Signal;
 
-/// Why a player was asked to stop.
+/// The cause of a stop request to a run.
+///
+/// It is also the source of the [`ContextError::Canceled`](crate::ContextError::Canceled) of that run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StopCause {
-    /// The process got a signal.
+    /// The process received a signal.
     Signal(Signal),
-    /// Code asked for it: [`Handle::stop`](crate::Handle::stop), or what [`Conductor::play_until`](crate::Conductor::play_until) waited for.
-    Asked,
-    /// The part of this path [ends all](crate::Part::stops_all), and has finished.
+    /// The stop was requested by code: by [`Handle::stop`](crate::Handle::stop), or by the future of
+    /// [`Conductor::play_until`](crate::Conductor::play_until).
+    Requested,
+    /// The part with this path [stops all](crate::Part::stops_all), and has finished.
     EndedBy(Arc<str>),
-    /// The player of this path failed, and nothing answers that.
+    /// The player with this path has failed for good.
     Failed(Arc<str>),
-    /// All jobs are done. What is asked to stop for this reason is a helper of a player that has returned.
+    /// All jobs are done, or the player has returned and its spawned tasks have to end.
     Done,
-    /// Only this player is stopped: by hand.
-    ByHand,
-    /// Only this player is stopped: to be started again, by hand.
-    Restart,
+    /// The stop of this part alone was requested.
+    PartStopped,
+    /// The restart of this part alone was requested.
+    PartRestarted,
     /// It was not ready in time.
     NotReady,
-    /// It gave no sign of life for too long.
+    /// It missed its heartbeat.
     Unresponsive,
-    /// The player of this path failed, and the strategy restarts this one with it.
+    /// The player with this path failed, and the strategy restarts this one with it.
     RestartWith(Arc<str>),
 }
 
@@ -34,18 +37,17 @@ impl fmt::Display for StopCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signal(signal) => signal.fmt(f),
-            Self::Asked => f.write_str("as asked"),
+            Self::Requested => f.write_str("requested"),
             Self::EndedBy(path) => write!(f, "{path} has finished"),
             Self::Failed(path) => write!(f, "{path} has failed"),
             Self::Done => f.write_str("all is done"),
-            Self::ByHand => f.write_str("stopped by hand"),
-            Self::Restart => f.write_str("restarted by hand"),
+            Self::PartStopped => f.write_str("stop of the part requested"),
+            Self::PartRestarted => f.write_str("restart of the part requested"),
             Self::NotReady => f.write_str("not ready in time"),
-            Self::Unresponsive => f.write_str("no sign of life"),
+            Self::Unresponsive => f.write_str("heartbeat missed"),
             Self::RestartWith(path) => write!(f, "restarted with {path}"),
         }
     }
 }
 
-/// As the cause of a [`ContextError::Canceled`](crate::ContextError::Canceled).
 impl StdError for StopCause {}

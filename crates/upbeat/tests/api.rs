@@ -132,9 +132,9 @@ async fn the_report_and_the_snapshot_are_json_for_machines() {
     let report = serde_json::to_value(&report).unwrap();
     assert_eq!(
         (&report["exit_code"], &report["cause"], &report["detail"]),
-        (&124.into(), &"stopped".into(), &"as asked".into())
+        (&124.into(), &"stopped".into(), &"requested".into())
     );
     let web = &report["players"][0];
     assert_eq!((&web["outcome"], &web["failures"][0]["error"]), (&"failed".into(), &"flush failed".into()));
-    assert_eq!(web["cuts"][0], "GET /slow");
+    assert_eq!(web["lost"][0], "GET /slow");
 }

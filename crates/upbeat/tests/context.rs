@@ -174,11 +174,11 @@ async fn a_players_own_context_is_done_exactly_when_its_run_is_asked_to_stop() {
         .await;
     assert!(report.is_clean(), "{report}");
     let cx = share.lock().unwrap().take().unwrap();
-    assert_eq!(cx.stop_cause(), Some(StopCause::Asked));
+    assert_eq!(cx.stop_cause(), Some(StopCause::Requested));
     let Some(ContextError::Canceled { cause }) = cx.error() else { panic!("{cx:?}") };
-    assert_eq!(cause.downcast_ref::<StopCause>(), Some(&StopCause::Asked));
+    assert_eq!(cause.downcast_ref::<StopCause>(), Some(&StopCause::Requested));
     assert!(is_done(&cx) && is_done(&cx.child()));
-    assert_eq!(state(&cx.child().with_timeout(S)), "canceled: as asked");
+    assert_eq!(state(&cx.child().with_timeout(S)), "canceled: requested");
     assert_eq!(state(&cx.until_deadline()), "canceled: the run has ended", "made when nothing is left of the run");
 }
 
@@ -198,7 +198,7 @@ async fn a_stop_that_came_before_a_deadline_came_first() {
     assert!(report.is_clean(), "{report}");
     sleep(10 * S).await;
     let states: Vec<_> = children.lock().unwrap().iter().map(state).collect();
-    assert_eq!(states, ["deadline exceeded", "canceled: as asked", "canceled: as asked"]);
+    assert_eq!(states, ["deadline exceeded", "canceled: requested", "canceled: requested"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -239,7 +239,7 @@ async fn through_stop_goes_on_to_the_stop_deadline() {
         .await;
     assert_eq!(report.exit_code(), upbeat::exit_code::OVERRAN);
     sleep(S).await;
-    let lines = ["canceled: as asked after 0ns", "deadline exceeded after 2s", "deadline exceeded after 5s"];
+    let lines = ["canceled: requested after 0ns", "deadline exceeded after 2s", "deadline exceeded after 5s"];
     assert_eq!(log.lines(), lines);
     assert_eq!(state(through.lock().unwrap().as_ref().unwrap()), "deadline exceeded", "not that the run has ended");
 }

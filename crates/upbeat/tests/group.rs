@@ -286,7 +286,7 @@ async fn tasks_of_a_group_belong_to_the_run() {
     assert_eq!((log.lines(), begun.elapsed()), (vec!["one done".to_owned(), "two done".to_owned()], 2 * S));
     let group = held.lock().unwrap().take().unwrap();
     let error = group.wait().await.unwrap_err();
-    assert_eq!(failures(&error), ["task `one`: canceled: as asked", "task `two`: canceled: as asked"]);
+    assert_eq!(failures(&error), ["task `one`: canceled: requested", "task `two`: canceled: requested"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -142,7 +142,7 @@ async fn a_stop_during_the_start_is_immediate() {
     assert_eq!(begun.elapsed(), 3 * S);
     assert_eq!(log.lines(), ["a up", "a told", "a down"]);
     assert_eq!(report.player("shop/c").unwrap().outcome, Outcome::NeverStarted { because: None });
-    assert!(matches!(report.cause, Cause::Stopped(StopCause::Asked)));
+    assert!(matches!(report.cause, Cause::Stopped(StopCause::Requested)));
     assert!(report.is_clean(), "{report}");
 }
 

@@ -63,7 +63,7 @@ async fn an_error_while_stopping_is_not_swallowed() {
         Err::<(), _>(BoxError::from("flush failed"))
     };
     let report = Conductor::new("shop").player("a", flush_fails).play_until(tokio::time::sleep(S)).await;
-    assert!(matches!(report.cause, Cause::Stopped(StopCause::Asked)));
+    assert!(matches!(report.cause, Cause::Stopped(StopCause::Requested)));
     assert_eq!(report.player("shop/a").unwrap().failures[0].to_string(), "flush failed");
     assert_eq!(report.exit_code(), exit_code::FAILED);
 }
@@ -146,7 +146,7 @@ async fn each_part_may_have_a_deadline_of_its_own_and_sees_it() {
     let begun = Instant::now();
     let report =
         Conductor::new("shop").part(Part::new("a", looks).stop_timeout(2 * S)).play_until(tokio::time::sleep(S)).await;
-    assert_eq!(seen.lines(), ["2s Asked"]);
+    assert_eq!(seen.lines(), ["2s Requested"]);
     assert_eq!(begun.elapsed(), 3 * S);
     assert_eq!(report.player("shop/a").unwrap().outcome, Outcome::Overran);
 }
@@ -162,7 +162,7 @@ async fn lame_duck_keeps_serving_but_not_ready_and_inside_the_budget() {
     handle.overview().wait_ready().await;
     handle.stop();
     let now = handle.overview().snapshot();
-    assert!(!now.ready && now.stopping == Some(StopCause::Asked), "not ready from the instant of the request");
+    assert!(!now.ready && now.stopping == Some(StopCause::Requested), "not ready from the instant of the request");
     tokio::time::sleep(2 * S).await;
     assert_eq!(handle.overview().snapshot().player("shop/web").unwrap().state, upbeat::diagnostics::State::Ready);
     assert!(playing.await.unwrap().is_clean());
@@ -304,7 +304,7 @@ async fn the_report_says_what_players_remarked_and_what_was_cut() {
     };
     let report = Conductor::new("shop").player("web", cuts).play_until(tokio::time::sleep(S)).await;
     let text = report.to_string();
-    assert!(text.contains("12 finished") && text.contains("cut off: GET /slow, open for 3 s"), "{text}");
+    assert!(text.contains("12 finished") && text.contains("lost: GET /slow, open for 3 s"), "{text}");
     assert_eq!(report.exit_code(), exit_code::OVERRAN);
 }
 

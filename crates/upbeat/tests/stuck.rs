@@ -69,7 +69,7 @@ async fn a_dump_has_the_line_on_which_each_task_waits_and_what_players_say() {
         assert!(polite.contains("mod.rs:"), "{polite}");
 
         let seen = overview.snapshot();
-        assert!(seen.player("shop/api/stubborn").unwrap().location.is_none(), "nobody was asked");
+        assert!(seen.player("shop/api/stubborn").unwrap().location.is_none(), "nobody wrequested");
         assert_eq!(seen.player("shop/api/stubborn").unwrap().tasks.count(), 1);
     })
     .await;

@@ -50,8 +50,8 @@ async fn lost_work_is_reported_by_number_and_name() {
     let done = done.load(Relaxed);
     assert!(done > 500 && done < 1_000, "{done}");
     let tracker = report.player("shop/tracker").unwrap();
-    assert_eq!(tracker.cuts.len() as u64 + tracker.omitted_cuts, u64::from(3_000 - done));
-    assert!(tracker.cuts[0].starts_with(&format!("event {done}, open for ")), "{}", tracker.cuts[0]);
+    assert_eq!(tracker.lost.len() as u64 + tracker.omitted_lost, u64::from(3_000 - done));
+    assert!(tracker.lost[0].starts_with(&format!("event {done}, open for ")), "{}", tracker.lost[0]);
     assert_eq!(report.exit_code(), exit_code::OVERRAN);
 }
 

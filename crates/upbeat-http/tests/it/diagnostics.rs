@@ -100,7 +100,7 @@ async fn the_endpoints_respond_from_the_first_start_to_the_last_stop() {
     let web = shop.web.get().expect("it was bound");
     loop {
         let answer = shop.ask("/readyz").await;
-        assert_eq!((status(&answer), body(&answer)), ("503", "stopping: as asked"));
+        assert_eq!((status(&answer), body(&answer)), ("503", "stopping: requested"));
         if is_refused(web).await {
             break;
         }

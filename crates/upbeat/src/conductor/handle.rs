@@ -56,12 +56,12 @@ impl Handle {
     /// Asks for a polite stop of everything, and returns at once. Before the conductor plays: nothing will be started.
     /// Later requests change nothing.
     pub fn stop(&self) {
-        self.control.stop(StopCause::Asked);
+        self.control.stop(StopCause::Requested);
     }
 
     /// Aborts everything, and returns at once. Does nothing when the conductor does not play.
     pub fn abort(&self) {
-        self.control.abort(StopCause::Asked);
+        self.control.abort(StopCause::Requested);
     }
 
     /// Asks the players to reload their configuration, as SIGHUP does: those that wait for [`Reloads`](crate::Reloads).

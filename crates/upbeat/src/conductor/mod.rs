@@ -150,7 +150,7 @@ impl Conductor {
         let control = &self.control;
         let asked = async {
             stop.await;
-            control.stop(crate::stop_cause::StopCause::Asked);
+            control.stop(crate::stop_cause::StopCause::Requested);
             std::future::pending().await
         };
         let played = tokio::select! {

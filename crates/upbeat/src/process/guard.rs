@@ -74,7 +74,7 @@ impl Guard {
     /// All is over. If something was killed it may still hold the runtime, and with it the end of `main`: then the process is
     /// ended a moment later.
     pub(crate) fn over(self, report: &Report) {
-        if report.was_anything_killed() {
+        if report.overran_or_lost() {
             let _ = self.news.send(News::Over { report: report.to_string(), exit_code: report.exit_code() });
             // The thread goes on waiting, for the end of the process.
             std::mem::forget(self);

@@ -42,7 +42,7 @@ pub(crate) fn watch(control: &Arc<Control>, stop: &[Signal]) -> io::Result<Watch
         *hub = Some(Hub { signals: signals.handle(), playing: Vec::new() });
         thread::Builder::new().name("upbeat-signals".into()).spawn(move || {
             for number in signals.forever() {
-                dispatch(Signal::new(number));
+                dispatch(Signal::from_delivered(number));
             }
         })?;
     }

@@ -1,4 +1,4 @@
-//! Failed runs, and why the whole ended.
+//! Failed runs, and the cause of the end.
 
 use std::{error::Error as StdError, fmt, io, sync::Arc};
 
@@ -10,23 +10,23 @@ use crate::{error::chain, panic::Panic, stop_cause::StopCause};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Failure {
-    /// Which run: 0 for the first.
+    /// The number of the run: 0 for the first.
     pub attempt: u32,
-    /// The task in which it happened, where that was one the player had spawned.
+    /// The spawned task that failed. `None` if the player itself failed.
     pub task: Option<Arc<str>>,
-    /// What went wrong: the player's error, or a [`Panic`].
+    /// The error of the player, or its [`Panic`].
     pub error: Arc<dyn StdError + Send + Sync>,
 }
 
 impl Failure {
-    /// The panic, if it was one.
+    /// Returns the panic, if it was one.
     pub fn panic(&self) -> Option<&Panic> {
         self.error.downcast_ref()
     }
 }
 
 impl fmt::Display for Failure {
-    /// The error and all its sources, on one line.
+    /// Writes the error and all its sources on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(task) = &self.task {
             write!(f, "task `{task}`: ")?;
@@ -35,21 +35,21 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Why the whole ended.
+/// The cause of the end of a conductor: the root cause.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Cause {
     /// All parts have ended by themselves.
     AllDone,
-    /// It was asked to stop.
+    /// A stop was requested.
     Stopped(StopCause),
-    /// This player failed: the root cause. The others were stopped because of it.
+    /// A player failed, and the others were stopped because of it.
     Failed {
-        /// Its full path.
+        /// The full path of the player.
         path: Arc<str>,
     },
-    /// The score has faults; nothing was started.
+    /// The score is invalid. Nothing was started.
     BadScore(ScoreError),
-    /// The threads that catch signals and guard the end could not be set up; nothing was started.
+    /// The signal handlers or the guard thread could not be set up. Nothing was started.
     NoSignals(io::Error),
 }

@@ -1,4 +1,4 @@
-//! How it all ended: for people, for machines, and as an exit code.
+//! The report of a conductor: as text, as data, and as an exit code.
 
 pub(crate) mod failure;
 pub(crate) mod failure_log;
@@ -23,54 +23,56 @@ use std::{
 
 use crate::{display::human, exit_code, signal::Signal};
 
-/// How it all ended, player by player.
+/// The report of a conductor, player by player.
 ///
-/// `Display` is for people, `Serialize` (feature `serde`) for machines. As the result of `main` it prints itself on the standard error, unless
-/// everything is clean and nothing was remarked, and sets the [exit code](Report::exit_code).
+/// `Display` writes it as text, `Serialize` (feature `serde`) as data. As the result of `main` it sets
+/// the [exit code](Report::exit_code). It also writes itself to standard error, unless it is clean and
+/// has no notes.
 #[derive(Debug)]
 #[must_use = "the report says whether anything failed"]
 #[non_exhaustive]
 pub struct Report {
     /// The name of the outermost conductor.
     pub name: Arc<str>,
-    /// Why it ended: the root cause.
+    /// The root cause of the end.
     pub cause: Cause,
-    /// The signal that made everything be aborted, if there was one.
+    /// The signal that aborted all runs, if there was one.
     pub forced_by: Option<Signal>,
-    /// All players, nested ones behind their conductor, in the order they were declared.
+    /// All players in the order of their declaration. Nested ones follow their conductor.
     pub players: Vec<PlayerReport>,
-    /// From the start to the end.
+    /// The time from the start to the end.
     pub took: Duration,
-    /// From the first request to stop, or the first failure, to the end.
+    /// The time from the first stop request, or the first failure, to the end.
     pub stop_took: Option<Duration>,
 }
 
 impl Report {
-    /// Whether it ended as it should: as asked, or with all jobs done, nothing failed, nothing cut off.
+    /// Returns whether the exit code is [`exit_code::OK`]: it stopped as requested or all jobs are done,
+    /// nothing failed, and no work was lost.
     pub fn is_clean(&self) -> bool {
         self.exit_code() == exit_code::OK
     }
 
-    /// The exit code of the process, one of [`exit_code`].
+    /// Returns the exit code of the process, one of [`exit_code`].
     ///
-    /// What was killed outweighs what failed: 124, even where a failure was the root cause.
+    /// An overrun outweighs a failure: the code is 124 even if a failure was the root cause.
     pub fn exit_code(&self) -> u8 {
         match (&self.cause, self.forced_by) {
             (Cause::BadScore(_), _) => exit_code::BAD_SCORE,
             (_, Some(signal)) => exit_code::forced_by(signal),
-            _ if self.was_anything_killed() => exit_code::OVERRAN,
+            _ if self.overran_or_lost() => exit_code::OVERRAN,
             (Cause::Failed { .. } | Cause::NoSignals(_), _) => exit_code::FAILED,
             _ if self.players.iter().any(|player| !player.is_clean() && !player.optional) => exit_code::FAILED,
             _ => exit_code::OK,
         }
     }
 
-    /// Whether something was killed, cut off or left behind.
-    pub(crate) fn was_anything_killed(&self) -> bool {
-        self.players.iter().any(PlayerReport::killed)
+    /// Returns whether a run was aborted or left behind, or work was lost.
+    pub(crate) fn overran_or_lost(&self) -> bool {
+        self.players.iter().any(PlayerReport::overran_or_lost)
     }
 
-    /// The report about the player of this full path.
+    /// Returns the report of the player with this full path.
     pub fn player(&self, path: &str) -> Option<&PlayerReport> {
         self.players.iter().find(|player| &*player.path == path)
     }
@@ -85,11 +87,11 @@ impl fmt::Display for Report {
             Cause::Stopped(cause) => write!(f, "{name}: stopped{took} ({cause})")?,
             Cause::Failed { path } => write!(f, "{name}: {path} failed; stopped{took}")?,
             Cause::BadScore(error) => {
-                write!(f, "{name}: nothing was started, because the score has faults")?;
+                write!(f, "{name}: nothing was started: the score is invalid")?;
                 return error.faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"));
             }
             Cause::NoSignals(error) => {
-                return write!(f, "{name}: nothing was started: cannot install signal handlers: {error}");
+                return write!(f, "{name}: nothing was started: signal handlers not installed: {error}");
             }
         }
         if let Some(signal) = self.forced_by {
@@ -103,7 +105,7 @@ impl fmt::Display for Report {
 impl Termination for Report {
     fn report(self) -> ExitCode {
         if !self.is_clean() || self.players.iter().any(|player| !player.notes.is_empty()) {
-            // What cannot be written to the standard error cannot be said anywhere.
+            // There is no other place to report a failed write to standard error.
             let _ = writeln!(io::stderr(), "{self}");
         }
         ExitCode::from(self.exit_code())

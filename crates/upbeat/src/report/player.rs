@@ -1,46 +1,46 @@
-//! How one player ended.
+//! The report of one player.
 
 use std::{fmt, sync::Arc};
 
 use super::failure::Failure;
 use crate::snapshot::player::PlayerSnapshot;
 
-/// How a player ended.
+/// The end of a player.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It finished, which was its job.
+    /// A job finished.
     Completed,
-    /// It stopped when it was asked to.
+    /// It stopped on request.
     Stopped,
-    /// A service that returned though nobody had asked it to stop.
+    /// A service returned before it was asked to stop.
     FinishedEarly,
     /// It failed or panicked, perhaps while stopping.
     Failed,
     /// It was not ready in time.
     NotReady,
-    /// It gave no sign of life for too long: [`Part::watchdog`](crate::Part::watchdog).
+    /// It missed its heartbeat: [`Part::watchdog`](crate::Part::watchdog).
     Unresponsive,
-    /// It did not stop in time, and was aborted.
+    /// It did not stop in time and was aborted.
     Overran,
-    /// It was aborted because everything was.
+    /// It was aborted together with all others.
     Aborted,
-    /// It was aborted, and is still there: it does not yield, or blocks its thread.
+    /// It was aborted and is still there: it does not yield, or blocks its thread.
     Leaked,
-    /// It was not started (or not started again).
+    /// It was never started.
     NeverStarted {
-        /// The path of the dependency that made it impossible; `None` where the stop came first.
+        /// The path of the dependency that kept it from starting. `None` if the stop came first.
         because: Option<Arc<str>>,
     },
 }
 
 impl Outcome {
-    /// Whether the player did what was wanted of it.
+    /// Returns whether the player ended as intended.
     pub fn is_clean(&self) -> bool {
         matches!(self, Self::Completed | Self::Stopped | Self::NeverStarted { because: None })
     }
 
-    /// A word for tables and for machines.
+    /// Returns its name in reports, such as `finished early`.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Completed => "completed",
@@ -57,31 +57,42 @@ impl Outcome {
     }
 }
 
-/// How one player ended.
+impl fmt::Display for Outcome {
+    /// Writes its name, and the dependency that kept it from starting.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())?;
+        match self {
+            Self::NeverStarted { because: Some(path) } => write!(f, ", because of {path}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The report of one player.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PlayerReport {
     /// Its full path.
     pub path: Arc<str>,
-    /// How it ended.
+    /// Its end.
     pub outcome: Outcome,
-    /// How often it was started.
+    /// The number of runs that were started.
     pub runs: u32,
     /// The failed runs: the first, and the last fifteen.
     pub failures: Vec<Failure>,
-    /// How many failures are left out.
+    /// The number of failures left out of `failures`.
     pub omitted_failures: u64,
-    /// Whether its last run did not stop in time and was aborted, whatever else is said of it.
+    /// Whether its last run was aborted at its stop deadline, whatever its outcome is called.
     pub overran: bool,
-    /// Whether its failure is [no failure of the whole](crate::score::OnFailure::Ignore).
+    /// Whether its failure is [ignored](crate::score::OnFailure::Ignore).
     pub optional: bool,
-    /// What it had to say: [`Context::note`](crate::Context::note).
+    /// The notes of its runs: [`Context::note`](crate::Context::note).
     pub notes: Vec<String>,
-    /// Accepted work that was cut off: [`Context::report_lost`](crate::Context::report_lost).
-    pub cuts: Vec<String>,
-    /// How many lines of `cuts` are left out.
-    pub omitted_cuts: u64,
-    /// What it was doing, and where it was waiting, when it was aborted because it had not stopped in time.
+    /// Accepted work that was lost: [`Context::report_lost`](crate::Context::report_lost).
+    pub lost: Vec<String>,
+    /// The number of lines left out of `lost`.
+    pub omitted_lost: u64,
+    /// Its activity and location when it was aborted at its stop deadline.
     pub stuck: Option<Box<PlayerSnapshot>>,
 }
 
@@ -96,31 +107,27 @@ impl PlayerReport {
             overran: false,
             optional: false,
             notes: Vec::new(),
-            cuts: Vec::new(),
-            omitted_cuts: 0,
+            lost: Vec::new(),
+            omitted_lost: 0,
             stuck: None,
         }
     }
 
-    /// Whether the player did what was wanted of it, and nothing was cut off.
+    /// Returns whether the player ended as intended, and no work was lost.
     pub fn is_clean(&self) -> bool {
-        self.outcome.is_clean() && !self.killed()
+        self.outcome.is_clean() && !self.overran_or_lost()
     }
 
-    /// Whether something was killed, cut off or left behind.
-    pub(super) fn killed(&self) -> bool {
-        self.overran || !self.cuts.is_empty() || matches!(self.outcome, Outcome::Leaked | Outcome::Aborted)
+    /// Returns whether a run was aborted or left behind, or work was lost.
+    pub(super) fn overran_or_lost(&self) -> bool {
+        self.overran || !self.lost.is_empty() || matches!(self.outcome, Outcome::Leaked | Outcome::Aborted)
     }
-}
 
-impl PlayerReport {
+    /// Writes the lines of this player. Paths are padded to `width`.
     pub(super) fn write(&self, f: &mut fmt::Formatter<'_>, width: usize) -> fmt::Result {
-        write!(f, "\n  {:width$}  {}", self.path, self.outcome.as_str())?;
-        if let Outcome::NeverStarted { because: Some(path) } = &self.outcome {
-            write!(f, ", because of {path}")?;
-        }
+        write!(f, "\n  {:width$}  {}", self.path, self.outcome)?;
         if self.outcome == Outcome::FinishedEarly {
-            f.write_str(": it returned before it was asked to stop; if that is its job, declare it with `job()`")?;
+            f.write_str(": it returned before it was asked to stop; if it is meant to end, declare it with `job()`")?;
         }
         if self.overran && self.outcome != Outcome::Overran {
             f.write_str(", aborted")?;
@@ -138,14 +145,14 @@ impl PlayerReport {
             let run = if self.runs > 1 { format!("run {}: ", u64::from(failure.attempt) + 1) } else { String::new() };
             write!(f, "\n      {run}{failure}")?;
         }
-        for remark in &self.notes {
-            write!(f, "\n      {remark}")?;
+        for note in &self.notes {
+            write!(f, "\n      {note}")?;
         }
-        for cut in &self.cuts {
-            write!(f, "\n      cut off: {cut}")?;
+        for lost in &self.lost {
+            write!(f, "\n      lost: {lost}")?;
         }
-        if self.omitted_cuts > 0 {
-            write!(f, "\n      cut off: {} more", self.omitted_cuts)?;
+        if self.omitted_lost > 0 {
+            write!(f, "\n      lost: {} more", self.omitted_lost)?;
         }
         self.stuck.as_ref().map_or(Ok(()), |stuck| stuck.write_end(f, "      "))
     }

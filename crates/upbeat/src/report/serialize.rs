@@ -41,7 +41,7 @@ impl Serialize for PlayerReport {
         out.serialize_field("optional", &self.optional)?;
         out.serialize_field("failures", &self.failures)?;
         out.serialize_field("notes", &self.notes)?;
-        out.serialize_field("cuts", &self.cuts)?;
+        out.serialize_field("lost", &self.lost)?;
         out.serialize_field("stuck", &self.stuck)?;
         out.end()
     }

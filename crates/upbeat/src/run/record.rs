@@ -52,8 +52,8 @@ pub(crate) struct Account {
     pub(crate) other_panics: Vec<(Option<Arc<str>>, Panic)>,
     pub(crate) details: Vec<(&'static str, String)>,
     pub(crate) notes: Vec<String>,
-    pub(crate) cuts: Vec<String>,
-    pub(crate) omitted_cuts: u64,
+    pub(crate) lost: Vec<String>,
+    pub(crate) omitted_lost: u64,
     /// What the parts of a nested conductor have to say.
     pub(crate) players: Vec<PlayerReport>,
     /// What it was doing when it was aborted because it had not stopped in time.
@@ -164,10 +164,10 @@ impl Run {
 
     pub(crate) fn report_lost(&self, line: String) {
         self.with_account(|account| {
-            if account.cuts.len() < CUTS {
-                account.cuts.push(line);
+            if account.lost.len() < CUTS {
+                account.lost.push(line);
             } else {
-                account.omitted_cuts += 1;
+                account.omitted_lost += 1;
             }
         });
     }

@@ -163,7 +163,7 @@ impl Driver<'_> {
     fn stop_with_parent(&mut self) -> bool {
         let Some(parent) = self.parent else { return false };
         let left = parent.remaining().unwrap_or(Duration::MAX);
-        let _ = self.shared.cause.set(parent.stop_cause().unwrap_or(StopCause::Asked));
+        let _ = self.shared.cause.set(parent.stop_cause().unwrap_or(StopCause::Requested));
         let budget = Budget::nested(self.stop_timeout, left);
         self.event(Event::StopAll { budget: Some(budget) }, self.shared.now())
     }
@@ -234,7 +234,7 @@ impl Driver<'_> {
             let cause = match stage.machine.cause() {
                 Some(ScoreCause::Failed(part)) => StopCause::Failed(stage.record(part).path.clone()),
                 Some(ScoreCause::EndedBy(part)) => StopCause::EndedBy(stage.record(part).path.clone()),
-                Some(ScoreCause::Requested) => StopCause::Asked,
+                Some(ScoreCause::Requested) => StopCause::Requested,
                 Some(ScoreCause::AllDone) | None => StopCause::Done,
             };
             let cause = self.shared.cause.get_or_init(|| cause);
@@ -298,9 +298,9 @@ impl Driver<'_> {
 
     fn stop(&mut self, stage: &mut Stage, part: PartId, deadline: Duration, reason: StopReason) {
         let cause = match reason {
-            StopReason::All => self.shared.cause.get().cloned().unwrap_or(StopCause::Asked),
-            StopReason::Requested => StopCause::ByHand,
-            StopReason::Restart => StopCause::Restart,
+            StopReason::All => self.shared.cause.get().cloned().unwrap_or(StopCause::Requested),
+            StopReason::Requested => StopCause::PartStopped,
+            StopReason::Restart => StopCause::PartRestarted,
             StopReason::NotReady => StopCause::NotReady,
             StopReason::Unresponsive => StopCause::Unresponsive,
             StopReason::With(other) => StopCause::RestartWith(stage.record(other).path.clone()),
@@ -326,7 +326,7 @@ impl Driver<'_> {
             Some(ScoreCause::Failed(part)) => Cause::Failed { path: stage.root_cause(part) },
             Some(ScoreCause::AllDone) | None => Cause::AllDone,
             Some(ScoreCause::Requested | ScoreCause::EndedBy(_)) => {
-                Cause::Stopped(self.shared.cause.get().cloned().unwrap_or(StopCause::Asked))
+                Cause::Stopped(self.shared.cause.get().cloned().unwrap_or(StopCause::Requested))
             }
         };
         let parts: Vec<_> = stage.machine.parts().collect();

@@ -62,8 +62,8 @@ impl Stage {
             report.failures = history.failures.as_slice().to_vec();
             report.omitted_failures = history.failures.omitted();
             report.notes.clone_from(&history.notes);
-            report.cuts.clone_from(&history.cuts);
-            report.omitted_cuts = history.omitted_cuts;
+            report.lost.clone_from(&history.lost);
+            report.omitted_lost = history.omitted_lost;
             report.stuck.clone_from(&history.stuck);
         }
         report
@@ -89,7 +89,7 @@ impl Record {
         let account = run.take_account();
         let mut how = if run.returned_ok() { RunEnd::Ok } else { RunEnd::Aborted };
         let Some(account) = account else { return how };
-        let Account { fault, other_panics, notes, cuts, omitted_cuts, players, stuck, silence, .. } = account;
+        let Account { fault, other_panics, notes, lost, omitted_lost, players, stuck, silence, .. } = account;
         let history = self.history.get_or_insert_default();
         if let Some(silence) = silence {
             history.failures.push(Failure { attempt: run.attempt(), task: None, error: Arc::new(silence) });
@@ -111,8 +111,8 @@ impl Record {
             history.failures.push(Failure { attempt: run.attempt(), task, error: Arc::new(panic) });
         }
         history.notes = notes;
-        history.cuts.extend(cuts);
-        history.omitted_cuts += omitted_cuts;
+        history.lost.extend(lost);
+        history.omitted_lost += omitted_lost;
         history.players = players;
         history.stuck = stuck;
         how

@@ -79,8 +79,8 @@ impl std::fmt::Debug for Record {
 pub(crate) struct History {
     pub(crate) failures: FailureLog,
     pub(crate) notes: Vec<String>,
-    pub(crate) cuts: Vec<String>,
-    pub(crate) omitted_cuts: u64,
+    pub(crate) lost: Vec<String>,
+    pub(crate) omitted_lost: u64,
     pub(crate) players: Vec<PlayerReport>,
     pub(crate) stuck: Option<Box<PlayerSnapshot>>,
     pub(crate) waiting: Vec<oneshot::Sender<Result<PlayerReport, HandleError>>>,

@@ -23,7 +23,7 @@ fn assert_cut(reported: &Reported, request: &str, drain_timeout: Duration) {
     let report = reported.lock().unwrap().take().expect("the server has reported");
     assert_eq!(report.exit_code(), exit_code::OVERRAN, "{report}");
     let web = report.player("shop/web").unwrap();
-    assert!(web.cuts.len() == 1 && web.cuts[0].starts_with(request), "{report}");
+    assert!(web.lost.len() == 1 && web.lost[0].starts_with(request), "{report}");
     let took = report.stop_took.unwrap();
     assert!(took >= drain_timeout && took < drain_timeout + S, "{report}");
 }

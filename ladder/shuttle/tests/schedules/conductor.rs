@@ -45,7 +45,7 @@ fn a_stop_at_any_moment_keeps_the_order() {
         accounted(&report, &DIAMOND);
         in_order(&log);
         assert!(report.is_clean() && report.stop_took.is_some_and(|took| took.is_zero()), "{report}");
-        assert!(matches!(report.cause, Cause::Stopped(StopCause::Asked)), "{report}");
+        assert!(matches!(report.cause, Cause::Stopped(StopCause::Requested)), "{report}");
         for name in ["b", "c", "d", "e", "x"] {
             let stopped = *outcome(&report, &format!("shop/{name}")) == Outcome::Stopped;
             assert_eq!(log.count(&format!("{name} up")), usize::from(stopped), "{report}");

@@ -98,7 +98,7 @@ impl Playing {
         let player = report.player("test/server").expect("it was played").clone();
         Ended {
             notes: player.notes.clone(),
-            cut: player.cuts.clone(),
+            cut: player.lost.clone(),
             took: stopped.map_or(Duration::ZERO, |stopped| stopped.elapsed()),
             player,
             report,

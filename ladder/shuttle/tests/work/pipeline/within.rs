@@ -50,7 +50,7 @@ fn at_a_deadline_the_rest_is_dropped_and_told() {
             && player.outcome == Outcome::Stopped
         {
             let dropped: u64 = remark.split(' ').next().unwrap().parse().unwrap();
-            assert_eq!(player.cuts.len(), usize::from(dropped > 0), "{report}");
+            assert_eq!(player.lost.len(), usize::from(dropped > 0), "{report}");
         }
         settle().await;
         assert_eq!(living.now(), 0, "{report}");

@@ -57,7 +57,7 @@ fn what_its_deadline_cuts_is_in_the_report() {
         let player = report.player("shop/pool").unwrap_or_else(|| panic!("no pool in {report}"));
         // A pool that is aborted before it can say what was lost has ended all the same.
         if player.outcome == Outcome::Stopped {
-            assert_eq!(player.cuts.len() as u64, counts.lost, "{report}");
+            assert_eq!(player.lost.len() as u64, counts.lost, "{report}");
         }
         books.are_right();
     });
