@@ -55,6 +55,7 @@
 //!
 //! Unix only, like `upbeat` itself.
 
+mod count;
 mod deadline;
 mod diagnostics;
 mod forward_io;
@@ -66,7 +67,6 @@ mod listen;
 mod problem;
 pub mod targets;
 mod tcp;
-mod text;
 
 pub use self::http::{ClientGone, CutRequest, DrainReport, DrainReportHandle, HttpServer, HttpService, RequestId};
 #[cfg(feature = "tls")]

@@ -14,7 +14,7 @@ use upbeat::{BoxError, Conductor, Context, Part, Report, diagnostics::Snapshot, 
 use upbeat_probe::{Answer, watch};
 
 /// The line on which [`waits`] waits.
-const WAITS: u32 = 22;
+const WAITS: u32 = line!() + 3;
 
 async fn waits() {
     sleep(Duration::from_hours(9999)).await;

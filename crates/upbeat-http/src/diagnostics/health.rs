@@ -1,8 +1,9 @@
 use std::fmt::Write as _;
 
-use upbeat::diagnostics::{PlayerSnapshot, Snapshot};
-
-use crate::text::Age;
+use upbeat::{
+    diagnostics::{PlayerSnapshot, Snapshot},
+    report::HumanDuration,
+};
 
 /// A health check, as Kubernetes defines them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl HealthCheck {
             // A write to a string cannot fail.
             let _ = write!(lines, "[{mark}] {} {}", player.path, player.state);
             if mark == '-' {
-                let _ = write!(lines, " for {}", Age(player.since));
+                let _ = write!(lines, " for {}", HumanDuration(player.since));
             }
             if let Some(path) = &player.waits_for {
                 let _ = write!(lines, ", waits for {path}");

@@ -5,14 +5,10 @@ use tokio::{
     task::{Id, JoinSet},
     time::{Instant, timeout, timeout_at},
 };
-use upbeat::diagnostics::WorkList;
+use upbeat::{diagnostics::WorkList, report::HumanDuration};
 use upbeat_probe::{Probe, watch};
 
-use crate::{
-    deadline::CLEANUP_TIMEOUT,
-    listen::Peer,
-    text::{Age, Count},
-};
+use crate::{count::Count, deadline::CLEANUP_TIMEOUT, listen::Peer};
 
 /// The open connections of a TCP server. Dropping it aborts their handlers.
 #[derive(Debug, Default)]
@@ -86,7 +82,7 @@ fn id<T>(ended: Result<(Id, T), tokio::task::JoinError>) -> Id {
 
 impl fmt::Display for OpenConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "connection from {}, open for {}", self.peer, Age(self.since.elapsed()))
+        write!(f, "connection from {}, open for {}", self.peer, HumanDuration(self.since.elapsed()))
     }
 }
 
@@ -100,7 +96,7 @@ pub(super) struct TcpDrainReport {
 impl fmt::Display for TcpDrainReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let connections = if self.finished == 1 { "connection" } else { "connections" };
-        write!(f, "drained in {}: {} {connections} finished", Age(self.took), Count(self.finished))?;
+        write!(f, "drained in {}: {} {connections} finished", HumanDuration(self.took), Count(self.finished))?;
         if !self.cut.is_empty() {
             write!(f, ", {} cut", Count(self.cut.len() as u64))?;
         }

@@ -1,16 +1,14 @@
-use std::{fmt, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::{sync::Semaphore, time::Instant};
-use upbeat::{BoxError, Context, Player, score::Readiness};
+use upbeat::{BoxError, Context, Player, panic::CatchPanic, score::Readiness};
 
 use super::connections::Connections;
 use crate::{
     deadline::drain_deadline,
     listen::{Accepted, Address, Endpoint, IntoListener, ListenError, Socket, accept, sweep},
     targets,
-    text::panic_message,
 };
 
 /// A TCP (or Unix socket) server as a player, with one task per connection.
@@ -133,12 +131,12 @@ where
             connections.lock().add(peer, async move {
                 let _permit = permit;
                 // The call is in the task, so that its panic is caught too.
-                let outcome = AssertUnwindSafe(async { handler(socket, cx).await }).catch_unwind().await;
+                let outcome = CatchPanic::new(async { handler(socket, cx).await }).await;
                 match outcome.map(|result| result.map_err(Into::into)) {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => tracing::warn!(target: targets::CONNECTION, %peer, error = &*error, "connection failed"),
                     Err(panic) => {
-                        tracing::error!(target: targets::CONNECTION, %peer, panic = panic_message(&*panic), "connection handler panicked");
+                        tracing::error!(target: targets::CONNECTION, %peer, panic = panic.message(), location = panic.location(), "connection handler panicked");
                     }
                 }
             });
@@ -147,7 +145,7 @@ where
         let accepted = accept(&listener, &permits, cx.stopping(), serve).await;
         accepted.map_err(|error| ListenError::new(name, error))?;
         let started = Instant::now();
-        let deadline = drain_deadline(started, self.drain_timeout, cx.deadline());
+        let deadline = drain_deadline(&cx, started, self.drain_timeout);
         connections.lock().begin_drain();
         sweep(listener, serve).await;
 

@@ -11,7 +11,7 @@ pub use self::{
     failure_log::FailureLog,
     player::{Outcome, PlayerReport},
 };
-pub use crate::stop_cause::StopCause;
+pub use crate::{display::HumanDuration, stop_cause::StopCause};
 
 use std::{
     fmt,

@@ -16,7 +16,7 @@ use crate::deadline::{CLEANUP_TIMEOUT, drain_deadline};
 /// The listener must be closed, and the drain must have begun.
 pub(crate) async fn drain(registry: &Registry, started: Instant) -> DrainReport {
     let server = registry.server();
-    let deadline = drain_deadline(started, server.config.drain_timeout, server.context.deadline());
+    let deadline = drain_deadline(&server.context, started, server.config.drain_timeout);
     let mut cut = Vec::new();
     if timeout_at(deadline, registry.wait_empty()).await.is_err() {
         cut = registry.cut(ServerEnded::DrainDeadline);

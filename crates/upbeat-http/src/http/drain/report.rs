@@ -1,11 +1,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
+use upbeat::report::HumanDuration;
 
-use crate::{
-    http::request::CutRequest,
-    text::{Age, Count},
-};
+use crate::{count::Count, http::request::CutRequest};
 
 /// The result of a drain of an HTTP server.
 ///
@@ -26,7 +24,7 @@ pub struct DrainReport {
 
 impl fmt::Display for DrainReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "drained in {}: ", Age(self.took))?;
+        write!(f, "drained in {}: ", HumanDuration(self.took))?;
         if self.finished + self.abandoned == 0 && self.cut.is_empty() {
             return f.write_str("no request was in flight");
         }

@@ -7,11 +7,11 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
+use upbeat::time::far_future;
 
 pub(crate) use phase::ConnectionPhase;
 use phase::PhaseStep;
@@ -38,13 +38,10 @@ pin_project! {
 
 impl<S: HttpService> Driver<S> {
     pub(crate) fn new(phase: ConnectionPhase<S>, conn: Arc<Conn>) -> Self {
-        let timer = sleep_until(Instant::now() + FAR_FUTURE);
+        let timer = sleep_until(far_future());
         Self { phase, conn, timer, armed: false, registered: false }
     }
 }
-
-/// The time to which an unused timer is set.
-const FAR_FUTURE: Duration = Duration::from_hours(365 * 24);
 
 impl<S: HttpService> Future for Driver<S> {
     type Output = ();
@@ -103,7 +100,7 @@ fn poll_deadline(mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>, deadline: Opt
         match deadline {
             Some(deadline) if deadline <= now => return true,
             Some(deadline) => timer.as_mut().reset(deadline),
-            None => timer.as_mut().reset(now + FAR_FUTURE),
+            None => timer.as_mut().reset(far_future()),
         }
     }
     false

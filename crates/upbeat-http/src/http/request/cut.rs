@@ -1,8 +1,9 @@
 use std::{fmt, time::Duration};
 
 use http::Method;
+use upbeat::report::HumanDuration;
 
-use crate::{listen::Peer, text::Age};
+use crate::listen::Peer;
 
 /// A request that was cut off at the drain deadline.
 ///
@@ -27,6 +28,6 @@ impl fmt::Display for CutRequest {
         if let Some(upgraded) = &self.upgraded {
             write!(f, "{upgraded} ")?;
         }
-        write!(f, "{} {}, open for {}", self.method, self.path, Age(self.age))
+        write!(f, "{} {}, open for {}", self.method, self.path, HumanDuration(self.age))
     }
 }

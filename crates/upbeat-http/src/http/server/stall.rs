@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use upbeat::report::HumanDuration;
 use upbeat::resolve::ask_all;
 use upbeat_probe::Answer;
 
 use crate::{
     http::{connection::Registry, request::StalledRequest},
     targets,
-    text::Age,
 };
 
 /// The number of requests that are probed at the same time.
@@ -34,7 +34,7 @@ async fn log(stalled: Vec<StalledRequest>) {
     let probes: Vec<_> = stalled.iter().filter_map(|request| request.probe.clone()).collect();
     let mut answers = ask_all(&probes).await.into_iter();
     for StalledRequest { method, path, taken, id, probe } in stalled {
-        let taken = Age(taken);
+        let taken = HumanDuration(taken);
         let id = id.map(tracing::field::display);
         match probe.and_then(|_| answers.next()) {
             // The handler may have returned in the meantime.

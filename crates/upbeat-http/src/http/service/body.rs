@@ -1,7 +1,5 @@
 use std::{
-    any::Any,
     io::IoSlice,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -10,12 +8,9 @@ use std::{
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use upbeat::BoxError;
+use upbeat::{BoxError, panic::Panic};
 
-use crate::{
-    targets,
-    {http::connection::InFlightRequest, text::panic_message},
-};
+use crate::{http::connection::InFlightRequest, targets};
 
 pin_project! {
     /// A response body whose request counts as in flight until the body was sent.
@@ -109,9 +104,7 @@ where
                 return Poll::Ready(text.map(|text| Ok(Frame::data(chunk(text)))));
             }
             BodySourceProj::Service { mut body } => {
-                match catch_unwind(AssertUnwindSafe(|| {
-                    body.as_mut().poll_frame(cx).map(|frame| (frame, body.is_end_stream()))
-                })) {
+                match Panic::catch(|| body.as_mut().poll_frame(cx).map(|frame| (frame, body.is_end_stream()))) {
                     Ok(polled) => {
                         let (frame, last) = ready!(polled);
                         if let (Some(left), Some(Ok(frame))) = (this.left.as_mut(), &frame) {
@@ -122,7 +115,7 @@ where
                         }
                         frame
                     }
-                    Err(panic) => return Poll::Ready(Some(Err(panicked(hold, &*panic)))),
+                    Err(panic) => return Poll::Ready(Some(Err(panicked(hold, panic)))),
                 }
             }
         };
@@ -148,13 +141,12 @@ where
     }
 }
 
-fn panicked(hold: Option<&Hold>, panic: &(dyn Any + Send)) -> BoxError {
-    let panic = panic_message(panic);
+fn panicked(hold: Option<&Hold>, panic: Panic) -> BoxError {
     if let Some(hold) = hold {
         let (method, path) = hold.in_flight().name();
-        tracing::error!(target: targets::REQUEST, %method, %path, panic, "response body panicked, response aborted");
+        tracing::error!(target: targets::REQUEST, %method, %path, panic = panic.message(), location = panic.location(), "response body panicked, response aborted");
     }
-    "response body panicked".into()
+    panic.into()
 }
 
 fn failed(hold: Option<&Hold>, error: BoxError) -> BoxError {

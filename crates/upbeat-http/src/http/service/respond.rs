@@ -1,7 +1,5 @@
 use std::{
-    any::Any,
     convert::Infallible,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -15,7 +13,10 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower::{Service, util::Oneshot};
 use tracing::Span;
-use upbeat::{BoxError, ContextError};
+use upbeat::{
+    BoxError, ContextError,
+    panic::{CatchPanic, Panic},
+};
 
 use super::body::ResponseBody;
 use crate::{
@@ -25,7 +26,6 @@ use crate::{
     },
     problem::{PROBLEM_JSON, Problem, refine},
     targets,
-    text::panic_message,
 };
 
 pin_project! {
@@ -36,7 +36,7 @@ pin_project! {
         S: Service<Request<Incoming>>,
     {
         #[pin]
-        future: Oneshot<S, Request<Incoming>>,
+        future: CatchPanic<Oneshot<S, Request<Incoming>>>,
         // `None` once the response was returned.
         in_flight: Option<InFlightRequest>,
         version: Version,
@@ -68,6 +68,7 @@ where
         span: Option<Span>,
         timeout: Option<RequestTimeout>,
     ) -> Self {
+        let future = CatchPanic::new(future);
         Self { future, in_flight: Some(in_flight), version, method, span, timeout }
     }
 }
@@ -87,17 +88,16 @@ where
             return Poll::Pending;
         };
         let entered = this.span.as_ref().map(Span::enter);
-        let polled = catch_unwind(AssertUnwindSafe(|| in_flight.context().watchpoint.poll(this.future, cx)));
-        let outcome = match polled {
-            Ok(Poll::Ready(result)) => HandlerOutcome::Returned(result),
-            Ok(Poll::Pending) => {
+        let outcome = match in_flight.context().watchpoint.poll(this.future, cx) {
+            Poll::Ready(Ok(result)) => HandlerOutcome::Returned(result),
+            Poll::Ready(Err(panic)) => HandlerOutcome::Panicked(panic),
+            Poll::Pending => {
                 let Some(timeout) = this.timeout else { return Poll::Pending };
                 if !timeout.poll_expired(|| in_flight.context().context(), cx) {
                     return Poll::Pending;
                 }
                 HandlerOutcome::TimedOut
             }
-            Err(panic) => HandlerOutcome::Panicked(panic),
         };
         in_flight.context().mark_answered();
         let id = in_flight.context().id.header();
@@ -134,9 +134,8 @@ where
                 problem_response(&ContextError::DeadlineExceeded.into(), id.as_ref(), in_flight, !http1)
             }
             HandlerOutcome::Panicked(panic) => {
-                let panic = panic_message(&*panic);
                 let (method, path) = in_flight.name();
-                tracing::error!(target: targets::REQUEST, %method, %path, panic, "request failed: handler panicked");
+                tracing::error!(target: targets::REQUEST, %method, %path, panic = panic.message(), location = panic.location(), "request failed: handler panicked");
                 problem_response(&internal(), id.as_ref(), in_flight, !http1)
             }
         };
@@ -155,7 +154,7 @@ where
 enum HandlerOutcome<T> {
     Returned(T),
     TimedOut,
-    Panicked(Box<dyn Any + Send>),
+    Panicked(Panic),
 }
 
 fn internal() -> Problem {
