@@ -6,14 +6,15 @@ use crate::signal::Signal;
 
 /// The cause of a stop request to a run.
 ///
-/// It is also the source of the [`ContextError::Canceled`](crate::ContextError::Canceled) of that run.
+/// It is also the source of the [`ContextError::Canceled`](crate::ContextError::Canceled) of that
+/// run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StopCause {
     /// The process received a signal.
     Signal(Signal),
-    /// The stop was requested by code: by [`Handle::stop`](crate::Handle::stop), or by the future of
-    /// [`Conductor::play_until`](crate::Conductor::play_until).
+    /// The stop was requested by code: by [`Handle::stop`](crate::Handle::stop), or by the future
+    /// of [`Conductor::play_until`](crate::Conductor::play_until).
     Requested,
     /// The part with this path [stops all](crate::Part::stops_all), and has finished.
     EndedBy(Arc<str>),

@@ -25,9 +25,6 @@ impl fmt::Display for ProseFinding {
         write!(f, "{path}:{line}:{column}: ")?;
         match problem {
             Problem::Word { word, instead } => write!(f, "{word} → {instead}"),
-            Problem::FirstLine { word } if word == "Whether" => {
-                write!(f, "docs begin with {word} → \"Returns whether …\" for a function, \"`true` if …\" for a field")
-            }
             Problem::FirstLine { word } => {
                 write!(f, "docs begin with {word} → a verb (\"Returns …\") for a function, else a noun (\"The …\")")
             }

@@ -9,7 +9,8 @@ use super::{
 const MAX_COLUMNS: usize = 100;
 
 /// A first line that begins so asks, where it should say what the item is or does.
-const QUESTIONS: [&str; 5] = ["What", "How", "Where", "Who", "Whether"];
+/// "Whether" is not among them: it is how the docs of a flag begin.
+const QUESTIONS: [&str; 4] = ["What", "How", "Where", "Who"];
 
 /// Returns the findings in the prose of one file.
 pub(super) fn check(path: &str, prose: &[Prose], list: &WordList) -> Vec<ProseFinding> {

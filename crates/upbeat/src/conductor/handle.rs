@@ -13,10 +13,11 @@ use crate::{
     tree::overview::Overview,
 };
 
-/// Operates a conductor from outside: stops it, adds, removes, restarts and stops its parts, and watches their states. A cheap clone.
+/// Operates a conductor from outside: stops it, adds, removes, restarts and stops its parts, and
+/// watches their states. A cheap clone.
 ///
-/// From [`Conductor::handle`](crate::Conductor::handle) of the outermost conductor. Paths may be full (`shop/api/http`) or
-/// begin below the outermost conductor (`api/http`).
+/// From [`Conductor::handle`](crate::Conductor::handle) of the outermost conductor. Paths may be
+/// full (`shop/api/http`) or begin below the outermost conductor (`api/http`).
 ///
 /// ```
 /// use upbeat::{Conductor, Context, Part};
@@ -53,8 +54,8 @@ impl Handle {
         Self { control }
     }
 
-    /// Asks for a polite stop of everything, and returns at once. Before the conductor plays: nothing will be started.
-    /// Later requests change nothing.
+    /// Asks for a polite stop of everything, and returns at once. Before the conductor plays:
+    /// nothing will be started. Later requests change nothing.
     pub fn stop(&self) {
         self.control.stop(StopCause::Requested);
     }
@@ -64,7 +65,8 @@ impl Handle {
         self.control.abort(StopCause::Requested);
     }
 
-    /// Asks the players to reload their configuration, as SIGHUP does: those that wait for [`Reloads`](crate::Reloads).
+    /// Asks the players to reload their configuration, as SIGHUP does: those that wait for
+    /// [`Reloads`](crate::Reloads).
     pub fn reload(&self) {
         self.control.tree().reload();
     }
@@ -80,11 +82,13 @@ impl Handle {
         Some(self.overview().snapshot().player(&full)?.state.clone())
     }
 
-    /// Adds a part to the outermost conductor. It starts once its conditions hold; this waits only until it is accepted.
+    /// Adds a part to the outermost conductor. It starts once its conditions hold; this waits only
+    /// until it is accepted.
     ///
     /// # Errors
     ///
-    /// When nothing plays, everything is stopping, the name is taken, the same shared player plays already, or the part has other faults.
+    /// When nothing plays, everything is stopping, the name is taken, the same shared player plays
+    /// already, or the part has other faults.
     ///
     /// # Cancel safety
     ///
@@ -110,7 +114,8 @@ impl Handle {
         send_request(&shared, |reply| Request::Add { part, reply }).await
     }
 
-    /// Stops a part, removes it, and returns its report, which will be missing in that of the whole. Its name can be used again.
+    /// Stops a part, removes it, and returns its report, which will be missing in that of the
+    /// whole. Its name can be used again.
     ///
     /// # Errors
     ///
@@ -124,7 +129,8 @@ impl Handle {
         send_request(&shared, |reply| Request::Remove { name, reply }).await
     }
 
-    /// Stops a part for good, and waits until it is gone. It is not restarted, whatever its policy says, but by [`restart`](Handle::restart).
+    /// Stops a part for good, and waits until it is gone. It is not restarted, whatever its policy
+    /// says, but by [`restart`](Handle::restart).
     ///
     /// # Errors
     ///
@@ -138,7 +144,8 @@ impl Handle {
         send_request(&shared, |reply| Request::Stop { name, reply }).await
     }
 
-    /// Starts a part again: stops it first if it plays. Counts towards no limit. Waits only until it is accepted.
+    /// Starts a part again: stops it first if it plays. Counts towards no limit. Waits only until
+    /// it is accepted.
     ///
     /// # Errors
     ///

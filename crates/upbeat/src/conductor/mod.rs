@@ -1,4 +1,4 @@
-//! The conductor: parts that are played together. It is a player itself.
+//! The conductor, which plays parts together and is itself a player.
 
 pub(crate) mod handle;
 
@@ -23,13 +23,15 @@ use crate::{
     tree::Tree,
 };
 
-/// Plays parts together: starts them in order, restarts or fails fast, and stops them in reverse, inside a deadline.
+/// A set of parts that are played together: started in order, restarted or failed fast, and stopped
+/// in reverse order inside a deadline.
 ///
-/// It is a player itself, so conductors nest; the players of an inner one are known by their full path, such as `shop/api/http`, and its stop
-/// ends before the outer one loses patience. See the [crate's page](crate) for what holds.
+/// It is itself a player, so conductors nest. The players of an inner conductor have their full
+/// path, such as `shop/api/http`. Its stop budget ends before that of the outer conductor. The
+/// [crate's page](crate) lists the guarantees.
 ///
-/// In Go terms: an `errgroup` whose members are supervised and stopped in order, or `orchestra.Conductor` that
-/// waits for everyone and loses no error.
+/// In Go terms it is an `errgroup` whose members are supervised and stopped in order, or an
+/// `orchestra.Conductor` that waits for all of them and loses no error.
 ///
 /// ```
 /// use upbeat::{Conductor, Context};
@@ -49,15 +51,15 @@ use crate::{
 #[must_use = "a conductor does nothing until it plays"]
 pub struct Conductor {
     score: Score,
-    /// By the index of the part.
+    /// The players, by the index of their part.
     players: Vec<Arc<dyn DynPlayer>>,
     stop_signals: Vec<Signal>,
     control: Arc<Control>,
 }
 
 impl Conductor {
-    /// A conductor without parts. The name is the first segment of its players' paths, unless it is itself played
-    /// by another.
+    /// Creates a conductor without parts. The name is the first segment of its players' paths,
+    /// unless it is nested in another conductor.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         let name = name.into();
         Self {
@@ -68,7 +70,7 @@ impl Conductor {
         }
     }
 
-    /// Adds a player without any policy. The same as `part(Part::new(name, player))`.
+    /// Adds a player without policies, as `part(Part::new(name, player))`.
     pub fn player(self, name: impl Into<Arc<str>>, player: impl Player) -> Self {
         self.part(Part::new(name, player))
     }
@@ -80,44 +82,49 @@ impl Conductor {
         self
     }
 
-    /// Sets how long the whole stop may take, lame duck included, before what is left is aborted. Default 10 s.
+    /// Sets the time of the whole stop, lame duck period included, after which the rest is aborted.
+    /// Default 10 s.
     ///
-    /// Inside another conductor it is also bounded by what that one has left, less a margin.
+    /// Inside another conductor it is also bounded by the rest of the outer budget, less a margin.
     pub fn stop_timeout(mut self, limit: Duration) -> Self {
         self.score.stop_timeout = limit;
         self
     }
 
-    /// Sets for how long everything goes on after a stop was asked for, not ready any more, so that whoever sends requests here has time
-    /// to notice. Part of the stop's budget; left out when a player has failed, or on a second signal. Default zero.
+    /// Sets how long parts keep running, reported as not ready, between the stop request and the
+    /// first stop, so that load balancers can drain. Default zero.
+    ///
+    /// It is part of the stop budget. It is skipped after a failure and on a second signal.
     pub fn lame_duck(mut self, time: Duration) -> Self {
         self.score.lame_duck = time;
         self
     }
 
-    /// Sets which parts are restarted when one of them is. Default: only that one.
+    /// Sets the parts that are restarted together. Default: only the failed one.
     pub fn strategy(mut self, strategy: Strategy) -> Self {
         self.score.strategy = strategy;
         self
     }
 
-    /// Sets the signals that stop what [`play_until_signal`](Conductor::play_until_signal) plays. Default: INT, TERM and QUIT.
+    /// Sets the signals that stop [`play_until_signal`](Conductor::play_until_signal). Default:
+    /// INT, TERM and QUIT.
     pub fn stop_signals(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
         self.stop_signals = signals.into_iter().collect();
         self
     }
 
-    /// A handle, by which it can be stopped, and its parts added, removed, restarted and watched, from anywhere, also
-    /// before it plays.
+    /// Returns a handle that stops the conductor, and that adds, removes, restarts and observes its
+    /// parts. It can be used from any task, also before the conductor plays.
     pub fn handle(&self) -> Handle {
         Handle::new(self.control.clone())
     }
 
-    /// Finds every fault at once, and plans the start and the stop; starts nothing. Playing does this first.
+    /// Finds all faults at once, and plans the start and the stop. Starts nothing. Playing does
+    /// this first.
     ///
     /// # Errors
     ///
-    /// All faults. Those of nested conductors are found when they begin to play.
+    /// Returns all faults. Those of nested conductors are found when they begin to play.
     pub fn check(&self) -> Result<Plan, ScoreError> {
         let mut faults = self.shared_instances();
         match self.score.check() {
@@ -130,9 +137,10 @@ impl Conductor {
         }
     }
 
-    /// Plays until all parts have ended, one has failed for good, or `stop` completes; then stops what still plays.
+    /// Plays until all parts have ended, one has failed for good, or `stop` completes. Then stops
+    /// the rest, and returns the report.
     ///
-    /// Never panics because of a player.
+    /// A panic of a player does not propagate.
     ///
     /// # Cancel safety
     ///
@@ -140,10 +148,10 @@ impl Conductor {
     ///
     /// # Panics
     ///
-    /// When polled outside a tokio runtime with its timer enabled.
+    /// If polled outside a tokio runtime with timers.
     pub async fn play_until(mut self, stop: impl Future<Output = ()>) -> Report {
         let prepared = self.prepare(self.score.name.clone(), None);
-        // It will not be played again, so this memory can go: with very many players it is a good part of all.
+        // The score is not played again. With very many players this memory is a large part of all.
         self.score.parts = Vec::new();
         self.players = Vec::new();
         let play = self.play_prepared(prepared, None);
@@ -162,16 +170,21 @@ impl Conductor {
         self.report(played)
     }
 
-    /// Plays until all parts have ended, one has failed for good, or a signal asks to stop. For `main`.
+    /// Plays until all parts have ended, one has failed for good, or a stop signal arrives. For
+    /// `main`.
     ///
-    /// The handlers are installed before anything starts. The first INT, TERM or QUIT ([or others](Conductor::stop_signals)) stops
-    /// politely, the second aborts, the third exits at once with 128 and its number: from a thread of its own, so whatever
-    /// hangs. HUP is a [reload request](Context::reloads). USR1 prints on the standard error what everybody is doing, and where each task
-    /// waits: an [`Overview::dump`](crate::diagnostics::Overview::dump). The handlers stay installed: a signal after the end exits at once.
+    /// The handlers are installed before anything starts. The first INT, TERM or QUIT ([or
+    /// others](Conductor::stop_signals)) stops gracefully, the second aborts, and the third exits
+    /// at once with 128 plus its number. They run on a separate thread and work while the runtime
+    /// hangs. HUP is a [reload request](Context::reloads). USR1 prints an
+    /// [`Overview::dump`](crate::diagnostics::Overview::dump) to standard error. The handlers stay
+    /// installed: a signal after the end exits at once.
     ///
-    /// The process always ends. If the stop does not, because every worker of the runtime is blocked, another thread says on the standard error
-    /// who is still there, and ends the process with [`OVERRAN`](crate::exit_code::OVERRAN) 1.5 s after the budget. And when something was killed,
-    /// which may keep the runtime from shutting down, `main` has one second left after this returns.
+    /// The process always ends. If every worker of the runtime is blocked and the stop cannot
+    /// finish, another thread prints the parts that are left, and ends the process with
+    /// [`OVERRAN`](crate::exit_code::OVERRAN) 1.5 s after the budget. If a run was aborted or left
+    /// behind, it may keep the runtime from shutting down: `main` then has one second after this
+    /// returns.
     ///
     /// ```no_run
     /// # async fn worker(cx: upbeat::Context) -> Result<(), std::io::Error> { cx.stopping().await; Ok(()) }
@@ -227,7 +240,7 @@ impl Conductor {
         Err(ScoreError::new(faults))
     }
 
-    /// Gets everything ready for playing under `path`; faults are found here.
+    /// Prepares to play under `path`. Returns the faults of the score.
     fn prepare(&self, path: Arc<str>, parent: Option<&Context>) -> Result<Prepared, ScoreError> {
         let machine = self.machine()?;
         for warning in machine.warnings() {
@@ -284,9 +297,11 @@ impl fmt::Debug for Conductor {
     }
 }
 
-/// A conductor inside another: plays under the path of its part, is ready when all its parts are, and stops when the outer one asks it to.
+/// A nested conductor: it plays under the path of its part, is ready when all its parts are, and
+/// stops when the outer conductor stops it.
 ///
-/// It fails if one of its parts fails for good. What its parts fail with while stopping is in the report under their own paths.
+/// It fails if one of its parts fails for good. Failures of its parts while stopping are in the
+/// report under their own paths.
 impl Player for Conductor {
     type Error = ConductorError;
 
@@ -316,7 +331,7 @@ impl Player for Conductor {
     }
 }
 
-/// A nested conductor failed, because one of its players did.
+/// The error of a nested conductor, one of whose players failed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{path}: {why}")]
 pub struct ConductorError {
@@ -325,7 +340,8 @@ pub struct ConductorError {
 }
 
 impl ConductorError {
-    /// The full path of the player that failed, or of the conductor itself where its score has faults.
+    /// Returns the full path of the failed player, or of the conductor itself if its score is
+    /// invalid.
     pub fn path(&self) -> &str {
         &self.path
     }

@@ -1,4 +1,5 @@
-//! Contexts that carry something which their maker goes on using, in one piece of memory: for servers, which make one for every request.
+//! Contexts that carry something which their maker goes on using, in one piece of memory: for
+//! servers, which make one for every request.
 
 use std::{
     fmt,

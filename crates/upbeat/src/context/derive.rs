@@ -1,4 +1,4 @@
-//! Contexts derived from others, as Go has them: children, deadlines, values, cancelling.
+//! Derived contexts, as in Go: children, deadlines, values, and cancelation.
 
 use std::{any::Any, future::Future, sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{error::BoxError, run::wait::Wait};
 
-/// Scopes: contexts derived from others, as Go has them.
+/// Scopes: derived contexts, as in Go.
 impl Context {
     fn derive(&self, own: Own) -> Self {
         self.derive_with(own, ())
@@ -21,7 +21,8 @@ impl Context {
         Self(Place::Scope(Scope::new(self, own, carried)))
     }
 
-    /// A context that is done with this one, and can be [cancelled](Context::cancel) before that.
+    /// Returns a child: a context that is done with this one, and can be
+    /// [canceled](Context::cancel) earlier.
     ///
     /// ```
     /// let cx = upbeat::Context::background();
@@ -33,7 +34,7 @@ impl Context {
         self.derive(Own::default())
     }
 
-    /// A child that is done after `timeout` at the latest.
+    /// Returns a child that is done after `timeout` at the latest.
     ///
     /// ```
     /// use std::time::Duration;
@@ -48,7 +49,8 @@ impl Context {
         self.derive(Own { deadline: after(timeout), ..Own::default() })
     }
 
-    /// A child that is done at `deadline` at the latest. One that lies in the past makes a child that is done.
+    /// Returns a child that is done at `deadline` at the latest. With a deadline in the past it is
+    /// done at once.
     ///
     /// ```
     /// use tokio::time::{Duration, Instant};
@@ -61,10 +63,11 @@ impl Context {
         self.derive(Own { deadline: Some(deadline), ..Own::default() })
     }
 
-    /// A child that carries a value: something that belongs to one request or piece of work, such as its id or who asks.
+    /// Returns a child that carries a value of one request or piece of work, such as its id or its
+    /// user.
     ///
-    /// Values are found by their type, so a type of one's own for each keeps them apart. A value of the same type further up is shadowed for this
-    /// child and its children, and stays what it is for the others.
+    /// Values are found by their type. A value shadows a value of the same type further up, for
+    /// this child and its children only.
     ///
     /// ```
     /// struct RequestId(u64);
@@ -78,7 +81,7 @@ impl Context {
         self.derive_with(Own::default(), One(Arc::new(value)))
     }
 
-    /// The value of this type: this context's own, or that of the nearest one above.
+    /// Returns the value of this type: the own value, or that of the nearest context above.
     ///
     /// ```
     /// assert!(upbeat::Context::background().value::<String>().is_none());
@@ -87,13 +90,16 @@ impl Context {
         self.scope()?.value()
     }
 
-    /// A child that keeps the values, but is not done when the run is asked to stop, nor with the contexts above it: for cleaning
-    /// up after a stop, and for requests in flight. It is Go's `context.WithoutCancel`, but bounded.
+    /// Returns a child that keeps the values, but is not done when the run is asked to stop, nor
+    /// with the contexts above it. For cleaning up after a stop, and for requests in flight. It is
+    /// a bounded version of Go's `context.WithoutCancel`.
     ///
-    /// It is done when it is cancelled itself, when the run's stop deadline passes, or when nothing is left of the run; a child of
-    /// it also when its own deadline passes. What it says of the run is unchanged: [`stopping`](Context::stopping) completes with the stop.
+    /// It is done when it is canceled itself, when the run's stop deadline passes, or when nothing
+    /// is left of the run. The methods about the run are unchanged: [`stopping`](Context::stopping)
+    /// completes with the stop.
     ///
-    /// A task of the same run that waits only for this context to be done keeps the run from ending until its stop deadline.
+    /// A task of the same run that waits only for this context keeps the run from ending until its
+    /// stop deadline.
     ///
     /// ```
     /// use std::time::Duration;
@@ -111,13 +117,14 @@ impl Context {
         self.derive(Own { until_deadline: true, ..Own::default() })
     }
 
-    /// Ends this context and all its children: they are done, with this cause. Says whether it did; it did not if the context was
-    /// done already. The first end counts, and keeps its cause.
+    /// Cancels this context and all its children with this cause. Returns whether it did: a context
+    /// that is already done keeps its first cause.
     ///
-    /// It only says so: work is ended by whoever does it and looks at the context.
+    /// It aborts nothing. The work under the context watches it, and ends itself.
     ///
-    /// A player's own context is ended by the conductor alone: here this has no effect, and is warned about. A player that wants to end
-    /// returns; what it gives to its helpers is a [`child`](Context::child).
+    /// Only the conductor ends a player's own context. There, the call has no effect and logs a
+    /// warning. A player that wants to end returns. It gives a [`child`](Context::child) to its
+    /// helpers.
     ///
     /// ```
     /// let cx = upbeat::Context::background().child();
@@ -135,10 +142,10 @@ impl Context {
         scope.cancel(cause.into())
     }
 
-    /// Whether nobody else holds this context: there is no clone of it, and no child. Then nobody would learn of a
-    /// [`cancel`](Context::cancel), and whoever has to cancel very often can leave it.
+    /// Returns whether this context has no other clone and no child. A [`cancel`](Context::cancel)
+    /// then has no effect on others, and a caller that cancels very often can omit it.
     ///
-    /// It may be false for a moment longer than it is true. A player's own context is never alone.
+    /// It may return false for a moment too long. A player's own context is never unique.
     ///
     /// ```
     /// let cx = upbeat::Context::background().child();
@@ -149,10 +156,11 @@ impl Context {
         self.scope().is_some_and(|scope| Arc::strong_count(scope) == 1)
     }
 
-    /// Why this context is done; `None` while it is not.
+    /// Returns the reason why this context is done. `None` while it is not.
     ///
-    /// It is what came first: a [`cancel`](Context::cancel) of it or of a context above, one of their deadlines, or the stop of the run, however
-    /// late it is looked at. (A deadline that has passed at the instant of a cancel came first.) Once said, it never changes.
+    /// The first reason counts, however late this is called: a [`cancel`](Context::cancel) of it or
+    /// of a context above, one of their deadlines, or the stop of the run. A deadline that has
+    /// passed before a cancel came first. The result never changes.
     ///
     /// ```
     /// let cx = upbeat::Context::background().child();
@@ -167,17 +175,17 @@ impl Context {
         }
     }
 
-    /// Completes when this context is done, with the [reason](Context::error); at once if it already is.
+    /// Waits until this context is done, and returns the [reason](Context::error).
     ///
     /// For a player's own context this is [`stopping`](Context::stopping).
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing, and it can be asked for again.
+    /// Dropping the future loses nothing.
     ///
     /// # Panics
     ///
-    /// When polled outside a tokio runtime with time, if the context has a deadline.
+    /// If the context has a deadline, and the future is polled outside a tokio runtime with timers.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -197,7 +205,8 @@ impl Context {
             match cx.scope() {
                 Some(scope) => scope.done().await,
                 None => loop {
-                    // It says why as soon as it is asked to stop: the loop is for the compiler.
+                    // The reason is set before the stop is signaled. The loop satisfies the
+                    // compiler.
                     Wait::new(cx.run().clone()).await;
                     if let Some(error) = cx.error() {
                         return error;
@@ -207,17 +216,18 @@ impl Context {
         }
     }
 
-    /// Runs `work` until it is done (`Ok`) or this context is (`Err`).
+    /// Runs `work` until it completes (`Ok`) or this context is done (`Err`).
     ///
-    /// A context that is already done wins over work that is ready; the work is then not even begun.
+    /// If the context is already done, `work` is never polled.
     ///
     /// # Errors
     ///
-    /// Why this context is done.
+    /// Returns the reason why this context is done.
     ///
     /// # Cancel safety
     ///
-    /// When the context is done `work` is dropped where it stands: only for work that may be interrupted at any `await`.
+    /// When the context is done, `work` is dropped at its current `await`. Use it only for work
+    /// that may be interrupted there.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

@@ -1,12 +1,12 @@
-//! Why a context is done.
+//! The reasons why a context is done.
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
 use crate::error::BoxError;
 
-/// Why a [`Context`](crate::Context) is done: whatever came first. A cheap clone.
+/// The reason why a [`Context`](crate::Context) is done. A cheap clone.
 ///
-/// The two are those of Go's `context`: `Canceled` and `DeadlineExceeded`. The cause is what Go's `context.Cause` tells, here as the
+/// The variants are those of Go's `context`. The cause, which Go returns by `context.Cause`, is the
 /// [source](StdError::source).
 ///
 /// ```
@@ -23,12 +23,12 @@ use crate::error::BoxError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ContextError {
-    /// It was cancelled, or what it belongs to was: a context above it, or its run.
+    /// It was canceled, or a context above it was, or its run was asked to stop.
     Canceled {
-        /// What it was cancelled with: of a run that was asked to stop its [`StopCause`](crate::report::StopCause).
+        /// The cause given to `cancel`, or the [`StopCause`](crate::report::StopCause) of the run.
         cause: Arc<dyn StdError + Send + Sync>,
     },
-    /// Its deadline passed, or one of those above it.
+    /// Its deadline passed, or that of a context above it.
     DeadlineExceeded,
 }
 

@@ -1,4 +1,4 @@
-//! What a player may ask of its conductor.
+//! The context of a run: stop requests, the deadline, and status reporting.
 
 #[doc(hidden)]
 pub mod carrier;
@@ -19,24 +19,25 @@ use crate::{
     tree::overview::Overview,
 };
 
-/// What a player may ask of its conductor: whether to stop, how long is left, and a place to say how it is doing.
+/// The context of a run: stop requests, the deadline, and status reporting.
 ///
-/// A cheap clone, owned: it can be kept, sent and given away. It belongs to one *run* of the player; after a restart the new run
-/// has a new one. It owns no work: dropping it cancels nothing.
+/// A cheap, owned clone. It belongs to one *run* of the player. After a restart, the next run has
+/// its own context. It owns no work: dropping it cancels nothing.
 ///
 /// # The run, and the scope
 ///
-/// A context speaks of two things.
+/// A context has two sides.
 ///
-/// - The **run** of the player: [`stopping`](Context::stopping), [`is_stopping`](Context::is_stopping),
-///   [`stop_cause`](Context::stop_cause), [`unless_stopping`](Context::unless_stopping). These are the same for all contexts that are derived
-///   from one.
-/// - Its own **scope**: [`done`](Context::done), [`error`](Context::error), [`unless_done`](Context::unless_done),
-///   [`cancel`](Context::cancel), [`value`](Context::value). This is the context of Go: a tree, in which a child is done with its
-///   parent and never the reverse, with deadlines and values that children inherit.
+/// - The **run** of the player: [`stopping`](Context::stopping),
+///   [`is_stopping`](Context::is_stopping), [`stop_cause`](Context::stop_cause),
+///   [`unless_stopping`](Context::unless_stopping). They are the same for all contexts of a run.
+/// - Its own **scope**: [`done`](Context::done), [`error`](Context::error),
+///   [`unless_done`](Context::unless_done), [`cancel`](Context::cancel), [`value`](Context::value).
+///   This is the context of Go: a tree with deadlines and values that children inherit. A child is
+///   done with its parent, never the reverse.
 ///
-/// The two meet at the top: the context that a player is given is done exactly when its run is asked to stop (or is over), and so are its
-/// children. Only [`until_deadline`](Context::until_deadline) makes one that is not.
+/// The context that a player receives is done when its run is asked to stop, or is over. So are its
+/// children, except those of [`until_deadline`](Context::until_deadline).
 ///
 /// | Go | here |
 /// |---|---|
@@ -48,7 +49,8 @@ use crate::{
 /// | `<-ctx.Done()` | [`done`](Context::done) |
 /// | `ctx.Err()`, `context.Cause(ctx)` | [`error`](Context::error), and its source |
 ///
-/// A child needs no task, no timer and no `defer cancel()`: when its last clone is dropped, nothing of it is left.
+/// A child needs no task, no timer and no `defer cancel()`. Nothing is left of it when its last
+/// clone is dropped.
 ///
 /// ```
 /// use std::time::Duration;
@@ -61,32 +63,34 @@ use crate::{
 /// let asking = cx.with_timeout(Duration::from_secs(2));
 /// let answer = asking.unless_done(quote(&asking)).await;
 /// assert!(matches!(answer, Err(ContextError::DeadlineExceeded)));
-/// assert!(cx.error().is_none(), "what it was made from goes on");
+/// assert!(cx.error().is_none(), "the parent is not done");
 /// # }
 /// ```
 #[derive(Clone)]
 pub struct Context(pub(crate) Place);
 
-/// A scope knows its run, so that a context takes two words and its clone counts once: a player keeps one, and a server makes one for
-/// every request.
+/// The origin of a context. A scope contains its run, so that a context takes two words and its
+/// clone counts one reference. A server makes a context for every request.
 #[derive(Clone)]
 pub(crate) enum Place {
-    /// The run's own context, which must not need memory of its own.
+    /// The run's own context, which needs no memory of its own.
     Run(Arc<Run>),
     Scope(Arc<Scope>),
 }
 
 impl Context {
-    /// A context without a conductor, for tests, command line programs and `main`: Go's `context.Background`.
+    /// Creates a context without a conductor, for tests, command line programs and `main`. It is
+    /// Go's `context.Background`.
     ///
-    /// Its path is `background`. It is never asked to stop and never done; its children are when they are cancelled or their deadline
-    /// passes.
+    /// Its path is `background`. It is never asked to stop and never done. Its children are done
+    /// when they are canceled or their deadline passes.
     ///
     /// # Not guaranteed
     ///
-    /// Nobody conducts it. [`ready`](Context::ready) does nothing; [`spawn`](Context::spawn) spawns, but nobody waits for the task,
-    /// aborts it or reports its panic (its handle tells of it); details, notes and cuts appear in no report; there are no
-    /// reloads, and the [`overview`](Context::overview) is empty. Each call makes another one, which shares nothing with the others.
+    /// There is no conductor, so [`ready`](Context::ready) does nothing. A task of
+    /// [`spawn`](Context::spawn) is neither awaited nor aborted, and only its handle reports a
+    /// panic. Details, notes and lost work appear in no report. There are no reloads, and the
+    /// [`overview`](Context::overview) is empty. Contexts of two calls share nothing.
     ///
     /// ```
     /// use upbeat::Context;
@@ -113,50 +117,52 @@ impl Context {
         }
     }
 
-    /// The player's full path, such as `shop/api/http`.
+    /// Returns the player's full path, such as `shop/api/http`.
     pub fn path(&self) -> &str {
         self.run().path()
     }
 
-    /// The player's own name: the last segment of its [path](Context::path).
+    /// Returns the player's own name: the last segment of its [path](Context::path).
     pub fn name(&self) -> &str {
         self.path().rsplit('/').next().unwrap_or_default()
     }
 
-    /// Which run this is: 0 for the first, then 1, 2, … for each restart.
+    /// Returns the number of the run: 0 for the first, then 1, 2, … for each restart.
     pub fn attempt(&self) -> u32 {
         self.run().attempt()
     }
 
-    /// Says that this run is ready, so that what depends on it may start. Later calls change nothing.
+    /// Signals that this run is ready, so that its dependents may start. Later calls have no
+    /// effect.
     ///
-    /// For parts whose readiness is [`Signalled`](crate::score::Readiness::Signalled). For others a call is ignored and warned
-    /// about once, because it shows a misunderstanding: they were ready after their first poll.
+    /// For parts whose readiness is [`Signalled`](crate::score::Readiness::Signalled). Other parts
+    /// are ready after their first poll. There, a call has no effect and logs one warning.
     pub fn ready(&self) {
         self.run().say_ready();
     }
 
-    /// Whether this run was asked to stop.
+    /// Returns whether this run was asked to stop.
     pub fn is_stopping(&self) -> bool {
         self.run().stop.is_asked()
     }
 
-    /// Completes when this run is asked to stop; at once if it was already.
+    /// Waits until this run is asked to stop.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing, and it can be asked for again.
+    /// Dropping the future loses nothing.
     pub fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
         Wait::new(self.run().clone())
     }
 
-    /// Runs `work` until it is done (`Some`) or this run is asked to stop (`None`).
+    /// Runs `work` until it completes (`Some`) or this run is asked to stop (`None`).
     ///
-    /// A stop that is already asked for wins over work that is ready.
+    /// If the run was already asked to stop, `work` is never polled.
     ///
     /// # Cancel safety
     ///
-    /// On a stop `work` is dropped where it stands: only for work that may be interrupted at any `await`.
+    /// On a stop, `work` is dropped at its current `await`. Use it only for work that may be
+    /// interrupted there.
     pub async fn unless_stopping<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -165,32 +171,35 @@ impl Context {
         }
     }
 
-    /// Why this run was asked to stop; `None` until it was.
+    /// Returns the cause of the stop request. `None` until there is one.
     pub fn stop_cause(&self) -> Option<StopCause> {
         Some(self.run().stop.stopping()?.cause.clone())
     }
 
-    /// When this context is done at the latest, as far as is known: the earliest of its own deadline, those of the contexts above it, and,
-    /// once a stop was asked for, the time when the run will be aborted. `None` if there is none of them.
+    /// Returns the time at which this context is done at the latest. `None` without a bound.
     ///
-    /// Work that has a bound of its own should keep some distance to it, so that it can still say what it cut.
+    /// It is the earliest of its own deadline, those of the contexts above it, and after a stop
+    /// request the time at which the run is aborted.
+    ///
+    /// Work with its own bound should end a little earlier, as
+    /// [`drain_deadline`](Context::drain_deadline) does, so that it can still report lost work.
     pub fn deadline(&self) -> Option<Instant> {
         let run = self.run().stop.stopping().map(|stopping| stopping.deadline);
         let scope = self.scope().and_then(|scope| scope.deadline());
         run.into_iter().chain(scope).min()
     }
 
-    /// How long is left until the [deadline](Context::deadline), zero when it has passed; `None` where there is none: for a player's own
-    /// context until a stop was asked for.
+    /// Returns the time until the [deadline](Context::deadline), zero when it has passed. `None`
+    /// without a deadline: for a player's own context until the stop request.
     pub fn remaining(&self) -> Option<Duration> {
         Some(self.deadline()?.saturating_duration_since(Instant::now()))
     }
 
-    /// Returns until when work may be drained, so that the player can still report what is lost: a little before the
-    /// [deadline](Context::deadline). `None` if there is no deadline.
+    /// Returns until when work may be drained, so that the player can still report what is lost: a
+    /// little before the [deadline](Context::deadline). `None` if there is no deadline.
     ///
-    /// The margin is a tenth of the time that is left, and at most 100 ms. It is calculated at the time of the call, so a
-    /// drain asks once, when it begins.
+    /// The margin is a tenth of the time that is left, and at most 100 ms. It is calculated at the
+    /// time of the call, so a drain asks once, when it begins.
     pub fn drain_deadline(&self) -> Option<Instant> {
         let now = Instant::now();
         let left = self.deadline()?.saturating_duration_since(now);
@@ -199,15 +208,16 @@ impl Context {
 
     /// Spawns a task that belongs to this run.
     ///
-    /// The run counts as stopped only when the task is gone too, and the task is aborted with the run at its stop deadline. When
-    /// the player returns, what it spawned is told to stop: [`stopping`](Context::stopping) completes. A panic in
-    /// the task is reported, and fails the run when that ends; it does not interrupt the run.
+    /// The run counts as stopped only when the task is gone, and the task is aborted with the run
+    /// at its stop deadline. When the player returns, its spawned tasks are asked to stop:
+    /// [`stopping`](Context::stopping) completes. A panic of the task does not interrupt the run.
+    /// It is reported, and the run has failed when it ends.
     ///
-    /// It does not matter which of a run's contexts it is called on: that one is done does not end the task.
+    /// All contexts of a run are equal here. A context that is done does not end the task.
     ///
     /// # Panics
     ///
-    /// When called outside a tokio runtime.
+    /// If called outside a tokio runtime.
     pub fn spawn<T: Send + 'static>(
         &self,
         name: impl Into<Arc<str>>,
@@ -216,8 +226,8 @@ impl Context {
         Run::spawn(self.run(), name.into(), work)
     }
 
-    /// Publishes a fact about this run, such as `("listening", "127.0.0.1:8080")`, to the [`Overview`]. A
-    /// later value under the same key replaces the earlier one.
+    /// Publishes a fact about this run to the [`Overview`], such as
+    /// `("listening", "127.0.0.1:8080")`. A later value of the same key replaces the earlier one.
     pub fn detail(&self, key: &'static str, value: impl fmt::Display) {
         self.run().detail(key, value.to_string());
     }
@@ -229,32 +239,36 @@ impl Context {
         self.run().note(line.to_string());
     }
 
-    /// Says that accepted work was cut off because its deadline had passed: a line in the [`Report`](crate::Report), whose exit code
-    /// becomes [`OVERRAN`](crate::exit_code::OVERRAN).
+    /// Reports accepted work that was lost because its deadline had passed: a line in the
+    /// [`Report`](crate::Report), whose exit code becomes [`OVERRAN`](crate::exit_code::OVERRAN).
     ///
     /// The report keeps the first 1,024 lines of a player and counts the others.
     pub fn report_lost(&self, line: impl fmt::Display) {
         self.run().report_lost(line.to_string());
     }
 
-    /// Gives a sign of life, for the part's [watchdog](crate::Part::watchdog) and for reports. Costs some tens of nanoseconds.
+    /// Records a heartbeat for the part's [watchdog](crate::Part::watchdog) and for reports. It
+    /// costs some tens of nanoseconds.
     pub fn heartbeat(&self) {
         self.run().pulse().add(0);
     }
 
-    /// Counts steps of work, which is a sign of life too. Reports and [`Overview`] show how many there were.
+    /// Counts steps of work, and records a heartbeat. Reports and the [`Overview`] show the count.
     pub fn progress(&self, steps: u64) {
         self.run().pulse().add(steps);
     }
 
-    /// Leaves a breadcrumb: what this run is doing now, such as `flushing`. Reports show the last one, and how old it is.
+    /// Sets the status of this run, such as `flushing`. Reports show the last status and its age.
+    /// It is systemd's `STATUS=`.
     pub fn set_status(&self, what: impl Into<Cow<'static, str>>) {
         self.run().pulse().at(what.into());
     }
 
-    /// Runs `work` that waits for somebody else, such as a queue that is full because its consumer is slow: meanwhile the
-    /// [watchdog](crate::Part::watchdog) expects no signs of life, and reports say on whom this run is blocked. The end is a sign of
-    /// life. The idea is that of the protected zone of quickwit-actors.
+    /// Runs `work` that waits for another component, such as a full queue with a slow consumer.
+    ///
+    /// Meanwhile the [watchdog](crate::Part::watchdog) expects no heartbeat, and reports name the
+    /// component. The end of `work` records a heartbeat. The idea comes from the protected zone of
+    /// quickwit-actors.
     ///
     /// ```
     /// # async fn forward(cx: &upbeat::Context, queue: &tokio::sync::mpsc::Sender<u32>, event: u32) {
@@ -266,15 +280,17 @@ impl Context {
     /// # Cancel safety
     ///
     /// That of `work`.
-    pub async fn blocked_on<T>(&self, whom: impl Into<Cow<'static, str>>, work: impl Future<Output = T>) -> T {
-        let _blocked = self.run().pulse().blocked_on(whom.into());
+    pub async fn blocked_on<T>(&self, what: impl Into<Cow<'static, str>>, work: impl Future<Output = T>) -> T {
+        let _blocked = self.run().pulse().blocked_on(what.into());
         work.await
     }
 
-    /// Names a source of what this run has under way beside its own task and what it [spawned](Context::spawn): requests, tracked
-    /// work, child processes. [`Overview`] asks it whenever somebody looks, on the looker's thread; it must be quick, and neither block nor panic.
+    /// Registers a list of the work of this run outside its own task and its
+    /// [spawned](Context::spawn) tasks: requests, tracked work, child processes.
     ///
-    /// The run keeps it until its end. What it captures must not keep the context alive, or neither is ever freed: capture a `Weak`.
+    /// [`Overview`] calls `list` for every snapshot, on the thread of the caller. It must be quick,
+    /// and neither block nor panic. The run keeps it until its end. It must not capture the
+    /// context, or neither is ever freed: capture a `Weak`.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -298,12 +314,13 @@ impl Context {
         self.run().add_source(Arc::new(list));
     }
 
-    /// Requests to reload the configuration (SIGHUP, or [`Handle::reload`](crate::Handle::reload)) that arrive from now on.
+    /// Subscribes to requests to reload the configuration: SIGHUP, or
+    /// [`Handle::reload`](crate::Handle::reload). Earlier requests are not received.
     pub fn reloads(&self) -> Reloads {
         Reloads { requests: self.run().tree().reloads() }
     }
 
-    /// The states of all players in the whole tree that this player is a part of.
+    /// Returns the overview of all players under the outermost conductor.
     pub fn overview(&self) -> Overview {
         Overview::new(self.run().tree().clone())
     }

@@ -9,9 +9,9 @@ pub struct Reloads {
 }
 
 impl Reloads {
-    /// Waits for a reload request. Requests that arrive while the last one is being served become one.
+    /// Waits for a reload request. Requests that arrive between two calls become one.
     ///
-    /// Never completes once the whole tree has ended.
+    /// Never completes after the end of the outermost conductor.
     ///
     /// # Cancel safety
     ///

@@ -23,7 +23,8 @@ pub type Value = Arc<dyn Any + Send + Sync>;
 
 /// What a context may carry.
 pub trait Carried: Send + Sync + 'static {
-    /// The value of this type, if there is one. It is asked whenever somebody asks the context or one below it.
+    /// The value of this type, if there is one. It is asked whenever somebody asks the context or
+    /// one below it.
     fn value(&self, wanted: TypeId) -> Option<Value>;
 }
 
@@ -50,8 +51,8 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// What came first: an end, or a deadline, if it has passed. At the same time it is the deadline, as it would have been said just
-    /// before the end.
+    /// What came first: an end, or a deadline, if it has passed. At the same time it is the
+    /// deadline, as it would have been said just before the end.
     pub(crate) fn or_deadline(ended: Option<Self>, deadline: Option<Instant>, now: Option<Instant>) -> Option<Self> {
         let passed = deadline.filter(|deadline| match &ended {
             Some(ended) => *deadline <= ended.at,
@@ -67,11 +68,13 @@ impl Ended {
 
 /// One context below a run's own.
 ///
-/// It points at what is above it and never the other way round, so a scope that is dropped leaves nothing behind. What wakes
-/// those who wait is a token, which is made only when somebody waits; what is true is in the scopes themselves.
+/// It points at what is above it and never the other way round, so a scope that is dropped leaves
+/// nothing behind. What wakes those who wait is a token, which is made only when somebody waits;
+/// what is true is in the scopes themselves.
 pub(crate) struct Scope<C: ?Sized = dyn Carried> {
     run: Arc<Run>,
-    /// The context that it was made from; `None` where that is the run's own. Values are looked up along it.
+    /// The context that it was made from; `None` where that is the run's own. Values are looked up
+    /// along it.
     outer: Option<Arc<Scope>>,
     bound: Bound,
     /// Its own deadline or that of a scope above, whichever is earlier.
@@ -118,10 +121,11 @@ impl<C> Scope<C> {
                 Bound::Outer
             }
         };
-        // What is above may be done already, and that came before a deadline given now. It shows by the times later, unless that
-        // deadline lies in the past: only then is it worth the way up.
+        // What is above may be done already, and that came before a deadline given now. It shows by
+        // the times later, unless that deadline lies in the past: only then is it worth the way up.
         let ended = match (&bound, outer) {
-            // Without a deadline nothing could have come before it, and the lock, which many may share, is not worth it.
+            // Without a deadline nothing could have come before it, and the lock, which many may
+            // share, is not worth it.
             (Bound::Outer, Some(outer)) if deadline.is_some() => {
                 let mut state = outer.state.lock();
                 if in_the_past { outer.look(&mut state, None).cloned() } else { state.ended.clone() }
@@ -285,7 +289,8 @@ impl<C: ?Sized> Drop for Scope<C> {
     fn drop(&mut self) {
         let mut outer = self.outer.take();
         while let Some(mut scope) = outer {
-            // One that somebody else holds, or is just letting go, too: whoever is last has a loop of his own.
+            // One that somebody else holds, or is just letting go, too: whoever is last has a loop
+            // of his own.
             outer = Arc::get_mut(&mut scope).and_then(|scope| scope.outer.take());
         }
     }

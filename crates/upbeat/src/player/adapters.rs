@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use super::Player;
 use crate::{context::Context, error::BoxError};
 
-/// A player from a state and a closure: every run gets a clone of the state.
+/// Makes a player of a state and a closure. Every run receives a clone of the state.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -30,7 +30,7 @@ where
     With { state, play }
 }
 
-/// The player made by [`with`].
+/// A player made by [`with`].
 #[derive(Clone, Debug)]
 pub struct With<S, F> {
     state: S,
@@ -51,10 +51,10 @@ where
     }
 }
 
-/// A player from a closure that can be called only once, because it gives away what it captured.
+/// Makes a player of a closure that can be called only once, because it moves its captures.
 ///
-/// A part that plays it cannot have a restart policy: the score's check refuses that. A second run asked for by hand
-/// fails with [`AlreadyPlayed`].
+/// A part that plays it cannot have a restart policy: the check of the score refuses it. A
+/// requested restart fails with [`AlreadyPlayed`].
 ///
 /// ```
 /// let (tx, rx) = tokio::sync::oneshot::channel::<()>();
@@ -73,7 +73,7 @@ where
     Once { play: Mutex::new(Some(play)) }
 }
 
-/// The player made by [`once`].
+/// A player made by [`once`].
 pub struct Once<F> {
     play: Mutex<Option<F>>,
 }
@@ -102,15 +102,15 @@ where
     }
 }
 
-/// A player made by [`once`] was started a second time.
+/// The error of a player made by [`once`] that is started a second time.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("this player was made by `upbeat::once` and has already played")]
+#[error("player made by `upbeat::once` has already played")]
 pub struct AlreadyPlayed;
 
-/// Return this as a player's error to be started again: "restart me".
+/// The error by which a player requests its own restart.
 ///
-/// It is honoured whatever the part's restart policy says about other failures, with the policy's backoff
-/// and intensity (the default policy's where the part has none).
+/// The restart follows whatever the part's restart policy is for other failures. It uses the
+/// policy's backoff and limit, or the default ones without a policy.
 ///
 /// ```
 /// # async fn configuration_changed() -> bool { true }
@@ -124,5 +124,5 @@ pub struct AlreadyPlayed;
 /// # let _ = upbeat::Part::new("worker", worker);
 /// ```
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the player asked to be restarted")]
+#[error("restart requested by the player")]
 pub struct RestartRequested;

@@ -16,7 +16,8 @@ use crate::{
 
 /// The object-safe twin of [`Player`], which is not (its `play` returns `impl Future`).
 pub(crate) trait DynPlayer: Send + Sync {
-    /// Starts it on a task of its own. Here, where the future's type is known, so that it needs no box.
+    /// Starts it on a task of its own. Here, where the future's type is known, so that it needs no
+    /// box.
     fn start(self: Arc<Self>, run: &Arc<Run>) -> Playing;
     fn instance(&self) -> Option<usize>;
     fn restartable(&self) -> bool;
@@ -42,7 +43,8 @@ impl<P: Player> DynPlayer for P {
 
 /// The task of a player.
 ///
-/// `play` is called here, in the task's first poll, so that nothing of the player runs in the control loop.
+/// `play` is called here, in the task's first poll, so that nothing of the player runs in the
+/// control loop.
 #[expect(clippy::manual_async_fn, reason = "an `async fn` would hold its arguments twice, in each of many tasks")]
 pub(crate) fn perform<P: Player>(player: Arc<P>, lease: Lease) -> impl Future<Output = ()> + Send {
     async move {
@@ -70,7 +72,8 @@ mod tests {
             Ok(())
         }
         let task = perform(Arc::new(idle), Lease::new(&Run::background(), ()));
-        // With 128 tokio's own part of a task fills whole blocks of 128; one word more costs each player another block.
+        // With 128 tokio's own part of a task fills whole blocks of 128; one word more costs each
+        // player another block.
         assert!(size_of_val(&task) <= 128, "{}", size_of_val(&task));
         // 72 of them are the watchpoint, which would cost 100 as an allocation of its own.
         assert!(size_of::<Run>() <= 184, "{}", size_of::<Run>());

@@ -1,5 +1,4 @@
-//! What can be played: the [`Player`] trait, its blanket implementations, and adapters for
-//! closures.
+//! The [`Player`] trait, its blanket implementations, and adapters for closures.
 
 pub(crate) mod adapters;
 pub(crate) mod erased;
@@ -13,25 +12,22 @@ use upbeat_score::Readiness;
 
 use crate::{context::Context, error::BoxError};
 
-/// A long-lived worker: something that is started, is ready at some point, and plays until it is
-/// told to stop.
+/// A long-lived worker: it is started, becomes ready, and plays until it is asked to stop.
 ///
-/// `&self` is a *recipe*: state lives inside [`play`](Player::play), so that every restart begins
-/// clean. A plain function or closure `Fn(Context) -> impl Future<Output = Result<(), E>>` is a
-/// player as it stands, and so is an `Arc` of a player. [`with`] hands a cloned state to a closure,
-/// [`once`] takes a closure that can run only once.
+/// `&self` is a *recipe*: state lives inside [`play`](Player::play), so that every run begins with
+/// fresh state. A plain function or closure `Fn(Context) -> impl Future<Output = Result<(), E>>` is
+/// a player, and so is an `Arc` of a player. [`with`] gives a cloned state to a closure. [`once`]
+/// takes a closure that can run only once.
 ///
-/// # What a player must do
+/// # Contract
 ///
-/// Return soon after [`Context::stopping`] completes. `Ok(())` while stopping is a clean end; an
-/// error is reported even then. `Ok(())` *before* a stop was asked for is a failure of a service
+/// A player returns soon after [`Context::stopping`] completes. `Ok(())` while stopping is a clean
+/// end. An error is reported even then. `Ok(())` *before* a stop request is a failure of a service,
 /// and the success of a [job](crate::Part::job).
 ///
-/// # What the conductor does
-///
-/// It polls the future on its own task, catches every panic (in `play` itself, in a poll, in the
-/// drop), and aborts the task when it is still running at its stop deadline. A future that never
-/// yields cannot be aborted: it is reported as leaked.
+/// The conductor polls the future on its own task. It catches every panic: in `play` itself, in a
+/// poll, in the drop. It aborts the task at its stop deadline. A future that never yields cannot be
+/// aborted, and is reported as leaked.
 ///
 /// ```
 /// use upbeat::{Context, Player, score::Readiness};
@@ -110,31 +106,30 @@ use crate::{context::Context, error::BoxError};
             - `upbeat::once(async move |cx: Context| ..)`: the player runs only once"
 )]
 pub trait Player: Send + Sync + 'static {
-    /// Why a run failed. Anything that turns into a boxed error: `std::io::Error`, `anyhow::Error`,
-    /// `BoxError`.
+    /// The error of a failed run: any type that converts into a boxed error, such as
+    /// `std::io::Error`, `anyhow::Error` or `BoxError`.
     type Error: Into<BoxError>;
 
     /// Plays until the work is done or `cx` asks to stop.
     ///
     /// # Errors
     ///
-    /// Whatever made this run fail. It is kept and reported under the player's path, also while
-    /// stopping.
+    /// Any error fails the run. It is reported under the player's path, also while stopping.
     fn play(&self, cx: Context) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// When a run counts as ready. Servers return [`Readiness::Signalled`] and call
-    /// [`Context::ready`].
+    /// Returns the moment at which a run counts as ready. Servers return [`Readiness::Signalled`]
+    /// and call [`Context::ready`].
     fn readiness(&self) -> Readiness {
         Readiness::AtStart
     }
 
-    /// What tells two shared instances apart, so that the same one is not played twice.
+    /// Returns the identity of a shared instance, so that it is not played twice at the same time.
     #[doc(hidden)]
     fn instance(&self) -> Option<usize> {
         None
     }
 
-    /// Whether `play` can be called again.
+    /// Returns whether `play` can be called again.
     #[doc(hidden)]
     fn restartable(&self) -> bool {
         true

@@ -6,10 +6,11 @@ use upbeat_score::{Condition, Kind, OnFailure, OnUnresponsive, PartSpec, Readine
 
 use super::{Player, erased::DynPlayer};
 
-/// A player with its name and its policies. Given to [`Conductor::part`](crate::Conductor::part) or
+/// A player with its name and its policies, for [`Conductor::part`](crate::Conductor::part) or
 /// [`Handle::add`](crate::Handle::add).
 ///
-/// Without any policy it is a service that nothing waits for: its end before a stop is a failure, and its failure stops everything.
+/// Without a policy it is a service without dependents: an end before a stop request is a failure,
+/// and a failure stops all parts.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,7 +34,8 @@ pub struct Part {
 }
 
 impl Part {
-    /// A part that plays `player` under `name`, which is unique within its conductor, and has no `/` and no white space.
+    /// Creates a part that plays `player` under `name`. The name is unique within its conductor,
+    /// without `/` and white space.
     pub fn new(name: impl Into<Arc<str>>, player: impl Player) -> Self {
         let mut spec = PartSpec::new(name);
         spec.readiness = Player::readiness(&player);
@@ -41,76 +43,82 @@ impl Part {
         Self { spec, player: Arc::new(player) }
     }
 
-    /// Starts once `other` is ready (if it is a [job](Part::job): once it has finished), and stops before it.
+    /// Starts the part once `other` is ready, or has finished if it is a [job](Part::job), and
+    /// stops it before `other`.
     pub fn after(mut self, other: impl Into<Arc<str>>) -> Self {
         self.spec = self.spec.after(other);
         self
     }
 
-    /// Starts once `condition` holds for `other`, and stops before it.
+    /// Starts the part once `condition` holds for `other`, and stops it before `other`.
     pub fn after_when(mut self, other: impl Into<Arc<str>>, condition: Condition) -> Self {
         self.spec = self.spec.after_when(other, condition);
         self
     }
 
-    /// Starts before, and stops after, every part of the conductor that is not marked so itself. For diagnostics, and what else has to be there all the time.
+    /// Starts the part first and stops it last: before and after all parts without this mark. For
+    /// diagnostics and logs, which have to be there all the time.
     pub fn first_and_last(mut self) -> Self {
         self.spec.first_and_last = true;
         self
     }
 
-    /// Is ready when the player calls [`Context::ready`](crate::Context::ready), and not at its start.
+    /// Makes the part ready when its player calls [`Context::ready`](crate::Context::ready), and
+    /// not at its start.
     pub fn signals_ready(mut self) -> Self {
         self.spec.readiness = Readiness::Signalled;
         self
     }
 
-    /// Sets how long a run may take to be ready before it has failed. Default 30 s.
+    /// Sets the time in which a run has to become ready. Later it has failed. Default 30 s.
     pub fn ready_timeout(mut self, limit: Duration) -> Self {
         self.spec.ready_timeout = limit;
         self
     }
 
-    /// Sets how long a run may take to stop before it is aborted. Default: what the conductor has left, less
-    /// a reserve for those that stop after it. It never gets more than that.
+    /// Sets the time after which a stopping run is aborted. The default, and the upper bound, is
+    /// the rest of the conductor's budget less a reserve for the parts that stop later.
     pub fn stop_timeout(mut self, limit: Duration) -> Self {
         self.spec.stop_timeout = Some(limit);
         self
     }
 
-    /// Sets when and how often it is started again. Default: never.
+    /// Sets the restart policy. Default: no restarts.
     pub fn restart(mut self, policy: Restart) -> Self {
         self.spec.restart = policy;
         self
     }
 
-    /// Makes it a job: its end is a success, and those that come [after](Part::after) it wait for that.
+    /// Makes the part a job: its end is a success, and parts [after](Part::after) it wait for its
+    /// end.
     pub fn job(mut self) -> Self {
         self.spec.kind = Kind::Job;
         self
     }
 
-    /// Stops everything when it returns `Ok`.
+    /// Stops all parts when its player returns `Ok`.
     pub fn stops_all(mut self) -> Self {
         self.spec.stops_all = true;
         self
     }
 
-    /// Sets what its final failure means for the others. Default: everything stops.
-    pub fn on_failure(mut self, what: OnFailure) -> Self {
-        self.spec.on_failure = what;
+    /// Sets the consequence of its final failure. Default: all parts stop.
+    pub fn on_failure(mut self, consequence: OnFailure) -> Self {
+        self.spec.on_failure = consequence;
         self
     }
 
-    /// Watches for signs of life: [`Context::heartbeat`](crate::Context::heartbeat), [`Context::progress`](crate::Context::progress). If there is none for
-    /// `timeout` after the run is ready, the log says so, with where the player waits, and `action` follows. Default: none are expected.
+    /// Expects heartbeats: [`Context::heartbeat`](crate::Context::heartbeat) or
+    /// [`Context::progress`](crate::Context::progress). If a ready run sends none for `timeout`, an
+    /// event with its location is logged, and `action` follows. Default: none are expected.
     ///
-    /// While the player is [blocked on](crate::Context::blocked_on) somebody else, and once it was asked to stop, nothing is expected of it.
-    /// A run that is stopped for its silence has the stop budget of the part, and is aborted after it; the next begins when it is gone.
-    /// If it does not go at all, because it never yields, it is a leak and the part has failed.
+    /// No heartbeat is expected while the player is [blocked on](crate::Context::blocked_on)
+    /// another component, and after a stop request. An unresponsive run that is stopped has the
+    /// part's stop budget, and is then aborted. The next run begins when it is gone. A run that
+    /// never yields is leaked, and the part has failed.
     ///
-    /// Nobody beats for the player: a server that has nothing to do, and a nested conductor, give no signs of life and would be blamed.
-    /// It is for players that do something now and then.
+    /// Heartbeats are never sent implicitly: an idle server or a nested conductor would be reported
+    /// as unresponsive. The watchdog is for players that are active by themselves.
     ///
     /// ```
     /// use std::time::Duration;

@@ -2,7 +2,8 @@
 
 use super::failure::Failure;
 
-/// The first failure and the last fifteen of a part, or of several tasks. Those between are counted.
+/// The first failure and the last fifteen of a part, or of several tasks. Those between are
+/// counted.
 ///
 /// The first is often the cause of the others, and the last ones are the current state.
 #[derive(Clone, Debug, Default)]
@@ -11,7 +12,7 @@ pub struct FailureLog {
     omitted: u64,
 }
 
-/// How many failures are kept.
+/// The largest number of failures that are kept.
 const CAPACITY: usize = 16;
 
 impl FailureLog {

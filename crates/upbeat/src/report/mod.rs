@@ -25,9 +25,9 @@ use crate::{display::human, exit_code, signal::Signal};
 
 /// The report of a conductor, player by player.
 ///
-/// `Display` writes it as text, `Serialize` (feature `serde`) as data. As the result of `main` it sets
-/// the [exit code](Report::exit_code). It also writes itself to standard error, unless it is clean and
-/// has no notes.
+/// `Display` writes it as text, `Serialize` (feature `serde`) as data. As the result of `main` it
+/// sets the [exit code](Report::exit_code). It also writes itself to standard error, unless it is
+/// clean and has no notes.
 #[derive(Debug)]
 #[must_use = "the report says whether anything failed"]
 #[non_exhaustive]
@@ -47,8 +47,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Returns whether the exit code is [`exit_code::OK`]: it stopped as requested or all jobs are done,
-    /// nothing failed, and no work was lost.
+    /// Returns whether the exit code is [`exit_code::OK`]: it stopped as requested or all jobs are
+    /// done, nothing failed, and no work was lost.
     pub fn is_clean(&self) -> bool {
         self.exit_code() == exit_code::OK
     }
