@@ -20,7 +20,7 @@ use super::{
     calls::{CallWork, Calls, WaitEnd},
     watch,
 };
-use crate::panic::{Panic, catch};
+use crate::panic::{CatchPanic, Panic, catch};
 
 /// Adds an active call, and returns its two sides.
 ///
@@ -103,14 +103,14 @@ pin_project_lite::pin_project! {
     /// future is dropped first, and then its slot is free.
     pub(super) struct ActiveFuture<F: Future> {
         #[pin]
-        work: Option<Watched<F>>,
+        work: CatchPanic<Watched<F>>,
         slot: Option<CallSlot<F::Output>>,
     }
 }
 
 impl<F: Future> ActiveFuture<F> {
     pub(super) fn new(work: Watched<F>, slot: CallSlot<F::Output>) -> Self {
-        Self { work: Some(work), slot: Some(slot) }
+        Self { work: CatchPanic::new(work), slot: Some(slot) }
     }
 }
 
@@ -118,19 +118,9 @@ impl<F: Future> Future for ActiveFuture<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        let Some(work) = this.work.as_mut().as_pin_mut() else { return Poll::Ready(()) };
-        let mut result = match catch(|| work.poll(cx)) {
-            Ok(poll) => Ok(ready!(poll)),
-            Err(panic) => Err(panic),
-        };
-        // The future is dropped before its slot is free. Its drop may panic like its poll.
-        if let Err(panic) = catch(|| this.work.set(None)) {
-            if let (Ok(result), Some(slot)) = (result, this.slot.as_ref()) {
-                slot.discard(result);
-            }
-            result = Err(panic);
-        }
+        let this = self.project();
+        // It drops the future before it completes, and so before the slot is free.
+        let result = ready!(this.work.poll(cx));
         if let Some(slot) = this.slot.take() {
             slot.finish(result);
         }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    future::{Future, poll_fn},
+    future::Future,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context as TaskContext, Poll, Waker},
@@ -15,7 +15,12 @@ use tokio::{
 };
 
 use super::group_error::{Aborted, GroupDropped, GroupEnded, GroupError, TaskFailed};
-use crate::{context::Context, error::BoxError, panic::catch, report::failure::Failure};
+use crate::{
+    context::Context,
+    error::BoxError,
+    panic::{CatchPanic, catch},
+    report::failure::Failure,
+};
 
 /// Several tasks under one context. The first failure cancels the others, and no task outlives the
 /// group.
@@ -304,20 +309,9 @@ async fn run<T, E: Into<BoxError>, Fut: Future<Output = Result<T, E>>>(
     work: impl FnOnce(Context) -> Fut,
     cx: Context,
 ) -> Result<T, BoxError> {
-    let made = catch(|| work(cx))?;
-    let mut work = pin!(Some(made));
-    let result = poll_fn(|cx| {
-        let polled = catch(|| work.as_mut().as_pin_mut().map_or(Poll::Pending, |work| work.poll(cx)));
-        match polled {
-            Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    })
-    .await;
-    let dropped = catch(|| work.set(None));
-    let value = result?.map_err(Into::into)?;
-    dropped?;
-    Ok(value)
+    let mut future = pin!(CatchPanic::empty());
+    future.as_mut().fill(|| work(cx))?;
+    future.await?.map_err(Into::into)
 }
 
 impl<T> Drop for Group<T> {

@@ -1,9 +1,6 @@
 //! Background work that a stop waits for.
 
-use std::{
-    collections::BTreeMap, error::Error, fmt, future::Future, panic::AssertUnwindSafe, pin::pin, sync::Arc, task::Poll,
-    time::Duration,
-};
+use std::{collections::BTreeMap, error::Error, fmt, future::Future, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -14,11 +11,14 @@ use tokio::{
 use tracing::Instrument as _;
 use upbeat_probe::Probe;
 
-use super::tracked::{Tracked, TrackedFailed, TrackedOutput, TrackerClosed, sealed::Output as _};
-use crate::{context::Context, display::human, panic::catch, player::Player, report::failure::Failure};
-
-/// The number of failures that are kept: the first one, and the last ones.
-const FAILURES: usize = 16;
+use super::tracked::{Tracked, TrackedFailed, TrackedOutput, TrackerClosed};
+use crate::{
+    context::Context,
+    display::human,
+    panic::{CatchPanic, Panic},
+    player::Player,
+    report::{failure::Failure, failure_log::FailureLog},
+};
 
 /// Background work spawned by handlers, which the stop waits for. A cheap clone.
 ///
@@ -85,8 +85,7 @@ struct State {
     /// In the order of acceptance.
     open: BTreeMap<u64, TrackedWork>,
     finished: u64,
-    failures: Vec<Failure>,
-    failed: u64,
+    failures: FailureLog,
 }
 
 struct TrackedWork {
@@ -180,7 +179,8 @@ impl Tracker {
                     (None, Some(permits)) => permits.acquire_owned().await.ok(),
                     (permit, _) => permit,
                 };
-                guard.run(work).await;
+                let output = CatchPanic::new(work).await;
+                guard.end(output);
             }
             .in_current_span(),
         );
@@ -211,8 +211,8 @@ impl Tracker {
         let lost = std::mem::take(&mut state.open);
         let tracked = Tracked {
             finished: state.finished,
-            failed: state.failed,
-            failures: state.failures.clone(),
+            failed: state.failures.total(),
+            failures: state.failures.as_slice().to_vec(),
             lost: lost.values().map(|open| (open.name.clone(), open.since.elapsed())).collect(),
         };
         drop(state);
@@ -309,10 +309,6 @@ impl Inner {
         }
         state.finished += 1;
         if let Some(failure) = failure {
-            state.failed += 1;
-            if state.failures.len() == FAILURES {
-                state.failures.remove(1);
-            }
             state.failures.push(failure);
         }
         if state.open.is_empty() {
@@ -330,22 +326,16 @@ struct WorkGuard {
 }
 
 impl WorkGuard {
-    async fn run<F: Future<Output: TrackedOutput>>(mut self, work: F) {
-        let mut work = pin!(AssertUnwindSafe(work));
-        let result = std::future::poll_fn(|cx| match catch(|| work.as_mut().poll(cx)) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(output.into_error().map(Arc::from)),
-            Err(panic) => Poll::Ready(Some(Arc::new(panic) as _)),
-        })
-        .await;
+    fn end(mut self, output: Result<impl TrackedOutput, Panic>) {
+        let error: Option<Arc<dyn Error + Send + Sync>> = match output {
+            Ok(output) => output.into_error().map(Arc::from),
+            Err(panic) => Some(Arc::new(panic)),
+        };
         self.ended = true;
-        let failure = result.map(|error| Failure { attempt: 0, task: Some(self.name.clone()), error });
+        let failure = error.map(|error| Failure { attempt: 0, task: Some(self.name.clone()), error });
         if let Some(failure) = &failure {
-            tracing::error!(
-                work = &*self.name,
-                error = &*failure.error as &(dyn Error + 'static),
-                "tracked work failed"
-            );
+            let error = &*failure.error as &(dyn Error + 'static);
+            tracing::error!(work = &*self.name, error, "tracked work failed");
         }
         self.inner.end(self.key, failure);
     }
@@ -367,7 +357,7 @@ impl Player for Tracker {
         {
             let mut state = self.inner.state.lock();
             state.closed = false;
-            (state.finished, state.failed) = (0, 0);
+            state.finished = 0;
             state.failures.clear();
         }
         let tracked = Arc::downgrade(&self.inner);
@@ -378,10 +368,8 @@ impl Player for Tracker {
             }
         });
         cx.stopping().await;
-        // A little before its own deadline, so that it can still report lost work.
-        let left = cx.remaining().unwrap_or_default();
-        let tracked =
-            self.shutdown(Instant::now() + left.saturating_sub((left / 10).min(Duration::from_millis(100)))).await;
+        // Before its own deadline, so that it can still report lost work.
+        let tracked = self.shutdown(cx.drain_deadline().unwrap_or_else(Instant::now)).await;
         cx.note(&tracked);
         for (name, age) in &tracked.lost {
             cx.report_lost(format_args!("{name}, open for {}", human(*age)));

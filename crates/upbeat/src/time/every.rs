@@ -6,10 +6,9 @@ use tokio::time::{Duration, Instant};
 
 use super::{
     period::{MissedTick, Period},
-    schedule::later,
     ticking::{Ticking, ticking_options},
 };
-use crate::{context::Context, error::BoxError, player::Player};
+use crate::{context::Context, error::BoxError, instant::later, player::Player};
 
 /// The shortest period: the resolution of the runtime's timers.
 const MIN_PERIOD: Duration = Duration::from_millis(1);

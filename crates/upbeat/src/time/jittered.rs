@@ -2,7 +2,8 @@
 
 use tokio::time::{Duration, Instant, sleep_until};
 
-use super::schedule::{Schedule, later};
+use super::schedule::Schedule;
+use crate::instant::later;
 
 /// The times of a schedule, each delayed at random. The schedule itself is not shifted.
 pub(super) struct Jittered<S> {

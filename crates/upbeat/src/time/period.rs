@@ -5,7 +5,8 @@ use tokio::{
     time::{Duration, Instant, sleep_until},
 };
 
-use super::schedule::{Schedule, later};
+use super::schedule::Schedule;
+use crate::instant::later;
 
 /// A policy for the ticks that become due before an earlier tick has ended.
 ///

@@ -8,7 +8,7 @@ use tokio::{
     time::{Duration, Instant, sleep_until},
 };
 
-use super::schedule::later;
+use crate::instant::later;
 
 /// A timer that fires once, a given time after its last reset. A cheap clone: one task resets it,
 /// another waits.
