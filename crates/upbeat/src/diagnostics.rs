@@ -15,6 +15,9 @@ pub use crate::{
         work::{Work, WorkList},
     },
     stall::{Stall, StallGuard, stall_guard},
-    tree::overview::Overview,
+    tree::{
+        lookup::{PROBE_TIMEOUT, locate, locate_blocking},
+        overview::Overview,
+    },
 };
-pub use upbeat_probe::{Answer, Frame, Probe, Trace};
+pub use upbeat_probe::{Answer, Frame, Probe, Trace, Watched, watch};

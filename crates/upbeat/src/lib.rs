@@ -99,5 +99,3 @@ pub use player::{
 pub use report::Report;
 pub use signal::Signal;
 pub use supervisor::handle_error::HandleError;
-#[doc(hidden)]
-pub use tree::lookup as resolve;

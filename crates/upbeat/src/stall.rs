@@ -20,12 +20,13 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 use tracing::{Instrument as _, Span};
-use upbeat_probe::{Answer, Probe, Watched, watch};
+use upbeat_probe::{Probe, Watched, watch};
 
 use crate::{
     display::{human, millis},
     panic::catch,
-    tree::lookup::{PATIENCE, resolve},
+    snapshot::location::Location,
+    tree::lookup::{PROBE_TIMEOUT, locate},
 };
 
 /// Returns a future that reports the location of `future` once if it takes longer than `limit`.
@@ -99,12 +100,12 @@ pub struct Stall {
     /// The time since its first poll.
     pub taken: Duration,
     /// Its location.
-    pub answer: Answer,
+    pub location: Location,
 }
 
 impl fmt::Display for Stall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` has taken {}: {}", self.name, human(self.taken), self.answer)
+        write!(f, "`{}` has taken {}: {}", self.name, human(self.taken), self.location)
     }
 }
 
@@ -284,10 +285,9 @@ async fn report(alarm: Arc<StallAlarm>, scope: GuardedScope, begun: Instant, due
     }
     let GuardedScope { name, probe, on_stall, .. } = scope;
     let taken = begun.elapsed();
-    let answer = probe.ask(PATIENCE).await;
-    resolve(std::slice::from_ref(&answer)).await;
-    let stall = Stall { name, taken, answer };
-    tracing::warn!(scope = &*stall.name, taken_ms = millis(taken), location = %stall.answer, "scope exceeded its time limit");
+    let Some(location) = locate(&[probe], PROBE_TIMEOUT).await.pop() else { return };
+    let stall = Stall { name, taken, location };
+    tracing::warn!(scope = &*stall.name, taken_ms = millis(taken), location = %stall.location, "scope exceeded its time limit");
     if let Some(on_stall) = on_stall
         && let Err(panic) = catch(|| on_stall(&stall))
     {

@@ -24,7 +24,7 @@ use tokio::{
 };
 use upbeat::{
     diagnostics::WorkList,
-    monitor::{CallError, CallState, Monitor},
+    monitor::{CallError, Monitor},
 };
 
 #[tokio::test(start_paused = true)]
@@ -176,7 +176,7 @@ fn a_function_without_a_thread_is_queued() {
             async move { monitor.call_blocking("read", || 1).await }
         });
         until(|| monitor.active() == 1).await;
-        assert!(matches!(monitor.snapshot().await.calls[0].state, CallState::Queued));
+        assert!(monitor.snapshot().await.calls[0].location.is_queued());
         release.send(()).unwrap();
         assert!(blocker.await.is_ok());
         assert_eq!(caller.await.unwrap().unwrap(), 1);

@@ -26,7 +26,7 @@ use tokio::{
 use tracing::Level;
 use upbeat::{
     diagnostics::WorkList,
-    monitor::{Alert, CallError, CallState, Monitor},
+    monitor::{Alert, CallError, Monitor},
 };
 
 /// Returns a monitor of two calls with alerts in a channel, and both calls waiting at the gate.
@@ -152,7 +152,7 @@ async fn functions_time_out_appear_in_the_alert_and_end() {
     assert!(matches!(monitor.call_blocking("next", || ()).await, Err(CallError::Busy { stuck: 1, .. })));
     advance(10 * S).await;
     let alert = alerts.recv().await.unwrap();
-    assert!(matches!(alert.calls[0].state, CallState::Blocking(time) if time == 15 * S));
+    assert!(alert.calls[0].location.busy_for() == Some(15 * S));
     let text = alert.to_string();
     assert!(text.ends_with("\n`read`, 15.0 s, stuck: on a blocking thread for 15.0 s"), "{text}");
     let mut work = WorkList::default();

@@ -1,8 +1,7 @@
 //! The alert, and the active calls with their locations.
 
+use crate::snapshot::location::Location;
 use std::{fmt, sync::Arc, time::Duration};
-
-use upbeat_probe::Answer;
 
 use super::CallCounts;
 use crate::display::human;
@@ -31,20 +30,8 @@ pub struct ActiveCall {
     pub age: Duration,
     /// Whether it is past its timeout.
     pub stuck: bool,
-    /// Its state.
-    pub state: CallState,
-}
-
-/// The state of an active call.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum CallState {
-    /// A future, at this location.
-    Future(Answer),
-    /// A function that has been running on a blocking thread for this time. It has no location.
-    Blocking(Duration),
-    /// A function that waits for a free blocking thread.
-    Queued,
+    /// Its location.
+    pub location: Location,
 }
 
 /// A snapshot of a [`Monitor`](crate::monitor::Monitor).
@@ -94,17 +81,7 @@ impl fmt::Display for MonitorSnapshot {
 
 impl fmt::Display for ActiveCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, age, stuck, state } = self;
-        write!(f, "`{name}`, {}{}: {state}", human(*age), if *stuck { ", stuck" } else { "" })
-    }
-}
-
-impl fmt::Display for CallState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Future(answer) => answer.fmt(f),
-            Self::Blocking(time) => write!(f, "on a blocking thread for {}", human(*time)),
-            Self::Queued => f.write_str("waiting for a free blocking thread"),
-        }
+        let Self { name, age, stuck, location } = self;
+        write!(f, "`{name}`, {}{}: {location}", human(*age), if *stuck { ", stuck" } else { "" })
     }
 }

@@ -162,7 +162,7 @@ impl Monitor {
 
     /// Returns the active calls with their locations, as an [`Alert`](super::Alert) does.
     ///
-    /// It polls each future once more. That takes at most 250 ms, and the lookup of names more.
+    /// It polls each future once more. That takes at most 100 ms, and the lookup of names more.
     ///
     /// # Cancel safety
     ///

@@ -1,13 +1,15 @@
 //! The lookup of the locations of active calls.
 
 use tokio::time::Instant;
-use upbeat_probe::Answer;
 
 use super::{
-    ActiveCall, CallState,
+    ActiveCall,
     calls::{CallWork, Calls, OpenCall},
 };
-use crate::tree::lookup::ask_all;
+use crate::{
+    snapshot::location::Location,
+    tree::lookup::{PROBE_TIMEOUT, locate},
+};
 
 /// Returns the active calls, and probes those that are futures for their locations.
 pub(super) async fn active_calls(calls: &Calls) -> Vec<ActiveCall> {
@@ -18,15 +20,15 @@ pub(super) async fn active_calls(calls: &Calls) -> Vec<ActiveCall> {
         CallWork::Blocking(_) => None,
     };
     let probes: Vec<_> = open.iter().filter_map(probe).collect();
-    let mut answers = ask_all(&probes).await.into_iter();
+    let mut locations = locate(&probes, PROBE_TIMEOUT).await.into_iter();
     let calls = open.into_iter().map(|(open, stuck)| {
-        let state = match open.work {
-            // There is one for each future.
-            CallWork::Future(_) => CallState::Future(answers.next().unwrap_or(Answer::Silent)),
-            CallWork::Blocking(Some(since)) => CallState::Blocking(now - since),
-            CallWork::Blocking(None) => CallState::Queued,
+        let location = match open.work {
+            CallWork::Future(_) => locations.next()?,
+            CallWork::Blocking(Some(since)) => Location::blocking(now - since),
+            CallWork::Blocking(None) => Location::queued(),
         };
-        ActiveCall { name: open.name, age: now - open.since, stuck, state }
+        Some(ActiveCall { name: open.name, age: now - open.since, stuck, location })
     });
-    calls.collect()
+    // There is a location for each future.
+    calls.flatten().collect()
 }

@@ -11,7 +11,7 @@ mod locate;
 mod settings;
 mod watch;
 
-pub use alert::{ActiveCall, Alert, CallState, MonitorSnapshot};
+pub use alert::{ActiveCall, Alert, MonitorSnapshot};
 pub use builder::MonitorBuilder;
 pub use counts::CallCounts;
 pub use error::CallError;

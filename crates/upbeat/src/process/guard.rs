@@ -21,7 +21,7 @@ use crate::{
     exit_code,
     report::Report,
     snapshot::Snapshot,
-    tree::{Tree, overview::Overview},
+    tree::{Tree, lookup::PROBE_TIMEOUT, overview::Overview},
 };
 
 /// What comes on top of the stop's budget and the time to settle, before the guard takes over.
@@ -29,9 +29,6 @@ const MARGIN: Duration = Duration::from_millis(500);
 
 /// How long it may then take to find out where everybody waits, before the process is ended without that.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// How long those who are still there have to answer.
-const PATIENCE: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 enum News {
@@ -128,7 +125,7 @@ fn dump(overview: &Overview) -> Snapshot {
     // On a thread of its own, because looking names up may take for ever: debug information is large, and disks are slow.
     let thread = thread::Builder::new().name("upbeat-last-words".into()).spawn(move || {
         // Nobody listens any more if it took too long.
-        let _ = done.send(asking.dump_blocking(PATIENCE));
+        let _ = done.send(asking.dump_blocking(PROBE_TIMEOUT));
     });
     let dump = thread.ok().and_then(|_| dump.recv_timeout(LAST_WORDS).ok());
     dump.unwrap_or_else(|| overview.snapshot())

@@ -4,7 +4,6 @@ use std::{
     io::{self, Write as _},
     sync::{Arc, Weak},
     thread,
-    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -14,10 +13,12 @@ use signal_hook::{
 };
 
 use super::exit::leave_with;
-use crate::{exit_code, signal::Signal, supervisor::control::Control, tree::overview::Overview};
-
-/// How long everybody has to answer where they wait, when SIGUSR1 asks.
-const PATIENCE: Duration = Duration::from_millis(250);
+use crate::{
+    exit_code,
+    signal::Signal,
+    supervisor::control::Control,
+    tree::{lookup::PROBE_TIMEOUT, overview::Overview},
+};
 
 /// The one thread of the process that catches signals.
 struct Hub {
@@ -81,7 +82,7 @@ fn dispatch(signal: Signal) {
             let _ = thread::Builder::new().name("upbeat-dump".into()).spawn(move || {
                 for overview in overviews {
                     // Asked for on purpose, so it goes where the person who asked looks, whatever becomes of the log.
-                    let _ = writeln!(io::stderr(), "{}", overview.dump_blocking(PATIENCE));
+                    let _ = writeln!(io::stderr(), "{}", overview.dump_blocking(PROBE_TIMEOUT));
                 }
             });
         }

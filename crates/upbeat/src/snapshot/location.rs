@@ -3,66 +3,115 @@
 use std::{
     fmt,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use upbeat_probe::{Answer, Frame};
 
-/// Where a task was waiting when it was asked: in which `await`s, with file and line; or that it was inside one poll, and blocked its
-/// thread; or that nothing would wake it. A cheap clone.
+use crate::display::human;
+
+/// Where a task or a call was waiting when it was looked at: in which `await`s, with file and line. A cheap clone.
 ///
-/// The names are looked up on a thread that has the time, so that displaying this never blocks. Where that thread has not come to
-/// its end yet, the text says so.
+/// Or what is known instead: that it was inside one poll and blocked its thread, that nothing would wake it, or that it is
+/// a function on a blocking thread, into which nothing can look.
+///
+/// The names are looked up on a thread of their own, so displaying this never blocks. If the names are not there yet,
+/// the text says so.
 #[derive(Clone)]
 pub struct Location {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    answer: Answer,
-    /// Once the names are looked up: the whole story, and the line that stands for it.
+    kind: Kind,
+    /// The text on several lines and on one, once the names are looked up.
     texts: OnceLock<(String, String)>,
 }
 
+enum Kind {
+    Probed(Answer),
+    /// A function on a blocking thread, and for how long.
+    Blocking(Duration),
+    /// A function that waits for a blocking thread.
+    Queued,
+}
+
 impl Location {
+    /// Returns the location of a task that was probed.
     pub(crate) fn new(answer: Answer) -> Self {
+        // Only these have names to look up.
+        let text = (!matches!(answer, Answer::Waiting { .. })).then(|| answer.to_string());
+        Self::with(Kind::Probed(answer), text)
+    }
+
+    /// Returns the location of a function that has been on a blocking thread for `time`.
+    pub(crate) fn blocking(time: Duration) -> Self {
+        Self::with(Kind::Blocking(time), Some(format!("on a blocking thread for {}", human(time))))
+    }
+
+    /// Returns the location of a function that waits for a blocking thread.
+    pub(crate) fn queued() -> Self {
+        Self::with(Kind::Queued, Some("waiting for a free blocking thread".to_owned()))
+    }
+
+    fn with(kind: Kind, text: Option<String>) -> Self {
         let texts = OnceLock::new();
-        if !matches!(answer, Answer::Waiting { .. }) {
-            // There are no names to look up.
-            let _ = texts.set((answer.to_string(), answer.to_string()));
+        if let Some(text) = text {
+            let _ = texts.set((text.clone(), text));
         }
-        Self { inner: Arc::new(Inner { answer, texts }) }
+        Self { inner: Arc::new(Inner { kind, texts }) }
     }
 
     /// Looks up the names. Takes milliseconds, the first time in a large program perhaps seconds.
-    pub(crate) fn look_up(&self) {
-        self.inner.texts.get_or_init(|| (self.inner.answer.to_string(), line(&self.inner.answer)));
+    pub(crate) fn symbolize(&self) {
+        if let Kind::Probed(answer) = &self.inner.kind {
+            self.inner.texts.get_or_init(|| (answer.to_string(), line(answer)));
+        }
     }
 
-    /// What the probe said.
+    /// Returns whether the names are there.
+    pub(crate) fn is_named(&self) -> bool {
+        self.inner.texts.get().is_some()
+    }
+
+    /// Returns the answer of the probe; `None` for a function on a blocking thread.
     ///
-    /// Displaying a [`Waiting`](Answer::Waiting) answer, or asking for its frames, looks names up, which blocks; see there.
-    pub fn answer(&self) -> &Answer {
-        &self.inner.answer
+    /// Displaying a [`Waiting`](Answer::Waiting) answer, or its frames, looks up names, which blocks.
+    pub fn answer(&self) -> Option<&Answer> {
+        match &self.inner.kind {
+            Kind::Probed(answer) => Some(answer),
+            Kind::Blocking(_) | Kind::Queued => None,
+        }
     }
 
-    /// The innermost places on one line, such as `waiting in shop::flush at flush.rs:12 for tokio::sync::mutex::Mutex::lock`.
+    /// Returns for how long it has kept a thread busy: inside one poll at least, or in a function on a blocking thread.
+    /// `None` if it waits.
+    pub fn busy_for(&self) -> Option<Duration> {
+        match &self.inner.kind {
+            Kind::Probed(Answer::Busy { at_least, .. }) => Some(*at_least),
+            Kind::Blocking(time) => Some(*time),
+            Kind::Probed(_) | Kind::Queued => None,
+        }
+    }
+
+    /// Returns whether it is a function that waits for one of the runtime's blocking threads.
+    pub fn is_queued(&self) -> bool {
+        matches!(self.inner.kind, Kind::Queued)
+    }
+
+    /// Returns the innermost functions on one line, such as
+    /// `waiting in shop::flush at flush.rs:12 for tokio::sync::mutex::Mutex::lock`.
     pub fn line(&self) -> &str {
         self.inner.texts.get().map_or(UNNAMED, |(_, line)| line)
-    }
-
-    /// Whether the names are there.
-    #[cfg(feature = "serde")]
-    fn is_named(&self) -> bool {
-        self.inner.texts.get().is_some()
     }
 }
 
 const UNNAMED: &str = "waiting (the names were not looked up in time)";
 
 impl fmt::Display for Location {
-    /// The whole story: for `Waiting` a tree of frames on several lines.
+    /// Writes the whole text, for a task that waits a tree of frames on several lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.inner.texts.get().map_or(UNNAMED, |(story, _)| story))
+        f.write_str(self.inner.texts.get().map_or(UNNAMED, |(text, _)| text))
     }
 }
 
@@ -99,32 +148,38 @@ impl serde::Serialize for Location {
         use serde::ser::SerializeStruct;
 
         #[derive(serde::Serialize)]
-        struct Place<'a> {
+        struct FrameFields<'a> {
             function: &'a str,
             file: Option<std::borrow::Cow<'a, str>>,
             line: Option<u32>,
         }
 
-        fn place(frame: &Frame) -> Place<'_> {
+        fn fields(frame: &Frame) -> FrameFields<'_> {
             let file = frame.file().map(std::path::Path::to_string_lossy);
-            Place { function: frame.function(), file, line: frame.line() }
+            FrameFields { function: frame.function(), file, line: frame.line() }
         }
 
-        let (kind, traces) = match &self.inner.answer {
-            Answer::Waiting { traces, .. } => ("waiting", traces.as_slice()),
-            Answer::Busy { .. } => ("inside one poll", [].as_slice()),
-            Answer::Nothing => ("waiting for nothing", [].as_slice()),
-            Answer::Silent => ("not polled", [].as_slice()),
-            Answer::NotPolledYet => ("not polled yet", [].as_slice()),
-            Answer::Finished | Answer::Dropped => ("gone", [].as_slice()),
-            _ => ("unknown", [].as_slice()),
+        let traces: &[_] = match self.answer() {
+            Some(Answer::Waiting { traces, .. }) => traces,
+            _ => &[],
+        };
+        let kind = match &self.inner.kind {
+            Kind::Probed(Answer::Waiting { .. }) => "waiting",
+            Kind::Probed(Answer::Busy { .. }) => "inside one poll",
+            Kind::Probed(Answer::Nothing) => "waiting for nothing",
+            Kind::Probed(Answer::Silent) => "not polled",
+            Kind::Probed(Answer::NotPolledYet) => "not polled yet",
+            Kind::Probed(Answer::Finished | Answer::Dropped) => "gone",
+            Kind::Probed(_) => "unknown",
+            Kind::Blocking(_) => "on a blocking thread",
+            Kind::Queued => "queued",
         };
         let traces = if self.is_named() { traces } else { &[] };
-        let places: Vec<Vec<_>> = traces.iter().map(|trace| trace.frames().iter().map(place).collect()).collect();
+        let traces: Vec<Vec<_>> = traces.iter().map(|trace| trace.frames().iter().map(fields).collect()).collect();
         let mut out = serializer.serialize_struct("Location", 3)?;
         out.serialize_field("kind", kind)?;
         out.serialize_field("text", self.line())?;
-        out.serialize_field("traces", &places)?;
+        out.serialize_field("traces", &traces)?;
         out.end()
     }
 }

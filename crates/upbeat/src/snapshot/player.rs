@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use upbeat_probe::{Answer, Probe};
+use upbeat_probe::Probe;
 
 use super::{breadcrumb::Breadcrumb, location::Location, work::WorkList};
 use crate::display::human;
@@ -218,11 +218,12 @@ impl PlayerSnapshot {
         }
     }
 
-    /// Takes its answers, in the order of [`probes`](Self::probes), and returns what has names to look up.
-    pub(crate) fn answered(&mut self, answers: &mut impl Iterator<Item = Answer>) -> Vec<Location> {
-        let places =
-            self.questions().zip(answers).map(|((_, place), answer)| place.insert(Location::new(answer)).clone());
-        places.collect()
+    /// Enters locations, in the order of the [`probes`](Self::probes).
+    pub(crate) fn set_locations<'a>(&mut self, locations: &mut impl Iterator<Item = &'a Location>) {
+        for (_, location) in self.questions() {
+            let Some(found) = locations.next() else { return };
+            *location = Some(found.clone());
+        }
     }
 }
 

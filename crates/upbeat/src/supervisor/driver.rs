@@ -10,7 +10,7 @@ use tokio::{
 use upbeat_score::{Action, Budget, Cause as ScoreCause, Event, PartId, PartState, RunEnd, StopReason};
 
 use super::{
-    overrun::{Late, MOST_ASKED, abort_late},
+    overrun::{Late, MAX_LATE_PROBED, abort_late},
     request::Request,
     state::{Shared, Stage},
     stop_log, watchdog,
@@ -260,7 +260,7 @@ impl Driver<'_> {
                 Action::Stop { part, deadline, reason, .. } => self.stop(stage, part, deadline, reason),
                 Action::Abort { part, .. } => {
                     if let Some(playing) = stage.record(part).playing.clone() {
-                        if stage.machine.overran(part) && late.len() < MOST_ASKED {
+                        if stage.machine.overran(part) && late.len() < MAX_LATE_PROBED {
                             let mut doing = stage.snapshot(part, now);
                             // A conductor waits for its players, who have been asked already.
                             doing.probe.take_if(|_| self.shared.link.tree.find(&doing.path).is_some());

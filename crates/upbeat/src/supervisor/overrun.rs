@@ -1,18 +1,13 @@
 //! The end of what did not stop in time: it is asked where it waits, and then aborted.
 
-use std::time::Duration;
-
 use crate::{
     run::Playing,
     snapshot::player::PlayerSnapshot,
-    tree::lookup::{ask, look_up},
+    tree::lookup::{PROBE_TIMEOUT, probe_players, symbolize},
 };
 
-/// How long those who are late have to answer: a part of the time to settle, which counts from their deadline.
-const PATIENCE: Duration = Duration::from_millis(100);
-
 /// How many are asked at once. The others are aborted without.
-pub(crate) const MOST_ASKED: usize = 64;
+pub(crate) const MAX_LATE_PROBED: usize = 64;
 
 /// A run that did not stop in time.
 #[derive(Debug)]
@@ -29,13 +24,13 @@ pub(crate) async fn abort_late(late: Vec<Late>) {
     for (playing, doing) in playing.iter().zip(&mut doing) {
         doing.open = playing.run.register_work();
     }
-    let places = ask(&mut doing, PATIENCE).await;
+    let locations = probe_players(&mut doing, PROBE_TIMEOUT).await;
     for (playing, doing) in playing.iter().zip(&doing) {
         playing.run.was_stuck(doing.clone());
         playing.abort();
     }
-    // Looking names up takes longer than anybody should wait to be aborted. The report shares the places, and waits a little.
-    look_up(places).await;
+    // Looking names up takes longer than anybody should wait to be aborted. The report shares the locations, and waits a little.
+    symbolize(&locations).await;
     for doing in doing {
         tracing::warn!(player = %doing.path, "did not stop in time, and was aborted: {}", doing.end_line());
     }

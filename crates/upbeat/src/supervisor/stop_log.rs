@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use crate::{display::human, tree::overview::Overview};
+use crate::{
+    display::human,
+    tree::{lookup::PROBE_TIMEOUT, overview::Overview},
+};
 
 /// How often it is said. A stop that takes less says nothing.
 pub(crate) const EVERY: Duration = Duration::from_secs(2);
 
 /// Filtered by the program.
 const TARGET: &str = "upbeat::door";
-
-/// How long those who are still there have to answer where they wait.
-const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How many are named each time.
 const MOST_NAMED: usize = 10;
@@ -20,7 +20,7 @@ const MOST_NAMED: usize = 10;
 pub(crate) async fn watch(overview: Overview) {
     let begun = tokio::time::Instant::now();
     loop {
-        let dump = overview.dump(PATIENCE).await;
+        let dump = overview.dump(PROBE_TIMEOUT).await;
         let after = human(EVERY + begun.elapsed());
         let all = dump.delaying_stop().count();
         for player in dump.delaying_stop().take(MOST_NAMED) {

@@ -7,11 +7,8 @@ use upbeat_score::{OnUnresponsive, Watchdog};
 
 use crate::{
     run::{Playing, Run, record::Silence, wait::Wait},
-    tree::overview::Overview,
+    tree::{lookup::PROBE_TIMEOUT, overview::Overview},
 };
-
-/// How long a silent player has to answer where it waits.
-const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Watches one run, from the moment that it is ready until it is asked to stop or has ended.
 ///
@@ -30,7 +27,7 @@ async fn guard(playing: &Playing, dog: Watchdog) {
     run.pulse().add(0);
     loop {
         let lasted = until_silent(playing, dog.timeout).await;
-        let doing = Overview::new(run.tree().clone()).dump_of(run.path(), PATIENCE).await;
+        let doing = Overview::new(run.tree().clone()).dump_of(run.path(), PROBE_TIMEOUT).await;
         let silence = Silence { lasted, doing: doing.map_or_else(String::new, |doing| doing.line()) };
         tracing::error!(player = %run.path(), action = dog.action.as_str(), "{silence}");
         match dog.action {

@@ -1,68 +1,140 @@
-//! Looking up the names in answers of probes where that holds up nobody.
+//! Finding out where tasks wait, without holding up anything else.
 
-use std::{thread, time::Duration};
+use std::{sync::mpsc, thread, time::Duration};
 
-use tokio::sync::oneshot;
-use upbeat_probe::{Answer, Probe};
+use parking_lot::Mutex;
+use tokio::{sync::oneshot, task::spawn_blocking, time::timeout};
+use upbeat_probe::Probe;
 
-use crate::snapshot::{location::Location, player::PlayerSnapshot};
+use crate::{
+    panic::catch,
+    snapshot::{location::Location, player::PlayerSnapshot},
+};
 
-/// How long a future has to be polled for the question. One whose worker is free needs microseconds.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
+/// How long tasks that are probed have to be polled. A task whose worker is free needs microseconds.
+pub const PROBE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Asks all probes at once, waits at most a quarter of a second, and looks up the names. The answers are in the order of the probes.
-pub async fn ask_all(probes: &[Probe]) -> Vec<Answer> {
-    let answers = Probe::ask_all(probes, PATIENCE).await;
-    resolve(&answers).await;
-    answers
+/// How long names are waited for. Looking them up goes on in the background if it takes longer.
+const SYMBOL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many tasks of a tree are probed. The first of them show the reason of a deadlock, and the time for all stays small.
+pub(crate) const MAX_PROBED: usize = 1000;
+
+/// Returns where the tasks of these probes wait, in the order of the probes.
+///
+/// All are probed at once and have `timeout` together to be polled. Then their names are looked up on a thread for
+/// that, for five seconds at most. A location whose names are not there by then says so.
+///
+/// ```
+/// use std::time::Duration;
+/// use upbeat::diagnostics::{PROBE_TIMEOUT, locate, watch};
+///
+/// # #[tokio::main]
+/// # async fn main() {
+/// let (sleeping, probe) = watch(tokio::time::sleep(Duration::from_secs(60)));
+/// let sleeping = tokio::spawn(sleeping);
+/// let locations = locate(&[probe], PROBE_TIMEOUT).await;
+/// println!("{}", locations[0]); // waiting in …
+/// # sleeping.abort();
+/// # }
+/// ```
+///
+/// # Cancel safety
+///
+/// Dropping the future loses nothing.
+///
+/// # Panics
+///
+/// If it is polled outside a tokio runtime with its timer enabled.
+pub async fn locate(probes: &[Probe], timeout: Duration) -> Vec<Location> {
+    let locations = probe(probes, timeout).await;
+    symbolize(&locations).await;
+    locations
 }
 
-/// Looks up the names and lines, so that displaying the answers is quick.
-///
-/// It is done on a plain thread: the workers have other things to do than to read debug information, and when something is stuck the
-/// runtime's blocking threads may be what is exhausted.
-pub(crate) async fn resolve(answers: &[Answer]) {
-    let answers: Vec<_> = answers.iter().filter(|answer| matches!(answer, Answer::Waiting { .. })).cloned().collect();
-    if answers.is_empty() {
-        return;
-    }
-    let (done, resolved) = oneshot::channel::<()>();
-    let thread = thread::Builder::new().name("upbeat-names".into()).spawn(move || {
-        answers.iter().for_each(Answer::resolve);
+/// The same as [`locate`] for a thread that does not belong to a runtime.
+pub fn locate_blocking(probes: &[Probe], timeout: Duration) -> Vec<Location> {
+    let locations: Vec<_> = Probe::ask_all_blocking(probes, timeout).into_iter().map(Location::new).collect();
+    let (done, symbolized) = mpsc::channel();
+    // Without the thread `done` is dropped, and nothing is waited for.
+    request(&locations, move || {
         let _ = done.send(());
     });
-    // Without a thread the names are looked up when the answer is displayed: late is better than never.
-    if thread.is_ok() {
-        let _ = resolved.await;
+    let _ = symbolized.recv_timeout(SYMBOL_TIMEOUT);
+    locations
+}
+
+/// Probes all at once. The names are still to be looked up by [`symbolize`].
+pub(crate) async fn probe(probes: &[Probe], timeout: Duration) -> Vec<Location> {
+    Probe::ask_all(probes, timeout).await.into_iter().map(Location::new).collect()
+}
+
+/// Waits until the names of these locations are looked up, or the time for it is over.
+pub(crate) async fn symbolize(locations: &[Location]) {
+    if locations.iter().all(Location::is_named) {
+        return;
+    }
+    let ((done, symbolized), (over, ended)) = (oneshot::channel(), oneshot::channel());
+    request(locations, move || {
+        let _ = done.send(());
+        let _ = over.send(());
+    });
+    // A paused clock stands still as long as a blocking task runs. The task is not relied on: when something is stuck,
+    // the runtime's blocking threads may be what is exhausted.
+    let still = spawn_blocking(move || ended.blocking_recv());
+    tokio::select! {
+        _ = symbolized => {}
+        _ = timeout(SYMBOL_TIMEOUT, still) => {}
     }
 }
 
-/// How many tasks a dump asks where they wait. Whoever has more finds the reason among the first, and the time for all stays small.
-pub(crate) const MOST_ASKED: usize = 1000;
-
-/// How long a dump waits for names to be looked up, which goes on in the background when it takes longer.
-pub(crate) const LOOK_UP: Duration = Duration::from_secs(5);
-
-/// Asks players where they and their work wait. Returns the answers, of which the names are to be looked up.
-pub(crate) async fn ask(players: &mut [PlayerSnapshot], timeout: Duration) -> Vec<Location> {
-    let probes = probes(players);
-    let answers = Probe::ask_all(&probes, timeout).await;
-    answered(players, answers)
+/// Locations whose names are to be looked up, and the function that is called afterwards.
+struct SymbolRequest {
+    locations: Vec<Location>,
+    done: Box<dyn FnOnce() + Send>,
 }
 
-/// Looks names up off the runtime's workers. If it takes too long, the places say that their names are missing.
-pub(crate) async fn look_up(places: Vec<Location>) {
-    let looking = tokio::task::spawn_blocking(move || places.iter().for_each(Location::look_up));
-    let _ = tokio::time::timeout(LOOK_UP, looking).await;
+/// The way to the thread that looks up names. It is one for all, because they share what was read.
+static SYMBOLIZER: Mutex<Option<mpsc::Sender<SymbolRequest>>> = Mutex::new(None);
+
+/// Has names looked up on a plain thread: workers have other things to do than to read debug information.
+fn request(locations: &[Location], done: impl FnOnce() + Send + 'static) {
+    let locations = locations.iter().filter(|location| !location.is_named()).cloned().collect();
+    let request = SymbolRequest { locations, done: Box::new(done) };
+    let mut symbolizer = SYMBOLIZER.lock();
+    if symbolizer.is_none() {
+        let (sender, requests) = mpsc::channel::<SymbolRequest>();
+        let thread = thread::Builder::new().name("upbeat-symbols".into()).spawn(move || {
+            for SymbolRequest { locations, done } in requests {
+                // The debug information of a program may be anything. Names that are not found do not stop the thread.
+                let _ = catch(|| locations.iter().for_each(Location::symbolize));
+                done();
+            }
+        });
+        *symbolizer = thread.ok().map(|_| sender);
+    }
+    if let Some(symbolizer) = &*symbolizer {
+        let _ = symbolizer.send(request);
+    }
 }
 
+/// Probes players and their work. The names are still to be looked up by [`symbolize`].
+pub(crate) async fn probe_players(players: &mut [PlayerSnapshot], timeout: Duration) -> Vec<Location> {
+    let locations = probe(&probes(players), timeout).await;
+    set_locations(players, &locations);
+    locations
+}
+
+/// Returns the probes of players and their work.
 pub(super) fn probes(players: &mut [PlayerSnapshot]) -> Vec<Probe> {
-    players.iter_mut().flat_map(PlayerSnapshot::probes).take(MOST_ASKED).collect()
+    players.iter_mut().flat_map(PlayerSnapshot::probes).take(MAX_PROBED).collect()
 }
 
-pub(super) fn answered(players: &mut [PlayerSnapshot], answers: Vec<Answer>) -> Vec<Location> {
-    let mut answers = answers.into_iter();
-    let places = players.iter_mut().flat_map(|player| player.answered(&mut answers)).collect();
-    players.iter_mut().for_each(PlayerSnapshot::forget_probes);
-    places
+/// Enters the locations, in the order of the [`probes`]. The snapshots lose their probes.
+pub(super) fn set_locations(players: &mut [PlayerSnapshot], locations: &[Location]) {
+    let mut locations = locations.iter();
+    for player in players {
+        player.set_locations(&mut locations);
+        player.forget_probes();
+    }
 }

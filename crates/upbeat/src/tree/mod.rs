@@ -1,7 +1,6 @@
 //! What all conductors that are nested in each other share.
 
-#[doc(hidden)]
-pub mod lookup;
+pub(crate) mod lookup;
 pub(crate) mod overview;
 
 use std::{

@@ -2,14 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use upbeat_probe::Probe;
-
 use super::{
     Tree,
-    lookup::{MOST_ASKED, answered, ask, look_up, probes},
+    lookup::{MAX_PROBED, locate_blocking, probe_players, probes, set_locations, symbolize},
 };
 use crate::{
-    snapshot::{Snapshot, location::Location, player::PlayerSnapshot},
+    snapshot::{Snapshot, player::PlayerSnapshot},
     supervisor::state::Shared,
 };
 
@@ -57,9 +55,9 @@ impl Overview {
     /// A [snapshot](Overview::snapshot) in which every live task, and the open work that can be asked, says where it waits: with file
     /// and line; or that it is inside one poll and blocks its thread; or that nothing will wake it.
     ///
-    /// The first thousand tasks are asked, all at once, and have `timeout` together to answer; those whose executor is too busy to
-    /// poll them cost all of it. Each is polled once more than it would have been. Then the names are looked up on a thread for blocking
-    /// work, for five seconds at most.
+    /// The first thousand tasks are probed, all at once, and have `timeout` together to be polled. A task whose executor is too busy to poll
+    /// it costs all of that time. Each is polled once more than it would have been. Then the names are looked up on a thread
+    /// for that, for five seconds at most.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -90,7 +88,7 @@ impl Overview {
     /// Dropping the future loses nothing.
     pub async fn dump(&self, timeout: Duration) -> Snapshot {
         let mut snapshot = self.askable();
-        look_up(ask(&mut snapshot.players, timeout).await).await;
+        symbolize(&probe_players(&mut snapshot.players, timeout).await).await;
         snapshot
     }
 
@@ -104,17 +102,16 @@ impl Overview {
             (stage.snapshot(part, shared.now()), stage.run(part))
         };
         player.open = run.map(|run| run.register_work()).unwrap_or_default();
-        look_up(ask(std::slice::from_mut(&mut player), timeout).await).await;
+        symbolize(&probe_players(std::slice::from_mut(&mut player), timeout).await).await;
         Some(player)
     }
 
     /// [`dump`](Overview::dump) for a plain thread, such as one that looks after a runtime whose workers are all blocked. Needs no
-    /// runtime, and takes as long as the names take.
+    /// runtime.
     pub fn dump_blocking(&self, timeout: Duration) -> Snapshot {
         let mut snapshot = self.askable();
-        let probes = probes(&mut snapshot.players);
-        let places = answered(&mut snapshot.players, Probe::ask_all_blocking(&probes, timeout));
-        places.iter().for_each(Location::look_up);
+        let locations = locate_blocking(&probes(&mut snapshot.players), timeout);
+        set_locations(&mut snapshot.players, &locations);
         snapshot
     }
 
@@ -122,7 +119,7 @@ impl Overview {
     pub(crate) fn look(&self) {
         for conductor in self.tree.all() {
             let stage = conductor.stage.lock();
-            for playing in stage.records.iter().filter_map(|record| record.playing.as_ref()).take(MOST_ASKED) {
+            for playing in stage.records.iter().filter_map(|record| record.playing.as_ref()).take(MAX_PROBED) {
                 playing.probe().busy();
             }
         }

@@ -1,8 +1,10 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use upbeat::report::HumanDuration;
-use upbeat::resolve::ask_all;
+use upbeat::{
+    diagnostics::{PROBE_TIMEOUT, locate},
+    report::HumanDuration,
+};
 use upbeat_probe::Answer;
 
 use crate::{
@@ -32,18 +34,16 @@ pub(super) async fn watch(registry: &Registry, limit: Duration) -> ! {
 
 async fn log(stalled: Vec<StalledRequest>) {
     let probes: Vec<_> = stalled.iter().filter_map(|request| request.probe.clone()).collect();
-    let mut answers = ask_all(&probes).await.into_iter();
+    let mut locations = locate(&probes, PROBE_TIMEOUT).await.into_iter();
     for StalledRequest { method, path, taken, id, probe } in stalled {
         let taken = HumanDuration(taken);
         let id = id.map(tracing::field::display);
-        match probe.and_then(|_| answers.next()) {
-            // The handler may have returned in the meantime.
-            None | Some(Answer::Finished) => {
-                tracing::warn!(target: targets::STALL, id, %method, %path, "{method} {path} has taken {taken}: sending its response");
-            }
-            Some(answer) => {
-                tracing::warn!(target: targets::STALL, id, %method, %path, "{method} {path} has taken {taken}: {answer}");
-            }
+        // The handler may have returned in the meantime.
+        let location = probe.and_then(|_| locations.next());
+        if let Some(location) = location.filter(|location| !matches!(location.answer(), Some(Answer::Finished))) {
+            tracing::warn!(target: targets::STALL, id, %method, %path, "{method} {path} has taken {taken}: {location}");
+        } else {
+            tracing::warn!(target: targets::STALL, id, %method, %path, "{method} {path} has taken {taken}: sending its response");
         }
     }
 }
