@@ -47,6 +47,7 @@ use crate::{
 ///
 /// [`ListenError`], if the address cannot be bound.
 #[derive(Debug)]
+#[must_use = "the endpoints respond only while a conductor plays them"]
 pub struct Diagnostics {
     server: HttpServer<Router>,
     version: Arc<str>,

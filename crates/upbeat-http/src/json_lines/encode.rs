@@ -79,6 +79,7 @@ pin_project! {
     /// # Cancel safety
     ///
     /// As a stream it is cancel safe if its source is: it keeps all items that it has taken.
+    #[must_use = "streams do nothing unless polled"]
     pub struct JsonLines<S> {
         #[pin]
         source: S,

@@ -60,6 +60,7 @@ pin_project! {
     /// # Cancel safety
     ///
     /// It is cancel safe if its source is.
+    #[must_use = "streams do nothing unless polled"]
     pub struct JsonEntries<S, T, E> {
         #[pin]
         source: S,

@@ -57,6 +57,7 @@ use crate::problem::Problem;
 /// That layer makes requests wait without a bound, or rejects them with an error that another layer
 /// must convert (`load_shed`). It has no keys, and it releases the permit with the response's head.
 #[derive(Clone, Debug)]
+#[must_use = "a layer does nothing unless it wraps a service"]
 pub struct ConcurrencyLimitLayer {
     limit: ConcurrencyScope,
     queue_timeout: Duration,

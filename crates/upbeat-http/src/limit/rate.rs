@@ -39,6 +39,7 @@ use crate::problem::Problem;
 ///
 /// That layer makes requests wait without a bound, and it has no keys.
 #[derive(Clone, Debug)]
+#[must_use = "a layer does nothing unless it wraps a service"]
 pub struct RateLimitLayer {
     limit: RateScope,
 }

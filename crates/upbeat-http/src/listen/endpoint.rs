@@ -122,21 +122,21 @@ impl GivenListener {
 }
 
 mod sealed {
-    pub trait Sealed {}
+    /// The seal of [`IntoListener`](super::IntoListener), with its only method.
+    pub trait Sealed {
+        fn into_listener(self) -> super::GivenListener;
+    }
 }
 
 /// A bound listener that a server can take, TCP or Unix, of tokio or the standard library.
 ///
 /// This trait is sealed: the accept loop supports these four types.
-pub trait IntoListener: sealed::Sealed {
-    #[doc(hidden)]
-    fn into_listener(self) -> GivenListener;
-}
+pub trait IntoListener: sealed::Sealed {}
 
 macro_rules! into_listener {
     ($($listener:ty => $variant:ident),*) => {$(
-        impl sealed::Sealed for $listener {}
-        impl IntoListener for $listener {
+        impl IntoListener for $listener {}
+        impl sealed::Sealed for $listener {
             fn into_listener(self) -> GivenListener {
                 GivenListener(Given::$variant(self))
             }

@@ -1,7 +1,7 @@
 use std::{fmt, net::SocketAddr};
 
 /// The client of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Peer {
     /// A TCP client with its address.

@@ -66,6 +66,7 @@ use upbeat::BoxError;
 /// contain a problem, that is returned. Otherwise the result is an [internal](Problem::internal)
 /// problem. For your own error type, implement `From<MyError> for Problem`.
 #[derive(Clone)]
+#[must_use = "a problem is sent and logged only if it is returned"]
 pub struct Problem {
     // Boxed, because a `Result` is as large as its error and problems are rare.
     inner: Box<Inner>,

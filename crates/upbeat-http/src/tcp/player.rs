@@ -51,6 +51,7 @@ use crate::{
 /// # Errors
 ///
 /// [`ListenError`], if the address cannot be bound, or if the listener fails.
+#[must_use = "a server listens only while a conductor plays it"]
 pub struct TcpServer<H> {
     endpoint: Endpoint,
     handler: Arc<H>,

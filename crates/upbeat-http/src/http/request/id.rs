@@ -30,10 +30,10 @@ const MAX_LENGTH: usize = 128;
 /// }
 /// # let app: axum::Router = axum::Router::new().route("/order", axum::routing::post(order));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(IdKind);
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum IdKind {
     Generated(u128),
     Client(Box<str>),

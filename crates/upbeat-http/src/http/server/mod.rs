@@ -103,6 +103,7 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 /// `axum::serve(..).with_graceful_shutdown(..)` waits without a bound for partial request heads,
 /// slow readers and open streams. This server bounds all of them, costs no more per request, and
 /// keeps less memory for an idle connection.
+#[must_use = "a server listens only while a conductor plays it"]
 pub struct HttpServer<S> {
     endpoint: Endpoint,
     // Locked once per run, so that a service need not be `Sync`.
