@@ -1,5 +1,7 @@
 //! Nothing is left after a stop, however often there is one.
 
+#[expect(dead_code, reason = "this program uses a part of it")]
+#[path = "it/common/mod.rs"]
 mod common;
 
 use common::{MS, deaf, idle};

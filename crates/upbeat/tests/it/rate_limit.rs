@@ -2,8 +2,6 @@
 #![cfg(feature = "limit")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-
 use std::{
     future::Future,
     pin::pin,
@@ -13,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use common::{MS, S};
+use crate::common::{MS, S};
 use proptest::prelude::*;
 use tokio::time::{Instant, advance, sleep, timeout};
 use upbeat::{

@@ -1,11 +1,9 @@
 //! Concurrency limits.
 #![cfg(feature = "limit")]
 
-mod common;
-
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use common::{MS, S};
+use crate::common::{MS, S};
 use tokio::time::{sleep, timeout};
 use upbeat::{
     Context, ContextError,

@@ -1,13 +1,9 @@
 //! Where everybody waits: in a dump, while stopping, and in the report about those who did not stop in time.
 
-mod common;
-#[path = "common/events.rs"]
-mod events;
-
 use std::{future::pending, sync::Arc, time::Duration};
 
-use common::{MS, S, idle};
-use events::Events;
+use crate::common::events::Events;
+use crate::common::{MS, S, idle};
 use tokio::time::{Instant, sleep};
 use tracing::Level;
 use upbeat::{BoxError, Conductor, Context, Part, Report, diagnostics::Snapshot, exit_code, report::Outcome};

@@ -1,10 +1,8 @@
 //! Operating a conductor while it plays.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Log, MS, S, ZERO, idle, polite};
+use crate::common::{Log, MS, S, ZERO, idle, polite};
 use upbeat::{
     BoxError, Conductor, Context, Handle, HandleError, Part, Report,
     diagnostics::State,
@@ -115,7 +113,7 @@ async fn reload_requests_reach_those_who_wait_for_them() {
 
 #[tokio::test(start_paused = true)]
 async fn an_abort_ends_everything_at_once() {
-    let (handle, playing) = playing(Conductor::new("shop").player("deaf", common::deaf)).await;
+    let (handle, playing) = playing(Conductor::new("shop").player("deaf", crate::common::deaf)).await;
     handle.stop();
     let begun = tokio::time::Instant::now();
     handle.abort();

@@ -1,13 +1,11 @@
 //! Accepted work is finished, or reported as lost.
 
-mod common;
-
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering::Relaxed},
 };
 
-use common::{MS, S, idle};
+use crate::common::{MS, S, idle};
 use tokio::time::{Instant, sleep};
 use upbeat::{BoxError, Conductor, Context, Part, exit_code, report::Outcome, task::Tracker, with};
 

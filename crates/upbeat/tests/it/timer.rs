@@ -1,7 +1,5 @@
 //! Timers that can be reset, and players that wait before they play.
 
-mod common;
-
 use std::{
     future::Future,
     pin::pin,
@@ -9,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use common::{MS, S};
+use crate::common::{MS, S};
 use tokio::time::{Instant, advance, sleep, timeout};
 use upbeat::{
     BoxError, Conductor, Context, Part, once,

@@ -1,13 +1,9 @@
 //! Heartbeats: what counts as a sign of life, and what follows when there is none.
 
-mod common;
-#[path = "common/events.rs"]
-mod events;
-
 use std::{future::Future, time::Duration};
 
-use common::{Log, MS, S, idle};
-use events::Events;
+use crate::common::events::Events;
+use crate::common::{Log, MS, S, idle};
 use tokio::time::{Instant, sleep};
 use tracing::Level;
 use upbeat::{

@@ -3,12 +3,9 @@
 //! Every test records events: `tracing` caches at the first event whether there is a subscriber for
 //! it.
 
-#[path = "common/events.rs"]
-mod events;
-
 use std::{cell::Cell, future::pending, sync::mpsc as threads, time::Duration};
 
-use events::Events;
+use crate::common::events::Events;
 use tokio::{
     runtime::Handle,
     sync::oneshot,

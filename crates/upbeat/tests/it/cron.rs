@@ -2,14 +2,12 @@
 #![cfg(feature = "cron")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
-use common::{S, ZERO};
+use crate::common::{S, ZERO};
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::time::{Instant, sleep};
 use upbeat::{

@@ -1,10 +1,6 @@
 //! Players that run at a fixed interval, and their stop.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-#[path = "common/events.rs"]
-mod events;
-
 use std::{
     future::Future,
     sync::{
@@ -14,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use common::{MS, S, ZERO};
-use events::Events;
+use crate::common::events::Events;
+use crate::common::{MS, S, ZERO};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep},

@@ -1,8 +1,6 @@
 //! The context as Go has it: cancelling, deadlines, values, and how they meet the stop of a run.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod common;
-
 use std::{
     error::Error as _,
     future::Future,
@@ -10,7 +8,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use common::{Log, MS, S, ZERO};
+use crate::common::{Log, MS, S, ZERO};
 use tokio::time::{Instant, sleep};
 use upbeat::{BoxError, Conductor, Context, ContextError, Part, report::StopCause, with};
 

@@ -3,11 +3,6 @@
 //! Every test records events: `tracing` caches at the first event whether there is a subscriber for
 //! it.
 
-#[path = "common/calls.rs"]
-mod calls;
-#[path = "common/events.rs"]
-mod events;
-
 use std::{
     sync::{
         Arc,
@@ -17,8 +12,8 @@ use std::{
     time::Duration,
 };
 
-use calls::{Counted, GATE, PanicsInDrop, S, begin, open_gate, settle, until};
-use events::Events;
+use crate::common::calls::{Counted, GATE, PanicsInDrop, S, begin, open_gate, settle, until};
+use crate::common::events::Events;
 use tokio::{
     sync::{Notify, mpsc},
     time::{Instant, advance, sleep},

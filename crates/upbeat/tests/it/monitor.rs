@@ -1,8 +1,5 @@
 //! Calls that hang are bounded in number, and do not delay other callers.
 
-#[path = "common/calls.rs"]
-mod calls;
-
 use std::{
     future::{Future, pending},
     pin::pin,
@@ -15,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use calls::{Counted, GATE, PanicsInDrop, S, begin, open_gate, settle, until};
+use crate::common::calls::{Counted, GATE, PanicsInDrop, S, begin, open_gate, settle, until};
 use tokio::{
     runtime::{self, Handle},
     sync::Notify,

@@ -1,10 +1,8 @@
 //! Stopping: order, deadlines, what is reported, and that nothing is left.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Log, MS, S, ZERO, deaf, failing, idle, polite};
+use crate::common::{Log, MS, S, ZERO, deaf, failing, idle, polite};
 use tokio::time::Instant;
 use upbeat::{
     BoxError, Conductor, Context, Part, exit_code, once,

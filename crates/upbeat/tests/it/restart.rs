@@ -2,8 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-
 use std::{
     sync::{
         Arc,
@@ -12,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use common::{Log, MS, S, ZERO, failing, idle, polite};
+use crate::common::{Log, MS, S, ZERO, failing, idle, polite};
 use tokio::time::Instant;
 use upbeat::{
     BoxError, Conductor, Context, Part, Player,

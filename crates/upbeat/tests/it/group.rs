@@ -1,7 +1,5 @@
 //! Several tasks under one context.
 
-mod common;
-
 use std::{
     error::Error as _,
     sync::{
@@ -10,7 +8,7 @@ use std::{
     },
 };
 
-use common::{Log, MS, S};
+use crate::common::{Log, MS, S};
 use proptest::prelude::*;
 use tokio::{
     runtime::Handle,
@@ -146,7 +144,7 @@ async fn max_tasks_bounds_running_tasks_and_accepts_more() {
         let busy = busy.clone();
         group.spawn(format!("{i}"), async move |_| busy.work().await);
     }
-    assert_eq!(begun.elapsed(), common::ZERO, "accepted at once");
+    assert_eq!(begun.elapsed(), crate::common::ZERO, "accepted at once");
     group.wait().await.unwrap();
     assert_eq!((busy.max(), begun.elapsed()), (3, 3 * MS));
 }

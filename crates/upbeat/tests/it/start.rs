@@ -1,10 +1,8 @@
 //! Starting: order, readiness, faults. The numbers are those of the acceptance scenarios.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Log, MS, S, ZERO, failing, idle, polite};
+use crate::common::{Log, MS, S, ZERO, failing, idle, polite};
 use upbeat::{
     BoxError, Conductor, Context, Part, exit_code,
     report::{Cause, Outcome, StopCause},

@@ -1,5 +1,8 @@
-//! Players that say what they do, for tests.
-#![expect(dead_code, clippy::unwrap_used, reason = "each test program uses a part of it, and fails by panicking")]
+//! Players that log their steps, for tests.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+pub(crate) mod calls;
+pub(crate) mod events;
 
 use std::{
     sync::{Arc, Mutex},
