@@ -1,4 +1,4 @@
-//! Contexts that are dropped leave nothing behind: what the process holds after a million of them is what it held before.
+//! The memory of dropped contexts: after a million of them the process holds as much as before.
 //!
 //! One test alone in its program, because it looks at the memory of all of it.
 #![cfg(target_os = "linux")]

@@ -18,7 +18,7 @@ use upbeat::{BoxError, Conductor, Context, Part, Report, with};
 const CHILD: &str = "UPBEAT_TEST_CHILD";
 const SOON: Duration = Duration::from_secs(20);
 
-/// What the started process does.
+/// The scenario of the started process.
 fn play(what: &str) -> Report {
     let say = |line: &'static str| {
         with(line, async |line: &'static str, cx: Context| {
@@ -87,7 +87,7 @@ struct Process {
     child: Child,
     output: BufReader<ChildStdout>,
     errors: BufReader<ChildStderr>,
-    /// What was read from its standard error.
+    /// The text that was read from its standard error.
     said: String,
 }
 
@@ -158,7 +158,7 @@ impl Drop for Process {
 }
 
 #[test]
-fn the_first_signal_stops_politely_and_the_player_learns_which_it_was() {
+fn the_first_signal_stops_gracefully_and_is_the_stop_cause() {
     for (signal, name) in [("INT", "SIGINT"), ("TERM", "SIGTERM"), ("QUIT", "SIGQUIT")] {
         let mut process = Process::start("polite");
         process.expect("up");
@@ -176,7 +176,8 @@ fn the_second_signal_aborts_with_its_exit_code() {
         process.expect("up");
         process.expect("up");
         process.signal("TERM");
-        // Two of the same kind arrive as one while the first is pending, and of two kinds the lower number comes first.
+        // Two equal signals merge while the first is pending. Of two different ones the lower
+        // number comes first.
         process.expect("up stopping");
         process.signal(signal);
         assert_eq!(process.exit_code(), Some(code));
@@ -196,23 +197,23 @@ fn the_third_signal_exits_whatever_hangs() {
     assert_eq!(process.exit_code(), Some(130));
 }
 
-// 17: every worker blocked: the process still ends, and says who is left.
+// 17: with every worker blocked, the process still ends, and names the parts that are left.
 #[test]
-fn a_process_whose_every_worker_is_blocked_ends_and_names_who_is_left() {
+fn a_process_with_every_worker_blocked_ends_and_names_the_parts_left() {
     let mut process = Process::start("hung briefly");
     process.expect("up");
     process.signal("TERM");
     assert_eq!(process.exit_code(), Some(124));
     let said = process.said();
     assert!(said.contains("shop/a  ") && said.contains("shop/b  "), "{said}");
-    // There is one worker: one player has it, and the other never had it. The time counts from the stop.
+    // One player has the only worker, and the other never had it. The time counts from the stop.
     assert!(said.contains("not polled yet"), "{said}");
     let (_, busy) = said.split_once("inside one poll for at least ").unwrap_or_else(|| panic!("{said}"));
     assert!(busy.split_once(" ms").unwrap().0.parse::<u32>().unwrap() >= 1000, "{said}");
 }
 
 #[test]
-fn sigusr1_says_where_everybody_waits_and_changes_nothing() {
+fn sigusr1_prints_all_locations_and_changes_nothing() {
     let mut process = Process::start("blocks briefly");
     process.expect("up");
     process.signal("USR1");

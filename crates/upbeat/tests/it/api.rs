@@ -1,4 +1,4 @@
-//! Promises that the compiler keeps: what may cross threads, what is a player, what the report looks like to machines.
+//! Guarantees of the types: the auto traits, the forms of players, and the serialized report.
 
 use std::{
     sync::Arc,
@@ -56,7 +56,7 @@ fn the_public_types_cross_threads() {
 
 #[cfg(feature = "limit")]
 #[test]
-fn limits_cross_threads_and_so_do_those_who_wait() {
+fn limits_and_their_waiters_cross_threads() {
     use upbeat::limit::{
         ConcurrencyLimit, KeyedConcurrencyLimit, KeyedPermit, KeyedRateLimit, Permit, Rate, RateLimit,
     };

@@ -12,7 +12,7 @@ use crate::common::{Log, MS, S, ZERO};
 use tokio::time::{Instant, sleep};
 use upbeat::{BoxError, Conductor, Context, ContextError, Part, report::StopCause, with};
 
-/// What a context is done with, as text: `-` while it is not.
+/// Returns the reason why a context is done and its source, or `-`.
 fn state(cx: &Context) -> String {
     match cx.error() {
         None => "-".to_owned(),
@@ -164,7 +164,7 @@ async fn a_players_own_context_is_done_exactly_when_its_run_is_asked_to_stop() {
         .play_until(async {
             sleep(S).await;
             let cx = share.lock().unwrap().clone().unwrap();
-            assert!(!cx.cancel("nobody but the conductor"), "it has no effect");
+            assert!(!cx.cancel("not the conductor"), "it has no effect");
             assert_eq!(state(&cx), "-");
             let child = cx.child();
             assert!(child.cancel("its own"));
@@ -274,7 +274,7 @@ async fn through_stop_ends_at_the_stop_deadline_though_the_run_is_leaked() {
         *share.lock().unwrap() = Some(cx.clone());
         cx.ready();
         cx.stopping().await;
-        // Blocks its thread: nobody can end it.
+        // It blocks its thread and cannot be ended.
         blocked.lock().unwrap().recv()
     });
     let shop = Conductor::new("shop").stop_timeout(50 * MS).part(Part::new("web", player).signals_ready());
@@ -343,7 +343,7 @@ async fn dropping_a_conductor_ends_the_contexts_of_its_players() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_background_context_is_conducted_by_nobody() {
+async fn a_background_context_has_no_conductor() {
     let cx = Context::background();
     cx.ready();
     cx.detail("a", 1);
@@ -405,7 +405,7 @@ fn children_may_be_dropped_while_another_thread_cancels() {
 }
 
 mod model {
-    //! Random trees, against a model that does everything at once where the contexts look only when they are asked.
+    //! Random trees against a model that evaluates eagerly, where contexts evaluate lazily.
 
     use proptest::prelude::*;
 

@@ -18,7 +18,8 @@ async fn playing(shop: Conductor) -> (Handle, tokio::task::JoinHandle<Report>) {
     (handle, playing)
 }
 
-// 7: added while stopping is refused; a removed name can be used again; the same instance twice is refused.
+// 7: an addition while stopping is refused, a removed name can be used again, and the same instance
+// twice is refused.
 #[tokio::test(start_paused = true)]
 async fn parts_come_and_go_while_it_plays() {
     let log = Log::default();
@@ -92,7 +93,7 @@ async fn a_player_that_can_play_only_once_is_not_restarted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reload_requests_reach_those_who_wait_for_them() {
+async fn reload_requests_reach_their_subscribers() {
     let log = Log::default();
     let reloads = upbeat::with(log.clone(), async |log: Log, cx: Context| {
         let mut reloads = cx.reloads();

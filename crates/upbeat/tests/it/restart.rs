@@ -1,4 +1,4 @@
-//! Ends and restarts: who is started again, when, and how often.
+//! Ends and restarts: which parts are started again, when, and how often.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -37,7 +37,7 @@ fn once_then_plays(runs: &Arc<AtomicU32>, ends: Result<(), &'static str>) -> imp
 
 // 8: the nine cells of {always, on failure, never} × {Ok, failed, stopped}, as Erlang/OTP has them.
 #[tokio::test(start_paused = true)]
-async fn who_is_started_again() {
+async fn ends_that_are_followed_by_a_restart() {
     let cells = [
         (Restart::always(EVERY_SECOND), Ok(()), 2, Outcome::Stopped),
         (Restart::always(EVERY_SECOND), Err("no"), 2, Outcome::Stopped),
@@ -70,7 +70,7 @@ async fn who_is_started_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_returns_early_has_failed_and_is_told_what_to_do() {
+async fn a_service_that_returns_early_has_failed_and_its_report_names_the_remedy() {
     let returns = async |_: Context| Ok::<_, BoxError>(());
     let report = Conductor::new("shop").player("a", returns).player("b", idle).play_until(std::future::pending()).await;
     assert_eq!(report.player("shop/a").unwrap().outcome, Outcome::FinishedEarly);
@@ -107,7 +107,8 @@ fn fails_and_notes(starts: &Arc<std::sync::Mutex<Vec<Instant>>>) -> impl Player 
     })
 }
 
-// 9 and 10: the backoff grows with jitter; max = 3 on a player that always fails runs it 1 + 3 times, then fails upward.
+// 9 and 10: the backoff grows with jitter. max = 3 runs a player that always fails 1 + 3 times, and
+// then fails upward.
 #[tokio::test(start_paused = true)]
 async fn backoff_grows_and_the_limit_is_exact() {
     // The conductor takes the seed of its jitter from this thread's generator.
@@ -260,7 +261,7 @@ async fn strategies_restart_one_the_rest_or_all() {
             assert!(log.at("c down") < second_b, "{strategy:?}: what depends on it is gone first: {lines:?}");
         }
         if strategy == Strategy::OneForAll {
-            assert!(log.at("c down") < log.at("a told"), "in reverse: {lines:?}");
+            assert!(log.at("c down") < log.at("a asked"), "in reverse: {lines:?}");
             assert!(log.at("a down") < second_b);
         }
     }

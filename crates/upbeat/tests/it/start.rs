@@ -24,7 +24,7 @@ async fn a_failed_start_stops_what_has_begun_in_reverse_and_starts_nothing_more(
         .part(server(&log, "d").after("c"))
         .play_until(std::future::pending())
         .await;
-    assert_eq!(log.lines(), ["a up", "a ready", "b up", "b ready", "b told", "b down", "a told", "a down"]);
+    assert_eq!(log.lines(), ["a up", "a ready", "b up", "b ready", "b asked", "b down", "a asked", "a down"]);
     assert!(matches!(&report.cause, Cause::Failed { path } if &**path == "shop/c"), "{report}");
     assert_eq!(report.player("shop/c").unwrap().failures[0].to_string(), "no disk");
     let because = Some(Arc::from("shop/c"));
@@ -47,14 +47,15 @@ async fn a_start_that_hangs_is_given_up_and_the_others_are_stopped_at_once() {
         .play_until(std::future::pending())
         .await;
     assert_eq!(report.player("shop/hung").unwrap().outcome, Outcome::NotReady);
-    assert!(log.at("other down") > log.at("other told"), "the others stop politely");
-    assert!(log.at("other down") < log.at("a told"), "`a` waits for what depends on it, and is hung");
+    assert!(log.at("other down") > log.at("other asked"), "the others stop gracefully");
+    assert!(log.at("other down") < log.at("a asked"), "`a` waits for what depends on it, and is hung");
     assert!(report.player("shop/hung").unwrap().overran);
     assert_eq!(begun.elapsed().as_secs(), 5, "two to give up the start, three to stop it");
     assert!(report.player("shop/a").unwrap().is_clean());
 }
 
-// 3: a dependency panics, fails or ends before it is ready: its dependents never start, and say why.
+// 3: if a dependency panics, fails or ends before it is ready, its dependents never start, and name
+// it.
 #[tokio::test(start_paused = true)]
 async fn dependents_of_a_dependency_that_does_not_become_ready_never_start() {
     async fn panics(_: Context) -> Result<(), BoxError> {
@@ -98,7 +99,7 @@ async fn a_part_declared_before_its_dependency_starts_after_it() {
     let handle = shop.handle();
     assert!(shop.play_until(async { handle.overview().wait_ready().await }).await.is_clean());
     assert!(log.at("db ready") < log.at("web up"));
-    assert!(log.at("web down") < log.at("db told"));
+    assert!(log.at("web down") < log.at("db asked"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,14 +110,14 @@ async fn a_bad_score_starts_nothing_and_lists_every_fault() {
         .part(server(&log, "fine"))
         .part(Part::new("a", idle).after("b"))
         .part(Part::new("b", idle).after("a"))
-        .part(Part::new("c", idle).after("nobody"))
+        .part(Part::new("c", idle).after("unknown"))
         .player("twin", shared.clone())
         .player("other", shared)
         .play_until(std::future::pending())
         .await;
     let Cause::BadScore(error) = &report.cause else { panic!("{report}") };
     for fault in [
-        Fault::UnknownDependency { part: "c".into(), dependency: "nobody".into() },
+        Fault::UnknownDependency { part: "c".into(), dependency: "unknown".into() },
         Fault::DuplicateInstance { part: "other".into(), other: "twin".into() },
         Fault::Cycle { parts: vec!["a".into(), "b".into()] },
     ] {
@@ -138,7 +139,7 @@ async fn a_stop_during_the_start_is_immediate() {
         .play_until(tokio::time::sleep(3 * S))
         .await;
     assert_eq!(begun.elapsed(), 3 * S);
-    assert_eq!(log.lines(), ["a up", "a told", "a down"]);
+    assert_eq!(log.lines(), ["a up", "a asked", "a down"]);
     assert_eq!(report.player("shop/c").unwrap().outcome, Outcome::NeverStarted { because: None });
     assert!(matches!(report.cause, Cause::Stopped(StopCause::Requested)));
     assert!(report.is_clean(), "{report}");
@@ -189,7 +190,7 @@ async fn before_all_starts_first_and_stops_last() {
     let handle = shop.handle();
     assert!(shop.play_until(async { handle.overview().wait_ready().await }).await.is_clean());
     assert!(log.at("diagnostics ready") < log.at("db up"));
-    assert!(log.at("db down") < log.at("diagnostics told"));
+    assert!(log.at("db down") < log.at("diagnostics asked"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,7 +41,7 @@ async fn all_failures_are_reported_the_root_cause_first() {
 
 // 13: one fails while a sibling needs 300 ms to flush: we return after the flush.
 #[tokio::test(start_paused = true)]
-async fn everyone_is_waited_for_when_one_fails() {
+async fn all_parts_are_awaited_when_one_fails() {
     let log = Log::default();
     let report = Conductor::new("shop")
         .player("fails", failing(S, "no"))
@@ -66,13 +66,14 @@ async fn an_error_while_stopping_is_not_swallowed() {
     assert_eq!(report.exit_code(), exit_code::FAILED);
 }
 
-// 15: a diamond stops in the reverse of its edges, the middle together; an error in the middle keeps nobody running.
+// 15: a diamond stops in the reverse of its edges, the middle together. An error in the middle
+// keeps no part running.
 #[tokio::test(start_paused = true)]
 async fn a_diamond_stops_in_reverse_and_its_middle_in_parallel() {
     let log = Log::default();
     let c = with_log(&log, async |log, cx| {
         cx.stopping().await;
-        log.add("c told");
+        log.add("c asked");
         tokio::time::sleep(S).await;
         log.add("c down");
         Err(BoxError::from("no"))
@@ -86,8 +87,8 @@ async fn a_diamond_stops_in_reverse_and_its_middle_in_parallel() {
         .play_until(tokio::time::sleep(S))
         .await;
     assert_eq!(begun.elapsed().as_secs(), 4, "a second each, the middle at the same time");
-    assert!(log.at("top down") < log.at("c told") && log.at("top down") < log.at("d told"));
-    assert!(log.at("c down") < log.at("base told") && log.at("d down") < log.at("base told"));
+    assert!(log.at("top down") < log.at("c asked") && log.at("top down") < log.at("d asked"));
+    assert!(log.at("c down") < log.at("base asked") && log.at("d down") < log.at("base asked"));
     assert_eq!(unclean(&report), ["shop/c"]);
 }
 
@@ -99,9 +100,10 @@ where
     upbeat::with(log.clone(), play)
 }
 
-// 16: a hung worker is killed at its deadline, the polite sibling reports clean; exactly the hung one is named, through two levels.
+// 16: a hung worker is aborted at its deadline, and its sibling is clean. Exactly the hung one is
+// named, through two levels.
 #[tokio::test(start_paused = true)]
-async fn a_hung_worker_is_killed_at_its_deadline_and_named_by_its_full_path() {
+async fn a_hung_worker_is_aborted_at_its_deadline_and_named_by_its_full_path() {
     let log = Log::default();
     let inner = Conductor::new("x").player("hung", deaf).player("polite", polite(&log, "polite", ZERO, S));
     let middle = Conductor::new("y").player("inner", inner).player("other", idle);
@@ -179,7 +181,8 @@ async fn lame_duck_is_left_out_when_a_player_fails() {
     assert_eq!(begun.elapsed(), S, "{report}");
 }
 
-// 17, as far as the library alone goes: one that spins without an await is given up on and named; the others end.
+// 17, for the library alone: a part that spins without an await is leaked and named. The others
+// end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_player_that_never_yields_is_reported_as_leaked() {
     let (release, spin) = std::sync::mpsc::channel::<()>();
@@ -306,7 +309,7 @@ async fn the_report_says_what_players_remarked_and_what_was_cut() {
     assert_eq!(report.exit_code(), exit_code::OVERRAN);
 }
 
-// 25: very many idle players. A cost that grows with the square of their number would take this far beyond a minute.
+// 25: very many idle players. A quadratic cost would take far longer than a minute.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_thousand_players_start_and_stop() {
     let shop = (0..50_000).fold(Conductor::new("shop"), |shop, i| shop.player(format!("p{i}"), idle));

@@ -1,4 +1,4 @@
-//! Where everybody waits: in a dump, while stopping, and in the report about those who did not stop in time.
+//! Locations of players: in a dump, while stopping, and in the report of parts that overran.
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -65,7 +65,7 @@ async fn a_dump_has_the_line_on_which_each_task_waits_and_what_players_say() {
         assert!(polite.contains("mod.rs:"), "{polite}");
 
         let seen = overview.snapshot();
-        assert!(seen.player("shop/api/stubborn").unwrap().location.is_none(), "nobody wrequested");
+        assert!(seen.player("shop/api/stubborn").unwrap().location.is_none(), "no probe was asked");
         assert_eq!(seen.player("shop/api/stubborn").unwrap().tasks.count(), 1);
     })
     .await;
@@ -89,7 +89,7 @@ async fn tasks_that_are_done_are_not_listed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_report_says_where_those_were_who_did_not_stop_in_time() {
+async fn the_report_has_the_location_of_parts_that_overran() {
     let begun = Instant::now();
     let report = while_playing(shop(), async |_| sleep(5 * S).await).await;
     assert!(begun.elapsed() <= 16 * S, "{:?}", begun.elapsed());
@@ -106,7 +106,7 @@ async fn the_report_says_where_those_were_who_did_not_stop_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_stopping_those_who_are_still_there_are_named_every_two_seconds() {
+async fn parts_that_delay_the_stop_are_logged_every_two_seconds() {
     let (events, _heard) = Events::record();
     let _ = while_playing(shop(), async |_| ()).await;
     let named = events.with(Level::INFO, "still there");
@@ -119,7 +119,7 @@ async fn while_stopping_those_who_are_still_there_are_named_every_two_seconds() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_holds_the_door() {
+async fn parts_that_delay_the_stop() {
     let conductor = shop();
     let overview = conductor.handle().overview();
     let holders = |seen: &Snapshot| seen.delaying_stop().map(|player| player.path.to_string()).collect::<Vec<_>>();
@@ -164,7 +164,7 @@ async fn inside_one_poll_is_an_answer_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn open_work_is_listed_by_those_who_have_it_and_asked() {
+async fn registered_work_is_listed_and_probed() {
     let courier = async |cx: Context| -> Result<(), BoxError> {
         let (parcel, probe) = watch(waits());
         tokio::spawn(parcel);

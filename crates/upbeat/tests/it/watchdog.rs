@@ -16,7 +16,8 @@ use upbeat::{
 
 const FOR_EVER: Duration = Duration::from_hours(9999);
 
-/// Beats for a second and then falls silent, in its first run; beats on in the next ones. Says when it is up and down.
+/// Sends heartbeats for one second in its first run, and without end in later runs. Logs its start
+/// and its end.
 fn falls_silent(log: &Log, deaf: bool) -> impl Player {
     with(log.clone(), move |log: Log, cx: Context| async move {
         log.add(format!("up {}", cx.attempt()));
@@ -47,7 +48,7 @@ async fn play(part: Part, for_so_long: Duration) -> Report {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_beats_is_left_alone() {
+async fn a_part_with_heartbeats_is_left_alone() {
     let (events, _heard) = Events::record();
     let beats = async |cx: Context| -> Result<(), BoxError> {
         while cx.unless_stopping(sleep(4 * S)).await.is_some() {
@@ -82,7 +83,7 @@ async fn a_silent_player_is_replaced_by_a_fresh_instance_when_the_old_one_is_gon
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_policy_a_restart_has_the_limits_of_one_who_asks_and_fail_is_final() {
+async fn without_a_policy_a_restart_has_default_limits_and_fail_is_final() {
     let silent = async |_: Context| {
         sleep(FOR_EVER).await;
         Ok::<_, BoxError>(())
@@ -148,7 +149,7 @@ async fn it_is_said_once_for_each_silence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_blocked_on_another_is_not_to_blame() {
+async fn a_blocked_part_is_not_unresponsive() {
     let (events, _heard) = Events::record();
     let waits = async |cx: Context| -> Result<(), BoxError> {
         cx.blocked_on("the queue", sleep(100 * S)).await;

@@ -15,7 +15,7 @@ pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) const ZERO: Duration = Duration::ZERO;
 pub(crate) const S: Duration = Duration::from_secs(1);
 
-/// What happened, in order.
+/// The lines of a test, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -32,14 +32,15 @@ impl Log {
         self.lines().iter().filter(|known| *known == line).count()
     }
 
-    /// Where a line stands.
+    /// Returns the position of a line.
     pub(crate) fn at(&self, line: &str) -> usize {
         let at = self.lines().iter().position(|known| known == line);
         at.unwrap_or_else(|| panic!("{line:?} is not in {:?}", self.lines()))
     }
 }
 
-/// Says `NAME up`, is ready after a while, says `NAME ready`, and after a while of stopping `NAME down`.
+/// Logs `NAME up`, then `NAME ready` after `ready_after`, `NAME asked` at the stop request, and
+/// `NAME down` after `stops_after`.
 pub(crate) fn polite(log: &Log, name: &'static str, ready_after: Duration, stops_after: Duration) -> impl Player {
     with(log.clone(), move |log: Log, cx: Context| async move {
         log.add(format!("{name} up"));
@@ -48,14 +49,14 @@ pub(crate) fn polite(log: &Log, name: &'static str, ready_after: Duration, stops
             cx.ready();
         }
         cx.stopping().await;
-        log.add(format!("{name} told"));
+        log.add(format!("{name} asked"));
         tokio::time::sleep(stops_after).await;
         log.add(format!("{name} down"));
         Ok::<_, BoxError>(())
     })
 }
 
-/// Fails after a while, if it is not asked to stop before.
+/// Fails after a while, unless it is asked to stop before.
 pub(crate) fn failing(after: Duration, message: &'static str) -> impl Player {
     move |cx: Context| async move {
         match cx.unless_stopping(tokio::time::sleep(after)).await {
@@ -65,7 +66,7 @@ pub(crate) fn failing(after: Duration, message: &'static str) -> impl Player {
     }
 }
 
-/// Never stops by itself, but can be aborted.
+/// Ignores the stop, but can be aborted.
 pub(crate) async fn deaf(cx: Context) -> Result<(), BoxError> {
     cx.ready();
     std::future::pending().await
