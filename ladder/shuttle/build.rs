@@ -1,12 +1,15 @@
-//! Takes the sources of a crate as they are, and has them see `shuttled_std` where they name `std`. The package `NAME-shuttle` is `NAME`.
+//! Takes the sources of a crate as they are, and has them see `shuttled_std` where they name `std`.
+//! The package `NAME-shuttle` is `NAME`.
 //!
-//! Tokio and `parking_lot` are exchanged by name in `Cargo.toml`. The standard library's name cannot be, so it is exchanged in
-//! a copy of the text: so the library itself needs no flag, and no module that hides where its atomics come from.
+//! Tokio and `parking_lot` are exchanged by name in `Cargo.toml`. The standard library's name
+//! cannot be, so it is exchanged in a copy of the text: so the library itself needs no flag, and no
+//! module that hides where its atomics come from.
 
 use std::{env, error::Error, fs, path::Path};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Asked when it runs: a target folder that was copied has the script that was compiled elsewhere.
+    // Asked when it runs: a target folder that was copied has the script that was compiled
+    // elsewhere.
     let (package, folder) = (env::var("CARGO_PKG_NAME")?, env::var("CARGO_MANIFEST_DIR")?);
     let name = package.strip_suffix("-shuttle").ok_or("the package is called NAME-shuttle")?;
     let sources = Path::new("crates").join(name).join("src");
@@ -17,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
-    // What is left of a module that is gone would do no harm, but a stale copy is a trap for whoever reads it.
+    // The copy of a removed module is harmless to the build, but misleads a reader.
     if to.exists() {
         fs::remove_dir_all(to)?;
     }
@@ -35,7 +38,8 @@ fn copy(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Exchanges the path `std::` wherever it begins one. An `include!` takes no inner attributes, so the root loses its own.
+/// Exchanges the path `std::` wherever it begins one. An `include!` takes no inner attributes, so
+/// the root loses its own.
 fn exchange(text: &str, is_root: bool) -> String {
     let mut exchanged = String::with_capacity(text.len());
     for line in text.lines() {

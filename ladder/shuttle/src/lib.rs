@@ -1,3 +1,4 @@
-//! `upbeat`, as the build script has prepared it for shuttle. Its scenarios are in `tests/schedules`.
+//! `upbeat`, as the build script has prepared it for shuttle. Its scenarios are in
+//! `tests/schedules`.
 
 include!(concat!(env!("OUT_DIR"), "/sources/lib.rs"));

@@ -5,7 +5,12 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use upbeat::{BoxError, Conductor, Context, Part, report::{Cause, Outcome, StopCause}, score::OnUnresponsive, with};
+use upbeat::{
+    BoxError, Conductor, Context, Part,
+    report::{Cause, Outcome, StopCause},
+    score::OnUnresponsive,
+    with,
+};
 
 use crate::{
     explore::{MS, Time, explore, pause, settle},
@@ -61,7 +66,7 @@ fn all_become_ready_and_stay_until_the_stop() {
         let conductor = diamond(&log);
         let report = conductor.play_until(tokio::time::sleep(MS)).await;
         in_order(&log);
-        // The sleep ends only when everybody is idle, so all have started.
+        // The sleep ends only when all tasks are idle, so all have started.
         assert!(report.players.iter().all(|player| player.outcome == Outcome::Stopped), "{report}");
         assert_eq!(log.lines().len(), 4 * 5, "{:?}", log.lines());
     });
@@ -115,7 +120,7 @@ fn dependents_of_a_failed_start_never_start() {
     });
 }
 
-/// How many runs are there now, and whether there ever were two.
+/// The number of runs that are there, and whether there were ever two.
 #[derive(Clone, Default)]
 struct Alive(Arc<AtomicU32>);
 
@@ -236,7 +241,7 @@ fn the_hung_one_is_named_and_the_polite_ones_are_clean() {
 }
 
 #[test]
-fn everyone_is_accounted_for_whenever_time_passes() {
+fn every_player_is_reported_whenever_time_passes() {
     explore(Time::AtAnyMoment, || async {
         let log = Log::default();
         let inner = Conductor::new("inner").player("x", polite(&log, "x")).player("y", sour("sour"));
@@ -248,14 +253,15 @@ fn everyone_is_accounted_for_whenever_time_passes() {
             .player("inner", inner)
             .play_until(pause(12))
             .await;
-        // The parts of the inner one are told of once it has ended, so not where it was aborted or has not started.
+        // The parts of the inner one are told of once it has ended, so not where it was aborted or
+        // has not started.
         let paths: Vec<_> = report.players.iter().map(|player| &*player.path).collect();
         let outer = ["shop/a", "shop/b", "shop/deaf", "shop/bad", "shop/inner"];
         let all = [&outer[..], &["shop/inner/x", "shop/inner/y"]].concat();
         assert!(paths == outer || paths == all, "{report}");
         log.ordered("a ready", "b up");
         for name in ["a", "b"] {
-            // Who has been let finish is not said to have been killed, and the other way round.
+            // A player that could finish is not reported as aborted, and the reverse.
             match outcome(&report, &format!("shop/{name}")) {
                 Outcome::Stopped => assert_eq!(log.count(&format!("{name} down")), 1, "{report}"),
                 Outcome::NeverStarted { .. } => assert_eq!(log.count(&format!("{name} up")), 0, "{report}"),
@@ -266,7 +272,7 @@ fn everyone_is_accounted_for_whenever_time_passes() {
 }
 
 #[test]
-fn dropping_a_conductor_leaves_nobody_behind() {
+fn dropping_a_conductor_leaves_no_task_behind() {
     explore(Time::WhenIdle, || async {
         let here = Arc::new(());
         let player = with(here.clone(), |here: Arc<()>, cx: Context| async move {
@@ -311,7 +317,8 @@ fn a_silent_run_is_replaced_and_one_that_beats_is_not() {
             alive.leave();
             Ok::<_, BoxError>(())
         });
-        let part = Part::new("worker", player).signals_ready().watchdog(MS * 100, OnUnresponsive::Restart).restart(soon());
+        let part =
+            Part::new("worker", player).signals_ready().watchdog(MS * 100, OnUnresponsive::Restart).restart(soon());
         let report = Conductor::new("shop").part(part).play_until(tokio::time::sleep(MS * 300)).await;
         accounted(&report, &["shop/worker"]);
         let worker = report.player("shop/worker").unwrap();

@@ -1,4 +1,4 @@
-//! The tree of contexts: what ends one is said once, and reaches everyone who waits.
+//! The tree of contexts: each has one reason for its end, and all its waiters are woken.
 
 use std::sync::{
     Arc, Mutex,
@@ -38,14 +38,14 @@ fn every_wait_for_the_end_of_a_context_is_woken() {
         });
         let report = Conductor::new("shop").player("a", player).play_until(pause(12)).await;
         accounted(&report, &["shop/a"]);
-        // Time stands still while anybody can run: a wake-up that is lost shows as an overrun.
+        // Time stands still while any task can run, so a lost wake-up shows as an overrun.
         assert!(report.is_clean(), "{report}");
         let expected = if *outcome(&report, "shop/a") == upbeat::report::Outcome::Stopped { 3 } else { 0 };
         assert_eq!(ends.load(Ordering::SeqCst), expected, "{report}");
     });
 }
 
-/// Several cancel, a deadline passes, and everybody says the same, for ever.
+/// Several tasks cancel and a deadline passes, and all tasks read the same reason, for ever.
 #[test]
 fn a_context_ends_for_one_reason_only() {
     explore(Time::AtAnyMoment, || async {
@@ -72,7 +72,7 @@ fn a_context_ends_for_one_reason_only() {
         let mut said = said.lock().unwrap().clone();
         said.dedup();
         assert_eq!(said.len(), 1, "{said:?}");
-        // Nobody, if the deadline came first.
+        // None of them, if the deadline came first.
         assert!(won.load(Ordering::SeqCst) <= 1, "{said:?}");
     });
 }

@@ -13,19 +13,21 @@ const CLOCK: usize = 1;
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 
-/// Where the random schedules of a scenario begin, unless `UPBEAT_SEED` says otherwise: every run sees the same ones.
+/// The seed of the random schedules of a scenario, unless `UPBEAT_SEED` is set. Every run explores
+/// the same ones.
 const SEED: u64 = 1;
 
-/// How often each scenario runs under each of the two schedulers, unless `UPBEAT_SHUTTLE_RUNS` says otherwise.
+/// The number of runs of each scenario under each of the two schedulers, unless
+/// `UPBEAT_SHUTTLE_RUNS` is set.
 const RUNS: usize = 500;
 
-/// How many changes of priority a PCT schedule has, less one.
+/// The number of priority changes of a PCT schedule, less one.
 const DEPTH: usize = 3;
 
 /// When time moves on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Time {
-    /// Only when nobody can do anything: nothing is ever late, so a deadline that passes is a lost wake-up.
+    /// Only when no task can run. Nothing is ever late, so a deadline that passes is a lost wake-up.
     WhenIdle,
     /// At any moment: every deadline may pass at any point, however long it is.
     AtAnyMoment,
@@ -36,7 +38,7 @@ thread_local! {
     static TIME: Cell<Time> = const { Cell::new(Time::WhenIdle) };
 }
 
-/// Waits until nobody can do anything any more.
+/// Waits until no task can run any more.
 pub(crate) async fn settle() {
     TIME.set(Time::WhenIdle);
     tokio::time::sleep(Duration::from_hours(24)).await;
@@ -52,8 +54,9 @@ pub(crate) fn pause(most: u32) -> impl Future<Output = ()> + Send {
     }
 }
 
-/// Plays `scenario` under thousands of schedules, the same ones in every run. The first that fails is printed, and can be
-/// replayed: `UPBEAT_SHUTTLE_REPLAY=<the string, or a file with it>`, with the name of the test.
+/// Plays `scenario` under thousands of schedules, the same ones in every run. The first that fails
+/// is printed, and can be replayed: `UPBEAT_SHUTTLE_REPLAY=<the string, or a file with it>`, with
+/// the name of the test.
 pub(crate) fn explore<F: Future<Output = ()> + 'static>(
     time: Time,
     scenario: impl Fn() -> F + Send + Sync + Copy + 'static,
@@ -63,19 +66,21 @@ pub(crate) fn explore<F: Future<Output = ()> + 'static>(
         fastrand::seed(1);
         tokio::reset();
         drop(tokio::spawn(tokio::time::clock()));
-        // PCT takes an execution in which there never was a choice for a mistake; a stop that comes first is none.
+        // PCT takes an execution in which there never was a choice for a mistake; a stop that comes
+        // first is none.
         drop(tokio::spawn(tokio::task::yield_now()));
         TIME.set(time);
         shuttle::future::block_on(async {
             scenario().await;
-            // Whoever were cut off in the middle of a lock would have to be unwound there.
+            // A task that is cut off while it holds a lock would have to be unwound there.
             settle().await;
         });
     };
     let mut config = Config::new();
     config.stack_size = 0x8_0000;
     config.max_steps = MaxSteps::FailAfter(100_000);
-    // That orderings weaker than sequential consistency are not modelled is said in ARCHITECTURE.md.
+    // That orderings weaker than sequential consistency are not modelled is said in
+    // ARCHITECTURE.md.
     config.silence_warnings = true;
 
     if let Ok(replay) = env::var("UPBEAT_SHUTTLE_REPLAY") {

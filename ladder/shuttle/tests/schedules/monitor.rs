@@ -87,10 +87,15 @@ fn hanging_calls_raise_one_alert_and_further_calls_are_rejected() {
     explore(Time::WhenIdle, || async {
         let alerts = Arc::new(AtomicU32::new(0));
         let counted = alerts.clone();
-        let monitor = Monitor::builder("db").timeout(MS * 10).max_calls(MAX).alert_after(MS * 10).on_alert(move |alert| {
-            assert!(alert.calls.len() == MAX && alert.calls.iter().all(|call| call.stuck), "{alert}");
-            counted.fetch_add(1, Ordering::SeqCst);
-        }).build();
+        let monitor = Monitor::builder("db")
+            .timeout(MS * 10)
+            .max_calls(MAX)
+            .alert_after(MS * 10)
+            .on_alert(move |alert| {
+                assert!(alert.calls.len() == MAX && alert.calls.iter().all(|call| call.stuck), "{alert}");
+                counted.fetch_add(1, Ordering::SeqCst);
+            })
+            .build();
         let callers: Vec<_> = (0..=MAX)
             .map(|_| {
                 let monitor = monitor.clone();

@@ -2,11 +2,16 @@
 
 use std::sync::{Arc, Mutex};
 
-use upbeat::{BoxError, Context, Player, Report, report::Outcome, restart::{Backoff, Restart}, with};
+use upbeat::{
+    BoxError, Context, Player, Report,
+    report::Outcome,
+    restart::{Backoff, Restart},
+    with,
+};
 
 use crate::explore::{MS, pause};
 
-/// What happened, in order. An ordinary lock: writing it down is no point of the schedule.
+/// The lines of a scenario, in order. An ordinary lock, so that logging is no point of the schedule.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -91,7 +96,7 @@ pub(crate) fn soon() -> Restart {
     Restart::on_failure(Backoff::exponential(MS, MS * 4))
 }
 
-/// Every player of the list is in the report once, in that order, and nobody else is.
+/// Checks that the report has exactly the players of the list, in that order.
 pub(crate) fn accounted(report: &Report, paths: &[&str]) {
     let reported: Vec<&str> = report.players.iter().map(|player| &*player.path).collect();
     assert_eq!(reported, paths, "{report}");

@@ -1,4 +1,4 @@
-//! Stop requests reach everyone who waits, and what a player spawns is joined.
+//! Stop requests reach all waiters, and spawned tasks are joined.
 
 use std::sync::{
     Arc,
@@ -39,7 +39,7 @@ fn every_wait_is_woken() {
         });
         let report = Conductor::new("shop").player("a", player).play_until(pause(10)).await;
         accounted(&report, &["shop/a"]);
-        // Time stands still while anybody can run: a wake-up that is lost shows as an overrun.
+        // Time stands still while any task can run, so a lost wake-up shows as an overrun.
         let expected = if *outcome(&report, "shop/a") == Outcome::Stopped { 4 } else { 0 };
         assert!(report.is_clean(), "{report}");
         assert_eq!(woken.load(Ordering::SeqCst), expected, "{report}");

@@ -3,17 +3,18 @@
 use shuttle::sync;
 pub use shuttle_parking_lot::*;
 
-/// As `parking_lot`'s: nobody is woken without a cause. Which of those that wait is woken by a
+/// As `parking_lot`'s: no waiter is woken without a cause. Which of those that wait is woken by a
 /// [`notify_one`](Condvar::notify_one) is the schedule's choice.
 #[derive(Debug, Default)]
 pub struct Condvar {
-    /// Held from before a waiter gives its own lock up until it waits, and by who notifies: so no notification falls in between.
+    /// Held by a waiter from before it releases its own lock until it waits, and by a notifier. So
+    /// no notification falls in between.
     gate: sync::Mutex<()>,
     waiting: sync::Condvar,
 }
 
 impl Condvar {
-    /// Nobody waits for it.
+    /// Creates a condition variable without waiters.
     pub const fn new() -> Self {
         Self { gate: sync::Mutex::new(()), waiting: sync::Condvar::new() }
     }
@@ -22,9 +23,9 @@ impl Condvar {
     ///
     /// # Panics
     ///
-    /// When somebody has panicked in here, which nobody can.
+    /// If another thread has panicked in this module, which cannot happen.
     pub fn wait<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>) {
-        let gate = self.gate.lock().expect("nobody panics in here");
+        let gate = self.gate.lock().expect("no code panics under this lock");
         MutexGuard::unlocked(guard, || drop(self.waiting.wait(gate)));
     }
 
@@ -32,9 +33,9 @@ impl Condvar {
     ///
     /// # Panics
     ///
-    /// When somebody has panicked in here, which nobody can.
+    /// If another thread has panicked in this module, which cannot happen.
     pub fn notify_one(&self) {
-        let _gate = self.gate.lock().expect("nobody panics in here");
+        let _gate = self.gate.lock().expect("no code panics under this lock");
         self.waiting.notify_one();
     }
 
@@ -42,9 +43,9 @@ impl Condvar {
     ///
     /// # Panics
     ///
-    /// When somebody has panicked in here, which nobody can.
+    /// If another thread has panicked in this module, which cannot happen.
     pub fn notify_all(&self) {
-        let _gate = self.gate.lock().expect("nobody panics in here");
+        let _gate = self.gate.lock().expect("no code panics under this lock");
         self.waiting.notify_all();
     }
 }

@@ -3,12 +3,14 @@ use std::{cell::Cell, time::Duration};
 use shuttle::rand::{Rng as _, thread_rng};
 
 thread_local! {
-    // All tasks of one execution share one thread. Only the time between two looks matters, so it goes on from one execution to the next.
+    // All tasks of one execution share one thread. Only the time between two looks matters, so it
+    // goes on from one execution to the next.
     static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
-/// A time of a clock that stands still, creeps or leaps between two looks, as chance has it. So whatever is decided by the time that
-/// something took is decided in every way, and the same way in a replay.
+/// A time of a clock that stands still, creeps or leaps between two looks, as chance has it. So
+/// whatever is decided by the time that something took is decided in every way, and the same way in
+/// a replay.
 ///
 /// Deadlines and timers are on another clock, that of `shuttled_tokio`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

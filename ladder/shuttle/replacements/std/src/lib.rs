@@ -1,5 +1,5 @@
-//! The standard library, with atomics, channels, a `OnceLock` and threads that are points of shuttle's schedules, and a clock that
-//! is part of them.
+//! The standard library, with atomics, channels, a `OnceLock` and threads that are points of
+//! shuttle's schedules, and a clock that is part of them.
 
 pub use std::*;
 
@@ -11,7 +11,8 @@ pub mod sync {
 
     pub use crate::once_lock::OnceLock;
 
-    /// Shuttle's: sequentially consistent whatever ordering is asked for, so what a weaker ordering allows is not seen.
+    /// Shuttle's: sequentially consistent whatever ordering is asked for, so what a weaker ordering
+    /// allows is not seen.
     pub mod atomic {
         pub use shuttle::sync::atomic::*;
     }

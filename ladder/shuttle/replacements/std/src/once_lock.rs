@@ -2,7 +2,7 @@ use std::sync;
 
 use shuttle::sync::atomic::{AtomicBool, Ordering};
 
-/// The standard one; whoever looks at it or sets it may be overtaken just before.
+/// The standard cell, with a switch of tasks before each read and each write.
 #[derive(Debug)]
 pub struct OnceLock<T> {
     cell: sync::OnceLock<T>,
@@ -38,7 +38,8 @@ impl<T> OnceLock<T> {
         self.cell.set(value)
     }
 
-    /// As the standard one's. `make` must not switch tasks: the others share its thread, and would wait for ever.
+    /// As the standard one's. `make` must not switch tasks: the others share its thread, and would
+    /// wait for ever.
     pub fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
         self.may_switch();
         self.cell.get_or_init(make)

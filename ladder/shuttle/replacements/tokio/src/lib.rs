@@ -1,11 +1,13 @@
-//! shuttle-tokio, with a clock, with a budget that is used up, with tokio's channels, and with what it lacks otherwise.
+//! shuttle-tokio, with a clock, with a budget that is used up, with tokio's channels, and with what
+//! it lacks otherwise.
 
 pub use shuttle_tokio::*;
 
 pub mod runtime;
 pub mod time;
 
-/// Forgets what the last execution left behind in this thread. For the begin of an execution, which then depends on its schedule alone.
+/// Forgets what the last execution left behind in this thread. For the begin of an execution, which
+/// then depends on its schedule alone.
 pub fn reset() {
     time::reset();
     task::coop::reset();

@@ -1,4 +1,4 @@
-//! As `tokio::runtime`. There is one, and everybody is in it.
+//! As `tokio::runtime`. There is one runtime, and all code runs in it.
 
 use std::marker::PhantomData;
 

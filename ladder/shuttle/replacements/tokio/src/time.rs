@@ -1,8 +1,9 @@
 //! As `tokio::time`, on a clock of its own.
 //!
-//! Under shuttle-tokio a sleep is over at once, and a time-out never is; deadlines and backoff would mean nothing. Here time stands
-//! still until [`clock`], a task like any other, moves it to the next timer. Who decides when that task runs decides what time means: only when
-//! nobody else can run (as with tokio's paused clock), or at any moment.
+//! Under shuttle-tokio a sleep ends at once and a timeout never expires, so deadlines and backoff
+//! have no effect. Here time stands still until [`clock`], an ordinary task, moves it to the next
+//! timer. The schedule of that task decides the meaning of time: it runs only when no other task can
+//! run (as with tokio's paused clock), or at any moment.
 
 use std::{
     cell::RefCell,
@@ -30,7 +31,8 @@ struct Clock {
 }
 
 thread_local! {
-    // All tasks of one execution share one thread. An ordinary cell, because the clock is no point of the schedule.
+    // All tasks of one execution share one thread. An ordinary cell, because the clock is no point
+    // of the schedule.
     static CLOCK: RefCell<Clock> =
         const { RefCell::new(Clock { now: START, last_key: 0, timers: BTreeMap::new(), idle: None }) };
 }
@@ -174,7 +176,7 @@ impl Sleep {
         Instant::now() >= self.deadline
     }
 
-    /// As tokio's, but it wakes nobody before it is polled again.
+    /// As tokio's, but it wakes no task before it is polled again.
     pub fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
         self.forget();
         self.deadline = deadline;

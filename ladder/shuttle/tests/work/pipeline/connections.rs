@@ -2,7 +2,10 @@
 
 use shuttle::rand::{Rng as _, thread_rng};
 use upbeat::{BoxError, Conductor, Context, Part, once};
-use upbeat_work::{OnStop, Pipeline, pipeline::{PipelineFailure, Disconnected, connection}};
+use upbeat_work::{
+    OnStop, Pipeline,
+    pipeline::{Disconnected, PipelineFailure, connection},
+};
 
 use super::items::{Living, some, stumble};
 use crate::explore::{Time, explore, pause};
@@ -151,7 +154,9 @@ fn a_player_of_several_drains_front_to_back() {
                 .workers(some())
                 .window(2)
                 .and(Pipeline::from_connection(even).for_each(|_| stumble(1)).workers(1).window(1))
-                .and(Pipeline::from_connection(odd).map_async(2, async |item| item).for_each(drop).workers(1).window(1));
+                .and(
+                    Pipeline::from_connection(odd).map_async(2, async |item| item).for_each(drop).workers(1).window(1),
+                );
             let ((sent, even), odd) = all.run_in(&cx).await;
             let (sent, even, odd) = (sent?, even?, odd?);
             assert!(sent.stopped && sent.dropped == 0, "{sent}");

@@ -6,7 +6,10 @@ use std::{
 };
 
 use upbeat::BoxError;
-use upbeat_work::{OnStop, Pipeline, pipeline::{PipelineFailure, ItemPolicy, StopHandle}};
+use upbeat_work::{
+    OnStop, Pipeline,
+    pipeline::{ItemPolicy, PipelineFailure, StopHandle},
+};
 
 use super::items::{Living, stumble};
 use crate::explore::{Time, explore};

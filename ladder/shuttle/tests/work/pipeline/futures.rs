@@ -12,7 +12,10 @@ use tokio::{
     sync::{Notify, mpsc::channel, oneshot},
     task::spawn_blocking,
 };
-use upbeat_work::{OnStop, Pipeline, pipeline::{PipelineFailure, Concurrency}};
+use upbeat_work::{
+    OnStop, Pipeline,
+    pipeline::{Concurrency, PipelineFailure},
+};
 
 use super::items::{Living, feed, some, stumble};
 use crate::explore::{Time, explore, pause};

@@ -8,7 +8,10 @@ use std::{
 
 use tokio::{sync::mpsc::channel, task::spawn_blocking};
 use upbeat::BoxError;
-use upbeat_work::{OnStop, Pipeline, pipeline::{PipelineFailure, ItemPolicy, PipelineReport, StopHandle}};
+use upbeat_work::{
+    OnStop, Pipeline,
+    pipeline::{ItemPolicy, PipelineFailure, PipelineReport, StopHandle},
+};
 
 use super::items::{Living, feed, small, some, stumble};
 use crate::explore::{Time, explore, pause};

@@ -1,4 +1,5 @@
-//! As `tokio::task::coop`: a budget that is used up at any time, instead of one that never is and is waited for all the same.
+//! As `tokio::task::coop`: a budget that is used up at any time, instead of one that never is and
+//! is waited for all the same.
 
 use std::{
     cell::RefCell,
@@ -35,7 +36,7 @@ pub async fn consume_budget() {
     }
 }
 
-/// As tokio's: now and then nobody proceeds before others had a chance.
+/// As tokio's: at random, a task has to yield to others before it proceeds.
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     if thread_rng().gen_bool(0.25) {
         cx.waker().wake_by_ref();

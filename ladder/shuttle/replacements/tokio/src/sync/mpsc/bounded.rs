@@ -82,7 +82,8 @@ impl<T> Channel<T> {
         }
     }
 
-    /// The receiver is closed, and neither an item nor a sender holds a permit: nothing is in it, and nothing will come.
+    /// The receiver is closed, and neither an item nor a sender holds a permit: nothing is in it,
+    /// and nothing will come.
     fn is_closed_and_idle(&self) -> bool {
         self.permits.is_closed() && self.permits.available_permits() == self.max
     }

@@ -1,4 +1,5 @@
-//! As `tokio::sync::mpsc`: channels of their own, whose receiver waits for permits that were taken before it was closed, as tokio's does.
+//! As `tokio::sync::mpsc`: channels of their own, whose receiver waits for permits that were taken
+//! before it was closed, as tokio's does.
 //!
 //! Tokio's budget of a task is not modeled: `recv` is ready as soon as an item is there.
 
