@@ -45,7 +45,8 @@
 //!
 //! # Log events
 //!
-//! The events have the [`targets`] listed there. See also the [stall timeout](HttpServer::stall_timeout).
+//! The events have the [`targets`] listed there. See also the [stall
+//! timeout](HttpServer::stall_timeout).
 //!
 //! # Features
 //!

@@ -1,7 +1,7 @@
 //! The targets of this crate's log events, for filters.
 //!
-//! They are stable: a renamed module does not change them. All begin with `upbeat_http::`, so that the
-//! filter directive `upbeat_http=debug` matches every event.
+//! They are stable: a renamed module does not change them. All begin with `upbeat_http::`, so that
+//! the filter directive `upbeat_http=debug` matches every event.
 //!
 //! | target | level | events | fields |
 //! |---|---|---|---|

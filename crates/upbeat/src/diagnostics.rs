@@ -20,4 +20,4 @@ pub use crate::{
         overview::Overview,
     },
 };
-pub use upbeat_probe::{Answer, Frame, Probe, Trace, Watched, watch};
+pub use upbeat_probe::{Answer, Frame, Probe, Trace, Watched, Watchpoint, watch};

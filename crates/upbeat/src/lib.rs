@@ -87,9 +87,7 @@ pub mod time;
 mod tree;
 
 pub use conductor::{Conductor, ConductorError, handle::Handle};
-#[doc(hidden)]
-pub use context::carrier;
-pub use context::{Context, error::ContextError, reloads::Reloads};
+pub use context::{Context, attachment, error::ContextError, reloads::Reloads};
 pub use error::BoxError;
 pub use player::{
     Player,

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Extension, Json, Router,
@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use upbeat::Context;
+use upbeat::{Context, diagnostics::PROBE_TIMEOUT};
 
 use super::health::HealthCheck;
 
@@ -22,9 +22,6 @@ const LIST: &str = "\
 /dump      the same, and the file and line at which every task and request is suspended;
            ?text for plain text
 ";
-
-/// The time in which tasks are probed for a dump.
-const PROBE_TIMEOUT: Duration = Duration::from_millis(250);
 
 pub(super) fn router(version: &Arc<str>, extra: Router) -> Router {
     let version = version.clone();

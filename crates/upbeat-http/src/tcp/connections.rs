@@ -5,8 +5,10 @@ use tokio::{
     task::{Id, JoinSet},
     time::{Instant, timeout, timeout_at},
 };
-use upbeat::{diagnostics::WorkList, report::HumanDuration};
-use upbeat_probe::{Probe, watch};
+use upbeat::{
+    diagnostics::{Probe, WorkList, watch},
+    report::HumanDuration,
+};
 
 use crate::{count::Count, deadline::CLEANUP_TIMEOUT, listen::Peer};
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     Context, Place,
     error::ContextError,
-    scope::{Carried, One, Own, Scope, after},
+    scope::{Attachment, Own, Scope, SingleValue, after},
 };
 use crate::{error::BoxError, run::wait::Wait};
 
@@ -17,8 +17,8 @@ impl Context {
         self.derive_with(own, ())
     }
 
-    fn derive_with(&self, own: Own, carried: impl Carried) -> Self {
-        Self(Place::Scope(Scope::new(self, own, carried)))
+    fn derive_with(&self, own: Own, attachment: impl Attachment) -> Self {
+        Self(Place::Scope(Scope::new(self, own, attachment)))
     }
 
     /// Returns a child: a context that is done with this one, and can be
@@ -78,7 +78,7 @@ impl Context {
     /// assert_eq!(cx.value::<RequestId>().expect("it was given").0, 7);
     /// ```
     pub fn with_value<T: Any + Send + Sync>(&self, value: T) -> Self {
-        self.derive_with(Own::default(), One(Arc::new(value)))
+        self.derive_with(Own::default(), SingleValue(Arc::new(value)))
     }
 
     /// Returns the value of this type: the own value, or that of the nearest context above.

@@ -1,7 +1,6 @@
 //! The context of a run: stop requests, the deadline, and status reporting.
 
-#[doc(hidden)]
-pub mod carrier;
+pub mod attachment;
 pub(crate) mod derive;
 pub(crate) mod error;
 pub(crate) mod reloads;

@@ -18,28 +18,31 @@ use crate::{
     run::{Run, root::Root},
 };
 
-/// A value as contexts give it out.
-pub type Value = Arc<dyn Any + Send + Sync>;
+/// A value of a context, as [`Context::value`] finds it by its type.
+pub type AttachedValue = Arc<dyn Any + Send + Sync>;
 
-/// What a context may carry.
-pub trait Carried: Send + Sync + 'static {
-    /// The value of this type, if there is one. It is asked whenever somebody asks the context or
-    /// one below it.
-    fn value(&self, wanted: TypeId) -> Option<Value>;
+/// A state that a context holds for its creator.
+pub trait Attachment: Send + Sync + 'static {
+    /// Returns the value of this type, if the state has one.
+    ///
+    /// Each [`Context::value`] on the context or below it calls this, until one returns a value. It
+    /// should be fast.
+    fn value(&self, wanted: TypeId) -> Option<AttachedValue>;
 }
 
-impl Carried for () {
-    fn value(&self, _: TypeId) -> Option<Value> {
+impl Attachment for () {
+    /// Returns `None`.
+    fn value(&self, _: TypeId) -> Option<AttachedValue> {
         None
     }
 }
 
-/// One value.
-pub(crate) struct One<T>(pub(crate) Arc<T>);
+/// A state of one value.
+pub(crate) struct SingleValue<T>(pub(crate) Arc<T>);
 
-impl<T: Any + Send + Sync> Carried for One<T> {
-    fn value(&self, wanted: TypeId) -> Option<Value> {
-        (wanted == TypeId::of::<T>()).then(|| self.0.clone() as Value)
+impl<T: Any + Send + Sync> Attachment for SingleValue<T> {
+    fn value(&self, wanted: TypeId) -> Option<AttachedValue> {
+        (wanted == TypeId::of::<T>()).then(|| self.0.clone() as AttachedValue)
     }
 }
 
@@ -71,7 +74,7 @@ impl Ended {
 /// It points at what is above it and never the other way round, so a scope that is dropped leaves
 /// nothing behind. What wakes those who wait is a token, which is made only when somebody waits;
 /// what is true is in the scopes themselves.
-pub(crate) struct Scope<C: ?Sized = dyn Carried> {
+pub(crate) struct Scope<C: ?Sized = dyn Attachment> {
     run: Arc<Run>,
     /// The context that it was made from; `None` where that is the run's own. Values are looked up
     /// along it.
@@ -81,7 +84,7 @@ pub(crate) struct Scope<C: ?Sized = dyn Carried> {
     deadline: Option<Instant>,
     state: Mutex<State>,
     /// Last, because it may be of any size.
-    carried: C,
+    attachment: C,
 }
 
 /// What ends a scope besides itself.
@@ -109,7 +112,7 @@ pub(crate) struct Own {
 }
 
 impl<C> Scope<C> {
-    pub(crate) fn new(above: &Context, own: Own, carried: C) -> Arc<Self> {
+    pub(crate) fn new(above: &Context, own: Own, attachment: C) -> Arc<Self> {
         let (run, outer) = (above.run(), above.scope());
         let Own { mut deadline, until_deadline } = own;
         let in_the_past = deadline.is_some_and(|deadline| deadline <= Instant::now());
@@ -135,11 +138,11 @@ impl<C> Scope<C> {
             _ => None,
         };
         let state = Mutex::new(State { ended, token: None });
-        Arc::new(Self { run: run.clone(), outer: outer.cloned(), bound, deadline, state, carried })
+        Arc::new(Self { run: run.clone(), outer: outer.cloned(), bound, deadline, state, attachment })
     }
 
-    pub(crate) fn carried(&self) -> &C {
-        &self.carried
+    pub(crate) fn attachment(&self) -> &C {
+        &self.attachment
     }
 }
 
@@ -155,7 +158,7 @@ impl Scope {
     pub(crate) fn value<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         let mut scope = self;
         loop {
-            if let Some(value) = scope.carried.value(TypeId::of::<T>()) {
+            if let Some(value) = scope.attachment.value(TypeId::of::<T>()) {
                 return value.downcast().ok();
             }
             scope = scope.outer.as_deref()?;
@@ -298,7 +301,7 @@ impl<C: ?Sized> Drop for Scope<C> {
 
 impl<C: AsRef<Watchpoint>> AsRef<Watchpoint> for Scope<C> {
     fn as_ref(&self) -> &Watchpoint {
-        self.carried.as_ref()
+        self.attachment.as_ref()
     }
 }
 

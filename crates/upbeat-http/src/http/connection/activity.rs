@@ -3,8 +3,7 @@ use std::{fmt, mem};
 use http::Method;
 use slab::Slab;
 use tokio::time::Instant;
-use upbeat::carrier::WeakCarrier;
-use upbeat_probe::Probe;
+use upbeat::{attachment::WeakAttachedContext, diagnostics::Probe};
 
 use crate::{
     http::request::{CutRequest, RequestId, RequestState},
@@ -56,18 +55,18 @@ pub(crate) struct OpenRequest {
     pub(super) upgraded: Option<Box<str>>,
     /// The request was logged as stalled.
     pub(super) stall_reported: bool,
-    state: WeakCarrier<RequestState>,
+    state: WeakAttachedContext<RequestState>,
 }
 
 impl OpenRequest {
     /// Returns the probe of the handler; `None` if it has returned.
     pub(super) fn probe(&self) -> Option<Probe> {
-        if self.state.look(RequestState::has_answered)? { None } else { self.state.probe() }
+        if self.state.with(RequestState::has_answered)? { None } else { self.state.probe() }
     }
 
     /// Returns the request's id while its context exists.
     pub(super) fn id(&self) -> Option<RequestId> {
-        self.state.look(|state| state.id.clone())
+        self.state.with(|state| state.id.clone())
     }
 
     pub(super) fn to_cut(&self, peer: Peer, now: Instant) -> CutRequest {
@@ -185,7 +184,7 @@ impl Activity {
         method: Method,
         path: &str,
         has_body: bool,
-        state: WeakCarrier<RequestState>,
+        state: WeakAttachedContext<RequestState>,
         unflushed: Option<usize>,
         now: impl FnOnce() -> Instant,
     ) -> (usize, bool) {

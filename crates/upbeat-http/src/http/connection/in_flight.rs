@@ -5,7 +5,7 @@ use std::sync::{
 
 use http::{Method, Request};
 use http_body::Body;
-use upbeat::carrier::Carrier;
+use upbeat::attachment::AttachedContext;
 
 use super::{Conn, activity::OpenRequest, is_http1};
 use crate::http::request::{self, ClientGone, RequestEnded, RequestState};
@@ -17,7 +17,7 @@ pub(crate) struct InFlightRequest {
     key: usize,
     http1: bool,
     upgraded: bool,
-    cx: Carrier<RequestState>,
+    cx: AttachedContext<RequestState>,
     /// The whole response was handed over.
     complete: AtomicBool,
 }
@@ -34,7 +34,7 @@ impl InFlightRequest {
     }
 
     /// Returns the request's context with its state.
-    pub(crate) fn context(&self) -> &Carrier<RequestState> {
+    pub(crate) fn context(&self) -> &AttachedContext<RequestState> {
         &self.cx
     }
 

@@ -18,7 +18,7 @@ use http::{Request, Version};
 use http_body::Body;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
-use upbeat::{Context, carrier::WeakCarrier, diagnostics::WorkList};
+use upbeat::{Context, attachment::WeakAttachedContext, diagnostics::WorkList};
 
 pub(crate) use activity::{Activity, ActivityState};
 pub(crate) use in_flight::InFlightRequest;
@@ -139,7 +139,7 @@ impl Conn {
     }
 
     /// Records a request whose head is complete, and returns its key.
-    fn begin<B: Body>(&self, request: &Request<B>, state: WeakCarrier<RequestState>) -> usize {
+    fn begin<B: Body>(&self, request: &Request<B>, state: WeakAttachedContext<RequestState>) -> usize {
         // Without the query, which may hold secrets.
         let path = request.uri().path();
         let has_body = !request.body().is_end_stream();

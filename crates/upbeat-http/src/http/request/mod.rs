@@ -19,9 +19,9 @@ use http::Request;
 use tracing::{Span, level_filters::LevelFilter};
 use upbeat::{
     Context,
-    carrier::{Carried, Carrier, Value},
+    attachment::{AttachedContext, AttachedValue, Attachment},
+    diagnostics::Watchpoint,
 };
-use upbeat_probe::Watchpoint;
 
 pub use cut::CutRequest;
 pub use error::ClientGone;
@@ -63,9 +63,9 @@ impl AsRef<Watchpoint> for RequestState {
     }
 }
 
-impl Carried for RequestState {
+impl Attachment for RequestState {
     /// Returns the id or the peer. A copy per call costs less than an allocation per request.
-    fn value(&self, wanted: TypeId) -> Option<Value> {
+    fn value(&self, wanted: TypeId) -> Option<AttachedValue> {
         if wanted == TypeId::of::<RequestId>() {
             Some(Arc::new(self.id.clone()))
         } else if wanted == TypeId::of::<Peer>() {
@@ -82,11 +82,11 @@ pub(crate) fn context<B>(
     request: &Request<B>,
     peer: Peer,
     timeout: Option<Duration>,
-) -> Carrier<RequestState> {
+) -> AttachedContext<RequestState> {
     let id = RequestId::of(request.headers());
     let watchpoint = Watchpoint::new();
     let state = RequestState { id, peer, watchpoint, answered: AtomicBool::new(false) };
-    Carrier::new(requests, timeout, state)
+    AttachedContext::new(requests, timeout, state)
 }
 
 /// Returns the span for the handler; `None` if no subscriber is interested.

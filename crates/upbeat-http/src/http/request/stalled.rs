@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use http::Method;
-use upbeat_probe::Probe;
+use upbeat::diagnostics::Probe;
 
 use super::RequestId;
 

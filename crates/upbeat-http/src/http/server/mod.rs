@@ -241,7 +241,7 @@ impl<S> HttpServer<S> {
     ///
     /// # Not guaranteed
     ///
-    /// - The event may be late by a quarter of the timeout, and by another 250 ms if handlers block
+    /// - The event may be late by a quarter of the timeout, and by another 100 ms if handlers block
     ///   their threads. A request that ends within that time may or may not be logged.
     /// - An upgraded connection, such as a WebSocket, is not logged.
     /// - If only the last bytes of a response are in flight, its event may lack the `id`.

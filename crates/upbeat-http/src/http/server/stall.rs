@@ -2,10 +2,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use upbeat::{
-    diagnostics::{PROBE_TIMEOUT, locate},
+    diagnostics::{Answer, PROBE_TIMEOUT, locate},
     report::HumanDuration,
 };
-use upbeat_probe::Answer;
 
 use crate::{
     http::{connection::Registry, request::StalledRequest},
