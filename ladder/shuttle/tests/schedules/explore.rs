@@ -27,7 +27,8 @@ const DEPTH: usize = 3;
 /// When time moves on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Time {
-    /// Only when no task can run. Nothing is ever late, so a deadline that passes is a lost wake-up.
+    /// Only when no task can run. Nothing is ever late, so a deadline that passes is a lost
+    /// wake-up.
     WhenIdle,
     /// At any moment: every deadline may pass at any point, however long it is.
     AtAnyMoment,

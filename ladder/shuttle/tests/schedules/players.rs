@@ -11,7 +11,8 @@ use upbeat::{
 
 use crate::explore::{MS, pause};
 
-/// The lines of a scenario, in order. An ordinary lock, so that logging is no point of the schedule.
+/// The lines of a scenario, in order. An ordinary lock, so that logging is no point of the
+/// schedule.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
 

@@ -2,8 +2,8 @@
 //!
 //! Under shuttle-tokio a sleep ends at once and a timeout never expires, so deadlines and backoff
 //! have no effect. Here time stands still until [`clock`], an ordinary task, moves it to the next
-//! timer. The schedule of that task decides the meaning of time: it runs only when no other task can
-//! run (as with tokio's paused clock), or at any moment.
+//! timer. The schedule of that task decides the meaning of time: it runs only when no other task
+//! can run (as with tokio's paused clock), or at any moment.
 
 use std::{
     cell::RefCell,
