@@ -1,9 +1,10 @@
-//! Pipelines that are faster than a plain loop, and that a person can reason about; and pools of workers.
+//! Pipelines that are faster than a plain loop, pools of workers, and hubs.
 //!
-//! A [`Pool`] runs jobs with replies on workers that each have a state of their own. A [`Hub`] gives every message to every member. This page is
-//! about pipelines.
+//! A [`Pool`] runs jobs with replies on workers that each have their own state. A [`Hub`] sends
+//! each message to every receiver. This page is about pipelines.
 //!
-//! A [`Pipeline`] takes items from a source through stages to a sink, on as many threads as you like, in order.
+//! A [`Pipeline`] takes items from a source through stages to a sink, on any number of threads, in
+//! order.
 //!
 //! ```
 //! use std::io::Write as _;
@@ -27,18 +28,22 @@
 //! # Ok::<_, upbeat_work::PipelineError<Vec<u8>>>(())
 //! ```
 //!
-//! # How it works
+//! # Design
 //!
-//! Hops between stages cost more than most work, so there are none: stages are *fused*. Each worker takes a batch from the source, runs all stages on it, and puts
-//! it into a bounded window; whoever finds the sink free emits what is next in order. The memory of batches is used again. How large a batch is
-//! depends on the work, about 50 µs of it: one item if it is dear, thousands if it is cheap.
+//! A hop between stages costs more than most work, so there is none: stages are *fused*. Each
+//! worker takes a batch from the source, runs all stages on it, and puts it into a bounded window.
+//! A worker that finds the sink free emits the batches that are next in order. The memory of
+//! batches is reused. The size of a batch follows from its work, about 50 µs: one costly item, or
+//! thousands of cheap items.
 //!
-//! The idea is that of run to completion, as in the morsels of the data base `HyPer` and in packet processing; what is new is only
-//! that nobody is in charge of the sink.
+//! This is run to completion, as in the morsels of the database `HyPer` and in packet processing.
+//! In addition, no thread is in charge of the sink.
 //!
-//! Where stages need workers of their own there is a [split](Pipeline::split), and what waits for others belongs into [futures](Pipeline::map_async), of which one thread drives
-//! many. Both make *sections*, each a pipeline of fused stages, joined by bounded channels of batches. Whole pipelines are joined by [connections](pipeline::connection()): for fan-out,
-//! merge, and failures that are another pipeline's items.
+//! Stages that need their own workers are separated by a [split](Pipeline::split). Work that waits
+//! belongs in [futures](Pipeline::map_async), of which one thread drives many. Both make
+//! *sections*: pipelines of fused stages with a bounded buffer of batches between them.
+//! [Connections](pipeline::connection()) join whole pipelines: for fan-out, for merge, and for
+//! failures that are the items of another pipeline.
 //!
 //! ```
 //! # use std::time::Duration;
@@ -47,14 +52,14 @@
 //! let report = Pipeline::from_iter(["17", "4", "x"])
 //!     .try_map(|id| id.parse::<u32>())
 //!     .name("parse")
-//!     .split(Section::new().workers(4)) // those before
+//!     .split(Section::new().workers(4)) // for the stages before it
 //!     .try_map_async(100, async |id| {
 //!         tokio::time::sleep(Duration::from_millis(1)).await; // a request
 //!         if id == 4 { Err("not found") } else { Ok(format!("order {id}")) }
 //!     })
 //!     .name("fetch")
 //!     .collect()
-//!     .workers(1) // those behind
+//!     .workers(1) // for the stages behind
 //!     .run()?;
 //! let failures: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
 //! assert_eq!(report.output, ["order 17"]);
@@ -62,34 +67,46 @@
 //! # Ok::<_, upbeat_work::PipelineError<Vec<String>>>(())
 //! ```
 //!
-//! # What holds
+//! # Guaranteed
 //!
-//! - Each item comes out once, in the order of the source (unless the pipeline is [unordered](pipeline::Runnable::unordered)), or is accounted for in the [`PipelineReport`](pipeline::PipelineReport).
-//! - An error or panic in a stage concerns that item alone. It is [recorded](pipeline::ItemPolicy::Record), [stops](pipeline::ItemPolicy::Stop) the pipeline, or is [passed
-//!   along](Pipeline::failures_as_items), and says which stage and item it was.
-//! - No more is in memory than the [window](pipeline::Runnable::window) times the [batch](pipeline::Runnable::max_batch), however slow the sink is; with several sections their sum,
-//!   and what the [joints](Section::buffer) and [futures](Pipeline::map_async) between them hold.
-//! - Items of a source that is slow go on at once; they do not wait for a batch to fill. (An [iterator](Pipeline::from_iter) that was fast and
-//!   suddenly blocks is the exception: it cannot be asked.)
-//! - A [stop](pipeline::Runnable::run_in) finishes what was taken, or drops it, as you choose, within the deadline. A [channel](Pipeline::from_channel) is closed by it, and drained.
-//! - Sections end front to back: producers stop first, then what is between drains, then consumers stop.
-//! - A [meter](pipeline::Runnable::meter) shows where the time goes, and names the bottleneck; without it nothing is measured.
+//! - Each item comes out once, in the order of the source, or is counted in the
+//!   [`PipelineReport`](pipeline::PipelineReport). Only an
+//!   [unordered](pipeline::Runnable::unordered) pipeline has another order.
+//! - An error or panic in a stage affects that item alone. It is
+//!   [recorded](pipeline::ItemPolicy::Record), [stops](pipeline::ItemPolicy::Stop) the pipeline, or
+//!   becomes an [item](Pipeline::failures_as_items). It has the names of the stage and the item.
+//! - The items in memory are bounded by the [window](pipeline::Runnable::window) times the
+//!   [batch](pipeline::Runnable::max_batch), even if the sink is slow. With several sections, the
+//!   bound is their sum, plus the [buffers](Section::buffer) and [futures](Pipeline::map_async)
+//!   between them.
+//! - Items of a slow source go on at once; they do not wait for a batch to fill. The exception is
+//!   an [iterator](Pipeline::from_iter) that was fast and suddenly blocks.
+//! - A [stop](pipeline::Runnable::run_in) finishes the items in flight or drops them, as you
+//!   choose, within the deadline. It closes and drains a [channel](Pipeline::from_channel).
+//! - Sections end front to back: producers stop first, then the buffers are drained, then consumers
+//!   stop.
+//! - A [meter](pipeline::Runnable::meter) shows where the time goes, and names the bottleneck.
+//!   Without a meter nothing is measured.
 //!
-//! # What does not
+//! # Not guaranteed
 //!
-//! - A hop between sections costs some hundred nanoseconds for each batch, and an item a few more: a split pays where the stages around it need different workers, and nowhere else.
-//! - Futures have one thread: what computes in them holds up the others.
-//! - Nothing is interrupted but the waiting for a [channel](Pipeline::from_channel) or a [stream](Pipeline::from_stream): an iterator, reader, stage or sink that blocks
-//!   is waited for.
-//! - Stages of one section take an item on the same thread, one after the other; a stage that blocks holds its worker.
-//! - While the source is slow *and* items are cheap, one worker does all; should one item then be dear, those behind it wait for it.
+//! - A hop between sections costs some hundred nanoseconds for each batch, and a few for each item.
+//!   A split pays only if the stages around it need different workers.
+//! - All futures of a stage share one thread: computation in one delays the others.
+//! - A stop only interrupts the wait for a [channel](Pipeline::from_channel) or a
+//!   [stream](Pipeline::from_stream). An iterator, reader, stage or sink that blocks is waited for.
+//! - All stages of a section process an item on the same thread, one after the other. A stage that
+//!   blocks occupies its worker.
+//! - While the source is slow *and* items are cheap, one worker does all the work. If one item then
+//!   takes long, the items behind it wait for it.
 //!
-//! # When not to use it
+//! # Alternatives
 //!
 //! - For a slice in memory and a result in memory, `rayon` is simpler.
-//! - For a handful of requests, [`buffered`](https://docs.rs/futures/latest/futures/stream/trait.StreamExt.html#method.buffered) is.
-//! - For so few items that a thread costs more than they do (less than a tenth of a millisecond in all), a loop is; or one
-//!   [worker](pipeline::Runnable::workers), which starts no thread.
+//! - For a handful of requests, use
+//!   [`buffered`](https://docs.rs/futures/latest/futures/stream/trait.StreamExt.html#method.buffered).
+//! - If all items together take less than a tenth of a millisecond, a thread costs more than they
+//!   do. Use a loop, or one [worker](pipeline::Runnable::workers), which starts no thread.
 //!
 //! The page `docs/when-not-to-use-pipelines.md` beside the sources has the figures.
 

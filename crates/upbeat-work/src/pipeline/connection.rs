@@ -1,4 +1,4 @@
-//! What joins pipelines: fan-out and merge.
+//! Connections between pipelines, for fan-out and merge.
 
 use std::{fmt, sync::Arc};
 
@@ -7,14 +7,19 @@ use tokio::sync::{
     mpsc::{self, UnboundedReceiver, UnboundedSender},
 };
 
-/// A bounded connection from pipelines to a pipeline, for so many items, at least one.
+/// Returns both ends of a bounded connection from pipelines to a pipeline, for `items` items, at
+/// least one.
 ///
-/// Several pipelines that send to [clones](Clone) of one inlet are a merge; one that [routes](crate::Pipeline::route) or
-/// [broadcasts](crate::Pipeline::broadcast) to several is a fan-out. Run them [together](crate::pipeline::Runnable::and), or each on a thread of its own.
+/// Several pipelines that send to [clones](Clone) of one sender are a merge. One that
+/// [routes](crate::Pipeline::route) or [broadcasts](crate::Pipeline::broadcast) to several senders
+/// is a fan-out. Run them [together](crate::pipeline::Runnable::and), or each on its own thread.
 ///
-/// They end front to back: the receiving pipeline ends when all that send to it have. When it ends before them, they end
-/// with [`Disconnected`]. A connection that is full makes those that send to it wait: so a branch that stalls stalls its sender, and with it all of the
-/// sender's other branches, once what lies between is full. A circle of connections may come to stand still.
+/// They end front to back: the receiving pipeline ends when all pipelines that send to it have
+/// ended. If it ends before them, they end with [`Disconnected`].
+///
+/// If a connection is full, the pipelines that send to it wait. A branch that stalls therefore
+/// stalls its sender once the connection is full, and with it all other branches of that sender.
+/// A circle of connections may deadlock.
 ///
 /// ```
 /// use upbeat_work::{Pipeline, pipeline::connection};
@@ -32,42 +37,43 @@ use tokio::sync::{
 /// ```
 pub fn connection<T>(items: usize) -> (ConnectionSender<T>, ConnectionReceiver<T>) {
     let (to, from) = mpsc::unbounded_channel();
-    let room = Arc::new(Semaphore::new(items.clamp(1, Semaphore::MAX_PERMITS)));
-    (ConnectionSender { to, room: room.clone() }, ConnectionReceiver { from, room })
+    let permits = Arc::new(Semaphore::new(items.clamp(1, Semaphore::MAX_PERMITS)));
+    (ConnectionSender { to, permits: permits.clone() }, ConnectionReceiver { from, permits })
 }
 
 /// The end of a [`connection`] that pipelines send to.
 ///
-/// Only they can: so when all of them have ended, nothing more will come.
+/// Only pipelines can send: when all of them have ended, no item follows.
 pub struct ConnectionSender<T> {
-    /// Items that are sent together: one hop, and one wake-up, for all of them. What bounds it is the room.
+    /// Items that are sent together, for one hop and one wake-up. The permits bound their number.
     pub(crate) to: UnboundedSender<Vec<T>>,
-    /// For so many items.
-    pub(crate) room: Arc<Semaphore>,
+    /// One permit for each item that fits.
+    pub(crate) permits: Arc<Semaphore>,
 }
 
 impl<T> Clone for ConnectionSender<T> {
     fn clone(&self) -> Self {
-        Self { to: self.to.clone(), room: self.room.clone() }
+        Self { to: self.to.clone(), permits: self.permits.clone() }
     }
 }
 
 impl<T> fmt::Debug for ConnectionSender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectionSender").field("room", &self.room.available_permits()).finish_non_exhaustive()
+        let permits = self.permits.available_permits();
+        f.debug_struct("ConnectionSender").field("permits", &permits).finish_non_exhaustive()
     }
 }
 
 /// The end of a [`connection`] that a pipeline [takes from](crate::Pipeline::from_connection).
 pub struct ConnectionReceiver<T> {
     pub(crate) from: UnboundedReceiver<Vec<T>>,
-    pub(crate) room: Arc<Semaphore>,
+    pub(crate) permits: Arc<Semaphore>,
 }
 
 impl<T> ConnectionReceiver<T> {
-    /// Nothing more is accepted, and who waits for room waits no longer.
+    /// Accepts nothing more, and ends the waiting for permits.
     pub(crate) fn close(&mut self) {
-        self.room.close();
+        self.permits.close();
         self.from.close();
     }
 }
@@ -80,11 +86,12 @@ impl<T> Drop for ConnectionReceiver<T> {
 
 impl<T> fmt::Debug for ConnectionReceiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectionReceiver").field("room", &self.room.available_permits()).finish_non_exhaustive()
+        let permits = self.permits.available_permits();
+        f.debug_struct("ConnectionReceiver").field("permits", &permits).finish_non_exhaustive()
     }
 }
 
-/// The pipeline at the other end of a [`connection`] has ended, so there is nowhere to put anything.
+/// The error of a pipeline that sends through a [`connection`] whose receiving pipeline has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the pipeline that it sends to has ended")]
+#[error("the receiving pipeline has ended")]
 pub struct Disconnected;

@@ -1,4 +1,7 @@
-//! Pipelines: from a source through stages to a sink.
+//! Pipelines, from a source through stages to a sink.
+//!
+//! The [page of the crate](crate) introduces them. [`Pipeline`] has the sources, stages and sinks,
+//! [`Runnable`] the settings and the run.
 
 mod async_stage;
 mod batch;
@@ -18,6 +21,7 @@ pub mod stage;
 pub use builder::Pipeline;
 pub use connection::{ConnectionReceiver, ConnectionSender, Disconnected, connection};
 pub use control::StopHandle;
+pub use engine::{Assembled, Assembly};
 pub use meter::{Bottleneck, Meter, MeterReading, SectionReading, StageReading};
 pub use options::{Concurrency, ItemPolicy, OnStop, Section};
 pub use outcome::{ItemFailure, PipelineError, PipelineFailure, PipelineReport};

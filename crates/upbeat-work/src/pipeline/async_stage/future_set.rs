@@ -1,10 +1,11 @@
-//! Futures that are under way together.
+//! The futures of an asynchronous stage.
 
 use futures_util::{
     StreamExt as _,
     stream::{FuturesOrdered, FuturesUnordered},
 };
 
+/// The futures in flight.
 pub(super) enum FutureSet<F: Future> {
     Ordered(FuturesOrdered<F>),
     Unordered(FuturesUnordered<F>),
@@ -22,7 +23,7 @@ impl<F: Future> FutureSet<F> {
         }
     }
 
-    /// How many there are, those included that are finished and have not come out.
+    /// Returns the number of futures, including finished ones that have not come out.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Ordered(set) => set.len(),
@@ -30,7 +31,7 @@ impl<F: Future> FutureSet<F> {
         }
     }
 
-    /// The next that is finished; `None` if there are none.
+    /// Returns the output of the next future to come out, or `None` if there are no futures.
     pub(super) async fn next(&mut self) -> Option<F::Output> {
         match self {
             Self::Ordered(set) => set.next().await,

@@ -1,6 +1,6 @@
-//! Sections of futures: one thread drives many of them.
+//! Asynchronous stages: sections in which one thread drives many futures.
 
 mod future_set;
 mod stage;
 
-pub(crate) use stage::{AsyncStage, Links};
+pub(crate) use stage::{AsyncStage, AsyncStageEnd, Links};

@@ -1,4 +1,4 @@
-//! A section of its own for futures: one thread drives many of them.
+//! A section of futures.
 
 use std::{
     future::poll_fn,
@@ -23,7 +23,7 @@ use crate::pipeline::{
     stage::SharedName,
 };
 
-/// Both of its joints.
+/// The buffers on both sides of an asynchronous stage.
 pub(crate) struct Links<T, U> {
     pub(crate) from: Receiver<Vec<Forwarded<T>>>,
     pub(crate) to: Sender<Vec<Forwarded<U>>>,
@@ -31,15 +31,16 @@ pub(crate) struct Links<T, U> {
     pub(crate) behind: Arc<LinkFill>,
 }
 
+/// An asynchronous stage, as a section with one worker.
 pub(crate) struct AsyncStage<T, U, F> {
-    /// Until its worker takes them.
-    pub(crate) joints: Mutex<Option<Links<T, U>>>,
+    /// Until the worker takes them.
+    pub(crate) links: Mutex<Option<Links<T, U>>>,
     pub(crate) call: F,
     pub(crate) limit: Concurrency,
     pub(crate) name: SharedName,
-    pub(crate) run: Control,
+    pub(crate) control: Control,
     /// Dropping when the section behind has ended.
-    pub(crate) over: StopHandle,
+    pub(crate) stop: StopHandle,
     /// Ends the section in front.
     pub(crate) front: StopHandle,
     pub(crate) meter: Arc<SectionMeter>,
@@ -57,9 +58,9 @@ where
     F: Fn(T) -> Fut,
     Fut: Future<Output = Result<U, BoxError>>,
 {
-    /// What becomes of an item. A failure of a section before passes by.
-    async fn one(&self, relayed: Forwarded<T>) -> Forwarded<U> {
-        let Numbered { item, number, context } = relayed?;
+    /// Runs the future of one item. A failure of an earlier section is forwarded.
+    async fn one(&self, forwarded: Forwarded<T>) -> Forwarded<U> {
+        let Numbered { item, number, context } = forwarded?;
         let mut work = pin!(async move { (self.call)(item).await });
         let made = poll_fn(|cx| match Panic::catch(|| work.as_mut().poll(cx)) {
             Ok(poll) => poll,
@@ -74,55 +75,57 @@ where
         }
     }
 
-    /// Drives futures until there are no more. They go on while the section behind is slow; then no more are begun.
-    async fn drive(&self, joints: Links<T, U>) {
-        let Links { mut from, to, in_front, behind } = joints;
-        let mut dropping = pin!(self.run.stop().asked(OnStop::Drop));
-        let mut over = pin!(self.over.asked(OnStop::Drop));
-        let mut under_way = FutureSet::new(self.limit.ordered);
-        let mut came = vec::IntoIter::default();
+    /// Drives futures until there are no more.
+    ///
+    /// While the section behind is slow, futures in flight go on, and no more are begun.
+    async fn drive(&self, links: Links<T, U>) {
+        let Links { mut from, to, in_front, behind } = links;
+        let mut dropping = pin!(self.control.stop().requested(OnStop::Drop));
+        let mut ending = pin!(self.stop.requested(OnStop::Drop));
+        let mut in_flight = FutureSet::new(self.limit.ordered);
+        let mut received = vec::IntoIter::default();
         let mut finished = Vec::new();
         let mut more = true;
         let (is_watched, mut done) = (self.meter.is_watched(), 0);
         loop {
-            let mut room = self.limit.most.saturating_sub(under_way.len() + finished.len());
-            while room > 0
-                && let Some(relayed) = came.next()
+            let mut free = self.limit.max.saturating_sub(in_flight.len() + finished.len());
+            while free > 0
+                && let Some(forwarded) = received.next()
             {
-                under_way.push(self.one(relayed));
-                room -= 1;
+                in_flight.push(self.one(forwarded));
+                free -= 1;
             }
             if is_watched {
-                self.meter.under_way(under_way.len(), std::mem::take(&mut done));
+                self.meter.set_futures(in_flight.len(), std::mem::take(&mut done));
             }
-            if !more && under_way.len() + finished.len() == 0 {
+            if !more && in_flight.len() + finished.len() == 0 {
                 return;
             }
             tokio::select! {
                 biased;
                 () = &mut dropping => break,
-                () = &mut over => break,
-                Some(relayed) = under_way.next() => {
-                    finished.push(relayed);
+                () = &mut ending => break,
+                Some(forwarded) = in_flight.next() => {
+                    finished.push(forwarded);
                     done += 1;
                 }
-                reserved = to.reserve(), if !finished.is_empty() => match reserved {
-                    Ok(reserved) => {
-                        reserved.send(std::mem::take(&mut finished));
+                permit = to.reserve(), if !finished.is_empty() => match permit {
+                    Ok(permit) => {
+                        permit.send(std::mem::take(&mut finished));
                         behind.set(to.max_capacity() - to.capacity());
                     }
                     Err(_) => break,
                 },
-                batch = from.recv(), if more && room > 0 => match batch {
+                batch = from.recv(), if more && free > 0 => match batch {
                     Some(batch) => {
-                        came = batch.into_iter();
+                        received = batch.into_iter();
                         in_front.set(from.len());
                     }
                     None => more = false,
                 },
             }
         }
-        let mut dropped = under_way.len() + finished.len() + came.len();
+        let mut dropped = in_flight.len() + finished.len() + received.len();
         from.close();
         while let Some(batch) = from.recv().await {
             dropped += batch.len();
@@ -144,8 +147,8 @@ where
     }
 
     fn work(&self) {
-        let Some(joints) = self.joints.lock().take() else { return };
-        let cause = match Panic::catch(|| self.run.block_on(self.drive(joints))) {
+        let Some(links) = self.links.lock().take() else { return };
+        let cause = match Panic::catch(|| self.control.block_on(self.drive(links))) {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(PipelineFailure::Source(error.into())),
             Err(panic) => Some(PipelineFailure::Panicked(panic)),
@@ -155,7 +158,7 @@ where
     }
 
     fn refuse(&self, error: io::Error) {
-        *self.joints.lock() = None;
+        *self.links.lock() = None;
         self.ended.lock().cause = Some(PipelineFailure::Source(error.into()));
         self.front.stop(OnStop::Drop);
     }

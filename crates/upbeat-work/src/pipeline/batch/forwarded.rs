@@ -1,15 +1,15 @@
-//! What goes from one section to the next.
+//! Contents of the buffers between sections.
 
 use std::{fmt, sync::Arc};
 
 use crate::pipeline::outcome::{ItemContext, ItemFailure};
 
-/// What goes through a joint. Failures do too, so that they come to the sink in their places.
-#[doc(hidden)]
+/// An item or a failure on its way to the next section.
+///
+/// Failures are forwarded too, so that they reach the sink in the order of their items.
 pub(crate) type Forwarded<T> = Result<Numbered<T>, Box<ItemFailure>>;
 
-/// An item, and of which item of the source it is.
-#[doc(hidden)]
+/// An item with the number and the context of its item of the source.
 pub struct Numbered<T> {
     pub(crate) item: T,
     pub(crate) number: u64,

@@ -1,4 +1,4 @@
-//! What batches consist of: data that sources, stages and sinks name.
+//! Contents of batches, which sources, stages and sinks exchange.
 
 mod block;
 mod forwarded;

@@ -1,25 +1,25 @@
-//! What comes out of the stages.
+//! Outputs of the stages.
 
 use crate::pipeline::outcome::ItemFailure;
 
-/// What a batch became: densely what came out, and on the side what failed, with its place among the others.
+/// The outputs of a batch: the units for the sink, and the failures with their positions.
 #[derive(Debug)]
 pub struct Outputs<U> {
     pub(crate) units: Vec<U>,
     pub(crate) failures: Vec<FailedAt>,
-    /// How many items the units are.
+    /// The number of items that the units consist of.
     pub(crate) items: u64,
-    /// How many failures are among them.
-    pub(crate) passed: u64,
+    /// The number of failures among the items.
+    pub(crate) failures_as_items: u64,
 }
 
 impl<U> Default for Outputs<U> {
     fn default() -> Self {
-        Self { units: Vec::new(), failures: Vec::new(), items: 0, passed: 0 }
+        Self { units: Vec::new(), failures: Vec::new(), items: 0, failures_as_items: 0 }
     }
 }
 
-/// A failure, and how much came out before it.
+/// A failure, and the number of units and items before it.
 #[derive(Debug)]
 pub(crate) struct FailedAt {
     pub(crate) units: usize,
@@ -28,10 +28,10 @@ pub(crate) struct FailedAt {
 }
 
 impl<U> Outputs<U> {
-    /// Empties it, and keeps its memory.
+    /// Removes the outputs, and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.units.clear();
         self.failures.clear();
-        (self.items, self.passed) = (0, 0);
+        (self.items, self.failures_as_items) = (0, 0);
     }
 }

@@ -1,4 +1,4 @@
-//! The builder: from the source to the sink.
+//! The builder of pipelines, from the source to the sink.
 
 mod sections;
 mod sinks;
@@ -9,9 +9,10 @@ use std::{fmt, sync::Arc};
 
 use crate::pipeline::control::Control;
 
-/// What is done with the items of a source, stage by stage, up to the sink.
+/// A source, and the stages that its items go through, up to the sink.
 ///
-/// It reads the way that items go: a source, stages, a sink. The sink makes it a [`Runnable`](crate::pipeline::Runnable), which says how it runs.
+/// The calls are in the order of the way of an item: a source, stages, a sink. The sink makes it a
+/// [`Runnable`](crate::pipeline::Runnable), which has the settings of the run.
 ///
 /// ```
 /// use upbeat_work::Pipeline;
@@ -24,22 +25,23 @@ use crate::pipeline::control::Control;
 /// assert_eq!(report.output, 111_277_611);
 /// # Ok::<_, upbeat_work::PipelineError<u64>>(())
 /// ```
+#[must_use = "a pipeline does nothing until it has a sink and runs"]
 pub struct Pipeline<S, L> {
-    pub(crate) source: S,
-    pub(crate) line: L,
+    source: S,
+    chain: L,
     /// The names of the stages.
-    pub(crate) stages: Vec<Arc<str>>,
-    pub(crate) run: Control,
+    names: Vec<Arc<str>>,
+    control: Control,
 }
 
 impl<S, L> Pipeline<S, L> {
-    fn new(source: S, line: L) -> Self {
-        Self { source, line, stages: Vec::new(), run: Control::default() }
+    fn new(source: S, chain: L) -> Self {
+        Self { source, chain, names: Vec::new(), control: Control::default() }
     }
 }
 
 impl<S: fmt::Debug, L> fmt::Debug for Pipeline<S, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pipeline").field("source", &self.source).field("stages", &self.stages).finish_non_exhaustive()
+        f.debug_struct("Pipeline").field("source", &self.source).field("stages", &self.names).finish_non_exhaustive()
     }
 }

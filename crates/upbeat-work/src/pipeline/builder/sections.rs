@@ -1,6 +1,6 @@
-//! Splits, and what runs as a section of its own.
+//! Splits, and asynchronous stages.
 
-use std::{marker::PhantomData, panic::Location, sync::Arc};
+use std::{panic::Location, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -8,12 +8,12 @@ use upbeat::BoxError;
 
 use super::Pipeline;
 use crate::pipeline::{
-    async_stage::{AsyncStage, Links},
+    async_stage::{AsyncStage, AsyncStageEnd, Links},
     control::StopHandle,
-    engine::{Engine, EngineConfig, FusedStages, SinkEnd},
+    engine::{Assembled, Engine, EngineConfig},
     meter::LinkFill,
     options::{Concurrency, Section},
-    sink::{Identity, KeepFailures, SectionSink},
+    sink::{Identity, SectionSink},
     source::{Front, Source, Split},
     stage::{FirstForwardStage, Forward, StageChain, default_name},
 };
@@ -23,16 +23,21 @@ impl<S: Source, L> Pipeline<S, L>
 where
     L: for<'b> StageChain<'b, S::Batch>,
 {
-    /// Makes a section of the stages so far, with workers of its own, beside those of the stages behind.
+    /// Makes a section of the stages so far, with its own workers, beside those of later stages.
     ///
-    /// Within a section an item goes through all stages on one worker, which is fast; but stages that differ may need workers that do: few for what waits for one disk,
-    /// many for what computes, and one for what is to see all items in order. Sections are joined by a [bounded](Section::buffer) channel of batches. An item that
-    /// failed keeps its place, its number and its context through all of them.
+    /// Within a section an item goes through all stages on one worker, which is fast. But some
+    /// stages need workers of their own: few for stages that wait for one disk, many for stages
+    /// that compute, and one for a stage that sees all items in order. A [bounded](Section::buffer)
+    /// buffer of batches joins sections. An item that failed keeps its position, its number and its
+    /// context through all of them.
     ///
-    /// They end front to back: a stop that [finishes](crate::OnStop::Finish) is heeded by the first, the others finish what comes to them. When one ends
-    /// early, those before it end too. Behind a split, what is [dropped](crate::pipeline::PipelineReport::dropped) is counted as the items that it had become.
+    /// Sections end front to back. The first section heeds a stop that
+    /// [finishes](crate::OnStop::Finish), and the others process the items that reach them. If a
+    /// section ends early, those before it end too. Behind a split,
+    /// [dropped](crate::pipeline::PipelineReport::dropped) items are counted as the items that they
+    /// had become.
     ///
-    /// Items that borrow from their batch, as lines do, must be made owned before.
+    /// Items that borrow from their batch, as lines do, have to be made owned before.
     ///
     /// ```
     /// # use upbeat_work::{Pipeline, Section};
@@ -54,22 +59,26 @@ where
         T: Send + 'a,
         L: for<'b> StageChain<'b, S::Batch, Out = T> + 'a,
     {
-        let run = self.run.clone();
+        let control = self.control.clone();
         let front = self.section(default_name("split", Location::caller()), &section);
-        Pipeline { source: Split::new(front, None), line: FirstForwardStage, stages: Vec::new(), run }
+        Pipeline { source: Split::new(front, None), chain: FirstForwardStage, names: Vec::new(), control }
     }
 
-    /// Makes something else of each item, by a future: of so many items at once as this says.
+    /// Makes another item of each item, by a future, with a bound on the futures in flight.
     ///
-    /// For what waits, such as a request to another service: one thread drives all of the futures. What computes belongs into [`map`](Pipeline::map), which has a thread
-    /// for each worker. A future that panics is a failure of its item alone.
+    /// It is for items that wait, such as for a request to another service: one thread drives all
+    /// futures. Computation belongs in [`map`](Pipeline::map), which has a thread for each worker.
+    /// A panic of a future is a failure of its item alone.
     ///
-    /// It is a [section](Pipeline::split) of its own. The stages before it are another, with one worker; a split before it gives them more. While the stages behind
-    /// it are slow the futures that are under way go on, and no more are begun. With what waits in front of them and behind there are at most seven times as many items as
-    /// there may be futures.
+    /// It is a [section](Pipeline::split). The stages before it are another section, with one
+    /// worker; a split before it gives them more. While later stages are slow, the futures in
+    /// flight go on, and no more are begun. With the items that wait on both sides, there are at
+    /// most seven times as many items as the bound on futures.
     ///
-    /// A stop that [drops](crate::OnStop::Drop) drops the futures; otherwise they are awaited. They run in the runtime that the pipeline runs in. Without
-    /// one ([`run`](crate::pipeline::Runnable::run) on a plain thread) there is one of its own, with timers and sockets.
+    /// A stop that [drops](crate::OnStop::Drop) drops the futures. Otherwise they are awaited. They
+    /// run in the runtime that the pipeline runs in. Without one, in
+    /// [`run`](crate::pipeline::Runnable::run) on a plain thread, the pipeline makes a runtime with
+    /// timers and sockets.
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
@@ -102,10 +111,13 @@ where
             let made = f(item);
             async { Ok(made.await) }
         };
-        self.concurrent(default_name("map_async", Location::caller()), concurrency.into(), call)
+        self.async_stage(default_name("map_async", Location::caller()), concurrency.into(), call)
     }
 
-    /// Makes something else of each item, by a future, or fails: then the item goes no further, and a [`ItemFailure`](crate::pipeline::ItemFailure) says so. In all else as
+    /// Makes another item of each item, by a future, or fails.
+    ///
+    /// An item that fails goes no further, and becomes an
+    /// [`ItemFailure`](crate::pipeline::ItemFailure). All else is as in
     /// [`map_async`](Pipeline::map_async).
     ///
     /// ```
@@ -135,10 +147,10 @@ where
             let made = f(item);
             async { made.await.map_err(Into::into) }
         };
-        self.concurrent(default_name("try_map_async", Location::caller()), concurrency.into(), call)
+        self.async_stage(default_name("try_map_async", Location::caller()), concurrency.into(), call)
     }
 
-    fn concurrent<'a, T, U, F, Fut>(
+    fn async_stage<'a, T, U, F, Fut>(
         self,
         name: Arc<str>,
         limit: Concurrency,
@@ -152,59 +164,49 @@ where
         F: Fn(T) -> Fut + Send + Sync + 'a,
         Fut: Future<Output = Result<U, BoxError>> + Send,
     {
-        // Not much further ahead than the futures can be.
-        let (first, most) = S::SIZE;
-        let most = most.min(first.saturating_mul(limit.most));
-        let section = Section::new().workers(1).window(2).max_batch(most).buffer(1);
-        let run = self.run.clone();
-        let Front { from, mut sections, fill, over: front } = self.section(name.clone(), &section);
-        let (to, behind) = mpsc::channel(1);
-        let (name, over) = (Arc::new(Mutex::new(name)), StopHandle::default());
-        let joint = Arc::new(LinkFill::new(1));
+        // The section in front does not get much further ahead than the futures can.
+        let (first, max) = S::SIZE;
+        let max = max.min(first.saturating_mul(limit.max));
+        let section = Section::new().workers(1).window(2).max_batch(max).buffer(1);
+        let control = self.control.clone();
+        let Front { from, mut sections, fill: in_front, stop: front } = self.section(name.clone(), &section);
+        let (to, received) = mpsc::channel(1);
+        let (name, stop) = (Arc::new(Mutex::new(name)), StopHandle::default());
+        let behind = Arc::new(LinkFill::new(1));
         sections.push(Arc::new(AsyncStage {
-            joints: Mutex::new(Some(Links { from, to, behind: joint.clone(), in_front: fill })),
+            links: Mutex::new(Some(Links { from, to, in_front, behind: behind.clone() })),
             call,
             limit,
             name: name.clone(),
-            run: run.clone(),
-            over: over.clone(),
+            control: control.clone(),
+            stop: stop.clone(),
             front,
-            meter: run.registry().futures(limit.most, joint.clone(), name.clone()),
-            ended: Mutex::default(),
+            meter: control.meters().futures(limit.max, behind.clone(), name.clone()),
+            ended: Mutex::new(AsyncStageEnd::default()),
         }));
-        let front = Front { from: behind, sections, fill: joint, over };
-        Pipeline { source: Split::new(front, Some(name)), line: FirstForwardStage, stages: Vec::new(), run }
+        let front = Front { from: received, sections, fill: behind, stop };
+        Pipeline { source: Split::new(front, Some(name)), chain: FirstForwardStage, names: Vec::new(), control }
     }
 
-    /// The stages so far as a section.
+    /// Makes a section of the stages so far. `end` names its last stage.
     fn section<'a, T>(mut self, end: Arc<str>, section: &Section) -> Front<'a, T>
     where
         S: 'a,
         T: Send + 'a,
         L: for<'b> StageChain<'b, S::Batch, Out = T> + 'a,
     {
-        self.stages.push(end);
-        let Self { mut source, line, stages, run } = self;
+        self.names.push(end);
+        let Self { mut source, chain, names, control } = self;
         let mut sections = source.take_sections();
-        let (to, from) = mpsc::channel(section.joint);
-        let fill = Arc::new(LinkFill::new(section.joint));
-        let how = EngineConfig::of::<S>(section);
-        let (at, stages) = (stages.len() - 1, Arc::from(stages));
-        let meter = run.registry().fused(how.workers, how.window, Some(fill.clone()), Arc::clone(&stages));
-        let plan = FusedStages {
-            line: Forward { line, at },
-            pack: Identity,
-            stages,
-            run: run.clone(),
-            meter: meter.clone(),
-            is_last: false,
-            progress: None,
-            of: PhantomData,
-        };
-        let exit = SinkEnd { sink: SectionSink::new(to, fill.clone(), run.clone()), failures: KeepFailures::default() };
-        let engine = Engine::new(plan, source, exit, how, &run, meter);
-        let over = engine.over();
+        let (to, from) = mpsc::channel(section.buffer);
+        let fill = Arc::new(LinkFill::new(section.buffer));
+        let chain = Forward { chain, at: names.len() - 1 };
+        let sink = SectionSink::new(to, fill.clone(), control.clone());
+        let assembled = Assembled::new(source, chain, Identity, sink);
+        let config = EngineConfig::of::<S>(section);
+        let engine = Engine::of_section(assembled, config, names.into(), control, fill.clone());
+        let stop = engine.section_stop();
         sections.push(Arc::new(engine));
-        Front { from, sections, fill, over }
+        Front { from, sections, fill, stop }
     }
 }

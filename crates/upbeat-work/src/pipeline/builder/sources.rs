@@ -13,22 +13,24 @@ use crate::pipeline::{
 };
 
 impl<I: Iterator<Item: Send> + Send> Pipeline<Items<I>, FirstStage> {
-    /// The items of an iterator. It is asked by one worker at a time, each time maybe by another.
+    /// Takes the items of an iterator, which one worker at a time calls.
     ///
-    /// The iterator may be slow: as long as it takes more than some 10 µs an item, each item goes on its way at once. But an iterator cannot be asked
-    /// whether its next item is there. When one that was fast (64 items in a row, or more) suddenly blocks, what it gave of a batch
-    /// waits for its next item. For items that come from elsewhere, in bursts, there is [`from_channel`](Pipeline::from_channel).
+    /// While the iterator takes more than about 10 µs for an item, each item goes on at once. But
+    /// an iterator cannot tell whether its next item is there. If an iterator that was fast, for 64
+    /// items in a row or more, suddenly blocks, the items of an unfinished batch wait for its next
+    /// item. For items that arrive in bursts use [`from_channel`](Pipeline::from_channel).
     ///
-    /// A panic of the iterator is a failure of the [source](crate::pipeline::PipelineFailure::Source).
+    /// A panic of the iterator is a failure of the
+    /// [source](crate::pipeline::PipelineFailure::Source).
     #[expect(clippy::should_implement_trait, reason = "a pipeline is not a collection")]
     pub fn from_iter(items: impl IntoIterator<IntoIter = I>) -> Self {
         Self::new(Items::new(items.into_iter()), FirstStage)
     }
 
-    /// Groups of exactly `n` items of the source, the last one maybe shorter; each is one item for the stages. At least one.
+    /// Makes one item of each `n` items of the source, at least one. The last group may be shorter.
     ///
-    /// It stands before all stages: what comes out of stages that run side by side has no neighbours to be grouped with. A
-    /// group waits until it is full.
+    /// It comes before all stages: results of stages that run in parallel have no neighbors to be
+    /// grouped with. A group waits until it is full.
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
@@ -39,15 +41,17 @@ impl<I: Iterator<Item: Send> + Send> Pipeline<Items<I>, FirstStage> {
     pub fn batch(self, n: usize) -> Pipeline<Items<Groups<I>>, FirstStage> {
         Pipeline {
             source: self.source.map(|items| Groups::new(items, n)),
-            line: FirstStage,
-            stages: self.stages,
-            run: self.run,
+            chain: FirstStage,
+            names: self.names,
+            control: self.control,
         }
     }
 }
 
 impl<T: Send, F: FnMut() -> Option<T> + Send> Pipeline<Items<std::iter::FromFn<F>>, FirstStage> {
-    /// What a closure makes, until it makes `None`. As [`from_iter`](Pipeline::from_iter) in all else.
+    /// Takes the items that a closure returns, until it returns `None`.
+    ///
+    /// All else is as in [`from_iter`](Pipeline::from_iter).
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
@@ -62,10 +66,14 @@ impl<T: Send, F: FnMut() -> Option<T> + Send> Pipeline<Items<std::iter::FromFn<F
 }
 
 impl<T: Send> Pipeline<Received<T>, FirstStage> {
-    /// What comes out of a channel of the standard library, until its senders are gone. An item never waits for another one: a batch is what is there.
+    /// Takes the items of a channel of the standard library, until its senders are dropped.
     ///
-    /// A stop is seen within 50 ms while the channel is idle. What lies in it then goes through too ([`OnStop::Finish`](crate::OnStop::Finish)). But such a channel cannot be closed from
-    /// this side: what is sent at that moment may be lost. Let producers stop first, or use [`from_channel`](Pipeline::from_channel).
+    /// An item never waits for another one: a batch has the items at hand.
+    ///
+    /// While the channel is idle, a stop is noticed within 50 ms. Items in the channel then go
+    /// through too ([`OnStop::Finish`](crate::OnStop::Finish)). But the receiver cannot close such
+    /// a channel: an item that is sent at that moment may be lost. Stop the producers first, or use
+    /// [`from_channel`](Pipeline::from_channel).
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
@@ -82,17 +90,21 @@ impl<T: Send> Pipeline<Received<T>, FirstStage> {
 }
 
 impl<T: Send> Pipeline<Channel<T>, FirstStage> {
-    /// What comes out of a channel of tokio, until its senders are gone. An item never waits for another one: a batch is what is there.
+    /// Takes the items of a tokio channel, until its senders are dropped.
     ///
-    /// A stop closes the channel: from then on it accepts nothing. What it had accepted goes through
-    /// ([`OnStop::Finish`](crate::OnStop::Finish)) or is [counted](crate::pipeline::PipelineReport::dropped), so nothing is lost unseen, and an idle channel does not delay a stop.
+    /// An item never waits for another one: a batch has the items at hand.
+    ///
+    /// A stop closes the channel, which then accepts nothing more. Accepted items go through
+    /// ([`OnStop::Finish`](crate::OnStop::Finish)) or are
+    /// [counted](crate::pipeline::PipelineReport::dropped). Nothing is lost without a trace, and an
+    /// idle channel does not delay a stop.
     ///
     /// ```
     /// # use upbeat_work::{OnStop, Pipeline};
     /// let (orders, incoming) = tokio::sync::mpsc::channel(100);
     /// let shop = Pipeline::from_channel(incoming).map(|order: u32| order * 2).collect();
     /// orders.try_send(21)?;
-    /// // Producers that are asked to stop first would drop `orders`; these do not.
+    /// // Producers that stop first drop `orders`; these do not.
     /// shop.stop_handle().stop(OnStop::Finish);
     /// assert_eq!(shop.run()?.output, [42]);
     /// assert!(orders.try_send(22).is_err());
@@ -104,19 +116,25 @@ impl<T: Send> Pipeline<Channel<T>, FirstStage> {
 }
 
 impl<T: Send> Pipeline<Connected<T>, FirstStage> {
-    /// What other pipelines send through a [`connection`](crate::pipeline::connection()), until all of them have ended.
+    /// Takes the items that other pipelines send through a
+    /// [`connection`](crate::pipeline::connection()), until all of them have ended.
     ///
-    /// It heeds no stop that [finishes](crate::OnStop::Finish): those in front do, and it ends when they have. One that [drops](crate::OnStop::Drop) ends it at once.
+    /// It does not heed a stop that [finishes](crate::OnStop::Finish): the sending pipelines do,
+    /// and it ends when they have ended. A stop that [drops](crate::OnStop::Drop) ends it at once.
     pub fn from_connection(from: ConnectionReceiver<T>) -> Self {
         Self::new(Connected::new(from), FirstStage)
     }
 }
 
 impl<S: Stream<Item: Send> + Send> Pipeline<Streamed<S>, FirstStage> {
-    /// The items of an asynchronous stream. An item never waits for another one: a batch is what is ready.
+    /// Takes the items of an asynchronous stream.
     ///
-    /// A stop asks it for nothing more, also while it is waited for. What drives it is the runtime that the pipeline runs in; without one ([`run`](crate::pipeline::Runnable::run) on a plain
-    /// thread) it has one of its own, with timers and sockets. A panic of the stream is a failure of the [source](crate::pipeline::PipelineFailure::Source).
+    /// An item never waits for another one: a batch has the items that are ready.
+    ///
+    /// After a stop it is not polled again, and the wait for it ends. The stream runs in the
+    /// runtime that the pipeline runs in. Without one, in [`run`](crate::pipeline::Runnable::run)
+    /// on a plain thread, the pipeline makes a runtime with timers and sockets. A panic of the
+    /// stream is a failure of the [source](crate::pipeline::PipelineFailure::Source).
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
@@ -130,10 +148,13 @@ impl<S: Stream<Item: Send> + Send> Pipeline<Streamed<S>, FirstStage> {
 }
 
 impl<R: Read + Send> Pipeline<Lines<R>, FirstLineStage> {
-    /// The lines of a reader as `&[u8]`, without their ends (`\n` or `\r\n`). Stages borrow them from the batch: nothing is allocated or copied per line.
+    /// Takes the lines of a reader as `&[u8]`, without their ends (`\n` or `\r\n`).
     ///
-    /// It needs no `BufReader`: it reads by up to 64 KiB. What a read brought is not held back for more. A line is held in memory whole,
-    /// however long it is. An error of the reader ends the pipeline once the whole lines before it have come out.
+    /// Stages borrow lines from the batch: nothing is allocated or copied for a line. The reader
+    /// needs no `BufReader`: reads are of up to 64 KiB. The bytes of a read are not held back for
+    /// more. A line is held in memory whole, whatever its length.
+    ///
+    /// An error of the reader ends the pipeline after the whole lines before it have come out.
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
@@ -147,7 +168,7 @@ impl<R: Read + Send> Pipeline<Lines<R>, FirstLineStage> {
 }
 
 impl<R, L> Pipeline<Lines<R>, L> {
-    /// Leaves the first lines out, such as a header. The others keep their numbers.
+    /// Skips the first `n` lines, such as a header. The other lines keep their numbers.
     pub fn skip_lines(mut self, n: u64) -> Self {
         self.source.skip(n);
         self
@@ -155,10 +176,11 @@ impl<R, L> Pipeline<Lines<R>, L> {
 }
 
 impl<R: Read + Send> Pipeline<Blocks<R>, FirstBlockStage> {
-    /// A reader's bytes in blocks of whole lines as `&[u8]`, ends of lines included: each block is one item. For code that is fastest on many lines at once.
+    /// Takes the bytes of a reader in blocks of whole lines as `&[u8]`, with the ends of lines.
     ///
-    /// Where blocks end is not defined but by the ends of lines; they have up to 64 KiB, more if a line is longer. A block that fails or
-    /// panics does so whole. In all else as [`lines`](Pipeline::lines).
+    /// Each block is one item, for code that is fastest on many lines at once. A block ends at the
+    /// end of some line, and has up to 64 KiB, or more if a line is longer. A block fails as a
+    /// whole. All else is as in [`lines`](Pipeline::lines).
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
@@ -173,7 +195,7 @@ impl<R: Read + Send> Pipeline<Blocks<R>, FirstBlockStage> {
 }
 
 impl<R, L> Pipeline<Blocks<R>, L> {
-    /// Leaves the first lines out, such as a header. The others keep their numbers.
+    /// Skips the first `n` lines, such as a header. The other lines keep their numbers.
     pub fn skip_lines(mut self, n: u64) -> Self {
         self.source.skip(n);
         self

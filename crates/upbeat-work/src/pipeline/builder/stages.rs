@@ -10,19 +10,29 @@ use crate::pipeline::{
     stage::{FailuresAsItems, Filter, FlatMap, Inspect, Label, Map, StageChain, Staged, TryMap, default_name},
 };
 
-/// Stages. Their closures are shared by the workers, so they are `Fn`; what they capture may be borrowed for [`run`](crate::pipeline::Runnable::run).
+/// Stages. Workers share their closures, which are therefore `Fn`. The closures may borrow if the
+/// pipeline runs with [`run`](crate::pipeline::Runnable::run).
 impl<S: Source, L> Pipeline<S, L>
 where
     L: for<'b> StageChain<'b, S::Batch>,
 {
     fn stage<K>(mut self, kind: &str, at: &Location<'_>, stage: K) -> Pipeline<S, Staged<L, K>> {
-        self.stages.push(default_name(kind, at));
-        let at = self.stages.len() - 1;
-        let line = Staged { line: self.line, stage, at };
-        Pipeline { source: self.source, line, stages: self.stages, run: self.run }
+        let number = self.push_name(kind, at);
+        self.map_chain(|chain| Staged { chain, stage, at: number })
     }
 
-    /// Makes something else of each item.
+    /// Adds the name of a stage, and returns the number of the stage.
+    fn push_name(&mut self, kind: &str, at: &Location<'_>) -> usize {
+        self.names.push(default_name(kind, at));
+        self.names.len() - 1
+    }
+
+    fn map_chain<M>(self, map: impl FnOnce(L) -> M) -> Pipeline<S, M> {
+        let Self { source, chain, names, control } = self;
+        Pipeline { source, chain: map(chain), names, control }
+    }
+
+    /// Makes another item of each item.
     #[track_caller]
     pub fn map<U, F>(self, f: F) -> Pipeline<S, Staged<L, Map<F>>>
     where
@@ -31,7 +41,10 @@ where
         self.stage("map", Location::caller(), Map(f))
     }
 
-    /// Makes something else of each item, or fails: then the item goes no further, and a [`ItemFailure`](crate::pipeline::ItemFailure) says so.
+    /// Makes another item of each item, or fails.
+    ///
+    /// An item that fails goes no further, and becomes an
+    /// [`ItemFailure`](crate::pipeline::ItemFailure).
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
@@ -49,7 +62,7 @@ where
         self.stage("try_map", Location::caller(), TryMap(f))
     }
 
-    /// Keeps the items that it says `true` of.
+    /// Keeps the items for which `keep` returns `true`.
     #[track_caller]
     pub fn filter<F>(self, keep: F) -> Pipeline<S, Staged<L, Filter<F>>>
     where
@@ -58,9 +71,10 @@ where
         self.stage("filter", Location::caller(), Filter(keep))
     }
 
-    /// Makes any number of items of each, in its place; an `Option` is none or one.
+    /// Makes any number of items of each item, at its position. An `Option` is none or one.
     ///
-    /// When one of them fails further on the others still come; when making them panics, those that were made have gone on.
+    /// If one of them fails in a later stage, the others still come out. If the iterator panics,
+    /// the items before the panic have gone on.
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
@@ -77,7 +91,7 @@ where
         self.stage("flat_map", Location::caller(), FlatMap(f))
     }
 
-    /// Looks at each item. In an ordered pipeline the workers still look at them in any order.
+    /// Calls `look` with each item. Workers call it in any order, also in an ordered pipeline.
     #[track_caller]
     pub fn inspect<F>(self, look: F) -> Pipeline<S, Staged<L, Inspect<F>>>
     where
@@ -86,10 +100,11 @@ where
         self.stage("inspect", Location::caller(), Inspect(look))
     }
 
-    /// Keeps what an item says of itself, such as its key or the file it is from, so that a [`ItemFailure`](crate::pipeline::ItemFailure) of it behind this stage
-    /// can [say it](crate::pipeline::ItemFailure::context).
+    /// Keeps a description of each item, such as its key or its file.
     ///
-    /// It is made for each item and shown only for those that fail. No memory is allocated for it, but for failures.
+    /// It is the [context](crate::pipeline::ItemFailure::context) of failures of the item behind
+    /// this stage. It is made for each item and formatted only for failures. No memory is allocated
+    /// for it, except for failures.
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
@@ -107,10 +122,11 @@ where
         self.stage("context", Location::caller(), Label(of))
     }
 
-    /// Makes items of the failures of all stages so far: what comes behind gets a `Result`, each failure in its item's place.
+    /// Makes items of the failures of all stages so far.
     ///
-    /// They are no longer recorded, and do not stop the pipeline. Failures of the stages behind are; so they are if a stage behind panics on
-    /// a failure.
+    /// The next stage gets a `Result`, with each failure at the position of its item. Such failures
+    /// are not recorded, and do not stop the pipeline. Failures of later stages are recorded as
+    /// usual, also those of an item that was a failure.
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
@@ -120,15 +136,15 @@ where
     /// ```
     #[track_caller]
     pub fn failures_as_items(mut self) -> Pipeline<S, FailuresAsItems<L>> {
-        self.stages.push(default_name("failures_as_items", Location::caller()));
-        let at = self.stages.len() - 1;
-        let line = FailuresAsItems { line: self.line, at };
-        Pipeline { source: self.source, line, stages: self.stages, run: self.run }
+        let number = self.push_name("failures_as_items", Location::caller());
+        self.map_chain(|chain| FailuresAsItems { chain, at: number })
     }
 
-    /// Names the stage before it, for failures. Without a name it is what it is and where it was added, such as `map at src/main.rs:12`.
+    /// Names the last stage, for failures and meters.
+    ///
+    /// A stage without a name has its kind and its place, such as `map at src/main.rs:12`.
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
-        if let Some(last) = self.stages.last_mut() {
+        if let Some(last) = self.names.last_mut() {
             *last = name.into();
         } else {
             self.source.name(name.into());

@@ -1,4 +1,4 @@
-//! What all sections of a pipeline share while it runs, and how their threads wait.
+//! The state that the sections of a pipeline share during a run, and the waiting of their threads.
 
 mod section;
 mod source_wait;
@@ -15,31 +15,30 @@ use std::{
 use tokio::runtime::{self, Handle, Runtime};
 use upbeat::Context;
 
-use crate::pipeline::{meter::MeterRegistry, options::OnStop};
-
 pub(crate) use section::{RunSection, SectionOutcome, Sections};
 pub(crate) use source_wait::SourceWait;
 pub use stop::StopHandle;
 
-/// One run of a pipeline.
+use crate::pipeline::{meter::MeterRegistry, options::OnStop};
+
+/// A handle to the state of one run, which all its sections share.
 #[derive(Clone, Default)]
-pub(crate) struct Control(Arc<Shared>);
+pub(crate) struct Control(Arc<ControlState>);
 
 #[derive(Default)]
-struct Shared {
+struct ControlState {
     stop: StopHandle,
     driver: OnceLock<Driver>,
     context: OnceLock<Context>,
-    /// Apart, so that a meter keeps nothing else alive.
-    registry: Arc<MeterRegistry>,
-    /// Failures that were passed along.
-    passed: AtomicU64,
+    /// In its own `Arc`, so that a meter keeps nothing else alive.
+    meters: Arc<MeterRegistry>,
+    failures_as_items: AtomicU64,
 }
 
-/// What drives timers and sockets while a thread of the pipeline waits for a future.
+/// The runtime that drives timers and sockets while a thread of the pipeline waits for a future.
 enum Driver {
-    /// The runtime that it runs in.
-    Theirs(Handle),
+    /// The runtime that the pipeline runs in.
+    Current(Handle),
     Own(Runtime),
 }
 
@@ -48,44 +47,44 @@ impl Control {
         &self.0.stop
     }
 
-    pub(crate) fn registry(&self) -> &Arc<MeterRegistry> {
-        &self.0.registry
+    pub(crate) fn meters(&self) -> &Arc<MeterRegistry> {
+        &self.0.meters
     }
 
-    /// It runs in this runtime.
-    pub(crate) fn within(&self, runtime: Handle) {
-        // Whoever runs it is the only one, so it is the first.
-        let _ = self.0.driver.set(Driver::Theirs(runtime));
+    /// Sets the runtime that the pipeline runs in.
+    pub(crate) fn set_runtime(&self, runtime: Handle) {
+        // It is called once, at the start of the run, so no other driver is set.
+        let _ = self.0.driver.set(Driver::Current(runtime));
     }
 
-    /// It runs as part of this player.
-    pub(crate) fn told_to(&self, context: Context) {
+    /// Sets the context of the player that the pipeline is part of.
+    pub(crate) fn set_context(&self, context: Context) {
         let _ = self.0.context.set(context);
     }
 
-    /// Whether it, or the player that it is part of, was asked to stop.
-    pub(crate) fn is_asked_to_stop(&self) -> bool {
+    /// Returns whether the pipeline, or the player that it is part of, is to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
         self.stop().is_stopping() || self.0.context.get().is_some_and(|context| context.error().is_some())
     }
 
-    /// Items of the source are through; none is a sign of life.
+    /// Counts `items` as progress of the player. Zero is a heartbeat.
     pub(crate) fn progress(&self, items: u64) {
         if let Some(context) = self.0.context.get() {
             context.progress(items);
         }
     }
 
-    pub(crate) fn pass(&self, failures: u64) {
+    pub(crate) fn count_failures_as_items(&self, failures: u64) {
         if failures > 0 {
-            self.0.passed.fetch_add(failures, Relaxed);
+            self.0.failures_as_items.fetch_add(failures, Relaxed);
         }
     }
 
-    pub(crate) fn passed(&self) -> u64 {
-        self.0.passed.load(Relaxed)
+    pub(crate) fn failures_as_items(&self) -> u64 {
+        self.0.failures_as_items.load(Relaxed)
     }
 
-    /// Waits on this thread, which must not be one that drives other futures.
+    /// Waits for the future on this thread, which must not be one that drives other futures.
     pub(crate) fn block_on<F: Future>(&self, future: F) -> io::Result<F::Output> {
         let driver = if let Some(driver) = self.0.driver.get() {
             driver
@@ -94,17 +93,17 @@ impl Control {
             self.0.driver.get_or_init(|| Driver::Own(own))
         };
         Ok(match driver {
-            Driver::Theirs(runtime) => runtime.block_on(future),
+            Driver::Current(runtime) => runtime.block_on(future),
             Driver::Own(runtime) => runtime.block_on(future),
         })
     }
 
-    /// Waits until the future is ready, or what is inside is to be dropped: then there is none.
-    pub(crate) fn unless_dropping<F: Future>(&self, future: F) -> io::Result<Option<F::Output>> {
+    /// Waits for the future. Returns `None` if items in flight are to be dropped before that.
+    pub(crate) fn until_dropping<F: Future>(&self, future: F) -> io::Result<Option<F::Output>> {
         self.block_on(async {
             tokio::select! {
                 biased;
-                () = self.stop().asked(OnStop::Drop) => None,
+                () = self.stop().requested(OnStop::Drop) => None,
                 output = future => Some(output),
             }
         })

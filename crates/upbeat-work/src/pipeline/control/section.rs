@@ -1,35 +1,34 @@
-//! The sections of a pipeline before its last, without their types.
+//! Sections of a pipeline without their types.
 
 use std::{io, sync::Arc};
 
 use crate::pipeline::outcome::PipelineFailure;
 
-/// A section with workers of its own, whose items go to the section behind it.
-#[doc(hidden)]
+/// A section of a pipeline that runs on its own workers.
 pub trait RunSection: Send + Sync {
+    /// Returns how many workers there are to be.
     fn workers(&self) -> usize;
 
-    /// What each worker does, until there is nothing left for it. The last one to leave closes the joints on both sides.
+    /// Runs one worker to its end. The last worker closes the buffers on both sides.
     fn work(&self);
 
-    /// There is no thread for any of its workers.
+    /// Ends the section because there is no thread for any of its workers.
     fn refuse(&self, error: io::Error);
 
-    /// What came of it, once no worker is left.
+    /// Returns the outcome, once all workers have ended.
     fn outcome(&self) -> SectionOutcome;
 }
 
-/// From front to back.
+/// Sections from front to back.
 pub(crate) type Sections<'a> = Vec<Arc<dyn RunSection + 'a>>;
 
-/// What came of a section.
+/// The outcome of a section.
 #[derive(Debug)]
-#[doc(hidden)]
 pub struct SectionOutcome {
     pub(crate) cause: Option<PipelineFailure>,
-    /// How many items its source gave.
+    /// The items taken from the source.
     pub(crate) taken: u64,
     pub(crate) dropped: u64,
-    /// Whether it was asked to stop before its source's end.
+    /// Whether there was a stop before the end of the source.
     pub(crate) stopped: bool,
 }

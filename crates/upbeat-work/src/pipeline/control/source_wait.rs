@@ -1,43 +1,43 @@
-//! How a source waits for its next item.
+//! The waiting of a source for its next item.
 
 use std::{io, time::Duration};
 
 use super::{Control, stop::StopHandle};
 use crate::pipeline::options::OnStop;
 
-/// How a source waits for its next item.
+/// The means of a source to wait for its next item until a stop.
 #[derive(Debug)]
-#[doc(hidden)]
 pub struct SourceWait {
-    run: Control,
-    /// Dropping once its own section emits nothing more, whatever the others do.
-    over: StopHandle,
+    control: Control,
+    /// Dropping once the source's own section emits nothing more, whatever other sections do.
+    section: StopHandle,
     batch_time: Duration,
 }
 
 impl SourceWait {
-    pub(crate) fn new(run: Control, over: StopHandle, batch_time: Duration) -> Self {
-        Self { run, over, batch_time }
+    pub(crate) fn new(control: Control, section: StopHandle, batch_time: Duration) -> Self {
+        Self { control, section, batch_time }
     }
 
-    /// How long a batch may be filled by a source that cannot be asked what is there.
-    pub(crate) fn patience(&self) -> Duration {
+    /// Returns how long a source may fill a batch if it cannot tell whether its next item is there.
+    pub(crate) fn batch_time(&self) -> Duration {
         self.batch_time
     }
 
-    /// Whether there is no reason to wait any longer, for a source that is asked to stop like this.
-    pub(crate) fn is_futile(&self, how: OnStop) -> bool {
-        let stop = self.run.stop();
-        self.over.is_dropping() || stop.is_dropping() || (how == OnStop::Finish && stop.is_stopping())
+    /// Returns whether a source that heeds a stop of this kind has to wait no longer.
+    pub(crate) fn is_over(&self, heeded: OnStop) -> bool {
+        let stop = self.control.stop();
+        self.section.is_dropping() || stop.is_dropping() || (heeded == OnStop::Finish && stop.is_stopping())
     }
 
-    /// Waits until the future is ready; `None` if it is asked to stop before, at least so, or its section ends.
-    pub(crate) fn unless_asked<F: Future>(&self, how: OnStop, future: F) -> io::Result<Option<F::Output>> {
-        self.run.block_on(async {
+    /// Waits for the future. Returns `None` if there is a stop of at least this kind before that,
+    /// or if the section ends.
+    pub(crate) fn until_stop<F: Future>(&self, heeded: OnStop, future: F) -> io::Result<Option<F::Output>> {
+        self.control.block_on(async {
             tokio::select! {
                 biased;
-                () = self.run.stop().asked(how) => None,
-                () = self.over.asked(OnStop::Drop) => None,
+                () = self.control.stop().requested(heeded) => None,
+                () = self.section.requested(OnStop::Drop) => None,
                 output = future => Some(output),
             }
         })

@@ -1,4 +1,4 @@
-//! Asking a pipeline to stop.
+//! Stops of a pipeline.
 
 use std::{
     pin::pin,
@@ -15,20 +15,22 @@ use tokio::sync::Notify;
 
 use crate::pipeline::options::OnStop;
 
-/// Asks a running pipeline to stop, from anywhere: from another thread, a stage, or the sink. A cheap clone.
+/// A handle that stops a running pipeline from anywhere: another thread, a stage, or the sink.
 ///
-/// Stops only become harsher: [`OnStop::Drop`] after [`OnStop::Finish`] drops the rest, the reverse has no effect.
+/// It is cheap to clone. A stop only becomes harsher: [`OnStop::Drop`] after [`OnStop::Finish`]
+/// drops the remaining items, the reverse has no effect.
 ///
 /// # Not guaranteed
 ///
-/// It ends the waiting for a channel or a stream, and interrupts nothing else: an iterator or reader that blocks is asked for nothing more once it
-/// returns.
+/// A stop ends the waiting for a channel or a stream, and interrupts nothing else. An iterator or
+/// reader that blocks is not called again once it returns.
 #[derive(Clone, Debug, Default)]
-pub struct StopHandle(Arc<Signal>);
+pub struct StopHandle(Arc<StopState>);
 
 #[derive(Debug, Default)]
-struct Signal {
-    /// Whoever sees it late does a batch more. Who waits sees it by the lock inside of `changed`.
+struct StopState {
+    /// A worker that sees it late works on one batch more. Waiting threads see it by the lock in
+    /// `changed`.
     state: AtomicU8,
     changed: Notify,
 }
@@ -37,19 +39,20 @@ const FINISH: u8 = 1;
 const DROP: u8 = 2;
 
 impl StopHandle {
-    /// Asks it to stop. Later calls can make it harsher.
+    /// Requests a stop. Later calls can make it harsher.
     pub fn stop(&self, how: OnStop) {
         let state = match how {
             OnStop::Finish => FINISH,
             OnStop::Drop => DROP,
         };
-        // Release and acquire: who sees that it was asked sees also why, which may be another handle's stop.
+        // Release and acquire: a thread that sees the stop also sees its reason, which may be the
+        // stop of another handle.
         if self.0.state.fetch_max(state, Release) < state {
             self.0.changed.notify_waiters();
         }
     }
 
-    /// Whether it was asked to stop.
+    /// Returns whether a stop was requested.
     pub fn is_stopping(&self) -> bool {
         self.0.state.load(Acquire) >= FINISH
     }
@@ -58,11 +61,11 @@ impl StopHandle {
         self.0.state.load(Acquire) == DROP
     }
 
-    /// Completes once it is asked to stop at least so.
-    pub(crate) async fn asked(&self, how: OnStop) {
+    /// Waits for a stop that is at least as harsh as this.
+    pub(crate) async fn requested(&self, how: OnStop) {
         loop {
             let mut changed = pin!(self.0.changed.notified());
-            // From here on a change is not missed, and only then is looked.
+            // Enabled before the state is read, so that no change is missed in between.
             changed.as_mut().enable();
             if self.is_dropping() || (how == OnStop::Finish && self.is_stopping()) {
                 return;

@@ -1,30 +1,30 @@
-//! How a section runs.
+//! Settings of an engine.
 
 use std::time::Duration;
 
 use crate::pipeline::{options::Section, source::Source};
 
-/// How a pipeline runs.
+/// The settings of an engine, with the defaults of its source.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EngineConfig {
     pub(crate) workers: usize,
     pub(crate) window: usize,
     pub(crate) ordered: bool,
     pub(crate) first_batch: usize,
-    pub(crate) most_batch: usize,
+    pub(crate) max_batch: usize,
     pub(crate) batch_time: Duration,
 }
 
 impl EngineConfig {
-    /// What is not said depends on the source.
+    /// Returns the settings of a section that begins with a source of type `S`.
     pub(crate) fn of<S: Source>(section: &Section) -> Self {
-        let (first, most) = S::SIZE;
+        let (first, max) = S::SIZE;
         Self {
             workers: section.workers,
             window: section.window_size(),
             ordered: section.ordered,
             first_batch: first,
-            most_batch: section.most.unwrap_or(most),
+            max_batch: section.max_batch.unwrap_or(max),
             batch_time: section.batch_time,
         }
     }

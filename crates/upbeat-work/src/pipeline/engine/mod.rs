@@ -1,20 +1,30 @@
-//! The engine: workers that run batches to completion.
+//! The engine of a section: workers that run batches to completion.
 //!
-//! Hops between stages cost more than the work, so there are none. Each worker goes round: it takes a batch from the source, runs all stages on it, puts it down
-//! at the desk, and, if the sink is free, emits whatever is next. There is no thread for the source and none for the sink.
+//! Hops between stages cost more than the work, so there are none. In a loop, each worker takes a
+//! batch from the source, runs all stages on it, and adds it to the reorder buffer. If the sink is
+//! free, the worker then emits the batches that are next. No thread is reserved for the source or
+//! the sink.
 //!
-//! What keeps it correct is little: the source's lock gives out batches and their numbers; everything else is decided under the one lock of the
-//! [desk](desk), which is held for a few instructions per batch, never while code of the user runs. A batch is meant to take 50 µs, so neither lock is contended.
+//! The lock of the source hands out batches and their numbers. All else is decided under the lock
+//! of the [reorder buffer](reorder), which is held for a few instructions for each batch, and never
+//! while code of the caller runs. A batch is meant to take 50 µs, so neither lock is contended.
 //!
-//! - **Order**: a batch is emitted when its number is the next. Only who holds the sink emits, and the sink lies at the desk when nobody does.
-//! - **Bound**: from the source to the sink there are never more batches than the window. Who would take one more waits for room, with the source's lock in hand: the
-//!   others have nothing to take either.
-//! - **Progress**: who puts a batch down looks for the next one under the same lock, so a batch that is next is never left lying: either the sink was
-//!   free, or its holder looks again, under that lock, before laying it down.
-//! - **Followers**: while the source is slow one worker is enough; the others sleep until there is a backlog, because waking one costs more than a cheap item.
-//! - **End**: waiting ends with room or with the end of the source. Who waits for the source is woken by a stop, and by an end that others found
-//!   meanwhile; all others who wait depend on somebody who will see it. The last worker to leave closes what it leaves behind.
+//! - **Order**: a batch is emitted when its number is the next. Only the worker that has the sink
+//!   emits. While no worker has it, the sink is in the reorder buffer.
+//! - **Bound**: there are never more batches in flight than the window. The worker that would take
+//!   one more waits for the window, and holds the lock of the source. Other workers have nothing to
+//!   take either.
+//! - **Progress**: a worker that adds a batch looks for the next one under the same lock. Either
+//!   the sink is free, or the worker that has it looks again, under that lock, before it puts the
+//!   sink back. No batch that is next is therefore left behind.
+//! - **Followers**: while the source is slow, one worker is enough. The others sleep until there is
+//!   a backlog, because waking one costs more than a cheap item.
+//! - **End**: the wait for the window ends with space in it, or with the end of the source. The
+//!   wait for the source ends with a stop, or with an end that another worker has found. All other
+//!   waits depend on a worker that notices one of these. The last worker closes the source and the
+//!   sink.
 
+mod assembly;
 mod config;
 mod executor;
 mod fused;
@@ -31,55 +41,57 @@ use std::{
     time::Instant,
 };
 
+pub use assembly::{Assembled, Assembly};
 pub(crate) use config::EngineConfig;
-use executor::Executor;
-pub(crate) use fused::{FusedStages, SinkEnd};
+pub(crate) use executor::SinkEnd;
+use executor::{Batch, Executor};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use reorder::ReorderBuffer;
 use tuner::BatchTuner;
-use upbeat::panic::Panic;
+use upbeat::{Panic, Progress};
 
 use crate::pipeline::{
     control::{Control, RunSection, SectionOutcome, SourceWait, StopHandle},
-    meter::{Activity, MeterSpan, SectionMeter},
+    meter::{Activity, LinkFill, MeterSpan},
     options::OnStop,
     outcome::PipelineFailure,
-    sink::SinkClosed,
-    source::Filled,
+    sink::{Sink, SinkClosed},
+    source::{Feed, Filled},
 };
 
-pub(crate) struct Engine<P: Executor> {
-    plan: P,
+/// A section with its workers' shared state.
+pub(crate) struct Engine<A: Assembly> {
+    executor: Executor<A>,
     workers: usize,
     stop: StopHandle,
-    /// Dropping when it is known in here, or in the section behind, that nothing more is to come out: it ends the waiting for the source.
-    over: StopHandle,
+    /// Dropping when nothing more is to come out of this section, for a reason in it or in the
+    /// section behind. It ends the wait for the source.
+    section_stop: StopHandle,
     waiting: SourceWait,
-    source: Mutex<SourceState<P::Source>>,
-    buffer: Mutex<ReorderBuffer<P>>,
-    /// For the one worker that has the source and waits for the window.
-    room: Condvar,
-    /// For the workers that wait for the source.
+    source: Mutex<SourceState<A::Source>>,
+    buffer: Mutex<ReorderBuffer<A>>,
+    /// Wakes the one worker that has the source and waits for the window.
+    window: Condvar,
+    /// Wakes the workers that wait for the source.
     turn: Condvar,
     /// Whether the source has more at hand than one worker takes.
     backlog: AtomicBool,
-    tuning: BatchTuner,
-    meter: Arc<SectionMeter>,
+    tuner: BatchTuner,
 }
 
 struct SourceState<S> {
     source: S,
     sequence: u64,
-    /// Nothing more is asked for.
+    /// The source is not called again.
     ended: bool,
-    /// It was asked to stop before it ended.
+    /// There was a stop before the end of the source.
     stopped: bool,
 }
 
-/// What is left when all workers have ended.
-pub(crate) struct EngineResult<P: Executor> {
+/// The parts of an engine that are left when all workers have ended.
+pub(crate) struct EngineResult<A: Assembly> {
     /// `None` if it was lost in a panic.
-    pub(crate) sink: Option<P::Sink>,
+    pub(crate) sink: Option<SinkEnd<A::Sink, A::Failures>>,
     pub(crate) outcome: SectionOutcome,
 }
 
@@ -89,7 +101,7 @@ struct TakenBatch<B> {
     size: usize,
 }
 
-impl<P: Executor> RunSection for Engine<P> {
+impl<A: Assembly> RunSection for Engine<A> {
     fn workers(&self) -> usize {
         self.workers
     }
@@ -108,51 +120,77 @@ impl<P: Executor> RunSection for Engine<P> {
     }
 }
 
-impl<P: Executor> Engine<P> {
+impl<A: Assembly> Engine<A> {
+    /// Returns the engine of the last section. `names` are those of its stages and its sink.
     pub(crate) fn new(
-        plan: P,
-        source: P::Source,
-        sink: P::Sink,
-        how: EngineConfig,
-        run: &Control,
-        meter: Arc<SectionMeter>,
+        assembly: A,
+        config: EngineConfig,
+        names: Arc<[Arc<str>]>,
+        control: Control,
+        progress: Option<Arc<Progress>>,
     ) -> Self {
-        let over = StopHandle::default();
+        let meter = control.meters().fused(config.workers, config.window, None, names.clone());
+        let (source, stages, sink, failures) = assembly.into_parts();
+        let executor = Executor { stages, names, control, meter, is_last: true, progress };
+        Self::with_executor(executor, config, source, SinkEnd { sink, failures })
+    }
+
+    /// Returns the engine of a section before others, where `buffer` is behind it.
+    pub(crate) fn of_section(
+        assembly: A,
+        config: EngineConfig,
+        names: Arc<[Arc<str>]>,
+        control: Control,
+        buffer: Arc<LinkFill>,
+    ) -> Self {
+        let meter = control.meters().fused(config.workers, config.window, Some(buffer), names.clone());
+        let (source, stages, sink, failures) = assembly.into_parts();
+        let executor = Executor { stages, names, control, meter, is_last: false, progress: None };
+        Self::with_executor(executor, config, source, SinkEnd { sink, failures })
+    }
+
+    fn with_executor(
+        executor: Executor<A>,
+        config: EngineConfig,
+        source: A::Source,
+        sink: SinkEnd<A::Sink, A::Failures>,
+    ) -> Self {
+        let section_stop = StopHandle::default();
         Self {
-            plan,
-            workers: how.workers,
-            stop: run.stop().clone(),
-            waiting: SourceWait::new(run.clone(), over.clone(), how.batch_time),
-            over,
+            workers: config.workers,
+            stop: executor.control.stop().clone(),
+            waiting: SourceWait::new(executor.control.clone(), section_stop.clone(), config.batch_time),
+            section_stop,
             source: Mutex::new(SourceState { source, sequence: 0, ended: false, stopped: false }),
-            buffer: Mutex::new(ReorderBuffer::new(sink, how.window, how.ordered)),
-            room: Condvar::new(),
+            buffer: Mutex::new(ReorderBuffer::new(sink, config.window, config.ordered)),
+            window: Condvar::new(),
             turn: Condvar::new(),
             backlog: AtomicBool::new(true),
-            tuning: BatchTuner::new(how.first_batch, how.most_batch, how.batch_time),
-            meter,
+            tuner: BatchTuner::new(config.first_batch, config.max_batch, config.batch_time),
+            executor,
         }
     }
 
-    /// To end it without a cause of its own.
-    pub(crate) fn over(&self) -> StopHandle {
-        self.over.clone()
+    /// Returns the handle that ends the section without a cause of its own.
+    pub(crate) fn section_stop(&self) -> StopHandle {
+        self.section_stop.clone()
     }
 
-    /// What each worker does, until the source has ended or there was a reason to.
+    /// Runs one worker until the source has ended, or until there is a reason to end.
     pub(crate) fn work(&self) {
         self.buffer.lock().workers += 1;
         let run = Panic::catch(|| {
-            let span = self.meter.begin();
-            while let Some(mut pulled) = self.pull(&span) {
+            let span = self.executor.meter.begin();
+            while let Some(mut taken) = self.take(&span) {
                 span.turn_to(Activity::Work);
                 let begun = Instant::now();
-                // Who emits a batch that was not worked on sees this too, since it comes to them by the desk's lock, and drops it.
-                if !self.stop.is_dropping() && self.plan.work(&mut pulled.batch) {
-                    self.tuning.worked(pulled.size, begun.elapsed());
+                // The emitting worker drops a batch that was not worked on: it sees the same stop,
+                // as the batch reaches it through the lock of the buffer.
+                if !self.stop.is_dropping() && self.executor.work(&mut taken.batch) {
+                    self.tuner.worked(taken.size, begun.elapsed());
                 }
-                self.put_down(pulled.sequence, pulled.batch, &span);
-                self.tuning.was_away(begun.elapsed());
+                self.put(taken.sequence, taken.batch, &span);
+                self.tuner.was_away(begun.elapsed());
             }
         });
         if let Err(panic) = run {
@@ -168,7 +206,7 @@ impl<P: Executor> Engine<P> {
         }
     }
 
-    pub(crate) fn into_remains(self) -> EngineResult<P> {
+    pub(crate) fn into_result(self) -> EngineResult<A> {
         let outcome = self.result();
         EngineResult { sink: self.buffer.into_inner().sink, outcome }
     }
@@ -179,38 +217,39 @@ impl<P: Executor> Engine<P> {
         SectionOutcome { cause: buffer.cause.take(), taken: buffer.taken, dropped: buffer.dropped, stopped }
     }
 
-    /// The next batch, or `None` at the end.
-    fn pull(&self, span: &MeterSpan<'_>) -> Option<TakenBatch<P::Batch>> {
-        span.turn_to(Activity::Turn);
-        let mut intake = self.enter()?;
+    /// Takes the next batch from the source, or `None` at the end.
+    fn take(&self, span: &MeterSpan<'_>) -> Option<TakenBatch<Batch<A::Raw, A::Unit>>> {
+        span.turn_to(Activity::AwaitSource);
+        let mut state = self.enter()?;
         loop {
-            if self.is_at_end(&mut intake) {
+            if self.is_at_end(&mut state) {
                 self.close(None);
                 return None;
             }
-            let mut batch = self.wait_for_room(span)?;
+            let mut batch = self.wait_for_window(span)?;
             span.turn_to(Activity::Source);
-            if self.is_at_end(&mut intake) {
+            if self.is_at_end(&mut state) {
                 self.give_back(batch);
                 continue;
             }
-            let want = self.tuning.want();
-            let filled = Panic::catch(|| self.plan.fill(&mut intake.source, &mut batch, want, &self.waiting));
+            let want = self.tuner.want();
+            let filled = Panic::catch(|| batch.fill(&mut state.source, want, &self.waiting));
             match filled.unwrap_or_else(|panic| Err(panic.into())) {
                 Ok(filled) => {
-                    intake.ended = !filled.more;
+                    state.ended = !filled.more;
                     if filled.items == 0 {
                         self.give_back(batch);
                         continue;
                     }
-                    let sequence = intake.sequence;
-                    intake.sequence += 1;
-                    self.leave(intake, &filled);
+                    let sequence = state.sequence;
+                    state.sequence += 1;
+                    self.leave(state, &filled);
                     return Some(TakenBatch { sequence, batch, size: filled.size });
                 }
                 Err(error) => {
-                    // What was taken before still comes out. Whoever waits for the source must not ask it again.
-                    intake.ended = true;
+                    // Batches taken before still come out. The source must not be called again by
+                    // the workers that wait for it.
+                    state.ended = true;
                     self.give_back(batch);
                     self.close(Some(PipelineFailure::Source(error)));
                     return None;
@@ -219,30 +258,32 @@ impl<P: Executor> Engine<P> {
         }
     }
 
-    /// Whether the source is to be asked for nothing more. If it is to stop it learns that here.
-    fn is_at_end(&self, intake: &mut SourceState<P::Source>) -> bool {
-        // Looked at first: the section behind may end this one because of a stop, which then is seen below.
-        let is_over = self.over.is_dropping();
-        if !intake.ended && self.stop.is_stopping() {
-            if !intake.stopped {
-                intake.stopped = true;
-                intake.ended = !self.plan.close(&mut intake.source);
+    /// Returns whether the source is not to be called again. Passes a stop on to it.
+    fn is_at_end(&self, state: &mut SourceState<A::Source>) -> bool {
+        // Read first: the section behind may have ended this one because of a stop, which is then
+        // seen below.
+        let has_ended = self.section_stop.is_dropping();
+        if !state.ended && self.stop.is_stopping() {
+            if !state.stopped {
+                state.stopped = true;
+                state.ended = !state.source.close();
             }
-            intake.ended |= self.stop.is_dropping();
+            state.ended |= self.stop.is_dropping();
         }
-        intake.ended |= is_over;
-        intake.ended
+        state.ended |= has_ended;
+        state.ended
     }
 
     /// Waits for the source.
-    fn enter(&self) -> Option<MutexGuard<'_, SourceState<P::Source>>> {
-        // In a backlog the holder is about to leave: its lock spins before it sleeps.
+    fn enter(&self) -> Option<MutexGuard<'_, SourceState<A::Source>>> {
+        // In a backlog the worker that has the source leaves it soon: its lock spins before it
+        // sleeps.
         if !self.backlog.load(Relaxed) {
-            if let Some(intake) = self.source.try_lock() {
-                return Some(intake);
+            if let Some(state) = self.source.try_lock() {
+                return Some(state);
             }
             let mut buffer = self.buffer.lock();
-            // Looked at again under the lock, because who sets it then looks for followers under it.
+            // Read again under the lock: the worker that sets it then looks for followers under it.
             if !self.backlog.load(Relaxed) {
                 buffer.followers += 1;
                 while !buffer.is_called && !buffer.closed {
@@ -258,16 +299,17 @@ impl<P: Executor> Engine<P> {
         Some(self.source.lock())
     }
 
-    fn leave(&self, intake: MutexGuard<'_, SourceState<P::Source>>, filled: &Filled) {
-        let backlog = !filled.slow || self.tuning.is_worth_waking();
-        let ended = intake.ended;
+    /// Leaves the source, and calls a follower to it if there is a backlog.
+    fn leave(&self, state: MutexGuard<'_, SourceState<A::Source>>, filled: &Filled) {
+        let backlog = !filled.slow || self.tuner.is_worth_waking();
+        let ended = state.ended;
         if self.backlog.load(Relaxed) != backlog {
             self.backlog.store(backlog, Relaxed);
         }
-        drop(intake);
+        drop(state);
         let mut buffer = self.buffer.lock();
         buffer.taken += filled.items;
-        self.meter.taken.store(buffer.taken, Relaxed);
+        self.executor.meter.taken.store(buffer.taken, Relaxed);
         buffer.closed |= ended;
         if buffer.followers == 0 {
             return;
@@ -280,46 +322,47 @@ impl<P: Executor> Engine<P> {
         }
     }
 
-    /// Room in the window, and memory for a batch.
-    fn wait_for_room(&self, span: &MeterSpan<'_>) -> Option<Box<P::Batch>> {
+    /// Waits for the window, and returns an empty batch, or `None` if nothing more is emitted.
+    fn wait_for_window(&self, span: &MeterSpan<'_>) -> Option<Box<Batch<A::Raw, A::Unit>>> {
         let mut buffer = self.buffer.lock();
         if buffer.is_full() {
-            buffer.waits_for_room = true;
-            span.turn_to(Activity::Room);
-            while buffer.waits_for_room && !buffer.is_over() {
-                self.room.wait(&mut buffer);
+            buffer.window_awaited = true;
+            span.turn_to(Activity::AwaitWindow);
+            while buffer.window_awaited && !buffer.has_ended() {
+                self.window.wait(&mut buffer);
             }
         }
-        if buffer.is_over() {
+        if buffer.has_ended() {
             return None;
         }
         let batch = buffer.begin();
-        self.meter.is_in_flight(buffer.in_flight());
+        self.executor.meter.set_in_flight(buffer.in_flight());
         Some(batch)
     }
 
-    /// What was taken for a batch came to nothing.
-    fn give_back(&self, batch: Box<P::Batch>) {
+    /// Gives an empty batch back.
+    fn give_back(&self, batch: Box<Batch<A::Raw, A::Unit>>) {
         let mut buffer = self.buffer.lock();
         buffer.give_back(batch);
-        self.meter.is_in_flight(buffer.in_flight());
+        self.executor.meter.set_in_flight(buffer.in_flight());
     }
 
-    /// Puts a finished batch down, and emits what is next if the sink is free.
-    fn put_down(&self, sequence: u64, batch: Box<P::Batch>, span: &MeterSpan<'_>) {
+    /// Adds a finished batch to the buffer, and emits the batches that are next if the sink is
+    /// free.
+    fn put(&self, sequence: u64, batch: Box<Batch<A::Raw, A::Unit>>, span: &MeterSpan<'_>) {
         let mut buffer = self.buffer.lock();
         buffer.put(sequence, batch);
-        let Some((mut sink, mut batch)) = buffer.take_sink() else { return };
+        let Some(mut sink) = buffer.sink.take() else { return };
         span.turn_to(Activity::Sink);
-        loop {
-            let is_over = buffer.is_over();
+        while let Some(mut batch) = buffer.next() {
+            let has_ended = buffer.has_ended();
             drop(buffer);
             let mut emitted = Ok(());
             let mut dropped = 0;
-            if is_over || self.stop.is_dropping() {
-                dropped = self.plan.discard(&mut batch);
+            if has_ended || self.stop.is_dropping() {
+                dropped = batch.discard::<A::Source>();
             } else {
-                emitted = self.plan.emit(&mut sink, &mut batch);
+                emitted = self.executor.emit(&mut sink, &mut batch);
             }
             buffer = self.buffer.lock();
             buffer.dropped += dropped;
@@ -328,20 +371,16 @@ impl<P: Executor> Engine<P> {
                 buffer.end(cause);
                 self.wake_all();
             }
-            if buffer.done_with(batch) {
-                self.room.notify_one();
+            if buffer.release(batch) {
+                self.window.notify_one();
             }
-            self.meter.is_in_flight(buffer.in_flight());
-            self.meter.dropped.store(buffer.dropped, Relaxed);
-            match buffer.next() {
-                Some(next) => batch = next,
-                None => break,
-            }
+            self.executor.meter.set_in_flight(buffer.in_flight());
+            self.executor.meter.dropped.store(buffer.dropped, Relaxed);
         }
         buffer.sink = Some(sink);
     }
 
-    /// Nothing more is taken.
+    /// Takes nothing more.
     fn close(&self, cause: Option<PipelineFailure>) {
         let mut buffer = self.buffer.lock();
         buffer.closed = true;
@@ -349,7 +388,7 @@ impl<P: Executor> Engine<P> {
         self.turn.notify_all();
     }
 
-    /// Nothing more is taken or emitted.
+    /// Takes and emits nothing more.
     fn end(&self, cause: PipelineFailure) {
         self.buffer.lock().end(Some(cause));
         self.wake_all();
@@ -357,26 +396,33 @@ impl<P: Executor> Engine<P> {
 
     fn wake_all(&self) {
         self.turn.notify_all();
-        self.room.notify_all();
-        self.over.stop(OnStop::Drop);
+        self.window.notify_all();
+        self.section_stop.stop(OnStop::Drop);
     }
 
-    /// The last worker has left. One that begins only now finds nothing to do, and does this again in vain.
+    /// Closes the source and the sink after the last worker.
+    ///
+    /// A worker that begins only now finds nothing to do, and calls this again without effect.
     fn leave_all(&self) {
-        let mut intake = self.source.lock();
-        // It may have been the section behind that saw a stop first, and ended this one.
-        self.is_at_end(&mut intake);
-        intake.ended = true;
+        let mut state = self.source.lock();
+        // The section behind may have seen a stop first, and ended this one.
+        self.is_at_end(&mut state);
+        state.ended = true;
         let mut sink = self.buffer.lock().sink.take();
-        let left = Panic::catch(|| self.plan.leave(&mut intake.source, sink.as_mut()));
+        let left = Panic::catch(|| {
+            if let Some(end) = &mut sink {
+                end.sink.leave();
+            }
+            state.source.lost()
+        });
         let mut buffer = self.buffer.lock();
         buffer.sink = sink;
         match left {
             Ok(lost) => {
                 buffer.taken += lost;
                 buffer.dropped += lost;
-                self.meter.taken.store(buffer.taken, Relaxed);
-                self.meter.dropped.store(buffer.dropped, Relaxed);
+                self.executor.meter.taken.store(buffer.taken, Relaxed);
+                self.executor.meter.dropped.store(buffer.dropped, Relaxed);
             }
             Err(panic) => buffer.note(Some(PipelineFailure::Panicked(panic))),
         }

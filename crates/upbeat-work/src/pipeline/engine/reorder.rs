@@ -1,37 +1,43 @@
-//! Where finished batches lie until it is their turn. All of it is under one lock.
+//! The state that the workers of a section share under one lock.
 
 use std::collections::VecDeque;
 
-use super::executor::Executor;
+use super::{
+    assembly::Assembly,
+    executor::{Batch, SinkEnd},
+};
 use crate::pipeline::outcome::PipelineFailure;
 
-#[expect(clippy::struct_excessive_bools, reason = "each is one answer, and any mix of them occurs")]
-pub(crate) struct ReorderBuffer<P: Executor> {
-    finished: Finished<Box<P::Batch>>,
-    /// The sink, unless somebody emits.
-    pub(crate) sink: Option<P::Sink>,
-    /// Emptied batches, whose memory is used again. The last one is the warmest.
-    spare: Vec<Box<P::Batch>>,
-    /// Batches between source and sink, the one that is being filled included.
+/// Finished batches that wait for their turn, the sink, and the state of the workers.
+#[expect(clippy::struct_excessive_bools, reason = "any combination of them occurs")]
+pub(crate) struct ReorderBuffer<A: Assembly> {
+    finished: Finished<Box<Batch<A::Raw, A::Unit>>>,
+    /// The sink, unless a worker emits.
+    pub(crate) sink: Option<SinkEnd<A::Sink, A::Failures>>,
+    /// Emptied batches, whose memory is used again. The last one is most likely in the cache.
+    spare: Vec<Box<Batch<A::Raw, A::Unit>>>,
+    /// The batches between source and sink, including one that is being filled.
     in_flight: usize,
     window: usize,
-    pub(crate) waits_for_room: bool,
-    /// How many workers are at work.
+    /// Whether a worker waits for the window.
+    pub(crate) window_awaited: bool,
+    /// The number of workers that have begun and not ended.
     pub(crate) workers: usize,
-    /// How many of them wait to be called to the source.
+    /// The number of workers that wait to be called to the source.
     pub(crate) followers: usize,
+    /// Whether a follower was called to the source.
     pub(crate) is_called: bool,
     /// Nothing more is taken.
     pub(crate) closed: bool,
     /// Nothing more is emitted.
-    over: bool,
+    ended: bool,
     pub(crate) cause: Option<PipelineFailure>,
     pub(crate) taken: u64,
     pub(crate) dropped: u64,
 }
 
 enum Finished<B> {
-    /// A ring: each batch lies at its number.
+    /// A ring in which the position of a batch follows from its number.
     Ordered {
         slots: VecDeque<Option<B>>,
         head: u64,
@@ -39,8 +45,8 @@ enum Finished<B> {
     Unordered(VecDeque<B>),
 }
 
-impl<P: Executor> ReorderBuffer<P> {
-    pub(crate) fn new(sink: P::Sink, window: usize, ordered: bool) -> Self {
+impl<A: Assembly> ReorderBuffer<A> {
+    pub(crate) fn new(sink: SinkEnd<A::Sink, A::Failures>, window: usize, ordered: bool) -> Self {
         let finished = if ordered {
             Finished::Ordered { slots: VecDeque::new(), head: 0 }
         } else {
@@ -52,12 +58,12 @@ impl<P: Executor> ReorderBuffer<P> {
             spare: Vec::new(),
             in_flight: 0,
             window,
-            waits_for_room: false,
+            window_awaited: false,
             workers: 0,
             followers: 0,
             is_called: false,
             closed: false,
-            over: false,
+            ended: false,
             cause: None,
             taken: 0,
             dropped: 0,
@@ -68,33 +74,33 @@ impl<P: Executor> ReorderBuffer<P> {
         self.in_flight >= self.window
     }
 
-    /// How many batches are between source and sink.
+    /// Returns the number of batches between source and sink.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
-    /// Whether nothing more is emitted.
-    pub(crate) fn is_over(&self) -> bool {
-        self.over
+    /// Returns whether nothing more is emitted.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
     }
 
-    /// One batch more in flight.
-    #[expect(clippy::unnecessary_box_returns, reason = "boxed once, so that it is a pointer that moves")]
-    pub(crate) fn begin(&mut self) -> Box<P::Batch> {
+    /// Puts one more batch in flight.
+    #[expect(clippy::unnecessary_box_returns, reason = "boxed once, so that only pointers move")]
+    pub(crate) fn begin(&mut self) -> Box<Batch<A::Raw, A::Unit>> {
         self.in_flight += 1;
         self.spare.pop().unwrap_or_default()
     }
 
-    /// A batch that came to nothing.
-    pub(crate) fn give_back(&mut self, batch: Box<P::Batch>) {
+    /// Takes an empty batch out of flight.
+    pub(crate) fn give_back(&mut self, batch: Box<Batch<A::Raw, A::Unit>>) {
         self.in_flight -= 1;
         self.spare.push(batch);
     }
 
-    pub(crate) fn put(&mut self, sequence: u64, batch: Box<P::Batch>) {
+    /// Adds a finished batch.
+    pub(crate) fn put(&mut self, sequence: u64, batch: Box<Batch<A::Raw, A::Unit>>) {
         match &mut self.finished {
             Finished::Ordered { slots, head } => {
-                // No further than the window.
                 #[expect(clippy::cast_possible_truncation, reason = "it is less than the window, a usize")]
                 let at = (sequence - *head) as usize;
                 while slots.len() <= at {
@@ -106,8 +112,8 @@ impl<P: Executor> ReorderBuffer<P> {
         }
     }
 
-    /// The batch that is to be emitted now.
-    pub(crate) fn next(&mut self) -> Option<Box<P::Batch>> {
+    /// Removes the batch that is to be emitted next.
+    pub(crate) fn next(&mut self) -> Option<Box<Batch<A::Raw, A::Unit>>> {
         match &mut self.finished {
             Finished::Ordered { slots, head } => {
                 let batch = slots.front_mut()?.take()?;
@@ -119,36 +125,31 @@ impl<P: Executor> ReorderBuffer<P> {
         }
     }
 
-    /// The sink and what is to be emitted, if both are there.
-    pub(crate) fn take_sink(&mut self) -> Option<(P::Sink, Box<P::Batch>)> {
-        let sink = self.sink.take()?;
-        let Some(batch) = self.next() else {
-            self.sink = Some(sink);
-            return None;
-        };
-        Some((sink, batch))
-    }
-
-    /// A batch was emitted or dropped. Says whether to wake the one who waits for room: not for each batch, but when a quarter of the window is free, because
-    /// a wake-up costs about as much as a small batch.
-    pub(crate) fn done_with(&mut self, batch: Box<P::Batch>) -> bool {
+    /// Takes an emitted or dropped batch out of flight. Returns whether to wake the worker that
+    /// waits for the window.
+    ///
+    /// It is woken when a quarter of the window is free, and not for each batch: a wake-up costs
+    /// about as much as a small batch.
+    pub(crate) fn release(&mut self, batch: Box<Batch<A::Raw, A::Unit>>) -> bool {
         self.give_back(batch);
-        let wake = self.waits_for_room && self.in_flight <= self.window - self.window.div_ceil(4);
+        let wake = self.window_awaited && self.in_flight <= self.window - self.window.div_ceil(4);
         if wake {
-            self.waits_for_room = false;
+            self.window_awaited = false;
         }
         wake
     }
 
+    /// Keeps the first cause.
     pub(crate) fn note(&mut self, cause: Option<PipelineFailure>) {
         if self.cause.is_none() {
             self.cause = cause;
         }
     }
 
+    /// Takes and emits nothing more.
     pub(crate) fn end(&mut self, cause: Option<PipelineFailure>) {
         self.note(cause);
         self.closed = true;
-        self.over = true;
+        self.ended = true;
     }
 }

@@ -1,42 +1,47 @@
-//! The stages of one batch against the clock.
-
-use upbeat::BoxError;
+//! Batches that are timed stage by stage.
 
 use crate::pipeline::{
     meter::LapTimes,
-    outcome::ItemFailure,
-    stage::{Cursor, Downstream, Flow},
+    stage::{Downstream, Flow},
 };
 
-/// What is below the stages, with a look at the clock whenever an item comes to another stage. It is compiled beside the loop that looks at none.
+/// The way below the stages, which reads the clock whenever an item reaches another stage.
+///
+/// It is compiled beside the loop that reads no clock.
 pub(crate) struct Timed<D> {
-    pub(crate) out: D,
-    pub(crate) laps: LapTimes,
-    /// The number of the sink's part.
-    pub(crate) at: usize,
+    out: D,
+    laps: LapTimes,
+    /// The number of the sink's stage.
+    at: usize,
+}
+
+impl<D: Flow> Timed<D> {
+    pub(crate) fn new(out: D, laps: LapTimes, at: usize) -> Self {
+        Self { out, laps, at }
+    }
+
+    pub(crate) fn finish(mut self) -> (D, LapTimes) {
+        self.laps.begin();
+        (self.out, self.laps)
+    }
 }
 
 impl<D: Flow> Flow for Timed<D> {
-    fn fail(&mut self, error: BoxError) {
-        self.out.fail(error);
+    type Below = D;
+
+    #[inline]
+    fn below(&mut self) -> &mut D {
+        &mut self.out
     }
 
-    fn relay(&mut self, failure: ItemFailure) {
-        self.out.relay(failure);
-    }
-
-    fn begin(&mut self, begun: u64) {
+    fn begin(&mut self, count: u64) {
         self.laps.begin();
-        self.out.begin(begun);
+        self.out.begin(count);
     }
 
     fn enter(&mut self, stage: usize) {
         self.laps.enter(stage);
         self.out.enter(stage);
-    }
-
-    fn cursor(&mut self) -> &mut Cursor {
-        self.out.cursor()
     }
 }
 

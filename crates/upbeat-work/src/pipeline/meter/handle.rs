@@ -1,10 +1,12 @@
-//! What shows it.
+//! The handle to the meters of a pipeline.
 
 use std::{fmt, sync::Arc};
 
 use super::{reading::MeterReading, registry::MeterRegistry};
 
-/// Shows what a pipeline does, from any thread, while it runs and afterwards. A cheap clone. Made by [`Runnable::meter`](crate::pipeline::Runnable::meter).
+/// A handle that reads the state of a pipeline, from any thread, during the run and afterwards.
+///
+/// It is cheap to clone. [`Runnable::meter`](crate::pipeline::Runnable::meter) makes it.
 ///
 /// ```
 /// use upbeat_work::Pipeline;
@@ -27,7 +29,7 @@ use super::{reading::MeterReading, registry::MeterRegistry};
 pub struct Meter(pub(crate) Arc<MeterRegistry>);
 
 impl Meter {
-    /// What it shows now. Before the pipeline runs there is nothing to see.
+    /// Returns the current reading. Before the pipeline runs it is empty.
     pub fn read(&self) -> MeterReading {
         self.0.read()
     }

@@ -2,43 +2,47 @@
 
 use std::time::Instant;
 
-/// Where the time of a batch went.
+/// The time of a batch, by stage.
 #[derive(Debug)]
-pub(crate) struct LapTimes {
-    /// In nanoseconds: of each stage, and last of what takes items out of the batch.
-    pub(crate) times: Vec<u64>,
+pub struct LapTimes {
+    /// In nanoseconds: the time of each stage, and last that of taking items out of the batch.
+    times: Vec<u64>,
     at: usize,
     since: Instant,
-    look: u64,
+    clock_cost: u64,
 }
 
 impl LapTimes {
-    /// `look` is what a [look] at the clock takes.
-    pub(super) fn new(stages: usize, look: u64) -> Self {
-        Self { times: vec![0; stages + 1], at: stages, since: Instant::now(), look }
+    /// `clock_cost` is the [cost of reading the clock](clock_cost).
+    pub(super) fn new(stages: usize, clock_cost: u64) -> Self {
+        Self { times: vec![0; stages + 1], at: stages, since: Instant::now(), clock_cost }
     }
 
-    /// What follows is this stage's time.
+    pub(super) fn times(&self) -> &[u64] {
+        &self.times
+    }
+
+    /// Counts the time from now on for this stage.
     pub(crate) fn enter(&mut self, stage: usize) {
         let now = Instant::now();
-        let took = u64::try_from((now - self.since).as_nanos()).unwrap_or(u64::MAX);
+        let elapsed = u64::try_from((now - self.since).as_nanos()).unwrap_or(u64::MAX);
         if let Some(time) = self.times.get_mut(self.at) {
-            *time = time.saturating_add(took.saturating_sub(self.look));
+            *time = time.saturating_add(elapsed.saturating_sub(self.clock_cost));
         }
         (self.at, self.since) = (stage, now);
     }
 
-    /// What follows is nobody's.
+    /// Counts the time from now on for no stage.
     pub(crate) fn begin(&mut self) {
         self.enter(self.times.len() - 1);
     }
 }
 
-/// What a look at the clock takes, in nanoseconds: cheap stages take less.
-pub(super) fn look() -> u64 {
-    let looks = (0..64).map(|_| {
+/// Measures how many nanoseconds it takes to read the clock. Cheap stages take less.
+pub(super) fn clock_cost() -> u64 {
+    let costs = (0..64).map(|_| {
         let begun = Instant::now();
         begun.elapsed()
     });
-    looks.min().map_or(0, |look| u64::try_from(look.as_nanos()).unwrap_or(u64::MAX))
+    costs.min().map_or(0, |cost| u64::try_from(cost.as_nanos()).unwrap_or(u64::MAX))
 }

@@ -1,25 +1,25 @@
-//! How full a joint is.
+//! The fill level of the buffer between two sections.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// How many batches wait between two sections.
+/// The number of batches that wait between two sections.
 #[derive(Debug)]
 pub(crate) struct LinkFill {
     batches: AtomicUsize,
-    size: usize,
+    capacity: usize,
 }
 
 impl LinkFill {
-    pub(crate) fn new(size: usize) -> Self {
-        Self { batches: AtomicUsize::new(0), size }
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { batches: AtomicUsize::new(0), capacity }
     }
 
     pub(crate) fn set(&self, batches: usize) {
         self.batches.store(batches, Relaxed);
     }
 
-    /// How many batches there are, and how many there can be.
+    /// Returns the number of batches, and the capacity.
     pub(super) fn get(&self) -> (usize, usize) {
-        (self.batches.load(Relaxed), self.size)
+        (self.batches.load(Relaxed), self.capacity)
     }
 }

@@ -1,4 +1,4 @@
-//! How fast a pipeline is, and where its time goes.
+//! Meters: the speed of a pipeline, and where its time goes.
 
 mod handle;
 mod laps;
@@ -7,10 +7,13 @@ mod number;
 mod reading;
 mod registry;
 mod section;
+mod stages;
+mod worker;
 
 pub use handle::Meter;
 pub(crate) use laps::LapTimes;
 pub(crate) use link::LinkFill;
 pub use reading::{Bottleneck, MeterReading, SectionReading, StageReading};
 pub(crate) use registry::MeterRegistry;
-pub(crate) use section::{Activity, MeterSpan, SectionMeter};
+pub(crate) use section::SectionMeter;
+pub(crate) use worker::{Activity, MeterSpan};

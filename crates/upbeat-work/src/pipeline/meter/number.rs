@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Two or three digits, and thousands by their letter: `950`, `3.1 k`, `310 k`, `1.2 M`.
+/// A number with two or three digits, and thousands by their letter: `950`, `3.1 k`, `1.2 M`.
 pub(super) struct ShortNumber(pub(super) f64);
 
 impl fmt::Display for ShortNumber {
@@ -10,7 +10,7 @@ impl fmt::Display for ShortNumber {
         let mut value = self.0;
         let mut letter = "";
         for next in [" k", " M", " G", " T"] {
-            // What would be shown as 1000 is the next one's 1.0.
+            // A value that would round to 1000 is 1.0 of the next letter.
             if value < 999.5 {
                 break;
             }

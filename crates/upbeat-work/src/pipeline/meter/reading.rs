@@ -1,55 +1,62 @@
-//! What a meter shows.
+//! Readings of a meter.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::number::ShortNumber;
 
-/// What a [`Meter`](super::Meter) shows at one moment.
+/// A reading of a [`Meter`](super::Meter) at one moment.
 ///
-/// The counts are exact when the pipeline has ended; while it runs they are those of the last batches. Times are estimates: those of
-/// sections are taken of every batch, those of single stages only of some batches, so that reading the clock costs no more than a hundredth of the work.
+/// After the run the counts are exact. During the run they are those of the last batches. Times are
+/// estimates: those of sections cover every batch, those of single stages only some batches.
+/// Reading the clock thereby costs at most about a hundredth of the work.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MeterReading {
-    /// Items taken from the source.
+    /// The items taken from the source.
     pub taken: u64,
-    /// Items that the sink was given.
+    /// The items that the sink received.
     pub emitted: u64,
-    /// Items that failed and were recorded.
+    /// The items that failed and were recorded.
     pub failed: u64,
-    /// Items that were dropped, because of a stop or an early end.
+    /// The items that were dropped, because of a stop or an early end.
     pub dropped: u64,
-    /// Since it began, or until it ended.
+    /// The time since the start of the run, or the duration of a run that has ended.
     pub elapsed: Duration,
-    /// From front to back: one, or more with [splits](crate::Pipeline::split) and [futures](crate::Pipeline::map_async).
+    /// The sections from front to back.
+    ///
+    /// There is one, or more with [splits](crate::Pipeline::split) and
+    /// [futures](crate::Pipeline::map_async).
     pub sections: Vec<SectionReading>,
 }
 
-/// A section of a pipeline: stages with workers of their own.
+/// A section of a pipeline: stages with their own workers.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SectionReading {
-    /// How many workers it has. One drives all the futures of an asynchronous stage.
+    /// The number of workers. One drives all the futures of an asynchronous stage.
     pub workers: usize,
-    /// Items that it took from its source.
+    /// The items that the section took from its source.
     pub taken: u64,
-    /// The share of the time in which one of the workers had the source: asked it for items, or waited for some. Between 0 and 1, as all shares.
+    /// The share of the time in which one of the workers had the source, also while it waited for
+    /// items. It is between 0 and 1, as all shares.
     pub source: f64,
-    /// The share of the time in which one of the workers had the sink, or waited for room in the joint behind it.
+    /// The share of the time in which one of the workers had the sink, or waited for space in the
+    /// buffer behind it.
     pub sink: f64,
-    /// The share of all workers' time in which they worked.
+    /// The share of all workers' time in which they ran stages.
     pub working: f64,
-    /// The share of all workers' time in which they waited for their turn at the source.
-    pub turn: f64,
-    /// The share of all workers' time in which they waited for room in the window.
-    pub room: f64,
-    /// How many batches, or futures, there are between its source and its sink.
+    /// The share of all workers' time in which they waited for other workers to leave the source.
+    pub awaiting_source: f64,
+    /// The share of all workers' time in which they waited for the window.
+    pub awaiting_window: f64,
+    /// The number of batches, or futures, between source and sink.
     pub in_flight: usize,
-    /// How many there may be.
+    /// The bound on the batches, or futures, in flight.
     pub window: usize,
-    /// How many batches lie in the joint to the section behind it, and how many can.
-    pub joint: Option<(usize, usize)>,
-    /// Its stages in their order. The last one is the sink's part of the work, or handing items to the section behind.
+    /// The number of batches in the buffer to the next section, and its capacity.
+    pub buffer: Option<(usize, usize)>,
+    /// The stages in their order. The last one is the workers' part of the sink, or the hand-over
+    /// of items to the next section.
     pub stages: Vec<StageReading>,
     pub(super) emitted: u64,
     pub(super) failed: u64,
@@ -60,26 +67,30 @@ pub struct SectionReading {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StageReading {
-    /// As in [`ItemFailure::stage`](crate::pipeline::ItemFailure::stage).
+    /// The name, as in [`ItemFailure::stage`](crate::pipeline::ItemFailure::stage).
     pub name: Arc<str>,
-    /// Its share of the work of its section. The shares of all stages are less than 1 by what taking items out of batches takes.
+    /// The share of the section's work that the stage takes.
+    ///
+    /// The shares of all stages add up to less than 1: taking items out of batches is the rest.
     pub share: f64,
-    /// How long it takes for an item of the section's source; for a future, how long one is under way. Of a stage that takes less than about 10 ns
-    /// no more can be said than that.
+    /// The time for an item of the section's source. For a future, the time that one is in flight.
+    ///
+    /// It is an upper bound for a stage that takes less than about 10 ns.
     pub per_item: Duration,
-    /// The share of what its section could do that it takes: of the time of the workers, or of the places for futures.
+    /// The share of the section's capacity that the stage takes: of the time of its workers, or of
+    /// the futures that are allowed.
     pub load: f64,
 }
 
-/// What a pipeline cannot be faster than.
+/// The part of a pipeline that limits its speed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Bottleneck {
-    /// The source: it is asked for items, or waited for, most of the time.
+    /// The source: a worker fills a batch, or waits for items, most of the time.
     Source,
-    /// This stage: more workers, or futures, would help, or a faster stage.
+    /// This stage. More workers, more futures, or a faster stage would help.
     Stage(Arc<str>),
-    /// The sink: it has items to take most of the time.
+    /// The sink: it takes items most of the time.
     Sink,
 }
 
@@ -96,19 +107,23 @@ impl MeterReading {
         }
     }
 
-    /// Items taken per second since an `earlier` reading of the same meter; zero if no time has passed.
+    /// Returns the items taken per second since an `earlier` reading of the same meter.
+    ///
+    /// It is zero if no time has passed.
     pub fn rate_since(&self, earlier: &Self) -> f64 {
         rate(self.taken.saturating_sub(earlier.taken), self.elapsed.saturating_sub(earlier.elapsed))
     }
 
-    /// Items taken per second since the beginning.
+    /// Returns the items taken per second since the start of the run.
     pub fn rate(&self) -> f64 {
         rate(self.taken, self.elapsed)
     }
 
-    /// What has the highest load: the source, a stage, or the sink. `None` as long as nothing has been measured.
+    /// Returns the part with the highest load: the source, a stage, or the sink.
     ///
-    /// The source and the sink serve one worker at a time, a stage as many as there are. What is between is idle for its sake, or waits.
+    /// The source and the sink serve one worker at a time, a stage serves all workers. The parts
+    /// around the bottleneck are idle, or wait for it. The result is `None` as long as nothing has
+    /// been measured.
     pub fn bottleneck(&self) -> Option<Bottleneck> {
         self.highest().map(|(bottleneck, ..)| bottleneck)
     }
@@ -140,8 +155,10 @@ fn rate(items: u64, time: Duration) -> f64 {
     if seconds > 0.0 { items as f64 / seconds } else { 0.0 }
 }
 
-/// In a line, such as `1.2 M items, 310 k/s, 71 % in parse, window 3/8`: items taken, how many a second since the beginning, the [bottleneck](MeterReading::bottleneck) with its load,
-/// and how full its window is.
+/// One line, such as `1.2 M items, 310 k/s, 71 % in parse, window 3/8`.
+///
+/// It shows the items taken, the items per second since the start, the
+/// [bottleneck](MeterReading::bottleneck) with its load, and the fill level of its window.
 impl fmt::Display for MeterReading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.with_rate(self.rate()).fmt(f)

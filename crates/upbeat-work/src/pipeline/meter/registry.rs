@@ -1,4 +1,4 @@
-//! The gauges of a pipeline.
+//! The meters of a pipeline.
 
 use std::{
     sync::{
@@ -13,10 +13,10 @@ use parking_lot::Mutex;
 use super::{link::LinkFill, reading::MeterReading, section::SectionMeter};
 use crate::pipeline::stage::SharedName;
 
-/// The gauges of all sections.
+/// The meters of all sections of a pipeline.
 #[derive(Default)]
 pub(crate) struct MeterRegistry {
-    /// Whether anybody wants to know. Until then no clock is read for it.
+    /// Until it is set, no clock is read for the meters.
     is_watched: Arc<AtomicBool>,
     /// From front to back.
     meters: Mutex<Vec<Arc<SectionMeter>>>,
@@ -25,24 +25,25 @@ pub(crate) struct MeterRegistry {
 }
 
 impl MeterRegistry {
+    /// Starts measuring.
     pub(crate) fn watch(&self) {
         self.is_watched.store(true, Relaxed);
     }
 
-    /// The gauge of a section of fused stages.
+    /// Adds a section of fused stages.
     pub(crate) fn fused(
         &self,
         workers: usize,
         window: usize,
-        joint: Option<Arc<LinkFill>>,
+        buffer: Option<Arc<LinkFill>>,
         names: Arc<[Arc<str>]>,
     ) -> Arc<SectionMeter> {
-        self.add(SectionMeter::fused(self.is_watched.clone(), workers, window, joint, names))
+        self.add(SectionMeter::fused(self.is_watched.clone(), workers, window, buffer, names))
     }
 
-    /// The gauge of a section of futures.
-    pub(crate) fn futures(&self, most: usize, joint: Arc<LinkFill>, name: SharedName) -> Arc<SectionMeter> {
-        self.add(SectionMeter::futures(self.is_watched.clone(), most, joint, name))
+    /// Adds a section of futures.
+    pub(crate) fn futures(&self, max: usize, buffer: Arc<LinkFill>, name: SharedName) -> Arc<SectionMeter> {
+        self.add(SectionMeter::futures(self.is_watched.clone(), max, buffer, name))
     }
 
     fn add(&self, meter: SectionMeter) -> Arc<SectionMeter> {
@@ -51,18 +52,18 @@ impl MeterRegistry {
         meter
     }
 
-    pub(super) fn read(&self) -> MeterReading {
-        let elapsed = self.elapsed();
-        let sections = self.meters.lock().iter().map(|meter| meter.read(elapsed)).collect();
-        MeterReading::new(elapsed, sections)
-    }
-
     pub(crate) fn begin(&self) {
         let _ = self.begun.set(Instant::now());
     }
 
     pub(crate) fn end(&self) {
         let _ = self.ended.set(Instant::now());
+    }
+
+    pub(super) fn read(&self) -> MeterReading {
+        let elapsed = self.elapsed();
+        let sections = self.meters.lock().iter().map(|meter| meter.read(elapsed)).collect();
+        MeterReading::new(elapsed, sections)
     }
 
     fn elapsed(&self) -> Duration {

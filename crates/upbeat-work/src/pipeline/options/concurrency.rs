@@ -1,20 +1,26 @@
-//! How many futures at once.
+//! Bounds on the futures of an asynchronous stage.
 
-/// How many futures an [asynchronous stage](crate::Pipeline::map_async) has under way, and in which order they come out. A number alone is
-/// [ordered](Concurrency::ordered).
+/// The number of futures that an [asynchronous stage](crate::Pipeline::map_async) has in flight,
+/// and the order in which they come out.
+///
+/// A number alone is [ordered](Concurrency::ordered).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Concurrency {
-    pub(crate) most: usize,
+    pub(crate) max: usize,
     pub(crate) ordered: bool,
 }
 
 impl Concurrency {
-    /// At most so many at once, at least one. They come out in the order of their items: one that takes long holds back what is finished behind it, and that counts too.
-    pub fn ordered(most: usize) -> Self {
-        Self { most: most.max(1), ordered: true }
+    /// Allows at most `max` futures in flight, at least one. They come out in the order of their
+    /// items.
+    ///
+    /// A future that takes long holds back the results behind it. Results that are held back count
+    /// as in flight.
+    pub fn ordered(max: usize) -> Self {
+        Self { max: max.max(1), ordered: true }
     }
 
-    /// At most so many at once, at least one. They come out as they finish.
+    /// Allows at most `max` futures in flight, at least one. They come out as they finish.
     ///
     /// ```
     /// # use upbeat_work::{Pipeline, pipeline::Concurrency};
@@ -26,13 +32,13 @@ impl Concurrency {
     /// assert_eq!(waits.collect().run()?.output, [1, 50]);
     /// # Ok::<_, upbeat_work::PipelineError<Vec<u64>>>(())
     /// ```
-    pub fn unordered(most: usize) -> Self {
-        Self { most: most.max(1), ordered: false }
+    pub fn unordered(max: usize) -> Self {
+        Self { max: max.max(1), ordered: false }
     }
 }
 
 impl From<usize> for Concurrency {
-    fn from(most: usize) -> Self {
-        Self::ordered(most)
+    fn from(max: usize) -> Self {
+        Self::ordered(max)
     }
 }

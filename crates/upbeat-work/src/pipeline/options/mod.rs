@@ -1,4 +1,4 @@
-//! How a pipeline runs.
+//! Settings of a pipeline and of its sections.
 
 mod concurrency;
 mod policy;

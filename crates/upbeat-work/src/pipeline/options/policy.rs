@@ -1,22 +1,29 @@
-//! What happens to items that fail, and to those inside at a stop.
+//! Policies for items that fail, and for items in flight at a stop.
 
-/// What a failed item means for the others.
+/// The effect of an item that fails on the other items.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ItemPolicy {
-    /// It is recorded, and the others go on.
+    /// The failure is recorded, and the other items go on.
     #[default]
     Record,
-    /// It ends the pipeline: what comes before it has come out, nothing behind it does (in an [unordered](crate::pipeline::Runnable::unordered) pipeline: what has come
-    /// out until it is noticed). [`run`](crate::pipeline::Runnable::run) returns it as the [cause](crate::pipeline::PipelineFailure::Failed).
+    /// The failure ends the pipeline. Items before it come out, items behind it do not.
+    ///
+    /// An [unordered](crate::pipeline::Runnable::unordered) pipeline emits items until it notices
+    /// the failure. [`run`](crate::pipeline::Runnable::run) returns the failure as
+    /// [`PipelineFailure::Item`](crate::pipeline::PipelineFailure::Item).
     Stop,
 }
 
-/// What a stop does with the items that were taken from the source and have not come out.
+/// The effect of a stop on the items that were taken from the source and have not come out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OnStop {
-    /// They go through to the sink: nothing that was taken is lost. A channel is closed, and what lies in it goes through as well.
+    /// They go through to the sink: no taken item is lost. A channel is closed, and its queued
+    /// items go through too.
     #[default]
     Finish,
-    /// They are dropped, and [counted](crate::pipeline::PipelineReport::dropped). What is inside a stage or the sink at that instant is not interrupted.
+    /// They are dropped, and [counted](crate::pipeline::PipelineReport::dropped). A stage or sink
+    /// that runs at that moment is not interrupted.
     Drop,
 }

@@ -1,14 +1,16 @@
-//! How a section of a pipeline runs.
+//! Settings of a section.
 
 use std::time::Duration;
 
 use crate::parallelism::PROCESSORS;
 
-/// What a batch should take, unless somebody says otherwise. Enough that what is paid per batch (some hundred nanoseconds) does not count, and little enough that the workers stay busy to the
-/// end, that a stop is quick, and that a batch fits the caches.
+/// The default of [`Section::batch_time`].
+///
+/// It is long enough that the costs of a batch, some hundred nanoseconds, do not count. It is short
+/// enough that workers stay busy to the end, a stop is quick, and a batch fits the caches.
 const BATCH_TIME: Duration = Duration::from_micros(50);
 
-/// How the stages up to a [split](crate::Pipeline::split) run: with workers, order and bounds of their own.
+/// Settings of the stages up to a [split](crate::Pipeline::split): workers, order and bounds.
 ///
 /// ```
 /// use upbeat_work::{Pipeline, Section};
@@ -21,55 +23,64 @@ const BATCH_TIME: Duration = Duration::from_micros(50);
 /// # Ok::<_, upbeat_work::PipelineError<usize>>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
-#[must_use = "it says how the stages before a split run"]
+#[must_use = "it only describes a section until it is passed to `split`"]
 pub struct Section {
     pub(crate) workers: usize,
     pub(crate) window: Option<usize>,
-    pub(crate) most: Option<usize>,
+    pub(crate) max_batch: Option<usize>,
     pub(crate) batch_time: Duration,
     pub(crate) ordered: bool,
-    pub(crate) joint: usize,
+    pub(crate) buffer: usize,
 }
 
 impl Section {
-    /// Ordered, a worker per processor, four batches in the window for each, two in the joint behind it.
+    /// Returns an ordered section with one worker for each processor.
+    ///
+    /// Its window is four batches for each worker, and its buffer two batches.
     pub fn new() -> Self {
-        Self { workers: *PROCESSORS, window: None, most: None, batch_time: BATCH_TIME, ordered: true, joint: 2 }
+        Self { workers: *PROCESSORS, window: None, max_batch: None, batch_time: BATCH_TIME, ordered: true, buffer: 2 }
     }
 
-    /// As [`Runnable::workers`](crate::pipeline::Runnable::workers).
+    /// Sets the number of workers, as [`Runnable::workers`](crate::pipeline::Runnable::workers).
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers.max(1);
         self
     }
 
-    /// As [`Runnable::unordered`](crate::pipeline::Runnable::unordered). What stands behind it keeps the order in which items come out here.
+    /// Emits batches as they are finished, as
+    /// [`Runnable::unordered`](crate::pipeline::Runnable::unordered).
+    ///
+    /// The sections behind keep the order in which items leave this one.
     pub fn unordered(mut self) -> Self {
         self.ordered = false;
         self
     }
 
-    /// As [`Runnable::window`](crate::pipeline::Runnable::window).
+    /// Bounds the batches in flight, as [`Runnable::window`](crate::pipeline::Runnable::window).
     pub fn window(mut self, batches: usize) -> Self {
         self.window = Some(batches.max(1));
         self
     }
 
-    /// As [`Runnable::max_batch`](crate::pipeline::Runnable::max_batch).
+    /// Bounds the size of a batch, as
+    /// [`Runnable::max_batch`](crate::pipeline::Runnable::max_batch).
     pub fn max_batch(mut self, size: usize) -> Self {
-        self.most = Some(size.max(1));
+        self.max_batch = Some(size.max(1));
         self
     }
 
-    /// As [`Runnable::batch_time`](crate::pipeline::Runnable::batch_time).
-    pub fn batch_time(mut self, aim: Duration) -> Self {
-        self.batch_time = aim;
+    /// Sets the work in a batch, as
+    /// [`Runnable::batch_time`](crate::pipeline::Runnable::batch_time).
+    pub fn batch_time(mut self, time: Duration) -> Self {
+        self.batch_time = time;
         self
     }
 
-    /// How many batches of this section may wait for the one behind it, at least one. They are as large as this section's; the one behind takes one more apart.
+    /// Sets how many batches of this section may wait for the next section, at least one.
+    ///
+    /// The next section takes one more batch out of the buffer while it works.
     pub fn buffer(mut self, batches: usize) -> Self {
-        self.joint = batches.max(1);
+        self.buffer = batches.max(1);
         self
     }
 

@@ -1,10 +1,12 @@
-//! The error of a run.
+//! The error of a pipeline.
 
 use std::{error::Error as StdError, fmt};
 
-use super::{cause::PipelineFailure, report::PipelineReport};
+use super::{failure::PipelineFailure, report::PipelineReport};
 
-/// A pipeline that could not run to the end of its source: the cause, and what it had done by then.
+/// The error of a pipeline that has not run to the end of its source.
+///
+/// It holds the reason, and the report up to that point.
 pub struct PipelineError<T> {
     cause: PipelineFailure,
     report: Option<Box<PipelineReport<T>>>,
@@ -15,17 +17,20 @@ impl<T> PipelineError<T> {
         Self { cause, report: report.map(Box::new) }
     }
 
-    /// Why.
+    /// Returns the reason.
     pub fn cause(&self) -> &PipelineFailure {
         &self.cause
     }
 
-    /// What it had done by then, and what the sink had made. `None` if the sink was lost: with [`PipelineFailure::Overran`], and maybe with [`PipelineFailure::Panicked`].
+    /// Returns the report up to the failure, with the output of the sink.
+    ///
+    /// It is `None` if the sink was lost: after [`PipelineFailure::DeadlineExceeded`], and maybe
+    /// after [`PipelineFailure::Panicked`].
     pub fn report(&self) -> Option<&PipelineReport<T>> {
         self.report.as_deref()
     }
 
-    /// Both, taken apart.
+    /// Returns the reason and the report as values.
     pub fn into_parts(self) -> (PipelineFailure, Option<PipelineReport<T>>) {
         (self.cause, self.report.map(|report| *report))
     }
@@ -33,13 +38,13 @@ impl<T> PipelineError<T> {
 
 impl<T> fmt::Display for PipelineError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the pipeline ended early: {}", self.cause)
+        write!(f, "pipeline ended early: {}", self.cause)
     }
 }
 
 impl<T> fmt::Debug for PipelineError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without what the sink made: that may be large, and need not be printable.
+        // The output of the sink may be large, and has no `Debug` in general.
         f.debug_struct("PipelineError").field("cause", &self.cause).finish_non_exhaustive()
     }
 }

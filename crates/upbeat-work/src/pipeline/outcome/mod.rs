@@ -1,12 +1,12 @@
-//! How a pipeline ended.
+//! Results of a pipeline: its report, its error, and failures of items.
 
-mod cause;
 mod error;
-mod item;
+mod failure;
+mod item_failure;
 mod report;
 
-pub use cause::PipelineFailure;
 pub use error::PipelineError;
-pub(crate) use item::ItemContext;
-pub use item::ItemFailure;
+pub use failure::PipelineFailure;
+pub(crate) use item_failure::ItemContext;
+pub use item_failure::ItemFailure;
 pub use report::PipelineReport;

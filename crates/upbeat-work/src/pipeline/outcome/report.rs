@@ -1,45 +1,48 @@
-//! How a pipeline ended.
+//! The report of a pipeline.
 
 use std::{fmt, time::Duration};
 
-use super::item::ItemFailure;
+use super::item_failure::ItemFailure;
 
-/// What a pipeline did.
+/// The report of a pipeline: its output, its counts, and the failures of items.
 ///
-/// An item that was taken went through the stages (and then was filtered out, failed, or became what was emitted) or was dropped. Where an item or the
-/// sink ended the pipeline, the rest of that batch is in none of the counts.
+/// An item that was taken went through the stages or was dropped. In the stages it was filtered
+/// out, failed, or became emitted items. If an item or the sink ended the pipeline, the rest of
+/// that batch is in none of the counts.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PipelineReport<T> {
-    /// What the sink has made: the collection, the accumulator, the writer.
+    /// The output of the sink: the collection, the accumulator, the writer.
     pub output: T,
-    /// Items taken from the source; of a source of lines or blocks, lines.
+    /// The items taken from the source. For a source of lines or blocks, lines.
     pub taken: u64,
-    /// Items that the sink was given.
+    /// The items that the sink received.
     pub emitted: u64,
-    /// Items that failed and were recorded, panics included. A panic of the sink counts too.
+    /// The items that failed and were recorded, including panics of a stage or of the sink.
     pub failed: u64,
-    /// How many of the failed panicked.
+    /// The failed items whose stage, or sink, panicked.
     pub panicked: u64,
-    /// Failures that were [passed along](crate::Pipeline::failures_as_items).
-    pub passed: u64,
-    /// Items that were taken and then dropped, because of a stop or of an end before the source's.
+    /// The failures that became [items](crate::Pipeline::failures_as_items).
+    pub failures_as_items: u64,
+    /// The items that were taken and then dropped, because of a stop or an early end.
     pub dropped: u64,
-    /// The first failures, at most [`KEPT`](PipelineReport::KEPT); none if they were [sent elsewhere](crate::pipeline::Runnable::failures_to).
+    /// The first failures, at most [`MAX_FAILURES`](PipelineReport::MAX_FAILURES).
+    ///
+    /// There are none if failures were [sent elsewhere](crate::pipeline::Runnable::failures_to).
     pub failures: Vec<ItemFailure>,
-    /// Whether it was asked to stop before its source had ended.
+    /// Whether the pipeline was stopped before its source had ended.
     pub stopped: bool,
-    /// How long it took.
+    /// The duration of the run.
     pub elapsed: Duration,
 }
 
 impl<T> PipelineReport<T> {
-    /// How many failures a report keeps.
-    pub const KEPT: usize = 64;
+    /// The number of failures that a report keeps.
+    pub const MAX_FAILURES: usize = 64;
 
-    /// Whether every item of the source went through, and none failed.
+    /// Returns whether the source ended, and no item failed or was dropped.
     pub fn is_clean(&self) -> bool {
-        self.failed == 0 && self.passed == 0 && self.dropped == 0 && !self.stopped
+        self.failed == 0 && self.failures_as_items == 0 && self.dropped == 0 && !self.stopped
     }
 }
 
@@ -49,7 +52,7 @@ impl<T> fmt::Display for PipelineReport<T> {
         for (count, what) in [
             (self.failed, "failed"),
             (self.panicked, "of them panicked"),
-            (self.passed, "failures passed along"),
+            (self.failures_as_items, "failures as items"),
             (self.dropped, "dropped"),
         ] {
             if count > 0 {

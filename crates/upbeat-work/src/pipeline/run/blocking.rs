@@ -1,55 +1,44 @@
-//! Runs on threads of its own.
+//! Runs on plain threads.
 
-use std::{io, marker::PhantomData, ops::Range, sync::Arc, thread, time::Instant};
+use std::{io, ops::Range, thread, time::Instant};
 
 use tokio::runtime::Handle;
 
 use super::{
-    finish::{Running, finish},
-    runnable::Runnable,
+    result::finish,
+    runnable::{Prepared, Runnable},
 };
 use crate::pipeline::{
-    control::{Control, RunSection, Sections},
-    engine::{Engine, EngineConfig, FusedStages, SinkEnd},
-    options::OnStop,
+    control::RunSection,
+    engine::Assembly,
     outcome::{PipelineError, PipelineReport},
-    sink::{FailureSink, Pack, Sink},
-    source::Source,
-    stage::StageChain,
 };
 
-impl<S, L, P, K, H> Runnable<S, L, P, K, H>
-where
-    S: Source,
-    L: for<'b> StageChain<'b, S::Batch>,
-    P: for<'b> Pack<<L as StageChain<'b, S::Batch>>::Out, K::Unit>,
-    K: Sink,
-    H: FailureSink,
-{
-    /// Runs it to the end on plain threads: this one, and one more for each further worker. They are gone when it returns, so all may borrow.
+impl<A: Assembly> Runnable<A> {
+    /// Runs the pipeline to the end, on this thread and on one more for each further worker.
     ///
-    /// It blocks. On a thread of an asynchronous runtime, where [`run_in`](Runnable::run_in) is better, this thread does nothing but wait, since it must not wait
-    /// for a stream.
+    /// The threads have ended when it returns, so all parts of the pipeline may borrow.
+    ///
+    /// It blocks. On a thread of an asynchronous runtime [`run_in`](Runnable::run_in) is better:
+    /// there, this thread only waits for other threads, as it must not wait for a stream.
     ///
     /// # Errors
     ///
-    /// When it could not run to the end of its source: the source or the sink failed, or an item did and was to [stop](crate::pipeline::ItemPolicy::Stop) it.
-    /// Failures that were recorded are no error: the [`PipelineReport`] has them.
-    pub fn run(self) -> Result<PipelineReport<K::Output>, PipelineError<K::Output>> {
+    /// If the pipeline has not run to the end of its source. Then the source or the sink has
+    /// failed, or an item has failed and the policy was to
+    /// [stop](crate::pipeline::ItemPolicy::Stop). Recorded failures are no error: they are in the
+    /// [`PipelineReport`].
+    pub fn run(self) -> Result<PipelineReport<A::Output>, PipelineError<A::Output>> {
         self.run_on(Handle::try_current().ok())
     }
 
-    /// Without a runtime this thread may wait for a stream, and is a worker like the others.
-    pub(crate) fn run_on(
-        mut self,
-        runtime: Option<Handle>,
-    ) -> Result<PipelineReport<K::Output>, PipelineError<K::Output>> {
+    /// Runs the pipeline. Without a runtime this thread may wait for a stream, and is a worker.
+    pub(super) fn run_on(self, runtime: Option<Handle>) -> Result<PipelineReport<A::Output>, PipelineError<A::Output>> {
         let begun = Instant::now();
-        let (workers, run) = (self.settings.section.workers, self.shared());
-        let is_in_runtime = runtime.map(|runtime| run.within(runtime)).is_some();
-        let sections = self.sections();
-        let engine = self.into_engine();
-        run.registry().begin();
+        let Prepared { engine, sections, control } = self.prepare();
+        let workers = engine.workers();
+        let is_in_runtime = runtime.map(|runtime| control.set_runtime(runtime)).is_some();
+        control.meters().begin();
         thread::scope(|scope| {
             for section in &sections {
                 if let Err(error) = spawn(scope, 0..section.workers(), &**section) {
@@ -63,53 +52,15 @@ where
                 engine.work();
             }
         });
-        finish(engine, &sections, &run, begun)
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.settings.section.workers
-    }
-
-    pub(crate) fn sections<'s>(&mut self) -> Sections<'s>
-    where
-        Self: 's,
-    {
-        self.source.take_sections()
-    }
-
-    pub(crate) fn stop_policy(&self) -> OnStop {
-        self.settings.on_stop
-    }
-
-    pub(crate) fn shared(&self) -> Control {
-        self.run.clone()
-    }
-
-    pub(crate) fn into_engine(self) -> Running<S, L, P, K, H> {
-        let Self { source, line, stages, run, pack, sink, mut failures, settings } = self;
-        failures.state().sink = stages.last().cloned();
-        let how = EngineConfig::of::<S>(&settings.section);
-        let stages: Arc<[_]> = stages.into();
-        let meter = run.registry().fused(how.workers, how.window, None, stages.clone());
-        let plan = FusedStages {
-            line,
-            pack,
-            stages,
-            run: run.clone(),
-            meter: meter.clone(),
-            is_last: true,
-            progress: settings.progress,
-            of: PhantomData,
-        };
-        Engine::new(plan, source, SinkEnd { sink, failures }, how, &run, meter)
+        finish(engine, &sections, &control, begun)
     }
 }
 
-/// Starts workers. Some fewer are slower, and right all the same.
+/// Starts workers. With fewer threads than workers a pipeline is slower, and still correct.
 ///
 /// # Errors
 ///
-/// When there is a thread for none of them.
+/// If there is a thread for none of them.
 fn spawn<'scope>(
     scope: &'scope thread::Scope<'scope, '_>,
     workers: Range<usize>,
@@ -121,7 +72,7 @@ fn spawn<'scope>(
             Ok(_) => {}
             Err(error) if at == workers.start => return Err(error),
             Err(error) => {
-                tracing::warn!(%error, "a pipeline runs with {at} of {} workers: no more threads", workers.end);
+                tracing::warn!(%error, workers = at, wanted = workers.end, "pipeline runs with fewer workers");
                 break;
             }
         }

@@ -1,4 +1,4 @@
-//! Several pipelines at once.
+//! Runs of several pipelines at once.
 
 use std::{panic::resume_unwind, thread};
 
@@ -8,99 +8,102 @@ use upbeat::Context;
 
 use super::runnable::Runnable;
 use crate::pipeline::{
+    engine::Assembly,
     outcome::{PipelineError, PipelineReport},
-    sink::{FailureSink, Pack, Sink},
-    source::Source,
-    stage::StageChain,
 };
 
-/// Pipelines that run at the same time, each with its own workers and its own outcome. Made by [`Runnable::and`].
+/// Pipelines that run at the same time, each with its own workers and its own outcome.
+///
+/// [`Runnable::and`] makes it.
 #[derive(Debug)]
-#[must_use = "it does nothing until it runs"]
+#[must_use = "pipelines do nothing until they run"]
 pub struct Join<A, B> {
     one: A,
     other: B,
 }
 
-impl<S, L, P, K, H> Runnable<S, L, P, K, H> {
-    /// Both at the same time: for pipelines that are [connected](crate::pipeline::connection()).
+impl<A> Runnable<A> {
+    /// Joins this pipeline and another one, to run both at the same time.
+    ///
+    /// It is for pipelines that are [connected](crate::pipeline::connection()).
     pub fn and<O>(self, other: O) -> Join<Self, O> {
-        Join::new(self, other)
+        Join { one: self, other }
     }
 }
 
 impl<A, B> Join<A, B> {
-    pub(crate) fn new(one: A, other: B) -> Self {
-        Self { one, other }
-    }
-
-    /// And one more.
+    /// Adds another pipeline.
     pub fn and<C>(self, third: C) -> Join<Self, C> {
-        Join::new(self, third)
+        Join { one: self, other: third }
     }
 }
 
 impl<A: RunPipelines, B: RunPipelines> Join<A, B> {
-    /// Runs all of them to their ends, as [`Runnable::run`] does one, and gives their outcomes, in the order in which they were put together.
+    /// Runs all pipelines to their ends, as [`Runnable::run`], and returns their outcomes in the
+    /// order in which they were joined.
     ///
-    /// That one of them fails concerns those that are connected with it, and no others.
+    /// The failure of a pipeline affects those that are connected with it, and no others.
     ///
     /// # Panics
     ///
-    /// When there is no thread for each of them.
+    /// If there is no thread for each of them.
     pub fn run(self) -> (A::Outcome, B::Outcome) {
         self.run_on(Handle::try_current().ok())
     }
 }
 
 impl<A: RunPipelines + 'static, B: RunPipelines + 'static> Join<A, B> {
-    /// Runs all of them until they have ended or `cx` is done, as [`Runnable::run_in`] does one, and gives their outcomes.
+    /// Runs all pipelines until they have ended or `cx` is done, as [`Runnable::run_in`], and
+    /// returns their outcomes.
     ///
-    /// A stop that [finishes](crate::OnStop::Finish) goes front to back: a pipeline that others send to ends when they have.
+    /// A stop that [finishes](crate::OnStop::Finish) goes front to back: a pipeline that others
+    /// send to ends when they have ended.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, what is inside is dropped, as if by [`OnStop::Drop`](crate::OnStop::Drop).
+    /// If the future is dropped, items in flight are dropped, as with
+    /// [`OnStop::Drop`](crate::OnStop::Drop).
     ///
     /// # Panics
     ///
-    /// When polled outside a tokio runtime with time.
+    /// If polled outside a tokio runtime with time.
     pub async fn run_in(self, cx: &Context) -> (A::Outcome, B::Outcome) {
         tokio::join!(self.one.run_in(cx), self.other.run_in(cx))
     }
 }
 
-/// What can run. Sealed: [`Runnable`] and [`Join`].
-pub trait RunPipelines: Send + sealed::Sealed {
-    /// What comes of it; of several pipelines, both.
+/// One or more pipelines that can run.
+///
+/// Sealed: [`Runnable`] and [`Join`] implement it.
+pub trait RunPipelines: StartRun<<Self as RunPipelines>::Outcome> {
+    /// The outcome of the run. For several pipelines it is a pair of outcomes.
     type Outcome: Send;
+}
 
-    /// In a runtime, if there is one.
-    #[doc(hidden)]
-    fn run_on(self, runtime: Option<Handle>) -> Self::Outcome;
+/// The sealed part of [`RunPipelines`].
+pub trait StartRun<O>: Send + Sized {
+    /// Runs on plain threads, with the runtime that this thread belongs to.
+    fn run_on(self, runtime: Option<Handle>) -> O;
 
-    /// Boxed: behind a type that is not named the compiler would ask for more of lifetimes than it can prove of a player that is `Send`.
-    #[doc(hidden)]
-    fn run_in(self, cx: &Context) -> BoxFuture<'_, Self::Outcome>
+    /// Runs as the body of a player.
+    ///
+    /// The future is boxed: with an unnamed type, the compiler would ask for more of lifetimes than
+    /// it can prove of a player that is `Send`.
+    fn run_in(self, cx: &Context) -> BoxFuture<'_, O>
     where
         Self: 'static;
 }
 
-impl<S, L, P, K, H> RunPipelines for Runnable<S, L, P, K, H>
-where
-    S: Source,
-    L: for<'b> StageChain<'b, S::Batch>,
-    P: for<'b> Pack<<L as StageChain<'b, S::Batch>>::Out, K::Unit>,
-    K: Sink<Output: Send>,
-    H: FailureSink,
-{
-    type Outcome = Result<PipelineReport<K::Output>, PipelineError<K::Output>>;
+impl<A: Assembly<Output: Send>> RunPipelines for Runnable<A> {
+    type Outcome = Result<PipelineReport<A::Output>, PipelineError<A::Output>>;
+}
 
-    fn run_on(self, runtime: Option<Handle>) -> Self::Outcome {
+impl<A: Assembly<Output: Send>> StartRun<Result<PipelineReport<A::Output>, PipelineError<A::Output>>> for Runnable<A> {
+    fn run_on(self, runtime: Option<Handle>) -> Result<PipelineReport<A::Output>, PipelineError<A::Output>> {
         Self::run_on(self, runtime)
     }
 
-    fn run_in(self, cx: &Context) -> BoxFuture<'_, Self::Outcome>
+    fn run_in(self, cx: &Context) -> BoxFuture<'_, Result<PipelineReport<A::Output>, PipelineError<A::Output>>>
     where
         Self: 'static,
     {
@@ -110,8 +113,10 @@ where
 
 impl<A: RunPipelines, B: RunPipelines> RunPipelines for Join<A, B> {
     type Outcome = (A::Outcome, B::Outcome);
+}
 
-    fn run_on(self, runtime: Option<Handle>) -> Self::Outcome {
+impl<A: RunPipelines, B: RunPipelines> StartRun<(A::Outcome, B::Outcome)> for Join<A, B> {
+    fn run_on(self, runtime: Option<Handle>) -> (A::Outcome, B::Outcome) {
         let Self { one, other } = self;
         thread::scope(|scope| {
             let of_one = runtime.clone();
@@ -121,19 +126,10 @@ impl<A: RunPipelines, B: RunPipelines> RunPipelines for Join<A, B> {
         })
     }
 
-    fn run_in(self, cx: &Context) -> BoxFuture<'_, Self::Outcome>
+    fn run_in(self, cx: &Context) -> BoxFuture<'_, (A::Outcome, B::Outcome)>
     where
         Self: 'static,
     {
         Box::pin(Self::run_in(self, cx))
     }
-}
-
-mod sealed {
-    /// Nobody else runs: what is asked of it may change.
-    #[expect(unnameable_types, reason = "that is what seals")]
-    pub trait Sealed {}
-
-    impl<S, L, P, K, H> Sealed for super::Runnable<S, L, P, K, H> {}
-    impl<A, B> Sealed for super::Join<A, B> {}
 }

@@ -1,9 +1,9 @@
-//! Runs: on threads of their own, as a player, and together.
+//! Runs of pipelines: on plain threads, as a player, and several at once.
 
 mod blocking;
-mod finish;
 mod join;
 mod player;
+mod result;
 mod runnable;
 
 pub use join::{Join, RunPipelines};

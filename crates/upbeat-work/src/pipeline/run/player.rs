@@ -1,4 +1,4 @@
-//! A pipeline as the body of a player.
+//! Runs as the body of a player.
 
 use std::{
     pin::pin,
@@ -14,39 +14,38 @@ use tokio::{
 use upbeat::Context;
 
 use super::{
-    finish::{Running, finish},
-    runnable::Runnable,
+    result::finish,
+    runnable::{Prepared, Runnable},
 };
 use crate::pipeline::{
-    control::{Control, RunSection, StopHandle},
+    control::{Control, RunSection as _, Sections, StopHandle},
+    engine::{Assembly, Engine},
     meter::Meter,
     options::OnStop,
     outcome::{PipelineError, PipelineFailure, PipelineReport},
-    sink::{FailureSink, Pack, Sink},
-    source::Source,
-    stage::StageChain,
 };
 
-/// The share of the time left that is kept for dropping what could not be finished, and that again for saying so.
+/// The share of the time left, as a divisor, that is reserved for dropping unfinished items, and
+/// again for the report.
 const RESERVE: u32 = 10;
-/// How often it says how far it is.
-const EVERY: Duration = Duration::from_secs(1);
+/// The interval between two breadcrumbs.
+const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
-impl<S, L, P, K, H> Runnable<S, L, P, K, H>
+impl<A: Assembly + 'static> Runnable<A>
 where
-    S: Source + 'static,
-    L: for<'b> StageChain<'b, S::Batch> + 'static,
-    P: for<'b> Pack<<L as StageChain<'b, S::Batch>>::Out, K::Unit> + 'static,
-    K: Sink<Output: Send> + 'static,
-    H: FailureSink + 'static,
+    A::Output: Send,
 {
-    /// Runs it on tokio's blocking threads, until it has ended or `cx` is done. Each batch is a sign of life of the player, and
-    /// counts as its [progress](Context::progress). Every second it leaves a [breadcrumb](Context::set_status) with its [meter's](crate::pipeline::Meter) reading, such as `1.2 M items, 310 k/s, 71 % in
-    /// parse, window 3/8`; with splits and futures progress counts what comes to the last section.
+    /// Runs the pipeline on tokio's blocking threads, until it has ended or `cx` is done.
     ///
-    /// When `cx` is done nothing more is taken from the source. What was taken is finished or dropped, as [`on_stop`](Runnable::on_stop) says; a stop is no
-    /// error. If `cx` has a [deadline](Context::deadline) (a stop does), what is not finished shortly before it is dropped, and the report of the run
-    /// [says](Context::report_lost) how much that was.
+    /// Each batch is a heartbeat of the player, and counts as its [progress](Context::progress).
+    /// With splits and futures, progress counts the items that reach the last section. Every second
+    /// the [status](Context::set_status) becomes the reading of the [meter](Meter), such as `1.2 M
+    /// items, 310 k/s, 71 % in parse, window 3/8`.
+    ///
+    /// When `cx` is done, nothing more is taken from the source. Items in flight are finished or
+    /// dropped, according to [`on_stop`](Runnable::on_stop). A stop is no error. If `cx` has a
+    /// [deadline](Context::deadline), as in every stop, items that are unfinished shortly before it
+    /// are dropped. The report of the run then has their [number](Context::report_lost).
     ///
     /// ```
     /// use upbeat::{BoxError, Context};
@@ -63,27 +62,27 @@ where
     ///
     /// # Errors
     ///
-    /// Those of [`run`](Runnable::run); and [`PipelineFailure::Overran`] when a stage, the source or the sink has not returned shortly before the deadline. No thread can
-    /// be ended from outside: it is left behind, and ends when the call returns.
+    /// As for [`run`](Runnable::run), and [`PipelineFailure::DeadlineExceeded`] if a stage, the
+    /// source or the sink has not returned shortly before the deadline. A thread cannot be ended
+    /// from outside: it is left behind, and ends when the call returns.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, what is inside is dropped, as if by [`OnStop::Drop`]. The threads end when what they are in returns.
+    /// If the future is dropped, items in flight are dropped, as with [`OnStop::Drop`]. The threads
+    /// end when the calls that they are in return.
     ///
     /// # Panics
     ///
-    /// When polled outside a tokio runtime with time.
-    pub async fn run_in(mut self, cx: &Context) -> Result<PipelineReport<K::Output>, PipelineError<K::Output>> {
+    /// If polled outside a tokio runtime with time.
+    pub async fn run_in(self, cx: &Context) -> Result<PipelineReport<A::Output>, PipelineError<A::Output>> {
         let begun = Instant::now();
-        let (workers, on_stop) = (self.count(), self.stop_policy());
+        let (on_stop, meter) = (self.stop_policy(), self.meter());
         let stop = DropOnDrop(self.stop_handle());
-        let run = self.shared();
-        run.within(Handle::current());
-        run.told_to(cx.clone());
-        let meter = self.meter();
-        let sections = self.sections();
-        let engine = Arc::new(self.into_engine());
-        run.registry().begin();
+        let Prepared { engine, sections, control } = self.prepare();
+        control.set_runtime(Handle::current());
+        control.set_context(cx.clone());
+        let engine = Arc::new(engine);
+        control.meters().begin();
         let mut threads = Vec::new();
         for section in &sections {
             threads.extend((0..section.workers()).map(|_| {
@@ -91,38 +90,40 @@ where
                 spawn_blocking(move || section.work())
             }));
         }
-        threads.extend((0..workers).map(|_| {
+        threads.extend((0..engine.workers()).map(|_| {
             let engine = engine.clone();
             spawn_blocking(move || engine.work())
         }));
         let all = async {
             for thread in threads {
-                // It catches its own panics, and nobody aborts it.
+                // It catches its panics, and is never aborted.
                 let _ = thread.await;
             }
         };
-        let mut ended = pin!(telling(cx, &meter, all));
+        let mut ended = pin!(with_status(cx, &meter, all));
         tokio::select! {
             biased;
-            () = &mut ended => return end(engine, &sections, &run, begun),
+            () = &mut ended => return end(engine, &sections, &control, begun),
             _ = cx.done() => stop.0.stop(on_stop),
         }
         let Some(deadline) = cx.deadline() else {
             ended.await;
-            return end(engine, &sections, &run, begun);
+            return end(engine, &sections, &control, begun);
         };
         let reserve = deadline.saturating_duration_since(Deadline::now()) / RESERVE;
         tokio::select! {
             biased;
-            () = &mut ended => return end(engine, &sections, &run, begun),
+            () = &mut ended => return end(engine, &sections, &control, begun),
             () = sleep_until(deadline - 2 * reserve) => stop.0.stop(OnStop::Drop),
         }
         tokio::select! {
             biased;
             () = &mut ended => {}
-            () = sleep_until(deadline - reserve) => return Err(PipelineError::new(PipelineFailure::Overran, None)),
+            () = sleep_until(deadline - reserve) => {
+                return Err(PipelineError::new(PipelineFailure::DeadlineExceeded, None));
+            }
         }
-        let report = end(engine, &sections, &run, begun)?;
+        let report = end(engine, &sections, &control, begun)?;
         if on_stop == OnStop::Finish && report.dropped > 0 {
             cx.report_lost(format_args!("{} items in a pipeline", report.dropped));
         }
@@ -130,35 +131,28 @@ where
     }
 }
 
-fn end<S, L, P, K, H>(
-    engine: Arc<Running<S, L, P, K, H>>,
-    sections: &[Arc<dyn RunSection>],
-    run: &Control,
+fn end<A: Assembly>(
+    engine: Arc<Engine<A>>,
+    sections: &Sections<'_>,
+    control: &Control,
     begun: Instant,
-) -> Result<PipelineReport<K::Output>, PipelineError<K::Output>>
-where
-    S: Source,
-    L: for<'b> StageChain<'b, S::Batch>,
-    P: for<'b> Pack<<L as StageChain<'b, S::Batch>>::Out, K::Unit>,
-    K: Sink,
-    H: FailureSink,
-{
+) -> Result<PipelineReport<A::Output>, PipelineError<A::Output>> {
     match Arc::into_inner(engine) {
-        Some(engine) => finish(engine, sections, run, begun),
-        // Each worker has dropped its own before its task counted as ended.
-        None => Err(PipelineError::new(PipelineFailure::Overran, None)),
+        Some(engine) => finish(engine, sections, control, begun),
+        // Each worker has dropped its handle before its task counted as ended.
+        None => Err(PipelineError::new(PipelineFailure::DeadlineExceeded, None)),
     }
 }
 
-/// Leaves a breadcrumb every second until the work has ended.
-async fn telling(cx: &Context, meter: &Meter, work: impl Future<Output = ()>) {
+/// Waits for `work`, and sets the status of the player meanwhile.
+async fn with_status(cx: &Context, meter: &Meter, work: impl Future<Output = ()>) {
     let mut work = pin!(work);
     let mut before = meter.read();
     loop {
         tokio::select! {
             biased;
             () = &mut work => return,
-            () = sleep(EVERY) => {
+            () = sleep(STATUS_INTERVAL) => {
                 let reading = meter.read();
                 cx.set_status(reading.with_rate(reading.rate_since(&before)).to_string());
                 before = reading;
@@ -167,7 +161,7 @@ async fn telling(cx: &Context, meter: &Meter, work: impl Future<Output = ()>) {
     }
 }
 
-/// Nobody is left to get what comes out.
+/// Drops the items in flight when the future of a run is dropped.
 struct DropOnDrop(StopHandle);
 
 impl Drop for DropOnDrop {

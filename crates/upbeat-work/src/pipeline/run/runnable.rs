@@ -1,4 +1,4 @@
-//! A pipeline with its sink, and how it runs.
+//! A pipeline with its sink and its settings.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -6,44 +6,49 @@ use upbeat::diagnostics::Progress;
 
 use crate::pipeline::{
     connection::ConnectionSender,
-    control::{Control, StopHandle},
+    control::{Control, Sections, StopHandle},
+    engine::{Assembled, Assembly, Engine, EngineConfig},
     meter::Meter,
     options::{ItemPolicy, OnStop, Section},
     outcome::ItemFailure,
-    sink::{CallWithFailures, FailureSink, KeepFailures, Outbox, SendFailures, SinkState},
+    sink::{CallWithFailures, FailureSink as _, Outbox, SendFailures},
+    source::Feed as _,
 };
 
-/// A pipeline from source to sink, and how it is to run.
+/// A pipeline from source to sink, with the settings of its run.
 ///
-/// Without any setting: ordered, a worker per processor, four batches in the window for each, failures recorded.
-pub struct Runnable<S, L, P, K, H = KeepFailures> {
-    pub(super) source: S,
-    pub(super) line: L,
-    /// The names of the stages, and of the sink.
-    pub(super) stages: Vec<Arc<str>>,
-    pub(super) run: Control,
-    pub(super) pack: P,
-    pub(super) sink: K,
-    pub(super) failures: H,
-    pub(super) settings: RunSettings,
+/// By default it is ordered, has one worker for each processor and a window of four batches for
+/// each worker, and records failures.
+#[must_use = "a pipeline does nothing until it runs"]
+pub struct Runnable<A> {
+    assembly: A,
+    /// The names of the stages, and last that of the sink.
+    names: Vec<Arc<str>>,
+    control: Control,
+    settings: RunSettings,
 }
 
 #[derive(Debug)]
-pub(super) struct RunSettings {
-    pub(super) section: Section,
-    pub(super) on_stop: OnStop,
-    pub(super) progress: Option<Arc<Progress>>,
+struct RunSettings {
+    section: Section,
+    on_stop: OnStop,
+    progress: Option<Arc<Progress>>,
 }
 
-impl<S, L, P, K> Runnable<S, L, P, K> {
-    pub(crate) fn new(source: S, line: L, stages: Vec<Arc<str>>, run: Control, pack: P, sink: K) -> Self {
-        let settings = RunSettings { section: Section::new(), on_stop: OnStop::default(), progress: None };
-        Self { source, line, stages, run, pack, sink, failures: KeepFailures::default(), settings }
-    }
+/// The parts of a run before it starts.
+pub(super) struct Prepared<'s, A: Assembly> {
+    pub(super) engine: Engine<A>,
+    /// The sections before the last one.
+    pub(super) sections: Sections<'s>,
+    pub(super) control: Control,
+}
 
-    /// Hands each failure to a closure instead of keeping the first ones for the report: in order with the items, by the worker that has the sink.
+impl<S, L, P, K> Runnable<Assembled<S, L, P, K>> {
+    /// Calls `call` with each failure, instead of keeping the first failures for the report.
     ///
-    /// A failure that [ends](ItemPolicy::Stop) the pipeline is in its error instead. A panic of the closure ends it with [`PipelineFailure::Sink`](crate::pipeline::PipelineFailure::Sink).
+    /// The worker that has the sink calls it, in the order of the items. The error of the pipeline
+    /// has a failure that [ends](ItemPolicy::Stop) it. A panic of the closure ends the pipeline
+    /// with [`PipelineFailure::Sink`](crate::pipeline::PipelineFailure::Sink).
     ///
     /// ```
     /// # use upbeat_work::Pipeline;
@@ -56,14 +61,22 @@ impl<S, L, P, K> Runnable<S, L, P, K> {
     /// assert_eq!((numbers.output, wrong), (vec![1], vec![1]));
     /// # Ok::<_, upbeat_work::PipelineError<Vec<u8>>>(())
     /// ```
-    pub fn failures_to<F: FnMut(ItemFailure) + Send>(self, to: F) -> Runnable<S, L, P, K, CallWithFailures<F>> {
-        self.with_failures(|state, _| CallWithFailures { to, state })
+    pub fn failures_to<F: FnMut(ItemFailure) + Send>(
+        self,
+        call: F,
+    ) -> Runnable<Assembled<S, L, P, K, CallWithFailures<F>>> {
+        self.map_assembly(|assembly| {
+            assembly.map_failures(|mut kept| CallWithFailures { call, state: std::mem::take(kept.state()) })
+        })
     }
 
-    /// Sends failures through a [`connection`](crate::pipeline::connection()) to another pipeline instead of keeping the first ones for the report.
+    /// Sends failures through a [`connection`](crate::pipeline::connection()), instead of keeping
+    /// the first failures for the report.
     ///
-    /// It waits for that pipeline, and ends with it, as a sink that [sends](crate::Pipeline::send_to) does. A failure that [ends](ItemPolicy::Stop) the pipeline is in
-    /// its error instead. A stop that [drops](OnStop::Drop) does so with failures for which there is no room; they count as failed.
+    /// The pipeline waits for the receiving pipeline, and ends with it, as in
+    /// [`send_to`](crate::Pipeline::send_to). The error of the pipeline has a failure that
+    /// [ends](ItemPolicy::Stop) it. A stop that [drops](OnStop::Drop) also drops failures that do
+    /// not fit into the connection. They count as failed.
     ///
     /// ```
     /// # use upbeat_work::{Pipeline, pipeline::connection};
@@ -76,94 +89,40 @@ impl<S, L, P, K> Runnable<S, L, P, K> {
     /// assert_eq!((numbers?.output, lines?.output), (vec![1], vec!["item 1 failed in parse".to_owned()]));
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
-    pub fn send_failures_to(self, to: ConnectionSender<ItemFailure>) -> Runnable<S, L, P, K, SendFailures> {
-        self.with_failures(|state, run| SendFailures { to: Outbox::new(to), run: run.clone(), state })
-    }
-
-    fn with_failures<H>(self, make: impl FnOnce(SinkState, &Control) -> H) -> Runnable<S, L, P, K, H> {
-        let Self { source, line, stages, run, pack, sink, mut failures, settings } = self;
-        let failures = make(std::mem::take(failures.state()), &run);
-        Runnable { source, line, stages, run, pack, sink, failures, settings }
+    pub fn send_failures_to(self, to: ConnectionSender<ItemFailure>) -> Runnable<Assembled<S, L, P, K, SendFailures>> {
+        let control = self.control.clone();
+        self.map_assembly(|assembly| {
+            assembly.map_failures(|mut kept| {
+                let state = std::mem::take(kept.state());
+                SendFailures { to: Outbox::new(to), control, state }
+            })
+        })
     }
 }
 
-/// How it runs.
-impl<S, L, P, K, H: FailureSink> Runnable<S, L, P, K, H> {
-    /// How many batches are worked on at the same time, at least one.
-    pub fn workers(mut self, workers: usize) -> Self {
-        self.settings.section = self.settings.section.workers(workers);
-        self
+impl<A> Runnable<A> {
+    pub(crate) fn new(assembly: A, names: Vec<Arc<str>>, control: Control) -> Self {
+        let settings = RunSettings { section: Section::new(), on_stop: OnStop::default(), progress: None };
+        Self { assembly, names, control, settings }
     }
 
-    /// Emits batches as they are finished, not in the order of the source. Items of one batch stay together, and in order.
-    pub fn unordered(mut self) -> Self {
-        self.settings.section = self.settings.section.unordered();
-        self
+    fn map_assembly<B>(self, map: impl FnOnce(A) -> B) -> Runnable<B> {
+        let Self { assembly, names, control, settings } = self;
+        Runnable { assembly: map(assembly), names, control, settings }
     }
 
-    /// How many batches there are at most between source and sink, at least one. With the size of batches it bounds the memory, whatever the speeds.
+    /// Returns a meter that shows the speed of the pipeline, and where its time goes.
     ///
-    /// A batch that takes long holds up those behind it, in an ordered pipeline; the window is how far the others may go on meanwhile.
-    pub fn window(mut self, batches: usize) -> Self {
-        self.settings.section = self.settings.section.window(batches);
-        self
-    }
-
-    /// How large a batch may become: 4,096 items, or 64 KiB of lines, unless this says otherwise. How large it is depends on the work: about 50 µs of it.
-    ///
-    /// Of a source of lines or blocks, bytes; but at least one line.
-    pub fn max_batch(mut self, size: usize) -> Self {
-        self.settings.section = self.settings.section.max_batch(size);
-        self
-    }
-
-    /// How much work a batch should be, by the clock: 50 µs unless this says otherwise, enough for sources and sinks in memory.
-    ///
-    /// More is better where a batch itself is dear: the source makes system calls while all wait for it, as a walk through directories does, or
-    /// each write of the sink costs much. The price is that a stop, and the workers' common end, come that much later; and that an iterator
-    /// counts as slow only when it takes longer than a fifth of this for an item: a quicker one's items may wait for a batch.
-    pub fn batch_time(mut self, aim: Duration) -> Self {
-        self.settings.section = self.settings.section.batch_time(aim);
-        self
-    }
-
-    /// What a failed item means for the others.
-    pub fn on_failure(mut self, policy: ItemPolicy) -> Self {
-        self.failures.state().policy = policy;
-        self
-    }
-
-    /// What a stop does with what is inside, when the context of [`run_in`](Runnable::run_in) asks for one.
-    pub fn on_stop(mut self, how: OnStop) -> Self {
-        self.settings.on_stop = how;
-        self
-    }
-
-    /// Counts the items of the source (or lines) that are through, batch by batch; behind a [split](crate::Pipeline::split) the items that they have become.
-    pub fn progress(mut self, progress: Arc<Progress>) -> Self {
-        self.settings.progress = Some(progress);
-        self
-    }
-
-    /// Names the sink, for its failures.
-    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
-        if let Some(last) = self.stages.last_mut() {
-            *last = name.into();
-        }
-        self
-    }
-
-    /// To see how fast it is, and where its time goes, while it runs and afterwards.
-    ///
-    /// It costs a few looks at the clock for each batch, and about a hundredth of the work; without it, and without [`run_in`](Runnable::run_in), nothing is
-    /// measured.
+    /// Measuring reads the clock a few times for each batch, which costs about a hundredth of the
+    /// work. Without it, and without [`run_in`](Runnable::run_in), nothing is measured.
+    #[must_use = "it makes the pipeline measure its work"]
     pub fn meter(&self) -> Meter {
-        let registry = self.run.registry();
-        registry.watch();
-        Meter(registry.clone())
+        let meters = self.control.meters();
+        meters.watch();
+        Meter(meters.clone())
     }
 
-    /// To ask it to stop while it runs, or before.
+    /// Returns a handle that stops the pipeline while it runs, or before.
     ///
     /// ```
     /// # use upbeat_work::{OnStop, Pipeline};
@@ -173,14 +132,110 @@ impl<S, L, P, K, H: FailureSink> Runnable<S, L, P, K, H> {
     /// # Ok::<_, upbeat_work::PipelineError<Vec<i32>>>(())
     /// ```
     pub fn stop_handle(&self) -> StopHandle {
-        self.run.stop().clone()
+        self.control.stop().clone()
     }
 }
 
-impl<S, L, P, K, H> fmt::Debug for Runnable<S, L, P, K, H> {
+/// Settings of the run.
+impl<A: Assembly> Runnable<A> {
+    /// Sets how many batches are worked on at the same time, at least one.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.settings.section = self.settings.section.workers(workers);
+        self
+    }
+
+    /// Emits batches as they are finished, not in the order of the source.
+    ///
+    /// The items of one batch stay together, and in order.
+    pub fn unordered(mut self) -> Self {
+        self.settings.section = self.settings.section.unordered();
+        self
+    }
+
+    /// Bounds the number of batches between source and sink, at least one.
+    ///
+    /// Together with the size of batches it bounds the memory, whatever the speeds. In an ordered
+    /// pipeline a batch that takes long holds back those behind it. The window is how far the
+    /// others may go on meanwhile.
+    pub fn window(mut self, batches: usize) -> Self {
+        self.settings.section = self.settings.section.window(batches);
+        self
+    }
+
+    /// Bounds the size of a batch. The default is 4,096 items, or 64 KiB of lines.
+    ///
+    /// The actual size follows from the [time](Runnable::batch_time) that items take. For a source
+    /// of lines or blocks the size is in bytes, but a batch has at least one line.
+    pub fn max_batch(mut self, size: usize) -> Self {
+        self.settings.section = self.settings.section.max_batch(size);
+        self
+    }
+
+    /// Sets how long the work on a batch takes. The default is 50 µs, enough for sources and sinks
+    /// in memory.
+    ///
+    /// A longer time is better if a batch itself is costly. A source may make system calls while
+    /// all workers wait for it, as a walk through directories does, or each write of the sink may
+    /// cost much. The price is that a stop takes that much longer, as does the common end of all
+    /// workers.
+    ///
+    /// An iterator counts as slow if it takes longer than a fifth of this time for an item. Items
+    /// of a faster iterator may wait for a batch to fill.
+    pub fn batch_time(mut self, time: Duration) -> Self {
+        self.settings.section = self.settings.section.batch_time(time);
+        self
+    }
+
+    /// Sets the effect of an item that fails on the other items.
+    pub fn on_failure(mut self, policy: ItemPolicy) -> Self {
+        self.assembly.failures().state().policy = policy;
+        self
+    }
+
+    /// Sets the effect of a stop on the items in flight, if the context of
+    /// [`run_in`](Runnable::run_in) requests the stop.
+    pub fn on_stop(mut self, how: OnStop) -> Self {
+        self.settings.on_stop = how;
+        self
+    }
+
+    /// Counts the items of the source, or lines, that have passed the sink, batch by batch.
+    ///
+    /// Behind a [split](crate::Pipeline::split) it counts the items that they have become.
+    pub fn progress(mut self, progress: Arc<Progress>) -> Self {
+        self.settings.progress = Some(progress);
+        self
+    }
+
+    /// Names the sink, for failures and meters.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        if let Some(last) = self.names.last_mut() {
+            *last = name.into();
+        }
+        self
+    }
+
+    pub(super) fn stop_policy(&self) -> OnStop {
+        self.settings.on_stop
+    }
+
+    pub(super) fn prepare<'s>(self) -> Prepared<'s, A>
+    where
+        A: 's,
+    {
+        let Self { mut assembly, names, control, settings } = self;
+        assembly.failures().state().name = names.last().cloned();
+        let sections = assembly.source().take_sections();
+        let config = EngineConfig::of::<A::Source>(&settings.section);
+        let engine = Engine::new(assembly, config, names.into(), control.clone(), settings.progress);
+        Prepared { engine, sections, control }
+    }
+}
+
+impl<A> fmt::Debug for Runnable<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runnable")
-            .field("stages", &self.stages)
+            .field("stages", &self.names)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }

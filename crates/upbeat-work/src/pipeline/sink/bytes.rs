@@ -4,24 +4,25 @@ use std::{fmt, io::Write};
 
 use upbeat::{BoxError, panic::Panic};
 
-use super::traits::{FailureSink, Pack, Packs, Sink, SinkClosed, private::Sealed};
+use super::traits::{FailureSink, Pack, Packer, Sink, SinkClosed};
 use crate::pipeline::{batch::Outputs, outcome::PipelineFailure};
 
-/// Has workers write items as bytes, one behind the other into the batch's own buffer, so that nothing is allocated per item.
+/// The workers' part of [`Pipeline::write`](crate::Pipeline::write).
+///
+/// It writes items one behind the other into the buffer of the batch, so that nothing is allocated
+/// for an item.
 pub struct Format<F>(pub(crate) F);
 
-impl<F: Send + Sync> Packs for Format<F> {
+impl<F: Send + Sync> Packer for Format<F> {
     const MAY_FAIL: bool = true;
 }
 
 impl<T, E: Into<BoxError>, F: Fn(T, &mut Vec<u8>) -> Result<(), E> + Send + Sync> Pack<T, u8> for Format<F> {
     #[inline]
-    fn pack(&self, item: T, outputs: &mut Vec<u8>) -> Result<(), BoxError> {
-        (self.0)(item, outputs).map_err(Into::into)
+    fn pack(&self, item: T, bytes: &mut Vec<u8>) -> Result<(), BoxError> {
+        (self.0)(item, bytes).map_err(Into::into)
     }
 }
-
-impl<F> Sealed for Format<F> {}
 
 impl<F> fmt::Debug for Format<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,7 +30,7 @@ impl<F> fmt::Debug for Format<F> {
     }
 }
 
-/// The sink of [`Pipeline::write`](crate::Pipeline::write): one `write_all` for each batch.
+/// The sink of [`Pipeline::write`](crate::Pipeline::write), with one `write_all` for each batch.
 pub struct Written<W>(pub(crate) W);
 
 impl<W: Write> Written<W> {
@@ -40,7 +41,7 @@ impl<W: Write> Written<W> {
         }
     }
 
-    /// There are no such bytes where a stage took more out of the tray than it had put in.
+    /// Writes bytes. They are `None` if the caller's closure has removed bytes of other items.
     fn put(
         &mut self,
         bytes: Option<&[u8]>,
@@ -80,8 +81,6 @@ impl<W: Write + Send> Sink for Written<W> {
         self.0
     }
 }
-
-impl<W> Sealed for Written<W> {}
 
 impl<W> fmt::Debug for Written<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! To which of its connections a pipeline sends an item.
+//! The choice of the connection for an item.
 
 use std::fmt;
 
@@ -6,33 +6,34 @@ use upbeat::BoxError;
 
 use super::outbox::Outbox;
 
-/// Decides where an item goes.
-#[doc(hidden)]
+/// The choice of the connections that an item is sent through.
 pub trait Deliver<T>: Send {
-    /// Whether an item goes to all of them.
+    /// Whether an item is sent through all connections.
     const COPIES: bool = false;
 
+    /// Puts an item into the boxes of its connections.
+    ///
     /// # Errors
     ///
-    /// When there is no such connection.
-    fn place(&mut self, item: T, boxes: &mut [Outbox<T>]) -> Result<(), BoxError>;
+    /// If there is no such connection.
+    fn deliver(&mut self, item: T, boxes: &mut [Outbox<T>]) -> Result<(), BoxError>;
 }
 
-/// To the only one.
+/// The only connection of [`Pipeline::send_to`](crate::Pipeline::send_to).
 #[derive(Debug)]
 pub struct SingleTarget;
 
 impl<T> Deliver<T> for SingleTarget {
-    fn place(&mut self, item: T, boxes: &mut [Outbox<T>]) -> Result<(), BoxError> {
+    fn deliver(&mut self, item: T, boxes: &mut [Outbox<T>]) -> Result<(), BoxError> {
         put(item, boxes, 0)
     }
 }
 
-/// To the one that a closure says.
+/// The connection that the closure of [`Pipeline::route`](crate::Pipeline::route) returns.
 pub struct Route<F>(pub(crate) F);
 
 impl<T, F: FnMut(&T) -> usize + Send> Deliver<T> for Route<F> {
-    fn place(&mut self, item: T, boxes: &mut [Outbox<T>]) -> Result<(), BoxError> {
+    fn deliver(&mut self, item: T, boxes: &mut [Outbox<T>]) -> Result<(), BoxError> {
         let at = (self.0)(&item);
         put(item, boxes, at)
     }
@@ -44,14 +45,14 @@ impl<F> fmt::Debug for Route<F> {
     }
 }
 
-/// To all.
+/// All connections of [`Pipeline::broadcast`](crate::Pipeline::broadcast).
 #[derive(Debug)]
 pub struct Broadcast;
 
 impl<T: Clone> Deliver<T> for Broadcast {
     const COPIES: bool = true;
 
-    fn place(&mut self, item: T, boxes: &mut [Outbox<T>]) -> Result<(), BoxError> {
+    fn deliver(&mut self, item: T, boxes: &mut [Outbox<T>]) -> Result<(), BoxError> {
         let Some((last, others)) = boxes.split_last_mut() else { return Ok(()) };
         for outbox in others {
             outbox.put(item.clone());
@@ -63,7 +64,7 @@ impl<T: Clone> Deliver<T> for Broadcast {
 
 fn put<T>(item: T, boxes: &mut [Outbox<T>], at: usize) -> Result<(), BoxError> {
     let count = boxes.len();
-    let outbox = boxes.get_mut(at).ok_or_else(|| format!("it was routed to to {at}, and there are {count}, from 0"))?;
+    let outbox = boxes.get_mut(at).ok_or_else(|| format!("no connection {at}: there are {count}, from 0"))?;
     outbox.put(item);
     Ok(())
 }

@@ -1,20 +1,16 @@
-//! Where failures go.
+//! Receivers of failures.
 
 use std::fmt;
 
 use upbeat::panic::Panic;
 
-use super::{
-    outbox::Outbox,
-    state::SinkState,
-    traits::{FailureSink, private::Sealed},
-};
+use super::{outbox::Outbox, state::SinkState, traits::FailureSink};
 use crate::pipeline::{
     control::Control,
     outcome::{ItemFailure, PipelineFailure, PipelineReport},
 };
 
-/// Keeps the first failures for the report.
+/// A receiver that keeps the first failures for the report.
 #[derive(Debug, Default)]
 pub struct KeepFailures {
     state: SinkState,
@@ -23,8 +19,8 @@ pub struct KeepFailures {
 impl FailureSink for KeepFailures {
     fn take(&mut self, failure: ItemFailure) -> Result<(), PipelineFailure> {
         let failure = self.state.count(failure)?;
-        if self.state.kept.len() < PipelineReport::<()>::KEPT {
-            self.state.kept.push(failure);
+        if self.state.failures.len() < PipelineReport::<()>::MAX_FAILURES {
+            self.state.failures.push(failure);
         }
         Ok(())
     }
@@ -34,19 +30,16 @@ impl FailureSink for KeepFailures {
     }
 }
 
-impl Sealed for KeepFailures {}
-
-/// Hands failures to a closure.
-pub struct CallWithFailures<H> {
-    pub(crate) to: H,
+/// The receiver of [`Runnable::failures_to`](crate::pipeline::Runnable::failures_to).
+pub struct CallWithFailures<F> {
+    pub(crate) call: F,
     pub(crate) state: SinkState,
 }
 
-impl<H: FnMut(ItemFailure) + Send> FailureSink for CallWithFailures<H> {
+impl<F: FnMut(ItemFailure) + Send> FailureSink for CallWithFailures<F> {
     fn take(&mut self, failure: ItemFailure) -> Result<(), PipelineFailure> {
         let failure = self.state.count(failure)?;
-        // A place for failures that fails leaves none to put them.
-        Panic::catch(|| (self.to)(failure)).map_err(|panic| PipelineFailure::Sink(panic.into()))
+        Panic::catch(|| (self.call)(failure)).map_err(|panic| PipelineFailure::Sink(panic.into()))
     }
 
     fn state(&mut self) -> &mut SinkState {
@@ -54,18 +47,16 @@ impl<H: FnMut(ItemFailure) + Send> FailureSink for CallWithFailures<H> {
     }
 }
 
-impl<H> Sealed for CallWithFailures<H> {}
-
-impl<H> fmt::Debug for CallWithFailures<H> {
+impl<F> fmt::Debug for CallWithFailures<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallWithFailures").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
-/// Sends failures to another pipeline.
+/// The receiver of [`Runnable::send_failures_to`](crate::pipeline::Runnable::send_failures_to).
 pub struct SendFailures {
     pub(crate) to: Outbox<ItemFailure>,
-    pub(crate) run: Control,
+    pub(crate) control: Control,
     pub(crate) state: SinkState,
 }
 
@@ -73,16 +64,14 @@ impl FailureSink for SendFailures {
     fn take(&mut self, failure: ItemFailure) -> Result<(), PipelineFailure> {
         let failure = self.state.count(failure)?;
         self.to.put(failure);
-        // Without a cause everything is dropped, and this is.
-        self.to.send(&self.run).or_else(|cause| cause.map_or(Ok(()), Err))
+        // An error without a cause means that everything is dropped, and so is the failure.
+        self.to.send(&self.control).or_else(|cause| cause.map_or(Ok(()), Err))
     }
 
     fn state(&mut self) -> &mut SinkState {
         &mut self.state
     }
 }
-
-impl Sealed for SendFailures {}
 
 impl fmt::Debug for SendFailures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,32 +1,32 @@
-//! Sinks of items.
+//! Sinks that take items one by one.
 
 use std::fmt;
 
 use upbeat::{BoxError, panic::Panic};
 
-use super::traits::{FailureSink, Pack, Packs, Sink, SinkClosed, private::Sealed};
+use super::{
+    runs::{EmitRun, emit_runs},
+    traits::{FailureSink, Pack, Packer, Sink, SinkClosed},
+};
 use crate::pipeline::{batch::Outputs, on_stack::on_stack, outcome::PipelineFailure};
 
-/// Puts items into the tray as they are.
+/// The workers' part of sinks that take items as they are.
 #[derive(Debug)]
 pub struct Identity;
 
-impl Packs for Identity {
+impl Packer for Identity {
     const MAY_FAIL: bool = false;
 }
 
 impl<T> Pack<T, T> for Identity {
     #[inline]
-    fn pack(&self, item: T, outputs: &mut Vec<T>) -> Result<(), BoxError> {
-        outputs.push(item);
+    fn pack(&self, item: T, units: &mut Vec<T>) -> Result<(), BoxError> {
+        units.push(item);
         Ok(())
     }
 }
 
-impl Sealed for Identity {}
-
-/// What is done with items.
-#[doc(hidden)]
+/// The work of an [`ItemSink`].
 pub trait Consume<T>: Send {
     type Output;
 
@@ -34,40 +34,42 @@ pub trait Consume<T>: Send {
     ///
     /// # Errors
     ///
-    /// When it wants no more.
-    fn take(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError>;
+    /// If it takes no more items.
+    fn consume(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError>;
 
     fn into_output(self) -> Self::Output;
 }
 
-/// A sink that takes items one by one. A panic is a failure of that item, and the next one follows.
+/// A sink that takes items one by one.
+///
+/// A panic is a failure of that item, and the next item follows.
 pub struct ItemSink<T, K> {
-    take: K,
+    consume: K,
     taken: u64,
     of: std::marker::PhantomData<fn(T)>,
 }
 
 impl<T, K> ItemSink<T, K> {
-    pub(crate) fn new(take: K) -> Self {
-        Self { take, taken: 0, of: std::marker::PhantomData }
+    pub(crate) fn new(consume: K) -> Self {
+        Self { consume, taken: 0, of: std::marker::PhantomData }
     }
 }
 
-impl<T, K: Consume<T>> ItemSink<T, K> {
-    fn some(
+impl<T, K: Consume<T>> EmitRun<T> for ItemSink<T, K> {
+    fn emit_run(
         &mut self,
         items: impl ExactSizeIterator<Item = T>,
         failures: &mut impl FailureSink,
-    ) -> Result<(), PipelineFailure> {
+    ) -> Result<(), SinkClosed> {
         let (before, all) = (self.taken, items.len());
         let mut items = Some(items);
         let ended = loop {
-            let run = Panic::catch(|| on_stack(&mut items, |items| self.take.take(items)));
+            let run = Panic::catch(|| on_stack(&mut items, |items| self.consume.consume(items)));
             self.taken = before + (all - items.as_ref().map_or(0, ExactSizeIterator::len)) as u64;
             match run {
                 Ok(run) => break run.unwrap_or(Ok(())).map_err(PipelineFailure::Sink),
                 Err(panic) => {
-                    let failure = failures.state().of_sink(self.taken - 1, panic.into());
+                    let failure = failures.state().failure(self.taken - 1, panic.into());
                     if let Err(cause) = failures.take(failure) {
                         break Err(cause);
                     }
@@ -75,7 +77,7 @@ impl<T, K: Consume<T>> ItemSink<T, K> {
             }
         };
         failures.state().emitted += self.taken - before;
-        ended
+        Ok(ended?)
     }
 }
 
@@ -84,37 +86,28 @@ impl<T: Send, K: Consume<T>> Sink for ItemSink<T, K> {
     type Output = K::Output;
 
     fn emit(&mut self, outputs: &mut Outputs<T>, failures: &mut impl FailureSink) -> Result<(), SinkClosed> {
-        let mut items = outputs.units.drain(..);
-        let mut at = 0;
-        for failed in outputs.failures.drain(..) {
-            self.some(items.by_ref().take(failed.units - at), failures)?;
-            at = failed.units;
-            failures.take(failed.failure)?;
-        }
-        Ok(self.some(items, failures)?)
+        emit_runs(self, outputs, failures)
     }
 
     fn into_output(self) -> K::Output {
-        self.take.into_output()
+        self.consume.into_output()
     }
 }
-
-impl<T, K> Sealed for ItemSink<T, K> {}
 
 impl<T, K: fmt::Debug> fmt::Debug for ItemSink<T, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ItemSink").field("take", &self.take).field("taken", &self.taken).finish()
+        f.debug_struct("ItemSink").field("consume", &self.consume).field("taken", &self.taken).finish()
     }
 }
 
-/// The sink of [`Pipeline::for_each`](crate::Pipeline::for_each).
+/// The work of [`Pipeline::for_each`](crate::Pipeline::for_each).
 pub struct ForEach<F>(pub(crate) F);
 
 impl<T, F: FnMut(T) + Send> Consume<T> for ForEach<F> {
     type Output = ();
 
     #[inline]
-    fn take(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError> {
+    fn consume(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError> {
         items.for_each(&mut self.0);
         Ok(())
     }
@@ -128,14 +121,14 @@ impl<F> fmt::Debug for ForEach<F> {
     }
 }
 
-/// The sink of [`Pipeline::try_for_each`](crate::Pipeline::try_for_each).
+/// The work of [`Pipeline::try_for_each`](crate::Pipeline::try_for_each).
 pub struct TryForEach<F>(pub(crate) F);
 
 impl<T, E: Into<BoxError>, F: FnMut(T) -> Result<(), E> + Send> Consume<T> for TryForEach<F> {
     type Output = ();
 
     #[inline]
-    fn take(&mut self, mut items: impl Iterator<Item = T>) -> Result<(), BoxError> {
+    fn consume(&mut self, mut items: impl Iterator<Item = T>) -> Result<(), BoxError> {
         items.try_for_each(&mut self.0).map_err(Into::into)
     }
 
@@ -148,14 +141,14 @@ impl<F> fmt::Debug for TryForEach<F> {
     }
 }
 
-/// The sink of [`Pipeline::collect`](crate::Pipeline::collect).
+/// The work of [`Pipeline::collect`](crate::Pipeline::collect).
 pub struct Collect<T>(pub(crate) Vec<T>);
 
 impl<T: Send> Consume<T> for Collect<T> {
     type Output = Vec<T>;
 
     #[inline]
-    fn take(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError> {
+    fn consume(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError> {
         self.0.extend(items);
         Ok(())
     }
@@ -171,7 +164,7 @@ impl<T> fmt::Debug for Collect<T> {
     }
 }
 
-/// The sink of [`Pipeline::fold`](crate::Pipeline::fold).
+/// The work of [`Pipeline::fold`](crate::Pipeline::fold).
 pub struct Fold<A, F> {
     value: Option<A>,
     step: F,
@@ -187,15 +180,15 @@ impl<T, A: Send, F: FnMut(&mut A, T) + Send> Consume<T> for Fold<A, F> {
     type Output = A;
 
     #[inline]
-    fn take(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError> {
+    fn consume(&mut self, items: impl Iterator<Item = T>) -> Result<(), BoxError> {
         let Self { value, step } = self;
         on_stack(value, |value| items.for_each(|item| step(value, item)));
         Ok(())
     }
 
-    #[expect(clippy::expect_used, reason = "whoever takes it out brings it home")]
+    #[expect(clippy::expect_used, reason = "`on_stack` puts the value back, also after a panic")]
     fn into_output(self) -> A {
-        self.value.expect("the value is at home")
+        self.value.expect("the value is put back")
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where items go.
+//! Sinks of items, and of failures.
 
 mod bytes;
 mod connection;
@@ -6,6 +6,7 @@ mod deliver;
 mod failures;
 mod items;
 mod outbox;
+mod runs;
 mod section;
 mod stage;
 mod state;
@@ -13,11 +14,10 @@ mod traits;
 
 pub use bytes::{Format, Written};
 pub use connection::ConnectionSink;
-pub use deliver::{Broadcast, Deliver, Route, SingleTarget};
+pub use deliver::{Broadcast, Route, SingleTarget};
 pub use failures::{CallWithFailures, KeepFailures, SendFailures};
 pub use items::{Collect, Fold, ForEach, Identity, ItemSink, TryForEach};
 pub(crate) use outbox::Outbox;
 pub(crate) use section::SectionSink;
 pub(crate) use stage::SinkStage;
-pub(crate) use state::SinkState;
-pub use traits::{FailureSink, Pack, Sink, SinkClosed};
+pub(crate) use traits::{FailureSink, Pack, Sink, SinkClosed};

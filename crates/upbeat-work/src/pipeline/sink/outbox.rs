@@ -1,4 +1,4 @@
-//! What is to go through one connection.
+//! Items on their way to one connection.
 
 use tokio::sync::{TryAcquireError, mpsc::error::SendError};
 
@@ -8,9 +8,8 @@ use crate::pipeline::{
     outcome::PipelineFailure,
 };
 
-/// Items that are sent together: a wake-up for all of them.
+/// Items that are sent together, for one wake-up of the receiver.
 #[derive(Debug)]
-#[doc(hidden)]
 pub struct Outbox<T> {
     to: ConnectionSender<T>,
     items: Vec<T>,
@@ -25,42 +24,49 @@ impl<T> Outbox<T> {
         self.items.push(item);
     }
 
-    /// Sends what is in it, and waits for room, unless everything is to be dropped: that is an error without a cause.
-    pub(crate) fn send(&mut self, run: &Control) -> Result<(), Option<PipelineFailure>> {
+    /// Sends all items, and waits for permits.
+    ///
+    /// # Errors
+    ///
+    /// The cause if the receiving pipeline has ended, or `None` if all items are to be dropped.
+    pub(crate) fn send(&mut self, control: &Control) -> Result<(), Option<PipelineFailure>> {
         while !self.items.is_empty() {
-            let ConnectionSender { to, room } = &self.to;
-            // As many as there is room for now; to wait for more would leave those behind waiting too.
-            let some = self.items.len().min(room.available_permits()).max(1);
-            let permit = match room.try_acquire_many(u32::try_from(some).unwrap_or(u32::MAX)) {
+            let ConnectionSender { to, permits } = &self.to;
+            // As many as are free now: other senders would wait behind a larger request.
+            let some = self.items.len().min(permits.available_permits()).max(1);
+            let permit = match permits.try_acquire_many(u32::try_from(some).unwrap_or(u32::MAX)) {
                 Ok(permit) => permit,
-                Err(TryAcquireError::Closed) => return Err(gone(run)),
+                Err(TryAcquireError::Closed) => return Err(disconnected(control)),
                 Err(TryAcquireError::NoPermits) => {
-                    let permit =
-                        run.unless_dropping(room.acquire()).map_err(|error| PipelineFailure::Sink(error.into()))?;
-                    permit.ok_or(None)?.map_err(|_| gone(run))?
+                    let permit = control
+                        .until_dropping(permits.acquire())
+                        .map_err(|error| PipelineFailure::Sink(error.into()))?;
+                    permit.ok_or(None)?.map_err(|_| disconnected(control))?
                 }
             };
             let some = permit.num_permits();
             let behind = self.items.split_off(some);
             let first = std::mem::replace(&mut self.items, behind);
             if let Err(SendError(first)) = to.send(first) {
-                // Back to where they are counted.
+                // They stay in the outbox, where they are counted.
                 self.items.splice(..0, first);
-                return Err(gone(run));
+                return Err(disconnected(control));
             }
-            // Whoever takes the items gives their places back.
+            // The receiver returns the permits when it takes the items.
             permit.forget();
         }
         Ok(())
     }
 
-    /// Drops what could not be sent, and says how much it was.
+    /// Drops the items that could not be sent, and returns their number.
     pub(crate) fn clear(&mut self) -> u64 {
         self.items.drain(..).count() as u64
     }
 }
 
-/// Nobody receives any more. That is no failure where all are asked to stop, and the other one was quicker.
-fn gone(run: &Control) -> Option<PipelineFailure> {
-    if run.is_asked_to_stop() { None } else { Some(PipelineFailure::Sink(Disconnected.into())) }
+/// Returns the failure of a sender without a receiver.
+///
+/// It is none during a stop, in which the receiving pipeline was faster.
+fn disconnected(control: &Control) -> Option<PipelineFailure> {
+    if control.is_stopping() { None } else { Some(PipelineFailure::Sink(Disconnected.into())) }
 }

@@ -1,10 +1,10 @@
-//! The sink of a section that has another one behind it.
+//! The next section as a sink.
 
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
-use super::traits::{FailureSink, Sink, SinkClosed, private::Sealed};
+use super::traits::{FailureSink, Sink, SinkClosed};
 use crate::pipeline::{
     batch::{Forwarded, Outputs},
     control::Control,
@@ -12,16 +12,16 @@ use crate::pipeline::{
     outcome::PipelineFailure,
 };
 
-/// Sends batches whole.
+/// The sink of a section before others, which sends whole batches.
 pub(crate) struct SectionSink<T> {
     to: Option<Sender<Vec<Forwarded<T>>>>,
     fill: Arc<LinkFill>,
-    run: Control,
+    control: Control,
 }
 
 impl<T> SectionSink<T> {
-    pub(crate) fn new(to: Sender<Vec<Forwarded<T>>>, fill: Arc<LinkFill>, run: Control) -> Self {
-        Self { to: Some(to), fill, run }
+    pub(crate) fn new(to: Sender<Vec<Forwarded<T>>>, fill: Arc<LinkFill>, control: Control) -> Self {
+        Self { to: Some(to), fill, control }
     }
 }
 
@@ -34,18 +34,18 @@ impl<T: Send> Sink for SectionSink<T> {
         if count == 0 {
             return Ok(());
         }
-        let room = match self.to.as_ref().map(|to| (to, to.try_reserve())) {
-            Some((_, Ok(room))) => Some(room),
+        let permit = match self.to.as_ref().map(|to| (to, to.try_reserve())) {
+            Some((_, Ok(permit))) => Some(permit),
             Some((to, Err(TrySendError::Full(())))) => {
-                let room =
-                    self.run.unless_dropping(to.reserve()).map_err(|error| PipelineFailure::Sink(error.into()))?;
-                room.and_then(Result::ok)
+                let permit =
+                    self.control.until_dropping(to.reserve()).map_err(|error| PipelineFailure::Sink(error.into()))?;
+                permit.and_then(Result::ok)
             }
             Some((_, Err(TrySendError::Closed(())))) | None => None,
         };
-        // Why the section behind has ended, it knows itself.
-        let Some(room) = room else { return Err(SinkClosed { cause: None, dropped: count as u64 }) };
-        room.send(std::mem::replace(&mut outputs.units, Vec::with_capacity(count)));
+        // The section behind has the cause of its end.
+        let Some(permit) = permit else { return Err(SinkClosed { cause: None, dropped: count as u64 }) };
+        permit.send(std::mem::replace(&mut outputs.units, Vec::with_capacity(count)));
         if let Some(to) = &self.to {
             self.fill.set(to.max_capacity() - to.capacity());
         }
@@ -58,5 +58,3 @@ impl<T: Send> Sink for SectionSink<T> {
 
     fn into_output(self) {}
 }
-
-impl<T> Sealed for SectionSink<T> {}

@@ -1,26 +1,37 @@
-//! Where what comes out of the stages is put: the tray that goes to the sink.
+//! The workers' part of a sink, as the last stage.
 
 use upbeat::BoxError;
 
-use super::traits::{Pack, Packs};
+use super::traits::{Pack, Packer};
 use crate::pipeline::{
     batch::{FailedAt, Outputs},
     outcome::ItemFailure,
     stage::{Cursor, Downstream, Flow},
 };
 
+/// The last stage, which adds items to the outputs of the batch.
 pub(crate) struct SinkStage<'a, P, U> {
-    pub(crate) cursor: Cursor,
-    pub(crate) pack: &'a P,
-    pub(crate) at: usize,
-    pub(crate) outputs: &'a mut Outputs<U>,
-    /// How much of the tray is of whole items: what an item that fails has begun to write is taken back.
-    pub(crate) whole: usize,
+    cursor: Cursor,
+    pack: &'a P,
+    at: usize,
+    outputs: &'a mut Outputs<U>,
+    /// The units of whole items. Units of an item that fails later are removed.
+    whole: usize,
 }
 
-impl<P: Packs, U> SinkStage<'_, P, U> {
-    /// Where each item is one unit nothing is counted while items come.
-    pub(crate) fn count(&mut self) {
+impl<'a, P: Packer, U> SinkStage<'a, P, U> {
+    pub(crate) fn new(cursor: Cursor, pack: &'a P, at: usize, outputs: &'a mut Outputs<U>) -> Self {
+        Self { cursor, pack, at, outputs, whole: 0 }
+    }
+
+    /// Completes the counts of the outputs.
+    pub(crate) fn finish(&mut self) {
+        self.count();
+        self.outputs.failures_as_items = self.cursor.failures_as_items();
+    }
+
+    /// Counts the items. Where each item is one unit, they are not counted one by one.
+    fn count(&mut self) {
         if !P::MAY_FAIL {
             self.whole = self.outputs.units.len();
             self.outputs.items = self.whole as u64;
@@ -28,15 +39,21 @@ impl<P: Packs, U> SinkStage<'_, P, U> {
     }
 }
 
-impl<P: Packs, U> Flow for SinkStage<'_, P, U> {
-    #[cold]
-    fn fail(&mut self, error: BoxError) {
-        let failure = self.cursor.failure(error);
-        self.relay(failure);
+impl<P: Packer, U> Flow for SinkStage<'_, P, U> {
+    type Below = Self;
+
+    fn below(&mut self) -> &mut Self {
+        self
     }
 
     #[cold]
-    fn relay(&mut self, failure: ItemFailure) {
+    fn fail(&mut self, error: BoxError) {
+        let failure = self.cursor.failure(error);
+        self.forward(failure);
+    }
+
+    #[cold]
+    fn forward(&mut self, failure: ItemFailure) {
         if P::MAY_FAIL {
             self.outputs.units.truncate(self.whole);
         } else {
@@ -46,8 +63,8 @@ impl<P: Packs, U> Flow for SinkStage<'_, P, U> {
     }
 
     #[inline]
-    fn begin(&mut self, begun: u64) {
-        self.cursor.begin(begun);
+    fn begin(&mut self, count: u64) {
+        self.cursor.begin(count);
     }
 
     #[inline]

@@ -1,4 +1,4 @@
-//! What a sink counts.
+//! The counts of a sink.
 
 use std::sync::Arc;
 
@@ -9,30 +9,31 @@ use crate::pipeline::{
     outcome::{ItemFailure, PipelineFailure},
 };
 
-/// What is known of the sink's side at any time.
+/// The state of a sink: its counts, and the failures for the report.
 #[derive(Debug, Default)]
-#[doc(hidden)]
 pub struct SinkState {
     pub(crate) policy: ItemPolicy,
     pub(crate) emitted: u64,
     pub(crate) failed: u64,
     pub(crate) panicked: u64,
-    pub(crate) kept: Vec<ItemFailure>,
-    /// The sink's own name, for its panics.
-    pub(crate) sink: Option<Arc<str>>,
+    pub(crate) failures: Vec<ItemFailure>,
+    /// The name of the sink, for its panics.
+    pub(crate) name: Option<Arc<str>>,
 }
 
 impl SinkState {
+    /// Counts a failure, and returns it unless it ends the pipeline.
     pub(super) fn count(&mut self, failure: ItemFailure) -> Result<ItemFailure, PipelineFailure> {
         self.failed += 1;
         self.panicked += u64::from(failure.panic().is_some());
         match self.policy {
             ItemPolicy::Record => Ok(failure),
-            ItemPolicy::Stop => Err(PipelineFailure::Failed(failure)),
+            ItemPolicy::Stop => Err(PipelineFailure::Item(failure)),
         }
     }
 
-    pub(crate) fn of_sink(&self, item: u64, error: BoxError) -> ItemFailure {
-        ItemFailure::new(self.sink.clone().unwrap_or_else(|| "sink".into()), item, None, error)
+    /// Returns a failure of the sink.
+    pub(super) fn failure(&self, item: u64, error: BoxError) -> ItemFailure {
+        ItemFailure::new(self.name.clone().unwrap_or_else(|| "sink".into()), item, None, error)
     }
 }

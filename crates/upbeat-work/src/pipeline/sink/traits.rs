@@ -1,4 +1,4 @@
-//! What a sink is.
+//! The traits of sinks.
 
 use upbeat::BoxError;
 
@@ -8,62 +8,70 @@ use crate::pipeline::{
     outcome::{ItemFailure, PipelineFailure},
 };
 
-/// What is true of a [`Pack`] whatever it packs.
-#[doc(hidden)]
-pub trait Packs: Send + Sync + private::Sealed {
+/// The properties of a [`Pack`] that do not depend on its items.
+pub trait Packer: Send + Sync {
     /// Whether an item may fail or panic here. If not, each item is one unit.
     const MAY_FAIL: bool;
 }
 
-/// The workers' half of a sink: puts an item into the tray of its batch. Sealed, as [`Sink`] is.
-pub trait Pack<T, U>: Packs {
+/// The workers' part of a sink, which makes units of an item.
+pub trait Pack<T, U>: Packer {
+    /// Adds the units of an item.
+    ///
     /// # Errors
     ///
-    /// When the item cannot be written; then it has failed.
-    #[doc(hidden)]
-    fn pack(&self, item: T, outputs: &mut Vec<U>) -> Result<(), BoxError>;
+    /// If the item cannot be written. Then it has failed.
+    fn pack(&self, item: T, units: &mut Vec<U>) -> Result<(), BoxError>;
 }
 
-/// The other half: takes the trays one after the other. Sealed: made by the last methods of [`Pipeline`](crate::Pipeline).
-pub trait Sink: Send + private::Sealed {
-    /// What trays consist of.
-    #[doc(hidden)]
+/// The part of a sink that takes the outputs of batches one after the other.
+pub trait Sink: Send {
+    /// The units that outputs consist of.
     type Unit: Send;
 
-    /// What it has made in the end.
+    /// The output at the end.
     type Output;
 
-    /// Takes what is in a tray, failures in their places, and leaves it empty.
+    /// Takes the units of a batch, with the failures at their positions, and leaves it empty.
     ///
     /// # Errors
     ///
-    /// When nothing more is to be emitted.
-    #[doc(hidden)]
+    /// If nothing more is to be emitted.
     fn emit(&mut self, outputs: &mut Outputs<Self::Unit>, failures: &mut impl FailureSink) -> Result<(), SinkClosed>;
 
+    /// Completes the output.
+    ///
     /// # Errors
     ///
-    /// When what it was given did not all arrive.
-    #[doc(hidden)]
+    /// If a part of the output was lost.
     fn finish(&mut self) -> Result<(), BoxError> {
         Ok(())
     }
 
-    /// No worker is left.
-    #[doc(hidden)]
+    /// Closes the connections to other sections and pipelines, after the last worker has ended.
     fn leave(&mut self) {}
 
-    #[doc(hidden)]
     fn into_output(self) -> Self::Output;
 }
 
-/// Why a sink takes nothing more.
+/// The receiver of failures of items.
+pub trait FailureSink: Send {
+    /// Takes a failure.
+    ///
+    /// # Errors
+    ///
+    /// If the failure ends the pipeline.
+    fn take(&mut self, failure: ItemFailure) -> Result<(), PipelineFailure>;
+
+    fn state(&mut self) -> &mut SinkState;
+}
+
+/// The error of a sink that takes nothing more.
 #[derive(Debug)]
-#[doc(hidden)]
 pub struct SinkClosed {
-    /// `None` if somebody else knows.
+    /// `None` if another section has the cause.
     pub(crate) cause: Option<PipelineFailure>,
-    /// How many items it has not taken for that.
+    /// The number of items that were not emitted because of it.
     pub(crate) dropped: u64,
 }
 
@@ -71,22 +79,4 @@ impl From<PipelineFailure> for SinkClosed {
     fn from(cause: PipelineFailure) -> Self {
         Self { cause: Some(cause), dropped: 0 }
     }
-}
-
-/// What becomes of failures. Sealed: see [`Runnable::failures_to`](crate::pipeline::Runnable::failures_to).
-pub trait FailureSink: Send + private::Sealed {
-    /// # Errors
-    ///
-    /// When it ends the pipeline.
-    #[doc(hidden)]
-    fn take(&mut self, failure: ItemFailure) -> Result<(), PipelineFailure>;
-
-    #[doc(hidden)]
-    fn state(&mut self) -> &mut SinkState;
-}
-
-pub(crate) mod private {
-    /// Nobody else implements a sink: what it is given will change when asynchronous ones come.
-    #[expect(unnameable_types, reason = "that is what seals")]
-    pub trait Sealed {}
 }

@@ -9,14 +9,14 @@ use std::{
 use tokio::sync::mpsc::{self, error::TryRecvError};
 use upbeat::BoxError;
 
-use super::traits::{Filled, Source, filled, private::Sealed};
+use super::traits::{Feed, Filled, Source};
 use crate::pipeline::{control::SourceWait, options::OnStop};
 
-/// How often someone who waits for a channel of the standard library looks whether it is to stop: such a channel cannot be waited for together
-/// with anything else.
-const LOOK: Duration = Duration::from_millis(50);
+/// The interval at which the wait for a channel of the standard library checks for a stop. Such a
+/// channel cannot be waited for together with anything else.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What comes out of a channel of the standard library.
+/// The source of [`Pipeline::from_receiver`](crate::Pipeline::from_receiver).
 pub struct Received<T> {
     from: blocking::Receiver<T>,
     next: u64,
@@ -28,18 +28,18 @@ impl<T> Received<T> {
         Self { from, next: 0, is_closed: false }
     }
 
-    /// The next item, or whether there may be one later.
+    /// Returns the next item, or whether one may follow later.
     fn wait(&self, waiting: &SourceWait) -> Result<T, bool> {
         loop {
             let received = if self.is_closed {
                 self.from.try_recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
-                self.from.recv_timeout(LOOK)
+                self.from.recv_timeout(CHECK_INTERVAL)
             };
             match received {
                 Ok(item) => return Ok(item),
                 Err(RecvTimeoutError::Disconnected) => return Err(false),
-                Err(RecvTimeoutError::Timeout) if waiting.is_futile(OnStop::Finish) => return Err(true),
+                Err(RecvTimeoutError::Timeout) if waiting.is_over(OnStop::Finish) => return Err(true),
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
@@ -48,10 +48,12 @@ impl<T> Received<T> {
 
 impl<T: Send> Source for Received<T> {
     type Batch = Vec<T>;
+}
 
+impl<T: Send> Feed<Vec<T>> for Received<T> {
     const SIZE: (usize, usize) = (1, 4096);
 
-    /// Waits for one item, and takes others only as long as they are there.
+    /// Waits for one item, and takes others only as long as they are at hand.
     fn fill(&mut self, batch: &mut Vec<T>, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError> {
         let more = match self.wait(waiting) {
             Ok(item) => {
@@ -61,7 +63,7 @@ impl<T: Send> Source for Received<T> {
             }
             Err(more) => more,
         };
-        Ok(filled(&mut self.next, batch, want, more))
+        Ok(Filled::of_items(&mut self.next, batch, more, batch.len() < want))
     }
 
     fn close(&mut self) -> bool {
@@ -78,15 +80,13 @@ impl<T: Send> Source for Received<T> {
     }
 }
 
-impl<T> Sealed for Received<T> {}
-
 impl<T> fmt::Debug for Received<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Received").field("taken", &self.next).finish_non_exhaustive()
     }
 }
 
-/// What comes out of a channel of tokio.
+/// The source of [`Pipeline::from_channel`](crate::Pipeline::from_channel).
 pub struct Channel<T> {
     from: mpsc::Receiver<T>,
     next: u64,
@@ -100,17 +100,19 @@ impl<T> Channel<T> {
 
 impl<T: Send> Source for Channel<T> {
     type Batch = Vec<T>;
+}
 
+impl<T: Send> Feed<Vec<T>> for Channel<T> {
     const SIZE: (usize, usize) = (1, 4096);
 
-    /// Waits for one item, and takes others only as long as they are there.
+    /// Waits for one item, and takes others only as long as they are at hand.
     fn fill(&mut self, batch: &mut Vec<T>, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError> {
-        // Once closed it ends by itself, when whoever holds a permit has used it.
-        let how = if self.from.is_closed() { OnStop::Drop } else { OnStop::Finish };
+        // A closed channel ends by itself, once all permits for it are used or dropped.
+        let heeded = if self.from.is_closed() { OnStop::Drop } else { OnStop::Finish };
         let mut more = true;
         while batch.len() < want.max(1) {
             let received = match self.from.try_recv() {
-                Err(TryRecvError::Empty) if batch.is_empty() => waiting.unless_asked(how, self.from.recv())?,
+                Err(TryRecvError::Empty) if batch.is_empty() => waiting.until_stop(heeded, self.from.recv())?,
                 Err(TryRecvError::Empty) => break,
                 received => Some(received.ok()),
             };
@@ -123,7 +125,7 @@ impl<T: Send> Source for Channel<T> {
                 None => break,
             }
         }
-        Ok(filled(&mut self.next, batch, want, more))
+        Ok(Filled::of_items(&mut self.next, batch, more, batch.len() < want))
     }
 
     fn close(&mut self) -> bool {
@@ -140,8 +142,6 @@ impl<T: Send> Source for Channel<T> {
         batch.clear();
     }
 }
-
-impl<T> Sealed for Channel<T> {}
 
 impl<T> fmt::Debug for Channel<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

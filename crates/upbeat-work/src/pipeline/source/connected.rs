@@ -1,17 +1,17 @@
-//! What other pipelines send as a source.
+//! A connection as a source.
 
 use std::{fmt, vec};
 
 use tokio::sync::mpsc::error::TryRecvError;
 use upbeat::BoxError;
 
-use super::traits::{Filled, Source, filled, private::Sealed};
+use super::traits::{Feed, Filled, Source};
 use crate::pipeline::{connection::ConnectionReceiver, control::SourceWait, options::OnStop};
 
-/// What comes out of a connection.
+/// The source of [`Pipeline::from_connection`](crate::Pipeline::from_connection).
 pub struct Connected<T> {
     from: ConnectionReceiver<T>,
-    /// What was sent together and has not been taken.
+    /// Items that were sent together, and are not taken yet.
     rest: vec::IntoIter<T>,
     next: u64,
 }
@@ -24,27 +24,30 @@ impl<T> Connected<T> {
 
 impl<T: Send> Source for Connected<T> {
     type Batch = Vec<T>;
+}
 
+impl<T: Send> Feed<Vec<T>> for Connected<T> {
     const SIZE: (usize, usize) = (1, 4096);
 
-    /// Waits for one item, and takes others only as long as they are there. It does not heed a stop that finishes: those that send do, and when
-    /// they have ended this one has.
+    /// Waits for one item, and takes others only as long as they are at hand.
+    ///
+    /// It does not heed a stop that finishes: the senders do, and it ends when they have ended.
     fn fill(&mut self, batch: &mut Vec<T>, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError> {
-        let (want, mut more) = (want.max(1), true);
+        let mut more = true;
         loop {
-            batch.extend(self.rest.by_ref().take(want - batch.len()));
-            if batch.len() >= want {
+            batch.extend(self.rest.by_ref().take(want.max(1) - batch.len()));
+            if batch.len() >= want.max(1) {
                 break;
             }
             let received = match self.from.from.try_recv() {
                 Err(TryRecvError::Empty) if batch.is_empty() => {
-                    waiting.unless_asked(OnStop::Drop, self.from.from.recv())?
+                    waiting.until_stop(OnStop::Drop, self.from.from.recv())?
                 }
                 Err(TryRecvError::Empty) => break,
                 received => Some(received.ok()),
             };
             match received {
-                Some(Some(came)) => self.rest = came.into_iter(),
+                Some(Some(items)) => self.rest = items.into_iter(),
                 Some(None) => {
                     more = false;
                     break;
@@ -52,8 +55,8 @@ impl<T: Send> Source for Connected<T> {
                 None => break,
             }
         }
-        self.from.room.add_permits(batch.len());
-        Ok(filled(&mut self.next, batch, want, more))
+        self.from.permits.add_permits(batch.len());
+        Ok(Filled::of_items(&mut self.next, batch, more, batch.len() < want.max(1)))
     }
 
     fn close(&mut self) -> bool {
@@ -63,9 +66,9 @@ impl<T: Send> Source for Connected<T> {
     fn lost(&mut self) -> u64 {
         self.from.close();
         let mut lost = std::mem::take(&mut self.rest).len();
-        // Until nobody is about to send any more.
-        while let Some(came) = self.from.from.blocking_recv() {
-            lost += came.len();
+        // A sender that has a permit already may still send.
+        while let Some(items) = self.from.from.blocking_recv() {
+            lost += items.len();
         }
         lost as u64
     }
@@ -74,8 +77,6 @@ impl<T: Send> Source for Connected<T> {
         batch.clear();
     }
 }
-
-impl<T> Sealed for Connected<T> {}
 
 impl<T> fmt::Debug for Connected<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

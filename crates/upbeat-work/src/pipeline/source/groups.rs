@@ -1,8 +1,8 @@
-//! An iterator's items in groups.
+//! Groups of an iterator's items.
 
 use std::fmt;
 
-/// The items of an iterator in groups of the same length, the last one maybe shorter.
+/// An iterator of groups of the same length. Only the last group may be shorter.
 pub struct Groups<I> {
     iter: I,
     length: usize,
@@ -23,7 +23,7 @@ impl<I: Iterator> Iterator for Groups<I> {
             return None;
         }
         let group: Vec<_> = self.iter.by_ref().take(self.length).collect();
-        // An iterator that has ended is not asked again: not all of them would say so again.
+        // An iterator that has ended is not called again: it need not be fused.
         self.ended = group.len() < self.length;
         (!group.is_empty()).then_some(group)
     }

@@ -7,31 +7,35 @@ use std::{
 
 use upbeat::{BoxError, panic::Panic};
 
-use super::traits::{Filled, Source, private::Sealed};
+use super::traits::{Feed, Filled, Source};
 use crate::pipeline::{control::SourceWait, on_stack::on_stack};
 
-/// A source that takes longer than this share of a batch's time for one item is a trickle.
-const TRICKLE: u32 = 5;
-/// How many items are taken between two looks at the clock: a look costs as much as ten cheap items.
+/// A source is slow if an item takes longer than this share of a batch's time, as a divisor.
+const SLOW: u32 = 5;
+/// The number of items between two reads of the clock. One read costs as much as ten cheap items.
 const STRIDE: usize = 64;
-/// How many fast items it takes for a source not to be a trickle.
-const CALM: usize = 64;
+/// The number of fast items in a row after which a source is no longer taken for slow.
+const FAST: usize = 64;
 
-/// The items of an iterator.
+/// The source of [`Pipeline::from_iter`](crate::Pipeline::from_iter).
 pub struct Items<I> {
     iter: Option<I>,
     next: u64,
-    /// How large a batch may be, judged by the source alone: it doubles while the source is fast, and begins again at one when it was slow.
+    /// The bound on the size of a batch that follows from the speed of the source.
+    ///
+    /// It doubles while the source is fast, and starts again at one when the source was slow.
     allowance: usize,
-    /// How many items were fast one after the other since one was slow. Only after some does the allowance grow: an item that is fast once, because it
-    /// had come before it was asked for, says nothing about the next one.
+    /// The number of fast items in a row since a slow one.
+    ///
+    /// The allowance grows only after some: a single item may be fast because it was there before
+    /// the call, and says nothing about the next one.
     fast: usize,
-    /// What `next` panicked with; told once the items before it are.
+    /// A panic of the iterator, which is returned after the items before it.
     panic: Option<Panic>,
 }
 
 impl<I> Items<I> {
-    /// The same with another iterator over it.
+    /// Replaces the iterator by another one around it.
     pub(crate) fn map<J>(self, f: impl FnOnce(I) -> J) -> Items<J> {
         Items { iter: self.iter.map(f), next: self.next, allowance: self.allowance, fast: self.fast, panic: self.panic }
     }
@@ -46,43 +50,45 @@ struct Taken {
     slow: bool,
 }
 
-/// Fills a batch for as long as `patience` lasts, if the source is no trickle but not fast either.
+/// Fills a batch, for at most `batch_time` if the source is neither slow nor fast.
 #[inline]
-fn take<I: Iterator>(iter: &mut I, batch: &mut Vec<I::Item>, most: usize, patience: Duration) -> Taken {
-    let trickle = patience / TRICKLE;
+fn take<I: Iterator>(iter: &mut I, batch: &mut Vec<I::Item>, max: usize, batch_time: Duration) -> Taken {
+    let slow_item = batch_time / SLOW;
     let begun = Instant::now();
-    let mut looked = begun;
+    let mut before = begun;
     let mut stride = 1;
     loop {
-        let step = stride.min(most - batch.len());
+        let step = stride.min(max - batch.len());
         let wanted = batch.len() + step;
         batch.extend(iter.by_ref().take(step));
         if batch.len() < wanted {
             return Taken { more: false, slow: false };
         }
         let now = Instant::now();
-        let slow = (now - looked).as_nanos() > trickle.as_nanos() * step as u128;
-        if slow || batch.len() >= most || now - begun > patience {
+        let slow = (now - before).as_nanos() > slow_item.as_nanos() * step as u128;
+        if slow || batch.len() >= max || now - begun > batch_time {
             return Taken { more: true, slow };
         }
-        looked = now;
+        before = now;
         stride = (stride * 2).min(STRIDE);
     }
 }
 
 impl<I: Iterator<Item: Send> + Send> Source for Items<I> {
     type Batch = Vec<I::Item>;
+}
 
+impl<I: Iterator<Item: Send> + Send> Feed<Vec<I::Item>> for Items<I> {
     const SIZE: (usize, usize) = (1, 4096);
 
-    fn fill(&mut self, batch: &mut Self::Batch, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError> {
+    fn fill(&mut self, batch: &mut Vec<I::Item>, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError> {
         if let Some(panic) = self.panic.take() {
             return Err(panic.into());
         }
-        let most = want.min(self.allowance).max(1);
-        let taken = match Panic::catch(|| on_stack(&mut self.iter, |iter| take(iter, batch, most, waiting.patience())))
+        let max = want.min(self.allowance).max(1);
+        let taken = match Panic::catch(|| on_stack(&mut self.iter, |iter| take(iter, batch, max, waiting.batch_time())))
         {
-            // The iterator is always at home here.
+            // The iterator was put back by each call before.
             Ok(taken) => taken.unwrap_or(Taken { more: false, slow: false }),
             Err(panic) if batch.is_empty() => return Err(panic.into()),
             Err(panic) => {
@@ -94,22 +100,17 @@ impl<I: Iterator<Item: Send> + Send> Source for Items<I> {
             (self.allowance, self.fast) = (1, 0);
         } else {
             self.fast = self.fast.saturating_add(batch.len());
-            if self.fast >= CALM && batch.len() >= self.allowance {
+            if self.fast >= FAST && batch.len() >= self.allowance {
                 self.allowance = self.allowance.saturating_mul(2);
             }
         }
-        let first = self.next;
-        let items = batch.len() as u64;
-        self.next += items;
-        Ok(Filled { first, items, size: batch.len(), more: taken.more, slow: taken.slow })
+        Ok(Filled::of_items(&mut self.next, batch, taken.more, taken.slow))
     }
 
-    fn clear(batch: &mut Self::Batch) {
+    fn clear(batch: &mut Vec<I::Item>) {
         batch.clear();
     }
 }
-
-impl<I> Sealed for Items<I> {}
 
 impl<I> fmt::Debug for Items<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! Where items come from.
+//! Sources of items.
 
 mod channel;
 mod connected;
@@ -17,6 +17,7 @@ pub use reader::{Blocks, Lines};
 pub(crate) use split::Front;
 pub use split::Split;
 pub use stream::Streamed;
-pub use traits::{Filled, Source};
+pub use traits::Source;
+pub(crate) use traits::{Feed, Filled};
 
 pub use crate::pipeline::batch::Block;

@@ -1,4 +1,4 @@
-//! Bytes as a source: lines, and blocks of whole lines.
+//! Readers as sources, of lines and of blocks of whole lines.
 
 use std::{
     fmt,
@@ -8,23 +8,23 @@ use std::{
 use memchr::{memchr, memchr_iter, memrchr};
 use upbeat::{BoxError, panic::Panic};
 
-use super::traits::{Filled, Source, private::Sealed};
+use super::traits::{Feed, Filled, Source};
 use crate::pipeline::{batch::Block, control::SourceWait};
 
-/// The least that is asked of a reader at a time, so that small batches do not mean small reads.
-const LEAST_READ: usize = 8 * 1024;
+/// The bytes that are read at least, so that small batches do not mean small reads.
+const MIN_READ: usize = 8 * 1024;
 
-/// The lines of a reader.
+/// The source of [`Pipeline::lines`](crate::Pipeline::lines).
 pub struct Lines<R> {
     read: R,
-    /// What was read and not given out, from `at`.
+    /// The bytes that were read and, from `at` on, are not in a batch yet.
     rest: Vec<u8>,
     at: usize,
     /// The number of the next line.
     next: u64,
     skip: u64,
     ended: bool,
-    /// What reading failed with; told once the lines before it are.
+    /// An error of the reader, which is returned after the lines before it.
     error: Option<BoxError>,
 }
 
@@ -38,8 +38,10 @@ impl<R> Lines<R> {
     }
 }
 
-/// How much of these bytes to give out: whole lines, about `want` bytes of them and at least one line. `None` if there is no whole line.
-fn cut(bytes: &[u8], want: usize) -> Option<usize> {
+/// Returns the length of whole lines at the start of `bytes`: about `want`, and at least one line.
+///
+/// It is `None` if there is no whole line.
+fn whole_lines(bytes: &[u8], want: usize) -> Option<usize> {
     let (head, tail) = bytes.split_at(want.min(bytes.len()));
     match memrchr(b'\n', head) {
         Some(at) => Some(at + 1),
@@ -48,8 +50,9 @@ fn cut(bytes: &[u8], want: usize) -> Option<usize> {
 }
 
 impl<R: Read> Lines<R> {
+    /// Reads once, and returns the number of bytes.
     fn read_some(&mut self, block: &mut Block, want: usize) -> usize {
-        let into = block.spare(want.max(LEAST_READ));
+        let into = block.spare(want.max(MIN_READ));
         let read = loop {
             match Panic::catch(|| self.read.read(into)) {
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -59,10 +62,10 @@ impl<R: Read> Lines<R> {
         };
         match read {
             Ok(count) => {
-                // A reader may say that it has read more than there was room for.
+                // A faulty reader may return more than there was space for.
                 let count = count.min(into.len());
                 self.ended = count == 0;
-                block.end += count;
+                block.extend(count);
                 count
             }
             Err(error) => {
@@ -75,7 +78,7 @@ impl<R: Read> Lines<R> {
     /// Fills an empty block with whole lines.
     fn take(&mut self, block: &mut Block, want: usize) {
         let rest = &self.rest[self.at..];
-        if let Some(end) = cut(rest, want) {
+        if let Some(end) = whole_lines(rest, want) {
             block.append(&rest[..end]);
             self.at += end;
             return;
@@ -84,23 +87,24 @@ impl<R: Read> Lines<R> {
         self.rest.clear();
         self.at = 0;
         let end = loop {
-            let searched = block.end;
+            let searched = block.bytes().len();
             if self.read_some(block, want) == 0 {
-                // The last line needs no end, unless it was cut by an error.
-                break if self.error.is_some() { 0 } else { block.end };
+                // The last line needs no end, unless an error has cut it.
+                break if self.error.is_some() { 0 } else { block.bytes().len() };
             }
-            if let Some(end) = cut(&block.bytes[searched..block.end], want.saturating_sub(searched)) {
+            if let Some(end) = whole_lines(&block.bytes()[searched..], want.saturating_sub(searched)) {
                 break searched + end;
             }
         };
-        self.rest.extend_from_slice(&block.bytes[end..block.end]);
-        block.end = end;
+        self.rest.extend_from_slice(block.split_off(end));
     }
 }
 
 impl<R: Read + Send> Source for Lines<R> {
     type Batch = Block;
+}
 
+impl<R: Read + Send> Feed<Block> for Lines<R> {
     const SIZE: (usize, usize) = (4 * 1024, 64 * 1024);
 
     fn fill(&mut self, block: &mut Block, want: usize, _: &SourceWait) -> Result<Filled, BoxError> {
@@ -111,7 +115,8 @@ impl<R: Read + Send> Source for Lines<R> {
         while self.skip > 0 && !block.bytes().is_empty() {
             self.skip -= 1;
             self.next += 1;
-            block.start += memchr(b'\n', block.bytes()).map_or(block.bytes().len(), |at| at + 1);
+            let line = memchr(b'\n', block.bytes()).map_or(block.bytes().len(), |at| at + 1);
+            block.skip(line);
         }
         let bytes = block.bytes();
         if bytes.is_empty()
@@ -124,7 +129,8 @@ impl<R: Read + Send> Source for Lines<R> {
         let items = memchr_iter(b'\n', bytes).count() as u64 + u64::from(unended);
         let first = self.next;
         self.next += items;
-        // Whoever reads gets what is there: that a pipe or a socket gave less than it was asked for says that it is slower than we are.
+        // A read returns the bytes at hand. If a pipe or a socket returns less than was wanted, it
+        // is slower than the pipeline.
         let slow = bytes.len() < want / 2;
         Ok(Filled { first, items, size: bytes.len(), more: !self.ended, slow })
     }
@@ -134,15 +140,13 @@ impl<R: Read + Send> Source for Lines<R> {
     }
 }
 
-impl<R> Sealed for Lines<R> {}
-
 impl<R> fmt::Debug for Lines<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lines").field("taken", &self.next).finish_non_exhaustive()
     }
 }
 
-/// The blocks of a reader: whole lines, about as many as fit into a batch.
+/// The source of [`Pipeline::blocks`](crate::Pipeline::blocks).
 #[derive(Debug)]
 pub struct Blocks<R>(Lines<R>);
 
@@ -158,7 +162,9 @@ impl<R> Blocks<R> {
 
 impl<R: Read + Send> Source for Blocks<R> {
     type Batch = Block;
+}
 
+impl<R: Read + Send> Feed<Block> for Blocks<R> {
     const SIZE: (usize, usize) = Lines::<R>::SIZE;
 
     fn fill(&mut self, block: &mut Block, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError> {
@@ -169,5 +175,3 @@ impl<R: Read + Send> Source for Blocks<R> {
         block.clear();
     }
 }
-
-impl<R> Sealed for Blocks<R> {}

@@ -10,15 +10,15 @@ use std::{
 use futures_core::Stream;
 use upbeat::{BoxError, panic::Panic};
 
-use super::traits::{Filled, Source, filled, private::Sealed};
+use super::traits::{Feed, Filled, Source};
 use crate::pipeline::{control::SourceWait, options::OnStop};
 
-/// The items of a stream.
+/// The source of [`Pipeline::from_stream`](crate::Pipeline::from_stream).
 pub struct Streamed<S> {
     from: Pin<Box<S>>,
     next: u64,
     is_ended: bool,
-    /// What it panicked with; told once the items before it are.
+    /// A panic of the stream, which is returned after the items before it.
     panic: Option<Panic>,
 }
 
@@ -29,7 +29,7 @@ impl<S> Streamed<S> {
 }
 
 impl<S: Stream> Streamed<S> {
-    /// Ready with the first item, and with all that are ready then.
+    /// Is ready with the first item, and all others that are ready then.
     fn poll(&mut self, cx: &mut Context<'_>, batch: &mut Vec<S::Item>, want: usize) -> Poll<()> {
         while !self.is_ended && batch.len() < want {
             match Panic::catch(|| self.from.as_mut().poll_next(cx)) {
@@ -46,26 +46,26 @@ impl<S: Stream> Streamed<S> {
 
 impl<S: Stream<Item: Send> + Send> Source for Streamed<S> {
     type Batch = Vec<S::Item>;
+}
 
+impl<S: Stream<Item: Send> + Send> Feed<Vec<S::Item>> for Streamed<S> {
     const SIZE: (usize, usize) = (1, 4096);
 
-    fn fill(&mut self, batch: &mut Self::Batch, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError> {
-        waiting.unless_asked(OnStop::Finish, poll_fn(|cx| self.poll(cx, batch, want.max(1))))?;
+    fn fill(&mut self, batch: &mut Vec<S::Item>, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError> {
+        waiting.until_stop(OnStop::Finish, poll_fn(|cx| self.poll(cx, batch, want.max(1))))?;
         if batch.is_empty()
             && let Some(panic) = self.panic.take()
         {
             return Err(panic.into());
         }
         let more = !self.is_ended || self.panic.is_some();
-        Ok(filled(&mut self.next, batch, want, more))
+        Ok(Filled::of_items(&mut self.next, batch, more, batch.len() < want))
     }
 
-    fn clear(batch: &mut Self::Batch) {
+    fn clear(batch: &mut Vec<S::Item>) {
         batch.clear();
     }
 }
-
-impl<S> Sealed for Streamed<S> {}
 
 impl<S> fmt::Debug for Streamed<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

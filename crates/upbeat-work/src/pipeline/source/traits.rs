@@ -1,4 +1,4 @@
-//! What a source is.
+//! The traits of sources.
 
 use std::sync::Arc;
 
@@ -6,38 +6,42 @@ use upbeat::BoxError;
 
 use crate::pipeline::control::{Sections, SourceWait};
 
-/// Where the items of a pipeline come from. Sealed: made by the constructors of [`Pipeline`](crate::Pipeline).
-pub trait Source: Send + private::Sealed {
-    /// The memory of a batch, which is filled again and again.
-    #[doc(hidden)]
+/// The source of a pipeline.
+///
+/// Sealed: the constructors of [`Pipeline`](crate::Pipeline) make the implementors. It names the
+/// types of functions that return a pipeline.
+pub trait Source: Feed<<Self as Source>::Batch> {
+    /// The memory of a batch, which is used again and again.
     type Batch: Default + Send;
+}
 
-    /// How large a batch is at first, and how large it may become, in items or bytes.
-    #[doc(hidden)]
+/// The sealed part of a [`Source`].
+pub trait Feed<B>: Send {
+    /// The size of the first batch, and the bound on the size of a batch, in items or bytes.
     const SIZE: (usize, usize);
 
-    /// Fills an empty batch with about `want` items or bytes; less when there is no more at hand, and nothing when waiting for it is futile.
+    /// Fills an empty batch with about `want` items or bytes.
+    ///
+    /// The batch gets less if no more is at hand, and nothing if the waiting for it was ended.
     ///
     /// # Errors
     ///
-    /// When there will be nothing more because of it. Then the batch is empty: what came before an error was returned before it.
-    #[doc(hidden)]
-    fn fill(&mut self, batch: &mut Self::Batch, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError>;
+    /// If the source has failed and gives nothing more. Then the batch is empty: items before an
+    /// error are returned before it.
+    fn fill(&mut self, batch: &mut B, want: usize, waiting: &SourceWait) -> Result<Filled, BoxError>;
 
-    /// It is to stop: it accepts nothing more from whoever feeds it. Returns whether what it has accepted is still to be asked for.
-    #[doc(hidden)]
+    /// Accepts nothing more, because of a stop. Returns whether accepted items are still to be
+    /// taken.
     fn close(&mut self) -> bool {
         false
     }
 
-    /// Nobody asks for anything more. How many items it had accepted that now are lost.
-    #[doc(hidden)]
+    /// Drops the accepted items at the end, and returns their number.
     fn lost(&mut self) -> u64 {
         0
     }
 
-    /// The sections in front, which run beside the one that asks.
-    #[doc(hidden)]
+    /// Returns the sections in front, which run beside the section of this source.
     fn take_sections<'s>(&mut self) -> Sections<'s>
     where
         Self: 's,
@@ -45,41 +49,35 @@ pub trait Source: Send + private::Sealed {
         Vec::new()
     }
 
-    /// Names the stage in front, if there is one that is asked here.
-    #[doc(hidden)]
+    /// Names the stage in front, if its section has only one.
     fn name(&mut self, _name: Arc<str>) {}
 
     /// Empties a batch, and keeps its memory.
-    #[doc(hidden)]
-    fn clear(batch: &mut Self::Batch);
+    fn clear(batch: &mut B);
 }
 
-/// What a call of [`Source::fill`] brought.
+/// The result of [`Feed::fill`].
 #[derive(Clone, Copy, Debug)]
-#[doc(hidden)]
 pub struct Filled {
     /// The number of the first item.
-    pub first: u64,
-    /// How many items there are.
-    pub items: u64,
-    /// How much of what was wanted, in the same unit.
-    pub size: usize,
-    /// Whether there may be more.
-    pub more: bool,
-    /// Whether the source had to be waited for.
-    pub slow: bool,
+    pub(crate) first: u64,
+    /// The number of items.
+    pub(crate) items: u64,
+    /// The size of the batch, in the unit of `want`.
+    pub(crate) size: usize,
+    /// Whether more may follow.
+    pub(crate) more: bool,
+    /// Whether the source was slower than the pipeline.
+    pub(crate) slow: bool,
 }
 
-/// What a source says that gives what is there.
-pub(super) fn filled<T>(next: &mut u64, batch: &[T], want: usize, more: bool) -> Filled {
-    let first = *next;
-    let items = batch.len() as u64;
-    *next += items;
-    Filled { first, items, size: batch.len(), more, slow: batch.len() < want }
-}
-
-pub(crate) mod private {
-    /// Nobody else implements a source: how it is asked will change when asynchronous ones come.
-    #[expect(unnameable_types, reason = "that is what seals")]
-    pub trait Sealed {}
+impl Filled {
+    /// Describes a batch of items, where `next` is the number of its first item, and becomes that
+    /// of the next batch.
+    pub(super) fn of_items<T>(next: &mut u64, batch: &[T], more: bool, slow: bool) -> Self {
+        let first = *next;
+        let items = batch.len() as u64;
+        *next += items;
+        Self { first, items, size: batch.len(), more, slow }
+    }
 }

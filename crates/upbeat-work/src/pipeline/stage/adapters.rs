@@ -1,10 +1,10 @@
-//! The stages.
+//! The stages that the methods of [`Pipeline`](crate::Pipeline) add.
 
 use std::fmt;
 
 use upbeat::BoxError;
 
-use super::traits::{Downstream, Stage};
+use super::{flow::Downstream, traits::Stage};
 
 macro_rules! stages {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
@@ -74,7 +74,7 @@ impl<T, I: IntoIterator, F: Fn(T) -> I + Send + Sync> Stage<T> for FlatMap<F> {
         let this = out.cursor().stage();
         for item in (self.0)(item) {
             out.give(item);
-            // The stages behind have entered theirs, and the iterator's code is this one's.
+            // The stages behind have entered theirs, and the iterator belongs to this one.
             out.enter(this);
         }
     }
@@ -96,7 +96,7 @@ impl<T, C: fmt::Display + Send + Sync + 'static, F: Fn(&T) -> C + Send + Sync> S
     #[inline]
     fn apply<D: Downstream<T>>(&self, item: T, out: &mut D) {
         let context = (self.0)(&item);
-        out.cursor().say(context);
+        out.cursor().set_context(context);
         out.give(item);
     }
 }

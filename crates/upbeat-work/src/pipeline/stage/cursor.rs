@@ -1,4 +1,4 @@
-//! Who is at what, so that a failure can say so.
+//! The position of a worker in its batch, for failures.
 
 use std::{any::Any, fmt, sync::Arc};
 
@@ -6,32 +6,35 @@ use upbeat::BoxError;
 
 use crate::pipeline::outcome::{ItemContext, ItemFailure};
 
-/// Where a worker is in its batch: at which item, in which stage. It lives outside of the loop that may panic.
+/// The position of a worker in its batch: the current item and stage.
+///
+/// It lives outside the loop that may panic.
 pub struct Cursor {
     stages: Arc<[Arc<str>]>,
-    /// The number of the first item, or what it would be if the item at hand were not numbered otherwise.
+    /// The number of the first item. Behind a buffer it is the number that the first item would
+    /// have if the current item followed it directly.
     first: u64,
     begun: u64,
     stage: usize,
     context: Option<KeptContext>,
-    /// Which item of the batch the context is of.
+    /// The item of the batch that the context belongs to.
     context_of: u64,
-    passed: u64,
+    failures_as_items: u64,
 }
 
-/// What an item said of itself: its memory is used again for the next one, unless somebody has kept it.
+/// The context of an item. Its memory is used again for the next item, unless it is shared.
 enum KeptContext {
     Own(Box<dyn ItemContext>),
     Shared(Arc<dyn ItemContext>),
 }
 
 impl Cursor {
-    /// For a batch whose first item has this number.
+    /// Returns the position at the start of a batch whose first item has the number `first`.
     pub(crate) fn new(stages: Arc<[Arc<str>]>, first: u64) -> Self {
-        Self { stages, first, begun: 0, stage: 0, context: None, context_of: 0, passed: 0 }
+        Self { stages, first, begun: 0, stage: 0, context: None, context_of: 0, failures_as_items: 0 }
     }
 
-    /// How many items of the batch were begun.
+    /// Returns how many items of the batch were begun.
     pub(crate) fn begun(&self) -> u64 {
         self.begun
     }
@@ -41,7 +44,9 @@ impl Cursor {
         self.begun = begun;
     }
 
-    /// A store for each stage of each item. It is all that is paid for knowing where a panic comes from.
+    /// Notes the stage that runs from now on.
+    ///
+    /// This store for each stage of each item is the only cost of locating a panic.
     #[inline]
     pub(crate) fn enter(&mut self, stage: usize) {
         self.stage = stage;
@@ -51,8 +56,8 @@ impl Cursor {
         self.stage
     }
 
-    /// Keeps what the item says of itself; in the memory of the item before, if nobody has taken it.
-    pub(crate) fn say<C: fmt::Display + Send + Sync + 'static>(&mut self, context: C) {
+    /// Keeps the context of the current item, in the memory of the last one if that is not shared.
+    pub(crate) fn set_context<C: fmt::Display + Send + Sync + 'static>(&mut self, context: C) {
         self.context_of = self.begun;
         let kept = match &mut self.context {
             Some(KeptContext::Own(kept)) => (&mut **kept as &mut dyn Any).downcast_mut::<C>(),
@@ -64,7 +69,7 @@ impl Cursor {
         }
     }
 
-    /// The item at hand has a number of its own, and has maybe said something of itself before.
+    /// Sets the number of the current item, and its context from an earlier section.
     #[inline]
     pub(crate) fn resume(&mut self, number: u64, context: Option<Arc<dyn ItemContext>>) {
         self.first = number.wrapping_sub(self.begun.wrapping_sub(1));
@@ -74,13 +79,13 @@ impl Cursor {
         }
     }
 
-    /// The number of the item at hand.
+    /// Returns the number of the current item.
     #[inline]
     pub(crate) fn item(&self) -> u64 {
         self.first.wrapping_add(self.begun.saturating_sub(1))
     }
 
-    /// What the item at hand has said of itself; shared, since several may come of one item.
+    /// Returns the context of the current item. It is shared, as one item may become several.
     #[inline]
     pub(crate) fn context(&mut self) -> Option<Arc<dyn ItemContext>> {
         if self.context_of != self.begun {
@@ -94,7 +99,7 @@ impl Cursor {
         Some(shared)
     }
 
-    /// The failure of the item at hand.
+    /// Returns the failure of the current item in the current stage.
     #[cold]
     pub(crate) fn failure(&mut self, error: BoxError) -> ItemFailure {
         let (item, context) = (self.item(), self.context());
@@ -102,12 +107,12 @@ impl Cursor {
         ItemFailure::new(stage, item, context, error)
     }
 
-    pub(crate) fn pass(&mut self) {
-        self.passed += 1;
+    pub(crate) fn count_failure_as_item(&mut self) {
+        self.failures_as_items += 1;
     }
 
-    pub(crate) fn passed(&self) -> u64 {
-        self.passed
+    pub(crate) fn failures_as_items(&self) -> u64 {
+        self.failures_as_items
     }
 }
 

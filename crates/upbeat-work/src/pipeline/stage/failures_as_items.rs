@@ -5,24 +5,26 @@ use std::marker::PhantomData;
 use upbeat::BoxError;
 
 use super::{
-    cursor::Cursor,
-    traits::{Downstream, Flow, StageChain},
+    flow::{Downstream, Flow},
+    traits::{Push, StageChain},
 };
 use crate::pipeline::outcome::ItemFailure;
 
-/// What [`Pipeline::failures_as_items`](crate::Pipeline::failures_as_items) makes: the failures of the stages before it become items.
+/// The stage of [`Pipeline::failures_as_items`](crate::Pipeline::failures_as_items).
 #[derive(Debug)]
 pub struct FailuresAsItems<L> {
-    pub(crate) line: L,
+    pub(crate) chain: L,
     pub(crate) at: usize,
 }
 
-impl<'b, R, L: StageChain<'b, R>> StageChain<'b, R> for FailuresAsItems<L> {
+impl<'b, B, L: StageChain<'b, B>> StageChain<'b, B> for FailuresAsItems<L> {
     type Out = Result<L::Out, ItemFailure>;
+}
 
+impl<'b, B, L: StageChain<'b, B>> Push<'b, B, Result<L::Out, ItemFailure>> for FailuresAsItems<L> {
     #[inline]
-    fn run<D: Downstream<Self::Out>>(&self, batch: &'b mut R, out: &mut D) {
-        self.line.run(batch, &mut AsItems { at: self.at, out, of: PhantomData });
+    fn run<D: Downstream<Result<L::Out, ItemFailure>>>(&self, batch: &'b mut B, out: &mut D) {
+        self.chain.run(batch, &mut AsItems { at: self.at, out, of: PhantomData });
     }
 }
 
@@ -33,37 +35,28 @@ struct AsItems<'a, T, D> {
 }
 
 impl<T, D: Downstream<Result<T, ItemFailure>>> Flow for AsItems<'_, T, D> {
+    type Below = D;
+
+    #[inline]
+    fn below(&mut self) -> &mut D {
+        self.out
+    }
+
     fn fail(&mut self, error: BoxError) {
         let cursor = self.out.cursor();
         if cursor.stage() > self.at {
-            // The panic of a stage behind, on its way down from where it was caught.
+            // The panic of a stage behind, which was caught above and passes through here.
             self.out.fail(error);
         } else {
             let failure = cursor.failure(error);
-            self.relay(failure);
+            self.forward(failure);
         }
     }
 
-    fn relay(&mut self, failure: ItemFailure) {
-        let cursor = self.out.cursor();
-        cursor.pass();
+    fn forward(&mut self, failure: ItemFailure) {
+        self.out.cursor().count_failure_as_item();
         self.out.enter(self.at);
         self.out.give(Err(failure));
-    }
-
-    #[inline]
-    fn begin(&mut self, begun: u64) {
-        self.out.begin(begun);
-    }
-
-    #[inline]
-    fn enter(&mut self, stage: usize) {
-        self.out.enter(stage);
-    }
-
-    #[inline]
-    fn cursor(&mut self) -> &mut Cursor {
-        self.out.cursor()
     }
 }
 

@@ -1,12 +1,18 @@
-//! Taking items out of a batch. The one place where the panics of stages are caught.
+//! First stages, which take the items out of a batch, and catch the panics of all stages.
 
 use memchr::memchr;
 use upbeat::{BoxError, panic::Panic};
 
-use super::traits::{Downstream, Flow, StageChain};
+use super::{
+    flow::{Downstream, Flow},
+    traits::{Push, StageChain},
+};
 use crate::pipeline::{batch::Block, on_stack::on_stack};
 
-/// Gives each item to `each`. There is one `catch_unwind` for all of them: after a panic the loop is entered again behind the item that caused it.
+/// Passes each item to `give`.
+///
+/// All items share one `catch_unwind`. After a panic the loop continues behind the item that caused
+/// it.
 #[inline]
 pub(super) fn each<I: Iterator, D: Flow>(items: I, out: &mut D, mut give: impl FnMut(I::Item, &mut D)) {
     let mut items = Some(items);
@@ -23,40 +29,47 @@ pub(super) fn each<I: Iterator, D: Flow>(items: I, out: &mut D, mut give: impl F
         });
         match run {
             Ok(_) => return,
-            Err(panic) => blame(panic, out),
+            Err(panic) => fail(panic, out),
         }
     }
 }
 
-/// A panic passed along goes through the stages behind, which may panic too. Each time it is a later one, so this ends.
+/// Makes a failure of a panic.
+///
+/// If failures become items, this one passes through the stages behind, which may panic too. Each
+/// such panic is in a later stage, so the loop ends.
 #[cold]
-fn blame<D: Flow>(panic: Panic, out: &mut D) {
+fn fail<D: Flow>(panic: Panic, out: &mut D) {
     let mut panicked = Some(panic);
     while let Some(panic) = panicked {
         panicked = Panic::catch(|| out.fail(BoxError::from(panic))).err();
     }
 }
 
-/// The items of a batch, owned.
+/// The first stage for batches of items, which it passes on by value.
 #[derive(Debug)]
 pub struct FirstStage;
 
-impl<'b, T> StageChain<'b, Vec<T>> for FirstStage {
+impl<T> StageChain<'_, Vec<T>> for FirstStage {
     type Out = T;
+}
 
+impl<'b, T> Push<'b, Vec<T>, T> for FirstStage {
     #[inline]
     fn run<D: Downstream<T>>(&self, batch: &'b mut Vec<T>, out: &mut D) {
         each(batch.drain(..), out, |item, out| out.give(item));
     }
 }
 
-/// The lines of a block, borrowed, without their ends.
+/// The first stage for lines, which it passes on as borrowed bytes without line ends.
 #[derive(Debug)]
 pub struct FirstLineStage;
 
 impl<'b> StageChain<'b, Block> for FirstLineStage {
     type Out = &'b [u8];
+}
 
+impl<'b> Push<'b, Block, &'b [u8]> for FirstLineStage {
     #[inline]
     fn run<D: Downstream<&'b [u8]>>(&self, batch: &'b mut Block, out: &mut D) {
         each(LinesOf(batch.bytes()), out, |line, out| out.give(line));
@@ -82,13 +95,15 @@ impl<'b> Iterator for LinesOf<'b> {
     }
 }
 
-/// A block as one item, borrowed.
+/// The first stage for blocks, each of which it passes on as one borrowed item.
 #[derive(Debug)]
 pub struct FirstBlockStage;
 
 impl<'b> StageChain<'b, Block> for FirstBlockStage {
     type Out = &'b [u8];
+}
 
+impl<'b> Push<'b, Block, &'b [u8]> for FirstBlockStage {
     #[inline]
     fn run<D: Downstream<&'b [u8]>>(&self, batch: &'b mut Block, out: &mut D) {
         each(std::iter::once(batch.bytes()), out, |block, out| out.give(block));

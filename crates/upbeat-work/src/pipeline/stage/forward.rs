@@ -1,32 +1,34 @@
-//! Both sides of a joint: items leave one section with what is known of them, and enter the next.
+//! Both sides of the buffer between two sections.
 
 use std::marker::PhantomData;
 
 use upbeat::BoxError;
 
 use super::{
-    cursor::Cursor,
     first::each,
-    traits::{Downstream, Flow, StageChain},
+    flow::{Downstream, Flow},
+    traits::{Push, StageChain},
 };
 use crate::pipeline::{
     batch::{Forwarded, Numbered},
     outcome::ItemFailure,
 };
 
-/// The last of a section's stages.
+/// The last stage of a section before others: it adds the number and the context to each item.
 #[derive(Debug)]
 pub(crate) struct Forward<L> {
-    pub(crate) line: L,
+    pub(crate) chain: L,
     pub(crate) at: usize,
 }
 
-impl<'b, R, L: StageChain<'b, R>> StageChain<'b, R> for Forward<L> {
+impl<'b, B, L: StageChain<'b, B>> StageChain<'b, B> for Forward<L> {
     type Out = Forwarded<L::Out>;
+}
 
+impl<'b, B, L: StageChain<'b, B>> Push<'b, B, Forwarded<L::Out>> for Forward<L> {
     #[inline]
-    fn run<D: Downstream<Self::Out>>(&self, batch: &'b mut R, out: &mut D) {
-        self.line.run(batch, &mut Forwarding { at: self.at, out, of: PhantomData });
+    fn run<D: Downstream<Forwarded<L::Out>>>(&self, batch: &'b mut B, out: &mut D) {
+        self.chain.run(batch, &mut Forwarding { at: self.at, out, of: PhantomData });
     }
 }
 
@@ -37,29 +39,21 @@ struct Forwarding<'a, T, D> {
 }
 
 impl<T, D: Downstream<Forwarded<T>>> Flow for Forwarding<'_, T, D> {
+    type Below = D;
+
+    #[inline]
+    fn below(&mut self) -> &mut D {
+        self.out
+    }
+
     #[cold]
     fn fail(&mut self, error: BoxError) {
         let failure = self.out.cursor().failure(error);
-        self.relay(failure);
+        self.forward(failure);
     }
 
-    fn relay(&mut self, failure: ItemFailure) {
+    fn forward(&mut self, failure: ItemFailure) {
         self.out.give(Err(Box::new(failure)));
-    }
-
-    #[inline]
-    fn begin(&mut self, begun: u64) {
-        self.out.begin(begun);
-    }
-
-    #[inline]
-    fn enter(&mut self, stage: usize) {
-        self.out.enter(stage);
-    }
-
-    #[inline]
-    fn cursor(&mut self) -> &mut Cursor {
-        self.out.cursor()
     }
 }
 
@@ -73,23 +67,25 @@ impl<T, D: Downstream<Forwarded<T>>> Downstream<T> for Forwarding<'_, T, D> {
     }
 }
 
-/// The first of the next section.
+/// The first stage of a section behind others.
 #[derive(Debug)]
 pub struct FirstForwardStage;
 
-impl<'b, T> StageChain<'b, Vec<Forwarded<T>>> for FirstForwardStage {
+impl<T> StageChain<'_, Vec<Forwarded<T>>> for FirstForwardStage {
     type Out = T;
+}
 
+impl<'b, T> Push<'b, Vec<Forwarded<T>>, T> for FirstForwardStage {
     #[inline]
     fn run<D: Downstream<T>>(&self, batch: &'b mut Vec<Forwarded<T>>, out: &mut D) {
-        each(batch.drain(..), out, |relayed, out| match relayed {
+        each(batch.drain(..), out, |forwarded, out| match forwarded {
             Ok(Numbered { item, number, context }) => {
                 out.cursor().resume(number, context);
                 out.give(item);
             }
             Err(failure) => {
                 out.cursor().resume(failure.item(), None);
-                out.relay(*failure);
+                out.forward(*failure);
             }
         });
     }

@@ -1,27 +1,26 @@
-//! One stage behind others.
-
-use upbeat::BoxError;
+//! A stage behind other stages.
 
 use super::{
-    cursor::Cursor,
-    traits::{Downstream, Flow, Stage, StageChain},
+    flow::{Downstream, Flow},
+    traits::{Push, Stage, StageChain},
 };
-use crate::pipeline::outcome::ItemFailure;
 
-/// A stage behind others.
+/// A chain of stages with one more stage behind it.
 #[derive(Debug)]
 pub struct Staged<L, K> {
-    pub(crate) line: L,
+    pub(crate) chain: L,
     pub(crate) stage: K,
     pub(crate) at: usize,
 }
 
-impl<'b, R, L: StageChain<'b, R>, K: Stage<L::Out>> StageChain<'b, R> for Staged<L, K> {
+impl<'b, B, L: StageChain<'b, B>, K: Stage<L::Out>> StageChain<'b, B> for Staged<L, K> {
     type Out = K::Out;
+}
 
+impl<'b, B, L: StageChain<'b, B>, K: Stage<L::Out>> Push<'b, B, K::Out> for Staged<L, K> {
     #[inline]
-    fn run<D: Downstream<K::Out>>(&self, batch: &'b mut R, out: &mut D) {
-        self.line.run(batch, &mut Next { stage: &self.stage, at: self.at, out });
+    fn run<D: Downstream<K::Out>>(&self, batch: &'b mut B, out: &mut D) {
+        self.chain.run(batch, &mut Next { stage: &self.stage, at: self.at, out });
     }
 }
 
@@ -32,28 +31,11 @@ struct Next<'a, K, D> {
 }
 
 impl<K, D: Flow> Flow for Next<'_, K, D> {
-    #[inline]
-    fn fail(&mut self, error: BoxError) {
-        self.out.fail(error);
-    }
-
-    fn relay(&mut self, failure: ItemFailure) {
-        self.out.relay(failure);
-    }
+    type Below = D;
 
     #[inline]
-    fn begin(&mut self, begun: u64) {
-        self.out.begin(begun);
-    }
-
-    #[inline]
-    fn enter(&mut self, stage: usize) {
-        self.out.enter(stage);
-    }
-
-    #[inline]
-    fn cursor(&mut self) -> &mut Cursor {
-        self.out.cursor()
+    fn below(&mut self) -> &mut D {
+        self.out
     }
 }
 

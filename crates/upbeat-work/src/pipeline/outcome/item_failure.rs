@@ -1,12 +1,13 @@
-//! What becomes of an item that fails.
+//! Failures of single items.
 
 use std::{any::Any, error::Error as StdError, fmt, sync::Arc};
 
 use upbeat::{BoxError, panic::Panic};
 
-/// One item of a pipeline that failed: in which stage, which item, and why. A panic is a failure like another.
+/// The failure of one item of a pipeline: its stage, its number, and its error.
 ///
-/// Its text has everything but the cause, which is its [`source`](StdError::source), as usual.
+/// A panic is a failure like any other. `Display` leaves out the error, which is the
+/// [`source`](StdError::source).
 pub struct ItemFailure {
     stage: Arc<str>,
     item: u64,
@@ -19,33 +20,38 @@ impl ItemFailure {
         Self { stage, item, context, error }
     }
 
-    /// The stage: the name it was [given](crate::Pipeline::name), or what it is and where it was added, such as `try_map at src/main.rs:12`.
+    /// Returns the name of the stage.
+    ///
+    /// It is the name [given](crate::Pipeline::name) to the stage, or else its kind and the place
+    /// where it was added, such as `try_map at src/main.rs:12`.
     pub fn stage(&self) -> &str {
         &self.stage
     }
 
-    /// Which item of the source it was, from 0. For lines it is the number of the line, for blocks that of the block's first line, both from 0; for a
-    /// failure of the sink it is how many items the sink had got before.
+    /// Returns the number of the item in the source, from 0.
+    ///
+    /// For lines it is the number of the line, and for blocks that of the block's first line. For a
+    /// failure of the sink it is the number of items that the sink had received before.
     pub fn item(&self) -> u64 {
         self.item
     }
 
-    /// What the item says of itself, as [`Pipeline::context`](crate::Pipeline::context) was told.
+    /// Returns the value that [`Pipeline::context`](crate::Pipeline::context) has kept of the item.
     pub fn context(&self) -> Option<&(dyn fmt::Display + Send + Sync)> {
-        Some(self.context.as_ref()?.shown())
+        Some(self.context.as_ref()?.as_display())
     }
 
-    /// The error; a [`Panic`] if the stage panicked.
+    /// Returns the error. It is a [`Panic`] if the stage panicked.
     pub fn error(&self) -> &(dyn StdError + Send + Sync + 'static) {
         &*self.error
     }
 
-    /// The panic, if it was one.
+    /// Returns the panic, if the stage panicked.
     pub fn panic(&self) -> Option<&Panic> {
         self.error.downcast_ref()
     }
 
-    /// The error itself.
+    /// Returns the error as a value.
     pub fn into_error(self) -> BoxError {
         self.error
     }
@@ -73,13 +79,13 @@ impl StdError for ItemFailure {
     }
 }
 
-/// What an item says of itself. Implemented for whatever can be shown.
+/// A value that describes an item. Implemented for all values that can be displayed.
 pub(crate) trait ItemContext: Any + Send + Sync {
-    fn shown(&self) -> &(dyn fmt::Display + Send + Sync);
+    fn as_display(&self) -> &(dyn fmt::Display + Send + Sync);
 }
 
 impl<C: fmt::Display + Send + Sync + 'static> ItemContext for C {
-    fn shown(&self) -> &(dyn fmt::Display + Send + Sync) {
+    fn as_display(&self) -> &(dyn fmt::Display + Send + Sync) {
         self
     }
 }
