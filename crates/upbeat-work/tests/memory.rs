@@ -1,4 +1,5 @@
-//! The memory of a pipeline does not grow with the number of its items. The only test here: the allocator counts for the whole process.
+//! The memory of a pipeline does not grow with the number of its items. A program of its own: the
+//! allocator counts for the whole process.
 
 use peak_alloc::PeakAlloc;
 use upbeat_work::{Pipeline, Section};
@@ -6,10 +7,10 @@ use upbeat_work::{Pipeline, Section};
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// What an item has on the heap.
+/// The bytes of an item on the heap.
 const ITEM: usize = 4 * 1024;
 
-/// The most bytes that there were more than before.
+/// Returns the peak of additional bytes.
 fn peak(items: usize) -> usize {
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();
@@ -25,16 +26,16 @@ fn peak(items: usize) -> usize {
         .window(4)
         .max_batch(8)
         .run()
-        .expect("it runs to the end");
+        .expect("the pipeline runs to the end");
     assert_eq!(report.output, items * ITEM);
     MEMORY.peak_usage() - before
 }
 
 #[test]
 fn ten_times_the_items_need_no_more_memory() {
-    // Two sections and a joint, and what is around the futures.
+    // Two sections, a buffer, and the items around the futures.
     let bound = (4 * 8 + 3 * 8) + 7 * 10 + 4 * 8;
     let (few, many) = (peak(2_000), peak(20_000));
     let most = bound * ITEM + 512 * 1024;
-    assert!(few <= most && many <= most, "{few} and {many} bytes, and {most} may be");
+    assert!(few <= most && many <= most, "{few} and {many} bytes, and the bound is {most}");
 }

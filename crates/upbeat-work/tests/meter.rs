@@ -1,4 +1,4 @@
-//! What a meter shows.
+//! Readings of meters. A program of its own: it measures times.
 
 use std::{
     hint::black_box,
@@ -19,10 +19,10 @@ use upbeat_work::{
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// Leaves the processors to others.
+/// Waits without using a processor.
 fn pause(time: Duration) {
-    let nobody = Mutex::new(());
-    Condvar::new().wait_for(&mut nobody.lock(), time);
+    let unused = Mutex::new(());
+    Condvar::new().wait_for(&mut unused.lock(), time);
 }
 
 fn hash(n: u64, turns: u64) -> u64 {
@@ -31,7 +31,7 @@ fn hash(n: u64, turns: u64) -> u64 {
 
 fn stage<'a>(reading: &'a MeterReading, name: &str) -> &'a upbeat_work::pipeline::StageReading {
     let stages = reading.sections.iter().flat_map(|section| &section.stages);
-    stages.into_iter().find(|stage| &*stage.name == name).expect("there is one")
+    stages.into_iter().find(|stage| &*stage.name == name).expect("the stage exists")
 }
 
 fn is_stage(reading: &MeterReading, name: &str) -> bool {
@@ -47,8 +47,8 @@ fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 #[test]
-fn the_stage_that_takes_most_is_the_bottleneck() {
-    // Dear items, each of them timed; and cheap ones, of which a few are.
+fn the_slowest_stage_is_the_bottleneck() {
+    // Costly items, all of which are timed, and cheap ones, of which a few are.
     for (items, turns) in [(200, 20_000), (300_000, 50)] {
         let run = Pipeline::from_iter(0..items)
             .map(|n| hash(n, turns))
@@ -64,9 +64,12 @@ fn the_stage_that_takes_most_is_the_bottleneck() {
         let (light, heavy) = (stage(&reading, "light"), stage(&reading, "heavy"));
         assert!(heavy.share > 0.6 && light.share < 0.4 && light.share > 0.01, "{reading:#?}");
         assert!(heavy.per_item > light.per_item * 2 && light.per_item > Duration::ZERO, "{reading:#?}");
-        // Workers' time is accounted for.
+        // The activities cover the workers' time.
         let section = &reading.sections[0];
-        assert!(section.working > 0.3 && section.working + section.turn + section.room < 1.01, "{reading:#?}");
+        assert!(
+            section.working > 0.3 && section.working + section.awaiting_source + section.awaiting_window < 1.01,
+            "{reading:#?}"
+        );
         assert!((0.0..=1.0).contains(&section.source) && section.source < section.working, "{reading:#?}");
     }
 }
@@ -86,7 +89,7 @@ fn a_slow_source_or_sink_is_the_bottleneck() {
 }
 
 #[test]
-fn its_counts_are_those_of_the_report() {
+fn the_counts_of_a_reading_are_those_of_the_report() {
     let run = Pipeline::from_iter(0..10_000)
         .try_map(|n| if n % 10 == 3 { Err("bad") } else { Ok(n) })
         .split(Section::new().workers(2))
@@ -99,7 +102,7 @@ fn its_counts_are_those_of_the_report() {
         (report.taken, report.emitted, report.failed, report.dropped)
     );
     assert!(reading.elapsed > Duration::ZERO && reading.rate() > 0.0);
-    assert_eq!(reading.elapsed, meter.read().elapsed, "it has ended");
+    assert_eq!(reading.elapsed, meter.read().elapsed, "the run has ended");
 }
 
 #[test]
@@ -119,7 +122,7 @@ fn dropped_items_are_counted_too() {
 }
 
 #[test]
-fn futures_have_a_load_of_their_own() {
+fn futures_have_a_load() {
     let run = Pipeline::from_iter(0..100)
         .map_async(4, async |n| {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -134,11 +137,11 @@ fn futures_have_a_load_of_their_own() {
     assert!(is_stage(&reading, "fetch"), "{reading:#?}");
     let fetch = stage(&reading, "fetch");
     assert!(fetch.per_item >= Duration::from_millis(5) && fetch.load > 0.5, "{reading:#?}");
-    assert_eq!((reading.sections[1].window, reading.sections[1].joint), (4, Some((0, 1))));
+    assert_eq!((reading.sections[1].window, reading.sections[1].buffer), (4, Some((0, 1))));
 }
 
 #[test]
-fn what_goes_on_is_seen_before_it_ends() {
+fn an_activity_is_counted_before_it_ends() {
     let (orders, incoming) = tokio::sync::mpsc::channel::<()>(1);
     let run = Pipeline::from_channel(incoming).for_each(drop).workers(2);
     let meter = run.meter();
@@ -149,13 +152,13 @@ fn what_goes_on_is_seen_before_it_ends() {
     };
     thread::scope(|scope| {
         scope.spawn(|| run.run().unwrap());
-        eventually("it waits for the source, all the time", || waits(&meter));
+        eventually("it waits for the source all the time", || waits(&meter));
         drop(orders);
     });
 }
 
 #[test]
-fn a_window_and_a_joint_that_are_full_are_shown_full() {
+fn a_full_window_and_a_full_buffer_are_read_as_full() {
     let is_open = AtomicBool::new(false);
     let run = Pipeline::from_iter(0..1_000)
         .split(Section::new().workers(1).window(3).max_batch(2).buffer(2))
@@ -169,16 +172,16 @@ fn a_window_and_a_joint_that_are_full_are_shown_full() {
         eventually("full", || {
             let reading = meter.read();
             let [front, _] = &reading.sections[..] else { return false };
-            front.joint == Some((2, 2)) && front.sink > 0.5
+            front.buffer == Some((2, 2)) && front.sink > 0.5
         });
         is_open.store(true, SeqCst);
     });
     let reading = meter.read();
-    assert_eq!((reading.sections[0].joint, reading.sections[0].in_flight), (Some((0, 2)), 0), "{reading:#?}");
+    assert_eq!((reading.sections[0].buffer, reading.sections[0].in_flight), (Some((0, 2)), 0), "{reading:#?}");
 }
 
 #[tokio::test]
-async fn a_player_says_how_far_it_is() {
+async fn the_status_of_a_player_is_a_reading() {
     let seen = Arc::new(Mutex::new(String::new()));
     let player = {
         let seen = seen.clone();
@@ -209,7 +212,7 @@ async fn a_player_says_how_far_it_is() {
         }
     };
     let conductor = Conductor::new("work").part(Part::new("hasher", player));
-    let report = tokio::time::timeout(LONG, conductor.play_until(told)).await.expect("it says so every second");
+    let report = tokio::time::timeout(LONG, conductor.play_until(told)).await.expect("there is a status every second");
     assert!(report.is_clean(), "{report}");
     let seen = seen.lock();
     assert!(seen.contains("/s, ") && seen.contains(" % in hash, window "), "{seen}");

@@ -1,4 +1,5 @@
-//! Any pipeline against a sequential model of it.
+//! Any pipeline against a sequential model of it. A program of its own: it silences the panic
+//! hook.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -13,7 +14,7 @@ use upbeat_work::{
     },
 };
 
-/// What one of three stages does with an item, chosen by the item and the seed.
+/// The action of one of three stages on an item.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Add(u64),
@@ -41,9 +42,9 @@ struct How {
     window: usize,
     batch: usize,
     ordered: bool,
-    /// Those of the sections before the last.
+    /// The sections before the last.
     sections: [Section; 2],
-    /// Where each item takes a little while, so that workers overtake one another.
+    /// Some items take longer, so that workers overtake one another.
     uneven: bool,
 }
 
@@ -60,19 +61,19 @@ fn how() -> impl Strategy<Value = How> {
     )
 }
 
-/// Workers, window, batch.
+/// The workers, the window, and the size of a batch.
 fn section() -> impl Strategy<Value = (usize, usize, usize)> {
     (1..5_usize, 1..9_usize, 1..300_usize)
 }
 
-/// What an item became at each step: values, and failures by stage.
+/// A result of an item: a value, or the failure of a stage.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Came {
     Out(u64),
     Failed { stage: usize, item: u64, panicked: bool },
 }
 
-/// What the act makes of a value; a failure as `Err(panicked)`.
+/// Returns the values that the act makes of a value, or `Err(panicked)` for a failure.
 fn apply(act: Act, value: u64) -> Result<Vec<u64>, bool> {
     match act {
         Act::Add(n) => Ok(vec![value + n]),
@@ -84,8 +85,10 @@ fn apply(act: Act, value: u64) -> Result<Vec<u64>, bool> {
     }
 }
 
-/// One after the other, depth first. An error concerns the value at hand, and so its siblings go on; a panic ends what was still to come of the section's item:
-/// of what the first act makes, if there is a split behind it.
+/// Runs the acts one after the other, depth first.
+///
+/// An error affects the current value, and its siblings go on. A panic also ends the values that
+/// were still to come of the section's item: those of the first act, if there is a split behind it.
 fn model(how: &How, is_split: bool) -> Vec<Came> {
     fn go(acts: &[Act], stage: usize, item: u64, value: u64, came: &mut Vec<Came>, is_split: bool) -> bool {
         let Some(act) = acts.get(stage) else {
@@ -110,7 +113,8 @@ fn model(how: &How, is_split: bool) -> Vec<Came> {
     came
 }
 
-/// All acts as a `flat_map` behind a `try_map`: each of the three stages is both, so that every mix occurs.
+/// Returns an act as the closure of a `try_map`, with a `flat_map` behind it. All three stages are
+/// both, so that each combination occurs.
 fn step(act: Act) -> impl Fn(u64) -> Result<Vec<u64>, String> + Send + Sync {
     move |value| {
         apply(act, value).map_err(|panicked| {
@@ -142,7 +146,7 @@ fn pipeline(how: &How) -> Pipeline<impl Source<Batch = Vec<u64>>, impl for<'b> S
 
 type Parcel = <Split<'static, Vec<u64>> as Source>::Batch;
 
-/// The same, each of the acts in a section of its own.
+/// Returns the same pipeline, with each of the acts in its own section.
 fn split(how: &How) -> Pipeline<Split<'static, Vec<u64>>, impl for<'b> StageChain<'b, Parcel, Out = u64> + use<>> {
     let [one, two, three] = how.acts;
     let [front, middle] = how.sections;
@@ -166,7 +170,7 @@ fn split(how: &How) -> Pipeline<Split<'static, Vec<u64>>, impl for<'b> StageChai
         .flat_map(|values| values)
 }
 
-/// The same with the second act in futures, some of which are not ready at once.
+/// Returns the same pipeline, with the second act in futures, some of which are not ready at once.
 fn concurrent(how: &How) -> Pipeline<Split<'static, Vec<u64>>, impl for<'b> StageChain<'b, Parcel, Out = u64> + use<>> {
     let [one, two, three] = how.acts;
     let [front, _] = how.sections;
@@ -194,7 +198,7 @@ fn concurrent(how: &How) -> Pipeline<Split<'static, Vec<u64>>, impl for<'b> Stag
 }
 
 fn failed(failure: &ItemFailure) -> Came {
-    let stage = failure.stage().parse().expect("it is named by its number");
+    let stage = failure.stage().parse().expect("the name is its number");
     Came::Failed { stage, item: failure.item(), panicked: failure.panic().is_some() }
 }
 
@@ -202,7 +206,7 @@ fn is_failed(came: &Came) -> bool {
     matches!(came, Came::Failed { .. })
 }
 
-/// The hook would print each of thousands of panics.
+/// Silences the panic hook, which would print thousands of panics.
 fn quietly() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
@@ -211,7 +215,7 @@ fn quietly() {
     });
 }
 
-/// One list for items and failures: where failures stand among the items is seen too.
+/// Checks items and failures in one list, so that the position of failures among items counts.
 macro_rules! recorded {
     ($pipeline:expr, $how:expr, $expected:expr) => {{
         let (how, mut expected) = ($how, $expected);
@@ -257,7 +261,7 @@ macro_rules! passed_along {
             report.output.sort();
             expected.sort();
         }
-        prop_assert_eq!(report.passed, expected.iter().filter(|came| is_failed(came)).count() as u64);
+        prop_assert_eq!(report.failures_as_items, expected.iter().filter(|came| is_failed(came)).count() as u64);
         prop_assert_eq!(report.failed, 0);
         prop_assert_eq!(report.output, expected);
     }};
@@ -278,7 +282,7 @@ macro_rules! stopped_at_the_first {
             Ok(PipelineReport { output, .. }) => output.into_iter().map(Came::Out).collect(),
             Err(error) => {
                 let (cause, report) = error.into_parts();
-                let PipelineFailure::Failed(failure) = cause else { panic!("{cause:?}") };
+                let PipelineFailure::Item(failure) = cause else { panic!("{cause:?}") };
                 let report = report.unwrap();
                 prop_assert_eq!(report.failed, 1);
                 prop_assert_eq!(report.emitted, report.output.len() as u64);
@@ -300,56 +304,56 @@ proptest! {
     }
 
     #[test]
-    fn so_they_are_with_splits(how in how()) {
+    fn recorded_failures_and_items_are_those_of_the_model_with_splits(how in how()) {
         quietly();
         recorded!(split(&how), &how, model(&how, true));
     }
 
     #[test]
-    fn so_they_are_with_futures(how in how()) {
+    fn recorded_failures_and_items_are_those_of_the_model_with_futures(how in how()) {
         quietly();
         recorded!(concurrent(&how), &how, model(&how, true));
     }
 
     #[test]
-    fn failures_passed_along_stand_in_their_places(how in how()) {
+    fn failures_as_items_keep_their_positions(how in how()) {
         quietly();
         passed_along!(pipeline(&how), &how, model(&how, false));
     }
 
     #[test]
-    fn so_they_stand_with_splits(how in how()) {
+    fn failures_as_items_keep_their_positions_with_splits(how in how()) {
         quietly();
         passed_along!(split(&how), &how, model(&how, true));
     }
 
     #[test]
-    fn so_they_stand_with_futures(how in how()) {
+    fn failures_as_items_keep_their_positions_with_futures(how in how()) {
         quietly();
         passed_along!(concurrent(&how), &how, model(&how, true));
     }
 
     #[test]
-    fn the_first_failure_stops_it_there(how in how()) {
+    fn the_first_failure_stops_the_pipeline(how in how()) {
         quietly();
         stopped_at_the_first!(pipeline(&how), &how, model(&how, false));
     }
 
     #[test]
-    fn so_it_does_with_splits(how in how()) {
+    fn the_first_failure_stops_the_pipeline_with_splits(how in how()) {
         quietly();
         prop_assume!(how.ordered);
         stopped_at_the_first!(split(&how), &how, model(&how, true));
     }
 
     #[test]
-    fn so_it_does_with_futures(how in how()) {
+    fn the_first_failure_stops_the_pipeline_with_futures(how in how()) {
         quietly();
         prop_assume!(how.ordered);
         stopped_at_the_first!(concurrent(&how), &how, model(&how, true));
     }
 
-    /// Lines of any length, read in pieces of any length, and written as they were.
+    /// Lines of any length, read in pieces of any length, and written unchanged.
     #[test]
     fn lines_and_blocks_are_the_bytes_of_the_reader(
         lines in prop::collection::vec("[a-z]{0,40}\r?", 0..200),
@@ -377,7 +381,7 @@ proptest! {
         prop_assert_eq!(run.output, text.as_bytes());
     }
 
-    /// What an item had begun to write when it failed is taken back; the others are written whole.
+    /// The bytes of an item that fails are removed, and the others are written whole.
     #[test]
     fn nothing_is_written_of_an_item_that_fails(items in 0..2_000_u64, bad in 1..9_u64, workers in 1..4_usize) {
         quietly();
@@ -399,7 +403,7 @@ proptest! {
     }
 }
 
-/// A reader that gives as little at a time as it is told.
+/// A reader that returns pieces of given lengths.
 struct Pieces<'a> {
     text: &'a [u8],
     reads: VecDeque<usize>,

@@ -21,25 +21,9 @@ use upbeat_work::{
     pipeline::{Concurrency, PipelineFailure, StopHandle},
 };
 
-const LONG: Duration = Duration::from_secs(20);
+use super::common::{Counted, LONG};
 
-/// Counts how many of it there are.
-struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    fn new(live: &Arc<AtomicUsize>) -> Self {
-        live.fetch_add(1, SeqCst);
-        Self(live.clone())
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, SeqCst);
-    }
-}
-
-/// A future that is ready when it has been asked so often; it asks to be asked again at once.
+/// Is ready after `turns` polls, each of which wakes it at once.
 async fn after(turns: u64) {
     for _ in 0..turns {
         tokio::task::yield_now().await;
@@ -48,7 +32,7 @@ async fn after(turns: u64) {
 
 #[test]
 fn results_come_in_the_order_of_the_items_or_as_they_finish() {
-    // The first waits for the last, so that it cannot finish first; all are under way together.
+    // The first waits for the last, so that it cannot finish first. All are in flight together.
     let meet = |concurrency: Concurrency| {
         let (last, is_last) = oneshot::channel::<()>();
         let (last, is_last) = (parking_lot::Mutex::new(Some(last)), parking_lot::Mutex::new(Some(is_last)));
@@ -74,7 +58,7 @@ fn results_come_in_the_order_of_the_items_or_as_they_finish() {
 }
 
 #[test]
-fn no_more_are_under_way_than_it_says() {
+fn the_futures_in_flight_are_bounded() {
     for concurrency in [Concurrency::ordered(7), Concurrency::unordered(7)] {
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let run = Pipeline::from_iter(0..2_000_u64).map_async(concurrency, async |n| {
@@ -89,13 +73,13 @@ fn no_more_are_under_way_than_it_says() {
 }
 
 #[test]
-fn errors_and_panics_concern_their_item_alone() {
+fn errors_and_panics_affect_their_item_alone() {
     let report = Pipeline::from_iter(0..100_u64)
         .context(|n| format!("order {n}"))
         .try_map(|n| if n == 10 { Err("before") } else { Ok(n) })
         .name("first")
         .try_map_async(8, async |n| {
-            // Two panic: one when it is asked for its future's second step, one in the first.
+            // Two panic: one in the second poll of its future, and one in the first.
             assert!(n != 20, "at once");
             after(n % 3).await;
             assert!(n != 31, "later");
@@ -127,21 +111,24 @@ fn errors_and_panics_concern_their_item_alone() {
 }
 
 #[test]
-fn without_a_name_it_is_the_line_where_it_was_added() {
+fn a_stage_without_a_name_has_its_line() {
     let run = Pipeline::from_iter(0..1).try_map_async(1, async |_| Err::<(), _>("refused"));
     let line = line!() - 1;
     let report = run.collect().run().unwrap();
-    assert_eq!(report.failures[0].stage(), format!("try_map_async at crates/upbeat-work/tests/asynchronous.rs:{line}"));
+    assert_eq!(
+        report.failures[0].stage(),
+        format!("try_map_async at crates/upbeat-work/tests/it/pipeline/asynchronous.rs:{line}")
+    );
 }
 
 #[test]
-fn futures_go_on_while_the_sink_does_not() {
+fn futures_go_on_while_the_sink_stalls() {
     let (done, is_done) = mpsc::channel();
     let run = Pipeline::from_iter(0..4_u64).map_async(4, |n| {
         let done = done.clone();
         async move {
             if n == 3 {
-                // Many steps, all of them while the sink waits.
+                // Many polls, all of them while the sink waits.
                 for _ in 0..20 {
                     sleep(Duration::from_millis(1)).await;
                 }
@@ -152,7 +139,7 @@ fn futures_go_on_while_the_sink_does_not() {
     });
     let run = run.for_each(move |n| {
         if n == 0 {
-            is_done.recv_timeout(LONG).expect("the last one is driven meanwhile");
+            is_done.recv_timeout(LONG).expect("the last future is driven meanwhile");
         }
     });
     let report = run.workers(1).run().unwrap();
@@ -207,11 +194,11 @@ fn a_stop_that_finishes_awaits_the_futures() {
 }
 
 #[test]
-fn what_ends_the_sections_behind_ends_it() {
+fn an_end_of_a_later_section_ends_the_futures() {
     let run = Pipeline::generate(|| Some(())).map_async(3, async |()| ()).try_for_each(|()| Err::<(), _>("full"));
     let error = run.run().unwrap_err();
     assert!(matches!(error.cause(), PipelineFailure::Sink(_)), "{error:?}");
-    // Also while a future never ends.
+    // This holds also for a future that never ends.
     let run = Pipeline::generate(|| Some(())).map_async(Concurrency::unordered(2), {
         let first = AtomicUsize::new(0);
         move |()| {
@@ -228,7 +215,7 @@ fn what_ends_the_sections_behind_ends_it() {
 }
 
 #[test]
-fn a_future_that_panics_when_it_is_dropped_ends_it_and_nobody_waits_forever() {
+fn a_panic_of_a_dropped_future_ends_the_pipeline() {
     struct Spiteful;
     impl Drop for Spiteful {
         fn drop(&mut self) {
@@ -241,7 +228,7 @@ fn a_future_that_panics_when_it_is_dropped_ends_it_and_nobody_waits_forever() {
     });
     let run = run.collect();
     run.stop_handle().stop(OnStop::Finish);
-    assert_eq!(run.run().unwrap().taken, 0, "nothing was begun");
+    assert_eq!(run.run().unwrap().taken, 0, "no item was taken");
 
     let begun = AtomicUsize::new(0);
     let run = Pipeline::generate(|| Some(())).map_async(2, |()| {
@@ -267,7 +254,7 @@ fn a_future_that_panics_when_it_is_dropped_ends_it_and_nobody_waits_forever() {
 }
 
 #[tokio::test]
-async fn dropping_the_player_drops_its_futures() {
+async fn a_dropped_player_drops_its_futures() {
     let live = Arc::new(AtomicUsize::new(0));
     let held = live.clone();
     let running = tokio::spawn(async move {
@@ -290,7 +277,7 @@ async fn dropping_the_player_drops_its_futures() {
 }
 
 #[tokio::test]
-async fn they_run_in_the_runtime_of_the_player_and_stop_with_it() {
+async fn futures_run_in_the_runtime_of_the_player_and_stop_with_it() {
     let (asked, answered) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
     let (orders, incoming) = tokio::sync::mpsc::channel(100);
     for order in 0..10_u32 {
@@ -318,5 +305,5 @@ async fn they_run_in_the_runtime_of_the_player_and_stop_with_it() {
     let begun = async move { _ = asked.acquire_many(3).await.expect("open") };
     let report = timeout(LONG, conductor.play_until(begun)).await.expect("in time");
     assert!(report.is_clean(), "{report}");
-    assert_eq!(answered.load(SeqCst), 10, "what was accepted is answered");
+    assert_eq!(answered.load(SeqCst), 10, "accepted items are answered");
 }

@@ -1,4 +1,4 @@
-//! What is in memory is bounded by the settings, whatever the speeds.
+//! The settings bound the items in memory, whatever the speeds.
 
 use std::{
     sync::{
@@ -17,7 +17,7 @@ use upbeat_work::{
 
 const ITEMS: usize = 3_000;
 
-/// How many items there are, and were at most.
+/// The number of items that exist, and the highest number so far.
 #[derive(Default)]
 struct Count {
     made: AtomicUsize,
@@ -50,7 +50,7 @@ impl Count {
         }
     }
 
-    /// Holds up everything once, until nothing moves any more.
+    /// Returns a sink that stalls once, until nothing moves.
     fn sink(self: &Arc<Self>, speed: Speed, stalls_at: usize) -> impl FnMut(Counted) + Send + use<> {
         let count = self.clone();
         let mut given = 0;
@@ -72,19 +72,19 @@ impl Count {
 
     fn check(&self, bound: usize) -> Result<(), TestCaseError> {
         let most = self.most.load(SeqCst);
-        prop_assert!(most <= bound, "{most} live items, and {bound} may be");
+        prop_assert!(most <= bound, "{most} live items, and the bound is {bound}");
         prop_assert_eq!(self.live.load(SeqCst), 0);
         Ok(())
     }
 }
 
-/// How long something takes.
+/// The time that an item takes.
 #[derive(Clone, Copy, Debug)]
 enum Speed {
     Fast,
-    /// A moment at each item.
+    /// A moment for each item.
     Even,
-    /// A longer one at some of them.
+    /// A longer time for some items.
     Uneven,
 }
 
@@ -133,7 +133,7 @@ fn size() -> impl Strategy<Value = Size> {
     })
 }
 
-/// Of source, stage and sink, and when the sink stalls.
+/// The speeds of source, stage and sink, and the item at which the sink stalls.
 fn speeds() -> impl Strategy<Value = ([Speed; 3], usize)> {
     ([speed(), speed(), speed()], 1..ITEMS)
 }
@@ -160,7 +160,7 @@ proptest! {
     }
 
     #[test]
-    fn sections_hold_theirs_and_what_the_joints_do(
+    fn sections_hold_their_windows_and_buffers(
         (front, last, joint) in (size(), size(), 1..4_usize), (speeds, stalls_at) in speeds(),
     ) {
         let count = Arc::new(Count::default());
@@ -169,12 +169,12 @@ proptest! {
             .inspect(|item| speeds[1].pass(item.number))
             .for_each(count.sink(speeds[2], stalls_at));
         run!(run, last);
-        // And the batch that the last section takes apart.
+        // One more batch is the one that the last section takes apart.
         count.check(front.bound() + (joint + 1) * front.batch + last.bound())?;
     }
 
     #[test]
-    fn futures_hold_a_few_times_as_many_as_there_may_be(
+    fn futures_hold_a_few_times_their_bound(
         (futures, ordered, last) in (1..40_usize, any::<bool>(), size()), (speeds, stalls_at) in speeds(),
     ) {
         let count = Arc::new(Count::default());
@@ -192,7 +192,7 @@ proptest! {
     }
 
     #[test]
-    fn connected_pipelines_hold_theirs_and_what_the_connection_does(
+    fn connected_pipelines_hold_their_windows_and_the_connection(
         (front, back, room) in (size(), size(), 1..50_usize), (speeds, stalls_at) in speeds(),
     ) {
         let count = Arc::new(Count::default());

@@ -1,4 +1,4 @@
-//! Pipelines that are joined by connections.
+//! Connected pipelines.
 
 use std::{
     error::Error as _,
@@ -7,7 +7,7 @@ use std::{
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::time::timeout;
@@ -17,24 +17,10 @@ use upbeat_work::{
     pipeline::{Disconnected, PipelineFailure, connection},
 };
 
-const LONG: Duration = Duration::from_secs(20);
-
-/// Returns when it has not changed for a while.
-fn settle(count: &AtomicUsize) -> usize {
-    let (begun, mut before, mut since) = (Instant::now(), 0, Instant::now());
-    while since.elapsed() < Duration::from_millis(100) {
-        let now = count.load(SeqCst);
-        if now != before {
-            (before, since) = (now, Instant::now());
-        }
-        assert!(begun.elapsed() < LONG, "it goes on for ever");
-        thread::yield_now();
-    }
-    before
-}
+use super::common::{LONG, settle};
 
 #[test]
-fn a_route_sends_each_item_where_it_belongs() {
+fn a_route_sends_each_item_through_the_chosen_connection() {
     let ((to_one, one), (to_two, two)) = (connection(3), connection(3));
     let route = Pipeline::from_iter(0..10_000_usize).route([to_one, to_two], |n| {
         assert!(n % 1_000 != 7, "nowhere");
@@ -52,12 +38,12 @@ fn a_route_sends_each_item_where_it_belongs() {
     assert_eq!(routed.emitted + routed.failed, 10_000);
     assert_eq!(routed.panicked, 10);
     let nowhere = routed.failures.iter().find(|failure| failure.panic().is_none()).unwrap();
-    assert_eq!(nowhere.error().to_string(), "it was routed to inlet 2, and there are 2, from 0");
+    assert_eq!(nowhere.error().to_string(), "no connection 2: there are 2, from 0");
     assert_eq!((nowhere.stage(), nowhere.item()), ("route", 2));
 }
 
 #[test]
-fn a_broadcast_sends_each_item_to_all() {
+fn a_broadcast_sends_each_item_through_all_connections() {
     let (inlets, outlets): (Vec<_>, Vec<_>) = (0..3).map(|_| connection(5)).unzip();
     let sent = thread::scope(|scope| {
         let all: Vec<_> = outlets
@@ -74,7 +60,7 @@ fn a_broadcast_sends_each_item_to_all() {
 }
 
 #[test]
-fn a_merge_gets_everything_of_all_who_send() {
+fn a_merge_receives_all_items_of_all_senders() {
     let (to_all, all) = connection(7);
     let part = |from: u64| Pipeline::from_iter(from..from + 3_000).send_to(to_all.clone()).workers(2);
     let parts = part(0).and(part(10_000)).and(part(20_000));
@@ -86,7 +72,7 @@ fn a_merge_gets_everything_of_all_who_send() {
     assert_eq!(merged.len(), 9_000);
     for from in [0, 10_000, 20_000] {
         let of_one = merged.iter().copied().filter(|n| (from..from + 3_000).contains(n));
-        assert!(of_one.eq(from..from + 3_000), "what one sends keeps its order");
+        assert!(of_one.eq(from..from + 3_000), "items of one sender keep their order");
     }
 }
 
@@ -108,7 +94,7 @@ fn the_bound_of_a_connection_counts_items() {
 }
 
 #[test]
-fn who_receives_no_more_ends_those_who_send() {
+fn the_end_of_a_receiver_ends_its_senders() {
     let (inlet, outlet) = connection(4);
     let (sent, received) = Pipeline::generate(|| Some(1))
         .send_to(inlet)
@@ -118,7 +104,7 @@ fn who_receives_no_more_ends_those_who_send() {
     let PipelineFailure::Sink(error) = &cause else { panic!("{cause:?}") };
     assert_eq!(error.downcast_ref(), Some(&Disconnected));
     assert!(report.is_some() && matches!(received.unwrap_err().cause(), PipelineFailure::Sink(_)));
-    assert_eq!(cause.source().unwrap().to_string(), "the pipeline that it sends to has ended");
+    assert_eq!(cause.source().unwrap().to_string(), "the receiving pipeline has ended");
 }
 
 #[test]
@@ -200,5 +186,5 @@ async fn a_player_of_several_pipelines_drains_front_to_back() {
     let report = timeout(LONG, conductor.play_until(busy)).await.expect("in time");
     assert!(report.is_clean(), "{report}");
     let [made, even, odd] = [0, 1, 2].map(|at: usize| counts[at].load(SeqCst));
-    assert_eq!(made, even + odd, "all that was made came out");
+    assert_eq!(made, even + odd, "all items came out");
 }

@@ -1,4 +1,4 @@
-//! What a pipeline promises, one test for each promise.
+//! The guarantees of pipelines, with one test for each.
 
 use std::{
     io::{self, Read},
@@ -16,34 +16,10 @@ use upbeat_work::{
     pipeline::{ItemPolicy, PipelineFailure, StopHandle},
 };
 
-const LONG: Duration = Duration::from_secs(20);
-
-/// Counts how many of it there are.
-struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    fn new(live: &Arc<AtomicUsize>) -> Self {
-        live.fetch_add(1, SeqCst);
-        Self(live.clone())
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, SeqCst);
-    }
-}
-
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < LONG, "never: {what}");
-        thread::yield_now();
-    }
-}
+use super::common::{Counted, LONG, eventually, pause};
 
 #[test]
-fn one_item_of_a_million_panics_and_the_others_come_in_order() {
+fn one_item_of_a_million_panics_and_the_others_come_out_in_order() {
     for workers in [1, 2, 4] {
         let mut next = 0;
         let report = Pipeline::from_iter(0..1_000_000_u64)
@@ -68,7 +44,7 @@ fn one_item_of_a_million_panics_and_the_others_come_in_order() {
 }
 
 #[test]
-fn a_stalled_sink_bounds_what_is_in_memory() {
+fn a_stalled_sink_bounds_the_items_in_memory() {
     const WINDOW: usize = 5;
     const BATCH: usize = 7;
     for ordered in [true, false] {
@@ -95,7 +71,7 @@ fn a_stalled_sink_bounds_what_is_in_memory() {
         let run = if ordered { run } else { run.unordered() };
         let running = thread::spawn(move || run.run().unwrap());
         is_stuck.recv_timeout(LONG).unwrap();
-        // It fills up to the window, and then nothing moves.
+        // The window fills up, and then nothing moves.
         let mut before = 0;
         let mut since = Instant::now();
         eventually("still", || {
@@ -107,7 +83,7 @@ fn a_stalled_sink_bounds_what_is_in_memory() {
         });
         let stalled = live.load(SeqCst);
         assert!(stalled <= WINDOW * BATCH, "{stalled} live items");
-        assert!(stalled > BATCH, "{stalled} live items: the others did not go on");
+        assert!(stalled > BATCH, "{stalled} live items: the other workers did not go on");
         drop(go);
         let report = running.join().unwrap();
         assert_eq!((report.taken, report.emitted, live.load(SeqCst)), (10_000, 10_000, 0));
@@ -115,14 +91,14 @@ fn a_stalled_sink_bounds_what_is_in_memory() {
 }
 
 #[test]
-fn what_comes_out_of_a_channel_never_waits_for_more() {
+fn items_of_a_channel_never_wait_for_more() {
     for workers in [1, 2, 4] {
         let (feed, items) = mpsc::channel();
         let (out, emitted) = mpsc::channel();
         let running = thread::spawn(move || {
             Pipeline::from_receiver(items).for_each(move |item| out.send(item).unwrap()).workers(workers).run().unwrap()
         });
-        // Bursts of any length; the next one only when the last has come out.
+        // Bursts of any length, each after the last one has come out.
         let mut sent = 0_u64;
         for burst in (0..100).map(|n| n * n % 83 + 1) {
             for _ in 0..burst {
@@ -147,8 +123,9 @@ fn a_slow_iterator_is_not_held_back() {
             while begun.elapsed() < Duration::from_micros(200) {
                 std::hint::spin_loop();
             }
-            // With one worker it has been emitted before the next is asked for; with more, it is meanwhile.
-            eventually("the one before is out", || emitted.load(SeqCst) == made.load(SeqCst));
+            // With one worker it was emitted before the next call of the iterator; with more
+            // workers it is emitted meanwhile.
+            eventually("the item before is out", || emitted.load(SeqCst) == made.load(SeqCst));
             (made.fetch_add(1, SeqCst) < 500).then_some(())
         };
         let run = Pipeline::generate(source).for_each(|()| _ = emitted.fetch_add(1, SeqCst)).workers(workers);
@@ -158,7 +135,7 @@ fn a_slow_iterator_is_not_held_back() {
 
 #[test]
 fn lines_that_were_read_are_not_held_back() {
-    /// A line whenever it is asked, and none before the one before it has come out.
+    /// A reader with one line for each call, after the line before it has come out.
     struct Dialogue(mpsc::Receiver<()>, usize);
     impl Read for Dialogue {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
@@ -183,7 +160,7 @@ fn lines_that_were_read_are_not_held_back() {
 }
 
 #[test]
-fn all_workers_help_when_the_work_is_dear() {
+fn all_workers_share_costly_work() {
     let most = AtomicUsize::new(0);
     let now = AtomicUsize::new(0);
     Pipeline::from_iter(0..64)
@@ -202,18 +179,12 @@ fn all_workers_help_when_the_work_is_dear() {
     assert_eq!(most.into_inner(), 4);
 }
 
-/// Leaves the processors to others.
-fn pause(time: Duration) {
-    let nobody = parking_lot::Mutex::new(());
-    parking_lot::Condvar::new().wait_for(&mut nobody.lock(), time);
-}
-
 #[test]
-fn workers_that_sleep_while_the_source_is_slow_are_woken_when_the_work_is_dear() {
+fn workers_that_sleep_beside_a_slow_source_are_woken_for_costly_work() {
     let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let slow = (0..200).inspect(|_| pause(Duration::from_millis(1)));
     let run = Pipeline::from_iter(slow).inspect(|&n| {
-        // The first half is cheap, so that the others have gone to sleep.
+        // The first half is cheap, so that the other workers sleep then.
         if n >= 100 {
             most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
             pause(Duration::from_millis(10));
@@ -225,7 +196,7 @@ fn workers_that_sleep_while_the_source_is_slow_are_woken_when_the_work_is_dear()
 }
 
 #[test]
-fn a_stop_finishes_what_was_taken() {
+fn a_stop_finishes_taken_items() {
     for workers in [1, 3] {
         let stop = StopHandle::default();
         let taken = AtomicUsize::new(0);
@@ -239,12 +210,12 @@ fn a_stop_finishes_what_was_taken() {
             run.run().unwrap()
         });
         assert!(report.stopped && report.dropped == 0 && !report.is_clean() && !stop.is_stopping());
-        assert!(report.output.iter().copied().eq(0..taken.into_inner()), "in order, and all that were taken");
+        assert!(report.output.iter().copied().eq(0..taken.into_inner()), "all taken items, in order");
     }
 }
 
 #[test]
-fn a_stop_drops_what_was_taken_if_told_so() {
+fn a_stop_that_drops_drops_taken_items() {
     let live = Arc::new(AtomicUsize::new(0));
     let (taken, sunk) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let stop = Arc::new(parking_lot::Mutex::new(StopHandle::default()));
@@ -253,7 +224,7 @@ fn a_stop_drops_what_was_taken_if_told_so() {
         Some(Counted::new(&live))
     })
     .for_each(|_| {
-        // The sink waits until others have something in flight.
+        // The sink waits until the other workers have something in flight.
         if sunk.fetch_add(1, SeqCst) == 0 {
             eventually("in flight", || taken.load(SeqCst) > 5);
             stop.lock().stop(OnStop::Drop);
@@ -269,7 +240,7 @@ fn a_stop_drops_what_was_taken_if_told_so() {
 }
 
 #[test]
-fn groups_are_exact_and_in_order() {
+fn groups_have_the_exact_length_and_order() {
     let groups =
         Pipeline::from_iter(0..10_003).batch(100).map(|group| group).collect().workers(2).run().unwrap().output;
     assert!(groups[..100].iter().all(|group| group.len() == 100) && groups[100].len() == 3);
@@ -289,7 +260,7 @@ impl Read for Torn {
 }
 
 #[test]
-fn a_source_that_fails_ends_it_after_what_it_gave() {
+fn a_source_that_fails_ends_the_pipeline_after_its_items() {
     let items = (0..10_000).inspect(|&item| assert!(item < 7_777, "no more"));
     let (cause, report) = Pipeline::from_iter(items).collect().workers(2).run().unwrap_err().into_parts();
     assert!(matches!(&cause, PipelineFailure::Source(error) if error.to_string().contains("no more")), "{cause:?}");
@@ -297,19 +268,19 @@ fn a_source_that_fails_ends_it_after_what_it_gave() {
 
     let (cause, report) = Pipeline::lines(Torn(false)).map(<[u8]>::len).collect().run().unwrap_err().into_parts();
     assert!(matches!(&cause, PipelineFailure::Source(error) if error.to_string() == "torn"), "{cause:?}");
-    // What was cut off is not a line.
+    // The part of a line before the error is not a line.
     assert_eq!(report.unwrap().output, [3, 3]);
 }
 
 #[test]
-fn a_sink_that_fails_ends_it_and_a_sink_that_panics_does_not() {
+fn a_failure_of_the_sink_ends_the_pipeline_and_a_panic_does_not() {
     let mut seen = Vec::new();
     let run = Pipeline::from_iter(0..10_000).try_for_each(|item| {
         seen.push(item);
         if item == 4_321 { Err("full") } else { Ok(()) }
     });
     let error = run.workers(2).run().unwrap_err();
-    assert_eq!(error.to_string(), "the pipeline ended early: the sink failed");
+    assert_eq!(error.to_string(), "pipeline ended early: sink failed");
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "full");
     assert!(seen.into_iter().eq(0..=4_321));
 
@@ -323,14 +294,14 @@ fn a_sink_that_fails_ends_it_and_a_sink_that_panics_does_not() {
 }
 
 #[test]
-fn a_panic_of_the_sink_can_end_it_too() {
+fn a_panic_of_the_sink_ends_the_pipeline_by_policy() {
     let run = Pipeline::from_iter(0..10_000).for_each(|item| assert!(item != 17, "not this"));
     let error = run.on_failure(ItemPolicy::Stop).run().unwrap_err();
-    assert!(matches!(error.cause(), PipelineFailure::Failed(failure) if failure.item() == 17), "{error:?}");
+    assert!(matches!(error.cause(), PipelineFailure::Item(failure) if failure.item() == 17), "{error:?}");
 }
 
 #[test]
-fn failures_say_what_the_item_says_of_itself() {
+fn failures_have_the_context_of_their_item() {
     let orders = (0..1_000).map(|n| (format!("order {n}"), n));
     let report = Pipeline::from_iter(orders)
         .context(|(id, _)| id.clone())
@@ -346,7 +317,7 @@ fn failures_say_what_the_item_says_of_itself() {
         .unwrap();
     let said: Vec<_> = report.failures.iter().map(ToString::to_string).collect();
     let line = line!() - 14;
-    let first = format!("failed in map at crates/upbeat-work/tests/pipeline.rs:{}", line + 4);
+    let first = format!("failed in map at crates/upbeat-work/tests/it/pipeline/guarantees.rs:{}", line + 4);
     assert_eq!(
         said,
         [
@@ -356,12 +327,13 @@ fn failures_say_what_the_item_says_of_itself() {
             "item 600 failed in second (order 600)".into(),
         ]
     );
-    // 500 was the second of 499, so one was left; as the first of item 500 it took the second along.
+    // 500 was the second value of item 499, so the first was left. As the first value of item 500
+    // it ended the second one too.
     assert_eq!(report.emitted, 2_000 - 5);
 }
 
 #[test]
-fn what_drops_with_a_panic_ends_it_and_nobody_waits_forever() {
+fn a_panic_of_a_drop_ends_the_pipeline() {
     struct Spiteful(u32);
     impl Drop for Spiteful {
         fn drop(&mut self) {
@@ -369,7 +341,7 @@ fn what_drops_with_a_panic_ends_it_and_nobody_waits_forever() {
         }
     }
     let run = Pipeline::from_iter((0..1_000).map(Spiteful)).try_for_each(|item| match item.0 {
-        // The rest of the batch is dropped, outside of any item's turn.
+        // The rest of the batch is dropped outside the processing of an item.
         499 => Err("full"),
         _ => Ok(()),
     });
@@ -378,13 +350,13 @@ fn what_drops_with_a_panic_ends_it_and_nobody_waits_forever() {
 }
 
 #[test]
-fn a_failure_has_the_context_of_its_own_item_only() {
-    // All of them in one batch, where the context of one could be taken for that of the next.
+fn a_failure_has_no_context_of_another_item() {
+    // All of them are in one batch, in which contexts could be confused.
     let (feed, items) = mpsc::channel();
     (0..64).for_each(|n| feed.send(n).unwrap());
     drop(feed);
     let report = Pipeline::from_receiver(items)
-        .try_map(|n| if n == 62 { Err("before it says anything") } else { Ok(n) })
+        .try_map(|n| if n == 62 { Err("before its context") } else { Ok(n) })
         .context(|n| format!("number {n}"))
         .try_map(|n| if n == 63 { Err("after") } else { Ok(n) })
         .collect()
@@ -396,16 +368,16 @@ fn a_failure_has_the_context_of_its_own_item_only() {
 }
 
 #[test]
-fn a_panic_is_blamed_on_the_stage_whose_code_it_is() {
-    let pieces = |n: u32| (0..3).inspect(move |piece| assert!((n, *piece) != (5, 1), "while making them"));
+fn a_panic_is_a_failure_of_the_stage_whose_code_panics() {
+    let pieces = |n: u32| (0..3).inspect(move |piece| assert!((n, *piece) != (5, 1), "in the iterator"));
     let run = Pipeline::from_iter(0..10).flat_map(pieces).name("pieces").map(|piece| piece).name("same").collect();
     let report = run.run().unwrap();
     assert_eq!((report.failures[0].stage(), report.failures[0].item()), ("pieces", 5));
-    assert_eq!(report.emitted, 30 - 2, "what was made before goes on");
+    assert_eq!(report.emitted, 30 - 2, "the pieces before the panic go on");
 }
 
 #[test]
-fn a_panic_behind_is_not_passed_along() {
+fn a_panic_of_a_later_stage_does_not_become_an_item() {
     let report = Pipeline::from_iter(0..10)
         .try_map(|n| if n == 3 { Err("this one") } else { Ok(n) })
         .name("first")
@@ -424,11 +396,11 @@ fn a_panic_behind_is_not_passed_along() {
     assert_eq!(report.output, [0, 1, 2, 4, 6, 7, 8, 9]);
     let said: Vec<_> = report.failures.iter().map(|failure| (failure.stage(), failure.item())).collect();
     assert_eq!(said, [("behind", 3), ("behind", 5)]);
-    assert_eq!((report.passed, report.failed, report.panicked), (1, 2, 2));
+    assert_eq!((report.failures_as_items, report.failed, report.panicked), (1, 2, 2));
 }
 
 #[test]
-fn lines_keep_their_numbers_when_some_are_skipped() {
+fn lines_behind_skipped_ones_keep_their_numbers() {
     let text = "name\n\n1\ntwo\n3";
     let parse = |line: &[u8]| std::str::from_utf8(line).map_or(Ok(0), str::parse::<u8>);
     let report = Pipeline::lines(text.as_bytes()).skip_lines(2).try_map(parse).collect().run().unwrap();

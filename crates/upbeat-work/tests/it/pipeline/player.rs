@@ -12,7 +12,7 @@ use std::{
 use upbeat::{BoxError, Conductor, Context, Part, exit_code, with};
 use upbeat_work::{OnStop, Pipeline, pipeline::PipelineFailure};
 
-/// Generates numbers until it is stopped, and counts them.
+/// Returns a source of numbers without end, which counts them.
 fn numbers(taken: &Arc<AtomicUsize>) -> impl FnMut() -> Option<usize> + Send + use<> {
     let taken = taken.clone();
     move || Some(taken.fetch_add(1, SeqCst))
@@ -25,7 +25,7 @@ async fn until(is_so: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn a_stop_finishes_what_was_taken_and_is_clean() {
+async fn a_stop_finishes_taken_items_and_is_clean() {
     let (taken, sunk) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let player = {
         let (taken, sunk) = (taken.clone(), sunk.clone());
@@ -43,15 +43,16 @@ async fn a_stop_finishes_what_was_taken_and_is_clean() {
     };
     let report = Conductor::new("work").player("numbers", player).play_until(begun).await;
     assert!(report.is_clean(), "{report}");
-    assert_eq!(taken.load(SeqCst), sunk.load(SeqCst), "all that was taken came out");
+    assert_eq!(taken.load(SeqCst), sunk.load(SeqCst), "all taken items came out");
 }
 
 #[tokio::test]
-async fn what_cannot_be_finished_in_time_is_dropped_and_told() {
+async fn items_unfinished_at_the_deadline_are_dropped_and_reported() {
     let sunk = Arc::new(AtomicUsize::new(0));
     let player = {
         with(sunk.clone(), async |sunk, cx: Context| {
-            // Each item takes 10 ms in the sink, so a window of them takes longer than there is.
+            // Each item takes 10 ms in the sink, so a window of them takes longer than the stop
+            // may.
             let run = Pipeline::generate(|| Some(())).for_each(move |()| {
                 sunk.fetch_add(1, SeqCst);
                 let begun = Instant::now();
@@ -76,14 +77,14 @@ async fn a_stage_that_does_not_return_is_left_behind_in_time() {
     let cx = Context::background();
     let limited = cx.with_timeout(Duration::from_millis(200));
     let run = Pipeline::from_iter(0..10).inspect(move |_| _ = gate.lock().recv()).for_each(drop);
-    // The deadline of this one has passed when it is done, so nothing can be finished.
+    // The deadline has passed when the context is done, so nothing can be finished.
     let error = run.run_in(&limited).await.expect_err("it overruns");
-    assert!(matches!(error.cause(), PipelineFailure::Overran) && error.report().is_none(), "{error:?}");
+    assert!(matches!(error.cause(), PipelineFailure::DeadlineExceeded) && error.report().is_none(), "{error:?}");
     drop(go);
 }
 
 #[tokio::test]
-async fn a_cancelled_context_without_a_deadline_lets_it_finish() {
+async fn a_cancelled_context_without_a_deadline_lets_items_finish() {
     let cx = Context::background().child();
     let (taken, stop) = (Arc::new(AtomicUsize::new(0)), cx.clone());
     let run = Pipeline::generate(numbers(&taken)).inspect(move |&n| {
@@ -96,7 +97,7 @@ async fn a_cancelled_context_without_a_deadline_lets_it_finish() {
 }
 
 #[tokio::test]
-async fn a_stop_drops_if_told_so_and_so_does_dropping_the_future() {
+async fn items_are_dropped_by_a_stop_that_drops_and_with_the_future() {
     let cx = Context::background().child();
     let stop = cx.clone();
     let run = Pipeline::generate(|| Some(())).for_each(move |()| _ = stop.cancel("enough"));
@@ -111,12 +112,12 @@ async fn a_stop_drops_if_told_so_and_so_does_dropping_the_future() {
     running.abort();
     assert!(running.await.expect_err("it was aborted").is_cancelled());
     assert!(handle.is_stopping());
-    // The source goes with the last thread, and with it the count's second owner.
+    // The last thread drops the source, and with it the second owner of the count.
     until(|| Arc::strong_count(&taken) == 1).await;
 }
 
 #[tokio::test]
-async fn its_progress_is_that_of_the_player() {
+async fn progress_of_a_pipeline_is_that_of_its_player() {
     let seen = Arc::new(AtomicUsize::new(0));
     let player = {
         with(seen.clone(), async |seen, cx: Context| {

@@ -6,10 +6,9 @@ use std::{
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use parking_lot::{Condvar, Mutex};
 use tokio::{sync::mpsc, time::timeout};
 use upbeat::{BoxError, Conductor, Context, Part};
 use upbeat_work::{
@@ -17,30 +16,11 @@ use upbeat_work::{
     pipeline::{ItemPolicy, PipelineFailure, StopHandle},
 };
 
-const LONG: Duration = Duration::from_secs(20);
+use super::common::{LONG, pause, settle};
 
-/// Small batches, so that much is under way at the same time.
+/// Returns a section with small batches, so that many are in flight at the same time.
 fn small(workers: usize) -> Section {
     Section::new().workers(workers).max_batch(3).window(4)
-}
-
-/// Leaves the processors to others.
-fn pause(time: Duration) {
-    let nobody = Mutex::new(());
-    Condvar::new().wait_for(&mut nobody.lock(), time);
-}
-
-/// Returns when it has not changed for a while.
-fn settle(count: &AtomicUsize) {
-    let (begun, mut before, mut since) = (Instant::now(), 0, Instant::now());
-    while since.elapsed() < Duration::from_millis(100) {
-        let now = count.load(SeqCst);
-        if now != before {
-            (before, since) = (now, Instant::now());
-        }
-        assert!(begun.elapsed() < LONG, "it goes on for ever");
-        thread::yield_now();
-    }
 }
 
 #[test]
@@ -64,10 +44,10 @@ fn each_section_has_its_own_workers() {
 }
 
 #[test]
-fn a_dear_section_shares_out_the_large_batches_of_a_cheap_one() {
+fn a_costly_section_splits_the_large_batches_of_a_cheap_one() {
     let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let numbers = Pipeline::from_iter(0..20_000).split(Section::new().workers(1));
-    // Only the last of them are dear, when batches have become large.
+    // Only the last items are costly, when batches have become large.
     let run = numbers.inspect(|&n| {
         if n >= 19_990 {
             most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
@@ -77,11 +57,11 @@ fn a_dear_section_shares_out_the_large_batches_of_a_cheap_one() {
     });
     let report = run.for_each(drop).workers(4).max_batch(2).run().unwrap();
     assert_eq!(report.emitted, 20_000);
-    assert!(most.into_inner() >= 3, "a batch of the front went to one worker");
+    assert!(most.into_inner() >= 3, "one worker took a whole batch of the front");
 }
 
 #[test]
-fn a_failure_says_the_same_whatever_the_section() {
+fn a_failure_is_the_same_in_all_sections() {
     for front in [Section::new(), small(3)] {
         let orders = (0..1_000).map(|n| (format!("order {n}"), n));
         let report = Pipeline::from_iter(orders)
@@ -115,7 +95,7 @@ fn a_failure_says_the_same_whatever_the_section() {
 }
 
 #[test]
-fn what_ends_a_section_ends_those_before_it() {
+fn the_end_of_a_section_ends_those_before_it() {
     let numbers = || {
         let taken = Arc::new(AtomicUsize::new(0));
         let count = taken.clone();
@@ -131,10 +111,10 @@ fn what_ends_a_section_ends_those_before_it() {
     let (_, endless) = numbers();
     let run = endless.split(small(2)).try_map(|n| if n == 500 { Err("bad") } else { Ok(n) }).name("check");
     let error = run.split(small(2)).collect().on_failure(ItemPolicy::Stop).run().unwrap_err();
-    assert!(matches!(error.cause(), PipelineFailure::Failed(failure) if failure.item() == 500), "{error:?}");
+    assert!(matches!(error.cause(), PipelineFailure::Item(failure) if failure.item() == 500), "{error:?}");
     assert!(error.report().unwrap().output.iter().copied().eq(0..500));
 
-    // It waits for an item that never comes, when the section behind ends.
+    // It waits for an item that never comes, and the section behind ends.
     let (orders, incoming) = mpsc::channel(10);
     orders.try_send(1).unwrap();
     let run = Pipeline::from_channel(incoming).split(small(2)).try_for_each(|_| Err::<(), _>("full"));
@@ -145,7 +125,7 @@ fn what_ends_a_section_ends_those_before_it() {
 }
 
 #[test]
-fn a_source_that_fails_ends_all_after_what_it_gave() {
+fn a_source_that_fails_ends_all_sections_after_its_items() {
     let items = (0..5_000).inspect(|&item| assert!(item < 4_321, "no more"));
     let run = Pipeline::from_iter(items).split(small(2)).split(small(3)).collect();
     let (cause, report) = run.run().unwrap_err().into_parts();
@@ -154,7 +134,7 @@ fn a_source_that_fails_ends_all_after_what_it_gave() {
 }
 
 #[test]
-fn a_panic_outside_of_items_ends_it_and_nobody_waits_forever() {
+fn a_panic_outside_of_items_ends_all_sections() {
     struct Spiteful(u32);
     impl Drop for Spiteful {
         fn drop(&mut self) {
@@ -162,7 +142,7 @@ fn a_panic_outside_of_items_ends_it_and_nobody_waits_forever() {
         }
     }
     let run = Pipeline::from_iter((0..1_000).map(Spiteful)).split(small(2)).try_for_each(|item| match item.0 {
-        // The rest is dropped, outside of any item's turn.
+        // The rest is dropped outside the processing of an item.
         490 => Err("full"),
         _ => Ok(()),
     });
@@ -171,7 +151,7 @@ fn a_panic_outside_of_items_ends_it_and_nobody_waits_forever() {
 }
 
 #[test]
-fn a_stop_finishes_or_drops_what_is_in_all_sections() {
+fn a_stop_finishes_or_drops_the_items_of_all_sections() {
     for how in [OnStop::Finish, OnStop::Drop] {
         let taken = AtomicUsize::new(0);
         let stop = OnceLock::<StopHandle>::new();
@@ -193,9 +173,9 @@ fn a_stop_finishes_or_drops_what_is_in_all_sections() {
         let report = run.run().unwrap();
         assert!(report.stopped, "{report}");
         assert_eq!(report.taken, report.emitted + report.dropped, "{report}");
-        assert_eq!(Arc::strong_count(&live), 1, "nothing is left");
+        assert_eq!(Arc::strong_count(&live), 1, "no item is left");
         if how == OnStop::Finish {
-            assert!(report.output.into_iter().eq(0..taken.load(SeqCst)), "in order, and all that were taken");
+            assert!(report.output.into_iter().eq(0..taken.load(SeqCst)), "all taken items, in order");
         } else {
             assert_eq!(usize::try_from(report.taken), Ok(taken.load(SeqCst)));
         }
@@ -203,7 +183,7 @@ fn a_stop_finishes_or_drops_what_is_in_all_sections() {
 }
 
 #[test]
-fn a_section_that_waits_for_room_can_be_told_to_drop() {
+fn a_stop_that_drops_ends_the_wait_for_the_buffer() {
     let (go, gate) = std::sync::mpsc::channel::<()>();
     let taken = AtomicUsize::new(0);
     let run = Pipeline::generate(|| Some(taken.fetch_add(1, SeqCst)))
@@ -216,7 +196,8 @@ fn a_section_that_waits_for_room_can_be_told_to_drop() {
         scope.spawn(|| {
             settle(&taken);
             stop.stop(OnStop::Drop);
-            // The sink returns only now: whoever waited for room has to have seen the stop.
+            // The sink returns only now: a section that waits for the buffer must have seen the
+            // stop.
             drop(go);
         });
         run.run().unwrap()
@@ -241,7 +222,7 @@ async fn a_player_of_several_sections_stops_at_once_and_cleanly() {
     let conductor = Conductor::new("work").stop_timeout(Duration::from_hours(1)).part(part);
     orders.send(1).await.expect("open");
     let idle = async move { assert_eq!(emitted.recv().await, Some(2)) };
-    let report = timeout(LONG, conductor.play_until(idle)).await.expect("it waits for nothing");
+    let report = timeout(LONG, conductor.play_until(idle)).await.expect("no wait for another order");
     assert!(report.is_clean(), "{report}");
     assert!(report.to_string().contains("1 taken, 1 emitted"), "{report}");
 }

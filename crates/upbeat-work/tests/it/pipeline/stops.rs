@@ -1,4 +1,4 @@
-//! Whatever stops a pipeline, and whenever: it ends, and every item is accounted for.
+//! Stops of all kinds at any time: the pipeline ends, and each item is counted.
 
 use std::sync::{
     Arc, OnceLock,
@@ -30,13 +30,13 @@ enum Shape {
 #[derive(Clone, Copy, Debug)]
 struct Script {
     shape: Shape,
-    /// Where it is asked to stop, at which item, and how.
+    /// The place and the item at which the pipeline is stopped, and the kind of stop.
     place: Place,
     at: usize,
     how: OnStop,
-    /// How it is asked a little later.
+    /// A second stop, a little later.
     then: Option<(usize, OnStop)>,
-    /// At which item the sink fails.
+    /// The item at which the sink fails.
     fails: Option<usize>,
     workers: [usize; 2],
     window: usize,
@@ -72,7 +72,7 @@ struct Item {
     _live: Arc<()>,
 }
 
-/// Asks for the stop that the script tells, when it comes by.
+/// Requests the stops of the script as items pass.
 struct Stops {
     script: Script,
     handle: OnceLock<StopHandle>,
@@ -98,12 +98,12 @@ impl Stops {
 
 type Ended = Result<PipelineReport<()>, PipelineError<()>>;
 
-/// `in_between` is how many items may have been accepted while everything was dropped.
+/// `in_between` is the number of items that may have been accepted while all items were dropped.
 fn check(script: Script, made: usize, in_between: u64, live: &Arc<()>, ended: Ended) -> Result<(), TestCaseError> {
-    prop_assert_eq!(Arc::strong_count(live), 1, "something is left");
+    prop_assert_eq!(Arc::strong_count(live), 1, "an item is left");
     match ended {
         Ok(report) => {
-            prop_assert!(report.stopped, "it has no end: {}", report);
+            prop_assert!(report.stopped, "the source has no end: {}", report);
             prop_assert_eq!(report.taken, report.emitted + report.dropped, "{}", report);
             let drops = script.how == OnStop::Drop || matches!(script.then, Some((_, OnStop::Drop)));
             prop_assert!(drops || report.dropped == 0, "{}", report);
@@ -164,7 +164,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_made_is_accounted_for(script in script()) {
+    fn each_item_of_an_iterator_is_counted(script in script()) {
         let stops = Stops { script, handle: OnceLock::new(), passed: AtomicUsize::new(0) };
         let (made, live) = (AtomicUsize::new(0), Arc::new(()));
         let source = Pipeline::generate(|| {
@@ -175,9 +175,9 @@ proptest! {
         check(script, made.load(SeqCst), 0, &live, ended)?;
     }
 
-    /// The channel always holds more than is taken, and whoever sends is told when it accepts no more.
+    /// The channel always has more items than are taken, and its sender fails once it is closed.
     #[test]
-    fn what_a_channel_accepts_is_accounted_for(script in script()) {
+    fn each_item_that_a_channel_accepts_is_counted(script in script()) {
         let stops = Stops { script, handle: OnceLock::new(), passed: AtomicUsize::new(0) };
         let (sent, live) = (AtomicUsize::new(0), Arc::new(()));
         let (orders, incoming) = mpsc::channel(16);
@@ -196,7 +196,7 @@ proptest! {
             });
             play!(Pipeline::from_channel(incoming), script, &stops)
         });
-        // The sender may have been about to put down one item.
+        // The sender may have been about to send one item.
         check(script, sent.load(SeqCst), 1, &live, ended)?;
     }
 }

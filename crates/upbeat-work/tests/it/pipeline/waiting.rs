@@ -1,4 +1,4 @@
-//! Sources that wait: what ends their waiting, and what becomes of what they had accepted.
+//! Sources that wait: the end of the wait, and the fate of accepted items.
 
 use std::{sync::OnceLock, thread, time::Duration};
 
@@ -10,9 +10,9 @@ use upbeat_work::{
     pipeline::{PipelineFailure, StopHandle},
 };
 
-const LONG: Duration = Duration::from_secs(20);
+use super::common::LONG;
 
-/// A number every millisecond.
+/// Returns a stream with a number every millisecond.
 fn ticks() -> impl futures_util::Stream<Item = u32> + Send {
     stream::unfold(0, async |n| {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -21,7 +21,7 @@ fn ticks() -> impl futures_util::Stream<Item = u32> + Send {
 }
 
 #[tokio::test]
-async fn a_player_whose_channel_is_idle_stops_at_once_and_cleanly() {
+async fn a_player_with_an_idle_channel_stops_at_once_and_cleanly() {
     let (orders, incoming) = mpsc::channel::<u32>(10);
     let (sunk, mut emitted) = mpsc::channel(10);
     let player = upbeat::once(async move |cx: Context| {
@@ -29,18 +29,18 @@ async fn a_player_whose_channel_is_idle_stops_at_once_and_cleanly() {
         cx.note(run.workers(2).run_in(&cx).await?);
         Ok::<_, BoxError>(())
     });
-    // With a stop budget of an hour only an early end is in time for the test.
+    // The stop may take an hour, so only an early end is in time for the test.
     let part = Part::new("shop", player).stop_timeout(Duration::from_hours(1));
     let conductor = Conductor::new("work").stop_timeout(Duration::from_hours(1)).part(part);
     orders.send(1).await.expect("open");
     let idle = async move { _ = emitted.recv().await };
-    let report = timeout(LONG, conductor.play_until(idle)).await.expect("it does not wait for another order");
+    let report = timeout(LONG, conductor.play_until(idle)).await.expect("no wait for another order");
     assert!(report.is_clean(), "{report}");
-    assert!(orders.is_closed(), "nothing is accepted any more");
+    assert!(orders.is_closed(), "the channel is closed");
 }
 
 #[tokio::test]
-async fn a_stop_drains_what_the_channel_accepted() {
+async fn a_stop_drains_the_channel() {
     for how in [OnStop::Finish, OnStop::Drop] {
         let (orders, incoming) = mpsc::channel(1_000);
         let cx = Context::background().child();
@@ -66,7 +66,7 @@ async fn a_stop_drains_what_the_channel_accepted() {
 }
 
 #[test]
-fn what_was_reserved_before_a_stop_is_waited_for() {
+fn a_stop_waits_for_permits_of_the_channel() {
     let (orders, incoming) = mpsc::channel(10);
     let permit = orders.clone().try_reserve_owned().expect("room");
     let run = Pipeline::from_channel(incoming).collect().workers(1);
@@ -81,7 +81,7 @@ fn what_was_reserved_before_a_stop_is_waited_for() {
 }
 
 #[test]
-fn a_stop_that_drops_says_how_much_the_channel_had_accepted() {
+fn a_stop_that_drops_counts_the_items_in_the_channel() {
     let (orders, incoming) = mpsc::channel(10);
     (0..5).for_each(|order| orders.try_send(order).unwrap());
     let run = Pipeline::from_channel(incoming).collect();
@@ -91,7 +91,7 @@ fn a_stop_that_drops_says_how_much_the_channel_had_accepted() {
 }
 
 #[test]
-fn a_channel_of_the_standard_library_that_is_idle_can_be_stopped() {
+fn a_stop_ends_the_wait_for_a_channel_of_the_standard_library() {
     let (orders, incoming) = std::sync::mpsc::channel();
     orders.send(1).unwrap();
     let (sunk, emitted) = std::sync::mpsc::channel();
@@ -101,7 +101,7 @@ fn a_channel_of_the_standard_library_that_is_idle_can_be_stopped() {
     assert_eq!(emitted.recv_timeout(LONG), Ok(1));
     orders.send(2).unwrap();
     stop.stop(OnStop::Finish);
-    // It would wait forever: the sender is still here.
+    // Without the stop it would wait forever: the sender still exists.
     let report = running.join().unwrap();
     assert!(report.stopped && report.emitted == 2, "{report}");
     assert!(orders.send(3).is_err());
@@ -121,7 +121,7 @@ fn a_stream_needs_no_runtime_of_the_caller() {
 }
 
 #[tokio::test]
-async fn a_stream_that_waits_forever_can_be_stopped() {
+async fn a_stop_ends_the_wait_for_a_stream() {
     let cx = Context::background().child();
     let stop = cx.clone();
     let silent = futures_util::StreamExt::chain(stream::iter(0..3), stream::pending());
@@ -135,14 +135,14 @@ async fn a_stream_that_waits_forever_can_be_stopped() {
 }
 
 #[tokio::test]
-async fn blocking_inside_a_runtime_is_slow_and_right() {
-    // The items are ready, so that the only thread of this runtime need not drive anything.
+async fn a_blocking_run_inside_a_runtime_completes() {
+    // The items are ready, so the only thread of this runtime does not have to drive anything.
     let report = Pipeline::from_stream(stream::iter(0..10_000)).collect().workers(1).run().expect("it runs");
     assert!(report.output.into_iter().eq(0..10_000));
 }
 
 #[test]
-fn a_stream_that_panics_ends_it_after_what_it_gave() {
+fn a_stream_that_panics_ends_the_pipeline_after_its_items() {
     let mut given = 0;
     let torn = stream::poll_fn(move |_| {
         given += 1;
@@ -155,11 +155,11 @@ fn a_stream_that_panics_ends_it_after_what_it_gave() {
 }
 
 #[test]
-fn an_end_that_others_find_ends_the_waiting_for_the_source() {
+fn a_failure_elsewhere_ends_the_wait_for_the_source() {
     let (orders, incoming) = mpsc::channel(10);
     orders.try_send(1).unwrap();
     let run = Pipeline::from_channel(incoming).try_for_each(|_| Err::<(), _>("full")).workers(3);
-    // Nobody sends any more, and nobody asks it to stop.
+    // Nothing more is sent, and there is no stop.
     let error = run.run().unwrap_err();
     assert!(matches!(error.cause(), PipelineFailure::Sink(_)), "{error:?}");
     assert!(orders.is_closed());

@@ -1,4 +1,4 @@
-//! Pipelines that are connected: they end front to back, or back to front.
+//! Connected pipelines, which end front to back, or back to front.
 
 use shuttle::rand::{Rng as _, thread_rng};
 use upbeat::{BoxError, Conductor, Context, Part, once};
@@ -13,7 +13,7 @@ use crate::explore::{Time, explore, pause};
 const ITEMS: u32 = 10;
 
 #[test]
-fn what_is_routed_and_merged_comes_out_once_and_in_the_order_of_its_way() {
+fn routed_and_merged_items_come_out_once_and_in_order() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let ((to_even, even), (to_odd, odd), (to_all, all)) = (connection(1), connection(2), connection(1));
@@ -38,7 +38,7 @@ fn what_is_routed_and_merged_comes_out_once_and_in_the_order_of_its_way() {
 }
 
 #[test]
-fn what_is_broadcast_comes_to_all() {
+fn broadcast_items_reach_all_receivers() {
     explore(Time::WhenIdle, || async {
         let ((to_one, one), (to_other, other)) = (connection(1), connection(3));
         let all = Pipeline::from_iter(0..ITEMS)
@@ -58,11 +58,11 @@ fn what_is_broadcast_comes_to_all() {
 }
 
 #[test]
-fn who_receives_no_more_ends_those_who_send() {
+fn the_end_of_a_receiver_ends_its_senders() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let (inlet, outlet) = connection(1);
-        // More than it takes until they notice: neither has an end of its own.
+        // More items than the senders need to notice: neither source has an end.
         let one = Pipeline::from_iter(living.items(0..u32::MAX)).send_to(inlet.clone());
         let other = Pipeline::from_iter(living.items(0..u32::MAX)).inspect(|_| stumble(1)).send_to(inlet);
         let mut given = 0;
@@ -86,7 +86,7 @@ fn who_receives_no_more_ends_those_who_send() {
 }
 
 #[test]
-fn those_who_send_end_those_who_receive_also_when_they_fail() {
+fn the_end_of_the_senders_ends_a_receiver_also_after_a_failure() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let (inlet, outlet) = connection(2);
@@ -133,7 +133,7 @@ fn a_stop_that_drops_is_exact_on_both_sides() {
                 assert_eq!(sent.taken, sent.emitted + sent.dropped, "{sent}");
                 sent
             }
-            // The other one was gone before.
+            // The other pipeline had ended before.
             Err(error) => error.into_parts().1.unwrap(),
         };
         assert_eq!(sent.emitted, received.taken, "{sent}; {received}");
@@ -143,7 +143,7 @@ fn a_stop_that_drops_is_exact_on_both_sides() {
 }
 
 #[test]
-fn a_player_of_several_drains_front_to_back() {
+fn a_player_of_several_pipelines_drains_front_to_back() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let items = living.items(0..u32::MAX);

@@ -1,4 +1,4 @@
-//! Stages, sinks and sources that fail or panic: all workers end, and what was done is told.
+//! Stages, sinks and sources that fail or panic: all workers end, and the report is complete.
 
 use std::{
     panic::resume_unwind,
@@ -16,7 +16,7 @@ use crate::explore::{Time, explore};
 
 const ITEMS: u32 = 14;
 
-/// Without the panic hook, which prints a failing schedule.
+/// Panics at one number, without the panic hook, which prints a failing schedule.
 fn panic_at(number: u32, at: u32) {
     if number == at {
         resume_unwind(Box::new("on purpose"));
@@ -24,7 +24,7 @@ fn panic_at(number: u32, at: u32) {
 }
 
 #[test]
-fn a_panic_of_a_stage_or_of_the_sink_concerns_that_item_alone() {
+fn a_panic_of_a_stage_or_of_the_sink_affects_that_item_alone() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let mut output = Vec::new();
@@ -47,14 +47,15 @@ fn a_panic_of_a_stage_or_of_the_sink_concerns_that_item_alone() {
         assert!(output.iter().copied().eq((0..ITEMS).filter(|number| *number != 5 && *number != 8)), "{output:?}");
         assert_eq!((report.taken, report.failed, report.panicked, report.dropped), (14, 2, 2, 0), "{report}");
         let failed: Vec<_> = report.failures.iter().map(|failure| (failure.stage(), failure.item())).collect();
-        // The sink's own panic says how many items it was given before, of which one was lost above.
+        // The failure of the sink has the number of items it had received, of which one failed
+        // above.
         assert_eq!(failed, [("stage", 5), ("sink", 7)]);
         assert_eq!(living.now(), 0);
     });
 }
 
 #[test]
-fn what_comes_before_a_failure_that_stops_comes_out_and_nothing_behind_it() {
+fn items_before_a_failure_that_stops_come_out_and_none_behind_it() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let mut output = Vec::new();
@@ -70,7 +71,7 @@ fn what_comes_before_a_failure_that_stops_comes_out_and_nothing_behind_it() {
             .on_failure(ItemPolicy::Stop)
             .run();
         let error = run.unwrap_err();
-        assert!(matches!(error.cause(), PipelineFailure::Failed(failure) if failure.item() == 6), "{error}");
+        assert!(matches!(error.cause(), PipelineFailure::Item(failure) if failure.item() == 6), "{error}");
         let report = error.report().unwrap();
         assert_eq!(report.emitted, 6, "{report}");
         assert!(report.emitted + report.failed + report.dropped <= report.taken, "{report}");
@@ -80,11 +81,11 @@ fn what_comes_before_a_failure_that_stops_comes_out_and_nothing_behind_it() {
 }
 
 #[test]
-fn a_sink_that_fails_ends_everybody() {
+fn a_sink_that_fails_ends_all_workers() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let mut output = Vec::new();
-        // A window of one: whoever waits for room has to be told, too.
+        // A window of one: a worker that waits for it has to be woken too.
         let run = Pipeline::from_iter(living.items(0..ITEMS))
             .inspect(|_| stumble(1))
             .try_for_each(|item| {
@@ -106,7 +107,7 @@ fn a_sink_that_fails_ends_everybody() {
 }
 
 #[test]
-fn what_came_before_a_source_fails_comes_out() {
+fn items_before_a_failure_of_the_source_come_out() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let items = living.items(0..ITEMS).inspect(|item| panic_at(item.number, 9));
@@ -121,7 +122,7 @@ fn what_came_before_a_source_fails_comes_out() {
     });
 }
 
-/// Panics when it is dropped, if it is the one.
+/// An item that panics when it is dropped, if it has one number.
 struct Grenade(u32);
 
 impl Drop for Grenade {
@@ -131,9 +132,10 @@ impl Drop for Grenade {
 }
 
 #[test]
-fn a_panic_that_no_item_is_to_blame_for_ends_everybody() {
+fn a_panic_outside_of_items_ends_all_workers() {
     explore(Time::WhenIdle, || async {
-        // The sink asks for the rest to be dropped, and that panics while the sink is in the hands of the one who does it.
+        // The sink requests a stop that drops the rest, and the drop panics while a worker has the
+        // sink.
         let stop = Arc::new(Mutex::new(None::<StopHandle>));
         let asked = stop.clone();
         let sink = move |item: Grenade| {
@@ -147,7 +149,7 @@ fn a_panic_that_no_item_is_to_blame_for_ends_everybody() {
         let pipeline = pipeline.workers(3).window(2).max_batch(1);
         *stop.lock().unwrap() = Some(pipeline.stop_handle());
         match pipeline.run() {
-            // The one that panics was not taken any more.
+            // The item that panics was not taken.
             Ok(report) => assert!(report.stopped && report.taken <= 5, "{report}"),
             Err(error) => assert!(matches!(error.cause(), PipelineFailure::Panicked(_)), "{error}"),
         }

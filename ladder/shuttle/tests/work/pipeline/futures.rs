@@ -1,4 +1,4 @@
-//! Asynchronous stages: a section that is one thread, and many futures.
+//! Asynchronous stages: a section with one thread, and many futures.
 
 use std::{
     collections::BTreeSet,
@@ -23,7 +23,7 @@ use crate::explore::{Time, explore, pause};
 const ITEMS: u32 = 10;
 const LIMIT: usize = 3;
 
-/// What futures have done. An ordinary lock: counting is no point of the schedule.
+/// Counts of futures. The lock is an ordinary one: counting is no point of the schedule.
 #[derive(Clone, Default)]
 struct Calls(Arc<Mutex<Counts>>);
 
@@ -63,7 +63,7 @@ impl Drop for Call {
     }
 }
 
-/// Futures that wait until they are let go.
+/// Futures that wait for a permit.
 #[derive(Clone, Default)]
 struct Gates {
     waiting: Arc<Mutex<Vec<oneshot::Sender<()>>>>,
@@ -78,7 +78,7 @@ impl Gates {
         gate.await.unwrap();
     }
 
-    /// Lets so many go, one by one, any of those that wait.
+    /// Gives `times` permits, one by one, to any of the waiting futures.
     async fn open(self, times: u32) {
         for _ in 0..times {
             while self.waiting.lock().unwrap().is_empty() {
@@ -97,7 +97,7 @@ impl Gates {
 }
 
 #[test]
-fn no_more_are_under_way_than_it_says_and_they_come_out_in_order() {
+fn the_futures_in_flight_are_bounded_and_come_out_in_order() {
     explore(Time::WhenIdle, || async {
         let (living, calls, gates) = (Living::default(), Calls::default(), Gates::default());
         let opening = tokio::spawn(gates.clone().open(ITEMS));
@@ -125,7 +125,7 @@ fn no_more_are_under_way_than_it_says_and_they_come_out_in_order() {
 }
 
 #[test]
-fn all_come_out_once_as_they_finish() {
+fn unordered_futures_come_out_once() {
     explore(Time::WhenIdle, || async {
         let (living, calls, gates) = (Living::default(), Calls::default(), Gates::default());
         let opening = tokio::spawn(gates.clone().open(ITEMS));
@@ -149,7 +149,7 @@ fn all_come_out_once_as_they_finish() {
 }
 
 #[test]
-fn a_stop_that_finishes_awaits_them() {
+fn a_stop_that_finishes_awaits_the_futures() {
     explore(Time::WhenIdle, || async {
         let (living, calls) = (Living::default(), Calls::default());
         let (to, from) = channel(2);
@@ -178,7 +178,7 @@ fn a_stop_that_finishes_awaits_them() {
 }
 
 #[test]
-fn a_stop_that_drops_drops_them() {
+fn a_stop_that_drops_drops_the_futures() {
     explore(Time::WhenIdle, || async {
         let (living, calls) = (Living::default(), Calls::default());
         let endless = thread_rng().gen_range(0..ITEMS);
@@ -208,13 +208,13 @@ fn a_stop_that_drops_drops_them() {
 }
 
 #[test]
-fn a_panic_of_one_concerns_its_item_alone() {
+fn a_panic_of_a_future_affects_its_item_alone() {
     explore(Time::WhenIdle, || async {
         let (living, calls) = (Living::default(), Calls::default());
         let report = Pipeline::from_iter(living.items(0..ITEMS))
             .map_async(LIMIT, |item| {
                 let call = calls.begin();
-                // One before there is a future, and one within.
+                // One panics before there is a future, and one in its future.
                 panic_at(item.number, 2);
                 async move {
                     pause(2).await;
@@ -236,7 +236,7 @@ fn a_panic_of_one_concerns_its_item_alone() {
     });
 }
 
-/// Without the panic hook, which prints a failing schedule.
+/// Panics at one number, without the panic hook, which prints a failing schedule.
 fn panic_at(number: u32, at: u32) {
     if number == at {
         resume_unwind(Box::new("on purpose"));
@@ -244,7 +244,7 @@ fn panic_at(number: u32, at: u32) {
 }
 
 #[test]
-fn a_sink_that_fails_ends_those_that_would_never_end() {
+fn a_sink_that_fails_ends_futures_without_an_end() {
     explore(Time::WhenIdle, || async {
         let (living, calls) = (Living::default(), Calls::default());
         let (to, from) = channel(4);
@@ -264,7 +264,7 @@ fn a_sink_that_fails_ends_those_that_would_never_end() {
         });
         let pipeline = pipeline.try_for_each(|item| if item.number == 1 { Err("the disk is full") } else { Ok(()) });
         let pipeline = pipeline.workers(some()).window(2).max_batch(1);
-        // The source gives nothing more, and does not end.
+        // The source has no more items, and does not end.
         let error = spawn_blocking(move || pipeline.run()).await.unwrap().unwrap_err();
         assert!(matches!(error.cause(), PipelineFailure::Sink(_)), "{error}");
         assert_eq!((calls.counts().now, living.now()), (0, 0), "a future or an item is left");

@@ -8,7 +8,8 @@ use upbeat_work::Section;
 
 use crate::explore::pause;
 
-/// How many items exist, and how many did at most. An ordinary lock: counting is no point of the schedule.
+/// The number of items that exist, and the highest number so far. The lock is an ordinary one:
+/// counting is no point of the schedule.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Living(Arc<Mutex<(usize, usize)>>);
 
@@ -50,24 +51,25 @@ impl Drop for Item {
     }
 }
 
-/// Lets others go first, a few times, as a thread does.
+/// Yields to other threads, a few times.
 pub(super) fn stumble(most: u32) {
     for _ in 0..thread_rng().gen_range(0..=most) {
         shuttle::thread::yield_now();
     }
 }
 
-/// A section of some workers, one to three, and little room.
+/// Returns a section with one to three workers, and small bounds.
 pub(super) fn small() -> Section {
     Section::new().workers(some()).window(2).max_batch(2).buffer(1)
 }
 
-/// How many workers a section has: one to three.
+/// Returns the number of workers of a section: one to three.
 pub(super) fn some() -> usize {
     thread_rng().gen_range(1..=3)
 }
 
-/// Feeds numbered items until there are so many, or nobody takes them any more; then waits until nobody does, and says how many were accepted.
+/// Sends at most `most` numbered items, until the channel is closed. Then waits for its receiver to
+/// be dropped, and returns how many items were accepted.
 pub(super) async fn feed(living: Living, to: Sender<Item>, most: u32) -> u32 {
     let mut accepted = 0;
     while accepted < most && to.send(living.item(accepted)).await.is_ok() {

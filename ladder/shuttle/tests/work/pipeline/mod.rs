@@ -1,4 +1,4 @@
-//! Pipelines: every item comes out once, in order, or is accounted for, whichever worker overtakes which.
+//! Pipelines: each item comes out once, in order, or is counted, whichever worker overtakes which.
 
 mod connections;
 mod failures;

@@ -1,4 +1,4 @@
-//! What comes out, and how much of it is inside.
+//! The order of items, and the bound on items in flight.
 
 use std::collections::BTreeSet;
 
@@ -58,7 +58,7 @@ fn every_item_of_an_unordered_pipeline_comes_out_once() {
 }
 
 #[test]
-fn a_sink_that_stalls_lets_the_others_fill_the_window_and_no_more() {
+fn a_stalled_sink_lets_the_window_fill_and_no_more() {
     const WINDOW: usize = 3;
     explore(Time::WhenIdle, || async {
         let living = Living::default();

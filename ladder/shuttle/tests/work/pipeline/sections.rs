@@ -1,4 +1,4 @@
-//! Sections joined by splits: what one does with a joint, another has to see.
+//! Sections joined by splits: each has to see what the other one does with their buffer.
 
 use std::{
     collections::BTreeSet,
@@ -64,7 +64,8 @@ fn every_item_of_unordered_sections_comes_out_once() {
     });
 }
 
-/// Two sections that are fed until they are asked to stop, each time after a pause; and how many items the channel had accepted.
+/// Runs two sections that are fed until they are stopped, each time after a pause. Returns the
+/// report, and how many items the channel had accepted.
 async fn stopped(stops: impl IntoIterator<Item = (u32, OnStop)>) -> (PipelineReport<Vec<u32>>, u32) {
     let living = Living::default();
     let (to, from) = channel(2);
@@ -73,7 +74,7 @@ async fn stopped(stops: impl IntoIterator<Item = (u32, OnStop)>) -> (PipelineRep
     let pipeline = pipeline.map(|item| item.number).collect().workers(some()).window(2).max_batch(2);
     let stop = pipeline.stop_handle();
     let running = spawn_blocking(move || pipeline.run().unwrap());
-    // Sometimes while it works, sometimes while the source gives nothing.
+    // Sometimes during the work, sometimes while the source has no item.
     for (after, how) in stops {
         pause(after).await;
         stop.stop(how);
@@ -84,7 +85,7 @@ async fn stopped(stops: impl IntoIterator<Item = (u32, OnStop)>) -> (PipelineRep
 }
 
 #[test]
-fn a_stop_that_finishes_loses_nothing_that_was_accepted() {
+fn a_stop_that_finishes_loses_no_accepted_item() {
     explore(Time::WhenIdle, || async {
         let (report, accepted) = stopped([(40, OnStop::Finish)]).await;
         assert!(report.output.iter().copied().eq(0..accepted), "{accepted} accepted: {:?}", report.output);
@@ -94,12 +95,12 @@ fn a_stop_that_finishes_loses_nothing_that_was_accepted() {
 }
 
 #[test]
-fn a_stop_that_drops_accounts_for_all_that_was_taken() {
+fn a_stop_that_drops_counts_all_taken_items() {
     explore(Time::WhenIdle, || async {
         let (report, accepted) = stopped([(20, OnStop::Finish), (20, OnStop::Drop)]).await;
         assert!(report.output.iter().copied().eq(0..u32::try_from(report.emitted).unwrap()), "{:?}", report.output);
         assert_eq!(report.emitted + report.dropped, report.taken, "{report}");
-        // What was sent while everything was dropped is with nobody.
+        // An item that was sent while all items were dropped is in no count.
         assert!((report.taken..=report.taken + 1).contains(&accepted.into()), "{accepted} accepted: {report}");
     });
 }
@@ -124,7 +125,7 @@ fn a_sink_that_fails_ends_the_section_that_waits_for_an_idle_source() {
 }
 
 #[test]
-fn a_failure_that_stops_ends_the_sections_that_wait_for_room() {
+fn a_failure_that_stops_ends_the_sections_that_wait_for_their_buffers() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let mut output = Vec::new();
@@ -142,7 +143,7 @@ fn a_failure_that_stops_ends_the_sections_that_wait_for_room() {
             .max_batch(1)
             .on_failure(ItemPolicy::Stop);
         let error = pipeline.run().unwrap_err();
-        assert!(matches!(error.cause(), PipelineFailure::Failed(failure) if failure.item() == 3), "{error}");
+        assert!(matches!(error.cause(), PipelineFailure::Item(failure) if failure.item() == 3), "{error}");
         assert!(output.iter().copied().eq(0..3), "{output:?}");
         let report = error.report().unwrap();
         assert!(report.emitted + report.failed + report.dropped <= report.taken, "{report}");
@@ -151,7 +152,7 @@ fn a_failure_that_stops_ends_the_sections_that_wait_for_room() {
 }
 
 #[test]
-fn a_panic_in_a_section_in_front_concerns_that_item_alone() {
+fn a_panic_in_a_section_in_front_affects_that_item_alone() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let report = Pipeline::from_iter(living.items(0..ITEMS))
@@ -177,7 +178,7 @@ fn a_panic_in_a_section_in_front_concerns_that_item_alone() {
     });
 }
 
-/// Panics when it is dropped, if it is the one.
+/// An item that panics when it is dropped, if it has one number.
 struct Grenade(u32);
 
 impl Drop for Grenade {
@@ -189,7 +190,7 @@ impl Drop for Grenade {
 }
 
 #[test]
-fn a_panic_while_a_section_in_front_drops_ends_everybody() {
+fn a_panic_while_a_section_in_front_drops_items_ends_all_sections() {
     explore(Time::WhenIdle, || async {
         let stop = Arc::new(Mutex::new(None::<StopHandle>));
         let asked = stop.clone();
@@ -204,7 +205,7 @@ fn a_panic_while_a_section_in_front_drops_ends_everybody() {
         let pipeline = pipeline.for_each(sink).workers(some()).window(1).max_batch(1);
         *stop.lock().unwrap() = Some(pipeline.stop_handle());
         match pipeline.run() {
-            // The one that panics was not taken any more.
+            // The item that panics was not taken.
             Ok(report) => assert!(report.stopped && report.taken <= 5, "{report}"),
             Err(error) => assert!(matches!(error.cause(), PipelineFailure::Panicked(_)), "{error}"),
         }

@@ -1,4 +1,4 @@
-//! Sources that let their workers wait.
+//! Sources that are slower than their workers.
 
 use shuttle::{sync::mpsc, thread};
 use upbeat_work::Pipeline;
@@ -7,7 +7,7 @@ use super::items::stumble;
 use crate::explore::{Time, explore};
 
 #[test]
-fn nothing_that_has_come_waits_for_what_has_not() {
+fn items_at_hand_do_not_wait_for_later_ones() {
     explore(Time::WhenIdle, || async {
         let (feed, incoming) = mpsc::channel();
         let (out, emitted) = mpsc::channel();
@@ -21,7 +21,7 @@ fn nothing_that_has_come_waits_for_what_has_not() {
                 feed.send(sent).unwrap();
                 sent += 1;
             }
-            // The next burst only when this one has come out.
+            // The next burst comes after this one has come out.
             for item in sent - burst..sent {
                 assert_eq!(emitted.recv().unwrap(), item);
             }
@@ -33,7 +33,7 @@ fn nothing_that_has_come_waits_for_what_has_not() {
 }
 
 #[test]
-fn workers_that_follow_a_slow_source_are_called_or_let_go() {
+fn followers_of_a_slow_source_are_called_or_ended() {
     explore(Time::WhenIdle, || async {
         let (feed, incoming) = mpsc::channel();
         let feeder = thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! Pipelines that are asked to stop.
+//! Stops of pipelines.
 
 use upbeat_work::{OnStop, Pipeline};
 
@@ -8,7 +8,7 @@ use crate::explore::{Time, explore, pause};
 const ITEMS: u32 = 16;
 
 #[test]
-fn a_stop_at_any_moment_finishes_what_was_taken() {
+fn a_stop_at_any_moment_finishes_taken_items() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let pipeline = Pipeline::from_iter(living.items(0..ITEMS)).inspect(|_| stumble(2)).map(|item| item.number);
@@ -26,7 +26,7 @@ fn a_stop_at_any_moment_finishes_what_was_taken() {
 }
 
 #[test]
-fn a_stop_that_drops_accounts_for_all_that_was_taken() {
+fn a_stop_that_drops_counts_all_taken_items() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let pipeline = Pipeline::from_iter(living.items(0..ITEMS)).inspect(|_| stumble(2)).map(|item| item.number);
@@ -45,7 +45,7 @@ fn a_stop_that_drops_accounts_for_all_that_was_taken() {
 }
 
 #[test]
-fn a_stop_while_the_window_is_full_ends_it() {
+fn a_stop_while_the_window_is_full_ends_the_pipeline() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let pipeline = Pipeline::from_iter(living.items(0..ITEMS));

@@ -10,7 +10,7 @@ use crate::explore::{MS, Time, explore, pause, settle};
 const ITEMS: u32 = 16;
 
 #[test]
-fn a_stop_at_any_moment_finishes_what_was_taken() {
+fn a_stop_at_any_moment_finishes_taken_items() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let copy = with(living.clone(), |living: Living, cx: Context| async move {
@@ -28,7 +28,7 @@ fn a_stop_at_any_moment_finishes_what_was_taken() {
 }
 
 #[test]
-fn at_a_deadline_the_rest_is_dropped_and_told() {
+fn items_unfinished_at_the_deadline_are_dropped_and_reported() {
     explore(Time::AtAnyMoment, || async {
         let living = Living::default();
         let copy = with(living.clone(), |living: Living, cx: Context| async move {
@@ -39,7 +39,7 @@ fn at_a_deadline_the_rest_is_dropped_and_told() {
                     assert_eq!(report.emitted + report.dropped, report.taken, "{report}");
                     cx.note(format!("{} dropped", report.dropped));
                 }
-                Err(error) => assert!(matches!(error.cause(), PipelineFailure::Overran), "{error}"),
+                Err(error) => assert!(matches!(error.cause(), PipelineFailure::DeadlineExceeded), "{error}"),
             }
             Ok::<_, BoxError>(())
         });
@@ -58,17 +58,17 @@ fn at_a_deadline_the_rest_is_dropped_and_told() {
 }
 
 #[test]
-fn who_stops_waiting_for_it_ends_it() {
+fn a_dropped_run_ends_the_pipeline() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let cx = Context::background().child();
-        // Without the end of the one who waits it would never end.
+        // Without the drop of its future it would never end.
         let source = living.items(0..u32::MAX);
         let pipeline =
             Pipeline::from_iter(source).for_each(|_| stumble(1)).workers(2).window(2).on_stop(OnStop::Finish);
         tokio::select! {
             biased;
-            ended = pipeline.run_in(&cx) => panic!("it ends: {ended:?}"),
+            ended = pipeline.run_in(&cx) => panic!("the pipeline ended: {ended:?}"),
             () = pause(12) => {}
         }
         settle().await;
@@ -77,7 +77,7 @@ fn who_stops_waiting_for_it_ends_it() {
 }
 
 #[test]
-fn a_stop_ends_one_whose_channel_gives_nothing() {
+fn a_stop_ends_the_wait_for_an_idle_channel() {
     explore(Time::WhenIdle, || async {
         let living = Living::default();
         let (to, from) = channel(2);
@@ -91,11 +91,12 @@ fn a_stop_ends_one_whose_channel_gives_nothing() {
             Ok::<_, BoxError>(())
         });
         let report = Conductor::new("shop").part(Part::new("copy", copy)).play_until(pause(60)).await;
-        // It has no end of its own, and nothing would wake it but the stop.
+        // It has no other end, and nothing but the stop wakes it.
         assert!(report.is_clean(), "{report}");
         let accepted = feeding.await.unwrap();
         let player = report.player("shop/copy").unwrap_or_else(|| panic!("no copy in {report}"));
-        // Who is stopped before it has begun takes nothing; its channel is gone with what is in it.
+        // A player that is stopped before it has begun takes nothing. Its channel is dropped with
+        // its items.
         if !player.notes.is_empty() {
             assert_eq!(player.notes, [accepted.to_string()], "{report}");
         }

@@ -1,0 +1,11 @@
+//! Tests of pipelines.
+
+mod asynchronous;
+mod bounds;
+mod common;
+mod connections;
+mod guarantees;
+mod player;
+mod sections;
+mod stops;
+mod waiting;
