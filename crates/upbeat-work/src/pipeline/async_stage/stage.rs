@@ -62,6 +62,8 @@ where
     async fn one(&self, forwarded: Forwarded<T>) -> Forwarded<U> {
         let Numbered { item, number, context } = forwarded?;
         let mut work = pin!(async move { (self.call)(item).await });
+        // `CatchPanic` would lose the panic of a future that is dropped early, which ends the
+        // pipeline.
         let made = poll_fn(|cx| match Panic::catch(|| work.as_mut().poll(cx)) {
             Ok(poll) => poll,
             Err(panic) => Poll::Ready(Err(panic.into())),

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use upbeat::{BoxError, Progress};
+use upbeat::{BoxError, diagnostics::Progress};
 
 use super::{assembly::Assembly, fused::FusedStages};
 use crate::pipeline::{

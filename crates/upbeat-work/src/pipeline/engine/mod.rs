@@ -48,7 +48,7 @@ use executor::{Batch, Executor};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use reorder::ReorderBuffer;
 use tuner::BatchTuner;
-use upbeat::{Panic, Progress};
+use upbeat::{diagnostics::Progress, panic::Panic};
 
 use crate::pipeline::{
     control::{Control, RunSection, SectionOutcome, SourceWait, StopHandle},

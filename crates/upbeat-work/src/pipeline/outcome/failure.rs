@@ -1,6 +1,6 @@
 //! Reasons for the early end of a pipeline.
 
-use upbeat::{BoxError, Panic};
+use upbeat::{BoxError, panic::Panic};
 
 use super::item_failure::ItemFailure;
 
