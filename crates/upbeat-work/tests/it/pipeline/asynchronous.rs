@@ -107,7 +107,7 @@ fn errors_and_panics_affect_their_item_alone() {
     );
     assert_eq!((report.taken, report.emitted, report.panicked), (100, 95, 3));
     let panic = report.failures[2].panic().unwrap();
-    assert!(panic.location().unwrap().contains("tests/asynchronous.rs:"), "{panic:?}");
+    assert!(panic.location().unwrap().contains("pipeline/asynchronous.rs:"), "{panic:?}");
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn one_item_of_a_million_panics_and_the_others_come_out_in_order() {
         assert_eq!((report.taken, report.emitted, report.failed, report.panicked), (1_000_000, 999_999, 1, 1));
         let failure = &report.failures[0];
         assert_eq!((failure.stage(), failure.item()), ("check", 765_432));
-        assert!(failure.panic().unwrap().location().unwrap().contains("tests/pipeline.rs:"), "{failure:?}");
+        assert!(failure.panic().unwrap().location().unwrap().contains("pipeline/guarantees.rs:"), "{failure:?}");
         assert_eq!(next, 1_000_000);
     }
 }
