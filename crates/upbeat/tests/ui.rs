@@ -3,8 +3,8 @@
 //! After a change, look at them with
 //! `TRYBUILD=overwrite cargo test -p upbeat --all-features --test ui`.
 
-// The messages list the players of this feature.
-#![cfg(feature = "cron")]
+// The messages list the players, and shorten the paths of names that are unique.
+#![cfg(all(feature = "cron", feature = "limit", feature = "serde"))]
 
 use std::{env, process::Command};
 

@@ -1,7 +1,6 @@
 //! The two sides of an active call: the task that runs it, and its caller.
 
 use std::{
-    error::Error,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -20,7 +19,10 @@ use super::{
     calls::{CallWork, Calls, WaitEnd},
     watch,
 };
-use crate::panic::{CatchPanic, Panic, catch};
+use crate::{
+    panic::{CatchPanic, Panic, catch},
+    targets,
+};
 
 /// Adds an active call, and returns its two sides.
 ///
@@ -66,7 +68,14 @@ impl<T> CallSlot<T> {
         let discarded = if in_time { sender.send(result).err() } else { Some(result) };
         match discarded {
             Some(Ok(result)) => self.discard(result),
-            Some(Err(panic)) => self.log(&panic, "call panicked after its caller stopped waiting"),
+            Some(Err(panic)) => {
+                let (monitor, call) = (&*self.calls.settings.name, &*self.name);
+                let (panic, location) = (panic.message(), panic.location());
+                tracing::error!(
+                    target: targets::MONITOR, monitor, call, panic, location,
+                    "call panicked after its caller stopped waiting"
+                );
+            }
             None => {}
         }
         // After the drop of the result, which belongs to the call.
@@ -79,13 +88,13 @@ impl<T> CallSlot<T> {
     /// Drops a result, and catches its panic.
     fn discard(&self, result: T) {
         if let Err(panic) = catch(|| drop(result)) {
-            self.log(&panic, "discarded result of a call panicked in its drop");
+            let (monitor, call) = (&*self.calls.settings.name, &*self.name);
+            let (panic, location) = (panic.message(), panic.location());
+            tracing::error!(
+                target: targets::MONITOR, monitor, call, panic, location,
+                "discarded result of a call panicked in its drop"
+            );
         }
-    }
-
-    fn log(&self, panic: &Panic, event: &'static str) {
-        let (monitor, call) = (&*self.calls.settings.name, &*self.name);
-        tracing::error!(monitor, call, error = panic as &dyn Error, "{event}");
     }
 }
 

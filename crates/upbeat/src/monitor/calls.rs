@@ -7,7 +7,7 @@ use tokio::{task::AbortHandle, time::Instant};
 use upbeat_probe::Probe;
 
 use super::{CallCounts, CallError, settings::MonitorSettings};
-use crate::display::millis;
+use crate::{display::millis, targets};
 /// The work of a call.
 #[derive(Clone)]
 pub(super) enum CallWork {
@@ -162,7 +162,7 @@ impl Calls {
 
     fn log_recovery(&self, by: &str, episode: &Episode) {
         let stuck_ms = millis(episode.stuck_since.elapsed());
-        tracing::info!(monitor = &*self.settings.name, call = by, stuck_ms, "monitor recovered");
+        tracing::info!(target: targets::MONITOR, monitor = &*self.settings.name, call = by, stuck_ms, "monitor recovered");
     }
 
     fn is_stuck(&self, open: &OpenCall, now: Instant) -> bool {

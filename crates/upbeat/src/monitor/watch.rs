@@ -1,7 +1,6 @@
 //! The task that raises alerts.
 
 use std::{
-    error::Error,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -13,7 +12,7 @@ use super::{
     calls::{Calls, WatchStep},
     locate::active_calls,
 };
-use crate::{display::millis, panic::catch};
+use crate::{display::millis, panic::catch, targets};
 
 /// Starts the task that raises the alert unless a call ends in time.
 ///
@@ -63,6 +62,7 @@ async fn raise(calls: &Calls, stuck_for: Duration) {
     let monitor = calls.settings.name.clone();
     let alert = Alert { monitor, stuck_for, calls: active_calls(calls).await };
     tracing::error!(
+        target: targets::MONITOR,
         monitor = &*alert.monitor,
         stuck_ms = millis(stuck_for),
         calls = %alert.list(),
@@ -71,7 +71,8 @@ async fn raise(calls: &Calls, stuck_for: Duration) {
     if let Some(on_alert) = &calls.settings.on_alert
         && let Err(panic) = catch(|| on_alert(&alert))
     {
-        tracing::error!(monitor = &*alert.monitor, error = &panic as &dyn Error, "alert callback panicked");
+        let (monitor, panic, location) = (&*alert.monitor, panic.message(), panic.location());
+        tracing::error!(target: targets::MONITOR, monitor, panic, location, "alert callback panicked");
     }
     calls.alert_raised();
 }

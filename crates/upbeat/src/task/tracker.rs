@@ -18,6 +18,7 @@ use crate::{
     panic::{CatchPanic, Panic},
     player::Player,
     report::{failure::Failure, failure_log::FailureLog},
+    targets,
 };
 
 /// Background work spawned by handlers, which the stop waits for. A cheap clone.
@@ -335,7 +336,7 @@ impl WorkGuard {
         let failure = error.map(|error| Failure { attempt: 0, task: Some(self.name.clone()), error });
         if let Some(failure) = &failure {
             let error = &*failure.error as &(dyn Error + 'static);
-            tracing::error!(work = &*self.name, error, "tracked work failed");
+            tracing::error!(target: targets::TASK, work = &*self.name, error, "tracked work failed");
         }
         self.inner.end(self.key, failure);
     }

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{jittered::Jittered, schedule::Schedule};
-use crate::{context::Context, error::BoxError, player::Player};
+use crate::{context::Context, error::BoxError, player::Player, targets};
 
 /// The number and the due time of a tick: a [value](Context::value) of its context.
 ///
@@ -183,7 +183,8 @@ impl TickFailures<'_> {
         if !self.log || error.is::<JoinError>() {
             return Err(error);
         }
-        tracing::error!(player = %self.cx.path(), error = &*error, "tick failed, schedule unchanged");
+        let player = self.cx.path();
+        tracing::error!(target: targets::TIME, player, error = &*error, "tick failed, schedule unchanged");
         self.failed += 1;
         self.last = Some(error);
         Ok(())

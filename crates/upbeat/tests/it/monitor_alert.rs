@@ -181,6 +181,6 @@ async fn late_panics_of_every_kind_are_logged() {
     gate.notify_waiters();
     until(|| monitor.active() == 0).await;
     assert_eq!(monitor.counts().late, 2);
-    assert_eq!(events.with(Level::ERROR, "call=\"value\" error=panicked: and another thing").len(), 1);
-    assert_eq!(events.with(Level::ERROR, "call=\"poll\" error=panicked: too late").len(), 1);
+    assert_eq!(events.with(Level::ERROR, "call=\"value\" panic=\"and another thing\"").len(), 1);
+    assert_eq!(events.with(Level::ERROR, "call=\"poll\" panic=\"too late\"").len(), 1);
 }

@@ -1,7 +1,6 @@
 //! A report of the location of a scope that exceeds its time limit.
 
 use std::{
-    error::Error,
     fmt,
     future::Future,
     pin::Pin,
@@ -26,6 +25,7 @@ use crate::{
     display::{human, millis},
     panic::catch,
     snapshot::location::Location,
+    targets,
     tree::lookup::{PROBE_TIMEOUT, locate},
 };
 
@@ -287,10 +287,11 @@ async fn report(alarm: Arc<StallAlarm>, scope: GuardedScope, begun: Instant, due
     let taken = begun.elapsed();
     let Some(location) = locate(&[probe], PROBE_TIMEOUT).await.pop() else { return };
     let stall = Stall { name, taken, location };
-    tracing::warn!(scope = &*stall.name, taken_ms = millis(taken), location = %stall.location, "scope exceeded its time limit");
+    tracing::warn!(target: targets::STALL, scope = &*stall.name, taken_ms = millis(taken), location = %stall.location, "scope exceeded its time limit");
     if let Some(on_stall) = on_stall
         && let Err(panic) = catch(|| on_stall(&stall))
     {
-        tracing::error!(scope = &*stall.name, error = &panic as &dyn Error, "stall callback panicked");
+        let (panic, location) = (panic.message(), panic.location());
+        tracing::error!(target: targets::STALL, scope = &*stall.name, panic, location, "stall callback panicked");
     }
 }
