@@ -5,42 +5,42 @@ use std::{num::NonZero, path::PathBuf, thread};
 use clap::{Parser, ValueEnum};
 use upbeat_csv2json::Mode;
 
-/// Converts CSV rows `row,height,weight` in inches and pounds to JSON lines in centimetres and kilograms
+/// Converts CSV rows `row,height,weight` in inches and pounds to JSON lines in metric units
 #[derive(Debug, Parser)]
 #[command(name = "csv2json", after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// The CSV file, with a header; the standard input if not given, or -
+    /// CSV file with a header; by default, or if it is -, standard input
     pub(crate) input: Option<PathBuf>,
 
-    /// Where the JSON goes; the standard output if not given. A file appears there when all of it is written, and not before
+    /// JSON file, which appears once it is complete; by default standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Where malformed rows are recorded, a JSON object each; the standard error if not given
+    /// File for malformed rows, one JSON object each; by default standard error
     #[arg(short, long, value_name = "FILE")]
     pub(crate) errors: Option<PathBuf>,
 
-    /// How the rows are converted
+    /// Way to convert the rows
     #[arg(short, long, value_enum, default_value_t = How::Ordered)]
     pub(crate) mode: How,
-    /// How many threads convert; as many as there are processors if not given
+    /// Number of threads of a pipeline; by default the number of processors
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     workers: Option<u16>,
 
-    /// Write CSV of so many rows instead, to try this with
+    /// Generate a CSV sample with this number of rows instead
     #[arg(long, value_name = "ROWS", conflicts_with_all = ["input", "errors", "mode", "workers"])]
     pub(crate) generate: Option<u64>,
 }
 
-/// How rows are converted.
+/// A way to convert rows.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum How {
-    /// A plain loop, on one thread
+    /// A loop on one thread
     Sync,
-    /// A pipeline inside tokio; the same bytes
+    /// A pipeline in a tokio task; the same bytes
     Async,
     /// A pipeline on threads; the same bytes
     Ordered,
-    /// A pipeline on threads, rows as they are finished
+    /// A pipeline on threads; rows in the order of their completion
     Unordered,
 }
 
@@ -62,16 +62,17 @@ impl Arguments {
 }
 
 const AFTER_HELP: &str = "\
-A malformed row is recorded with its line, its column and the stage that found it. It neither stops nor reorders the others.
+A malformed row is recorded with its line, its column and the failed stage. The other rows are
+converted, in the same order.
 
 Examples:
-  csv2json --generate 1000000 -o rows.csv        Rows to try it with
-  csv2json rows.csv -o rows.json                 All of them
-  csv2json < rows.csv 2> errors.jsonl | head     From and to a pipe
-  csv2json rows.csv -o rows.json -e wrong.jsonl -m unordered -w 4
+  csv2json --generate 1000000 -o rows.csv        Generate a sample
+  csv2json rows.csv -o rows.json                 Convert it
+  csv2json < rows.csv 2> errors.jsonl | head     Use pipes
+  csv2json rows.csv -o rows.json -e errors.jsonl -m unordered -w 4
 
 Exit codes:
   0    all rows were converted
-  1    some rows were malformed; the others were converted
-  2    the command line is wrong, or a file could not be read or written; then the output is as it was before
-  130  stopped by Ctrl-C, 143 by SIGTERM; then it is, too";
+  1    some rows are malformed; the others were converted
+  2    invalid usage, or a file could not be read or written; the output file is unchanged
+  130  stopped by Ctrl-C, 143 by SIGTERM; the output file is unchanged";

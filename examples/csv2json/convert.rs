@@ -1,4 +1,4 @@
-//! The steps, row after row, in one of four ways.
+//! The conversion of all rows, in one of four modes.
 
 use std::io::{BufRead as _, BufReader, BufWriter, Read, Write};
 
@@ -7,65 +7,65 @@ use upbeat_work::{OnStop, Pipeline, pipeline::PipelineFailure};
 
 use crate::{Malformed, Record, parse, to_metric, write_json};
 
-/// The names of the stages, in records of malformed rows.
+/// The names of the stages in records of malformed rows.
 const PARSE: &str = "parse";
 const CONVERT: &str = "convert";
 
 const BUFFER: usize = 64 * 1024;
 
-/// How rows are converted.
+/// The mode of a conversion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// A plain loop, on one thread.
+    /// A loop on one thread.
     Sync,
-    /// A pipeline as a task of tokio's, in order.
+    /// A pipeline in a tokio task, in order.
     Async,
     /// A pipeline on threads, in order.
     Ordered,
-    /// A pipeline on threads: rows come as they are finished.
+    /// A pipeline on threads, with rows in the order of their completion.
     Unordered,
 }
 
-/// What is converted, how, and where to.
+/// A conversion.
 #[derive(Debug)]
 pub struct Job<R, W, M> {
-    /// The rows, behind a header.
+    /// The reader of the rows, after a header.
     pub input: R,
-    /// Gets lines of JSON.
+    /// The writer of the JSON lines.
     pub output: W,
-    /// Gets each malformed row; in order, but for [`Mode::Unordered`].
+    /// The function that receives each malformed row, in order except in [`Mode::Unordered`].
     pub malformed: M,
-    /// How.
+    /// The mode.
     pub mode: Mode,
-    /// How many threads work on a pipeline.
+    /// The number of threads of a pipeline.
     pub workers: usize,
 }
 
-/// How many rows there were.
+/// The numbers of rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Converted, and written.
+    /// The number of rows that are converted and written.
     pub converted: u64,
-    /// Malformed.
+    /// The number of malformed rows.
     pub malformed: u64,
 }
 
-/// Why not all rows were seen.
+/// The error of an incomplete conversion.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConvertError {
     /// The input failed.
-    #[error("cannot read the rows")]
+    #[error("failed to read the rows")]
     Read(#[source] BoxError),
     /// The output failed.
-    #[error("cannot write the JSON")]
+    #[error("failed to write the JSON")]
     Write(#[source] BoxError),
-    /// It was asked to stop.
+    /// The conversion was stopped.
     #[error("stopped before the end")]
     Stopped,
-    /// The pipeline broke down.
-    #[error("the conversion broke down")]
-    Broken(#[source] BoxError),
+    /// The conversion itself failed, for example by a panic.
+    #[error("conversion failed")]
+    Internal(#[source] BoxError),
 }
 
 impl<R, W, M> Job<R, W, M>
@@ -74,24 +74,24 @@ where
     W: Write + Send + 'static,
     M: FnMut(Record) + Send + 'static,
 {
-    /// Converts all rows, or as many as there are before `cx` is done. The output is flushed, and returned.
+    /// Converts all rows, and returns the flushed output.
     ///
     /// # Errors
     ///
-    /// When the input or the output fails, or it was stopped. A malformed row is none.
+    /// If the input or the output fails, or if `cx` is done first. A malformed row is no error.
     ///
     /// # Cancel safety
     ///
-    /// When it is dropped, the threads end as soon as what they are in returns; what is written by then stays.
+    /// If the future is dropped, each thread ends after its current call. Written rows stay.
     ///
     /// # Panics
     ///
-    /// When polled outside a tokio runtime with time.
+    /// If it is polled outside a tokio runtime with time.
     pub async fn run(self, cx: &Context) -> Result<(Counts, W), ConvertError> {
-        let on_a_thread = cx.clone();
+        let context = cx.clone();
         if self.mode == Mode::Sync {
-            let looped = tokio::task::spawn_blocking(move || self.in_a_loop(&on_a_thread));
-            return looped.await.map_err(|error| ConvertError::Broken(error.into()))?;
+            let converted = tokio::task::spawn_blocking(move || self.run_loop(&context));
+            return converted.await.map_err(|error| ConvertError::Internal(error.into()))?;
         }
         let Self { input, output, mut malformed, mode, workers } = self;
         let rows = Pipeline::lines(input)
@@ -118,12 +118,12 @@ where
                     running.await
                 }
             };
-            ended.map_err(|error| ConvertError::Broken(error.into()))?
+            ended.map_err(|error| ConvertError::Internal(error.into()))?
         };
         let report = ended.map_err(|error| match error.into_parts().0 {
             PipelineFailure::Source(error) => ConvertError::Read(error),
             PipelineFailure::Sink(error) => ConvertError::Write(error),
-            other => ConvertError::Broken(other.into()),
+            other => ConvertError::Internal(other.into()),
         })?;
         if report.stopped {
             return Err(ConvertError::Stopped);
@@ -131,8 +131,8 @@ where
         Ok((Counts { converted: report.emitted, malformed: report.failed }, report.output))
     }
 
-    /// What the pipelines are compared with.
-    fn in_a_loop(mut self, cx: &Context) -> Result<(Counts, W), ConvertError> {
+    /// Converts all rows in a loop, as the reference for the pipelines.
+    fn run_loop(mut self, cx: &Context) -> Result<(Counts, W), ConvertError> {
         let (mut input, mut output) = (BufReader::with_capacity(BUFFER, self.input), BufWriter::new(self.output));
         let mut counts = Counts::default();
         let (mut line, mut json) = (Vec::new(), Vec::new());
@@ -151,7 +151,7 @@ where
             match steps(row) {
                 Ok(row) => {
                     json.clear();
-                    write_json(row, &mut json).map_err(|error| ConvertError::Broken(error.into()))?;
+                    write_json(row, &mut json).map_err(|error| ConvertError::Internal(error.into()))?;
                     output.write_all(&json).map_err(|error| ConvertError::Write(error.into()))?;
                     counts.converted += 1;
                 }

@@ -1,10 +1,11 @@
-//! Heights and weights: CSV in inches and pounds to JSON lines in centimetres and kilograms.
+//! Heights and weights: CSV in inches and pounds to JSON lines in centimeters and kilograms.
 //!
-//! The same three steps ([`parse`], [`to_metric`], [`write_json`]) run in a plain loop, in a pipeline on threads, or in a pipeline inside tokio. In
-//! order, all of them write the same bytes, and the same records of rows that are malformed.
+//! The same three steps ([`parse`], [`to_metric`], [`write_json`]) run in a loop, in a pipeline on
+//! threads, or in a pipeline in a tokio task. All ordered modes write the same bytes, and the same
+//! records of malformed rows.
 //!
-//! A row is a line: a quoted field may hold commas and doubled quotes, but no line break. So a quote that is never closed spoils its own row, and
-//! not all that come behind.
+//! A row is a line. A quoted field may contain commas and doubled quotes, but no line break. A
+//! quote that is never closed therefore affects only its own row.
 
 mod convert;
 mod malformed;

@@ -1,4 +1,4 @@
-//! Converts heights and weights: CSV in inches and pounds to JSON lines in centimetres and kilograms.
+//! A converter of heights and weights, from CSV in inches and pounds to JSON lines in metric units.
 //!
 //! ```console
 //! $ cargo run --release --example csv2json -- --generate 1000000 -o rows.csv
@@ -35,10 +35,10 @@ const TROUBLE: u8 = 2;
 fn main() -> ExitCode {
     let code = run(&Arguments::parse()).unwrap_or_else(|error| {
         if is_broken_pipe(&error) {
-            // A reader that has gone, as `head` does, has what it wanted.
+            // A closed pipe is no error: a reader such as `head` needs no more.
             return OK;
         }
-        say(format_args!("csv2json: {}", with_causes(&*error)));
+        print_error(format_args!("csv2json: {}", with_causes(&*error)));
         TROUBLE
     });
     ExitCode::from(code)
@@ -58,7 +58,7 @@ fn run(arguments: &Arguments) -> Result<u8> {
 
 fn convert(arguments: &Arguments, output: Output) -> Result<u8> {
     let input = arguments.input.as_deref().filter(|path| path.as_os_str() != "-");
-    refuse_the_same(arguments, input)?;
+    check_distinct(arguments, input)?;
     let (input, bar) = open(input, output.is_a_terminal())?;
     let job = Job {
         input,
@@ -67,7 +67,7 @@ fn convert(arguments: &Arguments, output: Output) -> Result<u8> {
         mode: arguments.mode.into(),
         workers: arguments.workers(),
     };
-    let begun = Instant::now();
+    let began = Instant::now();
     let played = job::play("csv2json", async move |cx: Context| job.run(&cx).await.map(|(counts, _)| counts))?;
     bar.finish_and_clear();
     if let Some(code) = played.interrupted() {
@@ -75,54 +75,54 @@ fn convert(arguments: &Arguments, output: Output) -> Result<u8> {
     }
     let counts = played.answer.with_context(|| played.report.to_string())??;
     output.keep()?;
-    say(format_args!(
+    print_error(format_args!(
         "csv2json: {} rows converted, {} malformed, in {:.3} s",
         counts.converted,
         counts.malformed,
-        begun.elapsed().as_secs_f64()
+        began.elapsed().as_secs_f64()
     ));
     Ok(if counts.malformed == 0 { OK } else { MALFORMED })
 }
 
-/// Nothing may be written over what is read.
-fn refuse_the_same(arguments: &Arguments, input: Option<&Path>) -> Result<()> {
+/// Checks that no output file is the input, and that both output files differ.
+fn check_distinct(arguments: &Arguments, input: Option<&Path>) -> Result<()> {
     let input = input.unwrap_or(Path::new("/dev/stdin"));
     for path in [&arguments.output, &arguments.errors].into_iter().flatten() {
-        ensure!(!is_same(input, path), "{} is the input: name another file", path.display());
+        ensure!(!is_same(input, path), "{} is the input: choose another file", path.display());
     }
     if let (Some(output), Some(errors)) = (&arguments.output, &arguments.errors) {
         let same = output == errors || is_same(output, errors);
-        ensure!(!same, "{} cannot take both rows and errors: name another file for one", output.display());
+        ensure!(!same, "{} is the file of both rows and errors: choose another file for one", output.display());
     }
     Ok(())
 }
 
-/// The input, and a bar that shows how much of it was read: on a terminal, unless the rows themselves go there.
-fn open(path: Option<&Path>, rows_are_shown: bool) -> Result<(Box<dyn Read + Send>, ProgressBar)> {
+/// Opens the input with a progress bar, which is hidden if the rows are printed to the terminal.
+fn open(path: Option<&Path>, prints_rows: bool) -> Result<(Box<dyn Read + Send>, ProgressBar)> {
     let Some(path) = path else { return Ok((Box::new(io::stdin()), ProgressBar::hidden())) };
     let file = File::open(path).with_context(|| path.display().to_string())?;
     let about = file.metadata().with_context(|| path.display().to_string())?;
-    ensure!(!about.is_dir(), "{} is a folder: name a file", path.display());
-    if rows_are_shown || !about.is_file() {
+    ensure!(!about.is_dir(), "{} is a folder: choose a file", path.display());
+    if prints_rows || !about.is_file() {
         return Ok((Box::new(file), ProgressBar::hidden()));
     }
     let style = ProgressStyle::with_template("{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left")?;
-    // It hides itself where the standard error is no terminal.
+    // The bar hides itself if standard error is no terminal.
     let bar = ProgressBar::new(about.len()).with_style(style);
     Ok((Box::new(bar.wrap_read(file)), bar))
 }
 
-/// Writes malformed rows down, one JSON object each.
+/// Returns a function that writes malformed rows, one JSON object each.
 fn recorder(path: Option<&Path>, bar: ProgressBar) -> Result<impl FnMut(Record) + Send + 'static> {
     let mut to: Box<dyn Write + Send> = match path {
         Some(path) => Box::new(File::create(path).with_context(|| path.display().to_string())?),
         None => Box::new(io::stderr()),
     };
     Ok(move |record: Record| {
-        // All of it is text and numbers, which JSON can always say.
+        // A record consists of text and numbers, which JSON can represent.
         let Ok(mut line) = serde_json::to_vec(&record) else { return };
         line.push(b'\n');
-        // Where errors cannot be told the exit code still says that there were some.
+        // If the write fails, the exit code still reports malformed rows.
         bar.suspend(|| {
             let _ = to.write_all(&line);
         });
@@ -137,7 +137,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     written.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// If that fails, there is nobody left to tell.
-fn say(text: std::fmt::Arguments<'_>) {
+/// Prints a line to standard error. A failure to write has no other output to go to.
+fn print_error(text: std::fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{text}");
 }

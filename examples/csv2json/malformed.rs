@@ -5,61 +5,61 @@ use upbeat_work::pipeline::ItemFailure;
 
 use crate::COLUMNS;
 
-/// What is wrong with a row, and in which column.
+/// The error of a malformed row.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 pub struct Malformed {
     /// The column, from 0.
     pub column: usize,
-    /// What is wrong there.
+    /// The problem of its field.
     pub problem: Problem,
-    /// What stands there.
+    /// The text of the field.
     pub text: String,
 }
 
-/// What may be wrong with a field.
+/// A problem of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The row ends before it.
-    #[error("the field is missing")]
+    /// The row has no such field.
+    #[error("missing field")]
     Missing,
-    /// There should be no such field.
-    #[error("there are more than {} fields", COLUMNS.len())]
+    /// The row has too many fields.
+    #[error("more than {} fields", COLUMNS.len())]
     TooMany,
-    /// A quote is opened and not closed in this line.
-    #[error("a quote is not closed")]
+    /// A quote is not closed in its line.
+    #[error("unclosed quote")]
     OpenQuote,
-    /// The number of a row is a whole number, and not negative.
+    /// The number of the row is not a non-negative integer.
     #[error("not a whole number")]
     NotWhole,
-    /// It is no decimal number.
+    /// The field is not a decimal number.
     #[error("not a number")]
     NotANumber,
-    /// JSON has no infinity, and no NaN.
+    /// The number is infinite or NaN, which JSON cannot represent.
     #[error("not a finite number")]
     NotFinite,
 }
 
-/// How a malformed row is told: one JSON object.
+/// The record of a malformed row, which is written as one JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Record {
-    /// The line of the input, from 1, the header included.
+    /// The line of the input, from 1, including the header.
     pub line: u64,
     /// The column, from 1.
     pub column: Option<usize>,
-    /// The column's name, if it has one.
+    /// The name of the column, if it has one.
     pub field: Option<&'static str>,
-    /// In which stage it failed.
+    /// The stage that failed.
     pub stage: String,
-    /// What is wrong.
+    /// The error.
     pub error: String,
-    /// What stands there.
+    /// The text of the field.
     pub text: Option<String>,
 }
 
 impl Record {
-    /// Of a row that is malformed.
+    /// Returns the record of a malformed row.
     pub fn new(line: u64, stage: &str, malformed: &Malformed) -> Self {
         Self {
             line,
@@ -77,7 +77,7 @@ impl From<&ItemFailure> for Record {
         let line = failure.item() + 1;
         match failure.error().downcast_ref() {
             Some(malformed) => Self::new(line, failure.stage(), malformed),
-            // A panic: nothing is known of the place.
+            // The failure is a panic, which has no column.
             None => Self {
                 line,
                 column: None,

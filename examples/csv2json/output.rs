@@ -1,4 +1,4 @@
-//! Where the rows go.
+//! The output of the rows.
 
 use std::{
     fs::{self, File, Permissions},
@@ -10,13 +10,13 @@ use std::{
 use anyhow::{Context as _, Result};
 use tempfile::{Builder, TempPath};
 
-/// Where the rows go. What is not [kept](Output::keep) leaves no trace, where that is possible.
+/// The output of the rows. A file is left unchanged unless the output is [kept](Output::keep).
 #[derive(Debug)]
 pub(crate) enum Output {
     Stdout,
-    /// A pipe or a device, which cannot be replaced and need not be.
+    /// A pipe or a device, which is written directly.
     Device(File),
-    /// A file beside the one that it is to be.
+    /// A temporary file in the folder of the output file.
     Draft {
         file: File,
         draft: TempPath,
@@ -27,16 +27,16 @@ pub(crate) enum Output {
 impl Output {
     pub(crate) fn open(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else { return Ok(Self::Stdout) };
-        let cannot_write = || format!("cannot write {}", path.display());
-        // What a link leads to is replaced, and not the link.
+        let failed = || format!("failed to write {}", path.display());
+        // The target of a link is replaced, not the link itself.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         if fs::metadata(&path).is_ok_and(|about| !about.is_file()) {
-            return Ok(Self::Device(File::options().write(true).open(path).with_context(cannot_write)?));
+            return Ok(Self::Device(File::options().write(true).open(path).with_context(failed)?));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // As any new file: what others may do with it is the mask's business.
+        // The permissions are those of any new file: all that the umask allows.
         let draft = Builder::new().prefix(".csv2json-").permissions(Permissions::from_mode(0o666)).tempfile_in(folder);
-        let (file, draft) = draft.with_context(cannot_write)?.into_parts();
+        let (file, draft) = draft.with_context(failed)?.into_parts();
         Ok(Self::Draft { file, draft, path })
     }
 
@@ -54,16 +54,16 @@ impl Output {
         }
     }
 
-    /// All is written: the file gets its name.
+    /// Moves a complete file to its name.
     pub(crate) fn keep(self) -> Result<()> {
         if let Self::Draft { draft, path, .. } = self {
-            draft.persist(&path).with_context(|| format!("cannot write {}", path.display()))?;
+            draft.persist(&path).with_context(|| format!("failed to write {}", path.display()))?;
         }
         Ok(())
     }
 }
 
-/// Whether two paths lead to the same regular file.
+/// Returns whether two paths refer to the same regular file.
 pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
     match (fs::metadata(one), fs::metadata(other)) {
         (Ok(one), Ok(other)) => one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino()),

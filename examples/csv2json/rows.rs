@@ -1,4 +1,4 @@
-//! The three steps, each for one row.
+//! The three steps of the conversion of a row.
 
 use std::borrow::Cow;
 
@@ -8,27 +8,27 @@ use serde::Serialize;
 
 use crate::{COLUMNS, Malformed, Problem};
 
-const CENTIMETRES: f64 = 2.54;
+const CENTIMETERS: f64 = 2.54;
 const KILOGRAMS: f64 = 0.454;
 
-/// One row, in whichever units.
+/// A row, in either system of units.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Row {
-    /// Its number.
+    /// The number of the row.
     pub row: u64,
-    /// How high.
+    /// The height.
     pub height: f64,
-    /// How heavy.
+    /// The weight.
     pub weight: f64,
 }
 
 type Fields<'a> = [Cow<'a, [u8]>; COLUMNS.len()];
 
-/// Reads a line of CSV, without its end.
+/// Parses a line of CSV without its line break.
 ///
 /// # Errors
 ///
-/// Of the first column that is wrong.
+/// If a field is malformed: the error of the first one.
 ///
 /// ```
 /// let row = upbeat_csv2json::parse(br#"1,"70",150"#)?;
@@ -51,11 +51,11 @@ pub fn parse(line: &[u8]) -> Result<Row, Malformed> {
     })
 }
 
-/// Inches to centimetres, pounds to kilograms.
+/// Converts inches to centimeters, and pounds to kilograms.
 ///
 /// # Errors
 ///
-/// When the result is beyond what a float can hold.
+/// If the result is not finite.
 pub fn to_metric(row: Row) -> Result<Row, Malformed> {
     let finite = |column, from: f64, to: f64| {
         let too_large = || malformed(column, Problem::NotFinite, from.to_string().as_bytes());
@@ -63,7 +63,7 @@ pub fn to_metric(row: Row) -> Result<Row, Malformed> {
     };
     Ok(Row {
         row: row.row,
-        height: finite(1, row.height, row.height * CENTIMETRES)?,
+        height: finite(1, row.height, row.height * CENTIMETERS)?,
         weight: finite(2, row.weight, row.weight * KILOGRAMS)?,
     })
 }
@@ -72,14 +72,14 @@ pub fn to_metric(row: Row) -> Result<Row, Malformed> {
 ///
 /// # Errors
 ///
-/// None is known: a row has nothing that JSON has not, and memory takes all bytes.
+/// If serialization fails, which does not happen for rows with finite numbers.
 pub fn write_json(row: Row, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
     serde_json::to_writer(&mut *out, &row)?;
     out.push(b'\n');
     Ok(())
 }
 
-/// Most lines have no quotes: they are cut where they lie.
+/// Splits a line without quotes, as most lines are, into borrowed fields.
 fn split(line: &[u8]) -> Result<Fields<'_>, Malformed> {
     let mut fields = line.split(|&byte| byte == b',');
     let mut field = |column| match fields.next() {
@@ -94,10 +94,10 @@ fn split(line: &[u8]) -> Result<Fields<'_>, Malformed> {
 }
 
 fn split_quoted(line: &[u8]) -> Result<Fields<'_>, Malformed> {
-    // A carriage return in the middle of a line is no end of it.
+    // A carriage return within a line is not a line break.
     let mut reader: Reader = ReaderBuilder::new().terminator(Terminator::Any(b'\n')).build();
     let mut text = vec![0; line.len()];
-    // One end more than there should be, to see one that should not.
+    // One end more than there are columns, to detect an extra field.
     let mut ends = [0; COLUMNS.len() + 1];
     let (mut result, _, written, mut ended) = reader.read_record(line, &mut text, &mut ends);
     if result == ReadRecordResult::InputEmpty {
@@ -116,16 +116,16 @@ fn split_quoted(line: &[u8]) -> Result<Fields<'_>, Malformed> {
         ReadRecordResult::Record | ReadRecordResult::OutputEndsFull => {
             Err(malformed(COLUMNS.len(), Problem::TooMany, field(COLUMNS.len())))
         }
-        // Within quotes a line break is text, so the row has not ended with its line.
+        // A line break within quotes is text, so the row has not ended with its line.
         _ => Err(malformed(ended.min(COLUMNS.len()), Problem::OpenQuote, line)),
     }
 }
 
-/// Who reads of it wants to see it, and not a megabyte of it.
-const SHOWN: usize = 100;
+/// The maximum number of bytes of a malformed field in its error.
+const MAX_TEXT: usize = 100;
 
 fn malformed(column: usize, problem: Problem, text: &[u8]) -> Malformed {
-    Malformed { column, problem, text: String::from_utf8_lossy(&text[..text.len().min(SHOWN)]).into_owned() }
+    Malformed { column, problem, text: String::from_utf8_lossy(&text[..text.len().min(MAX_TEXT)]).into_owned() }
 }
 
 #[cfg(test)]
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_read_with_and_without_quotes() {
+    fn a_row_is_parsed_with_and_without_quotes() {
         let row = Row { row: 7, height: 70.5, weight: 1e2 };
         for line in ["7,70.5,100", "\"7\",70.5,\"1e2\"", "7,\"70.5\",+100.0"] {
             assert_eq!(parse(line.as_bytes()), Ok(row), "{line}");
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_column() {
+    fn a_problem_has_its_column() {
         use Problem::{Missing, NotANumber, NotFinite, NotWhole, OpenQuote, TooMany};
         let cases = [
             ("", 1, Missing, ""),
@@ -167,19 +167,19 @@ mod tests {
             ("7,70,NaN", 2, NotFinite, "NaN"),
             ("7,1e308,100", 1, NotFinite, "1"),
         ];
-        for (line, column, what, text) in cases {
+        for (line, column, problem_expected, text) in cases {
             let (found_column, found, found_text) = problem(line);
-            assert_eq!((found_column, found), (column, what), "{line:?}");
+            assert_eq!((found_column, found), (column, problem_expected), "{line:?}");
             assert!(
                 if text.is_empty() { found_text.is_empty() } else { found_text.starts_with(text) },
                 "{found_text:?}"
             );
         }
-        assert_eq!(problem(&format!("7,{},1", "x".repeat(1_000_000))).2.len(), SHOWN);
+        assert_eq!(problem(&format!("7,{},1", "x".repeat(1_000_000))).2.len(), MAX_TEXT);
     }
 
     #[test]
-    fn json_has_the_numbers_of_serde_json() {
+    fn numbers_are_formatted_as_by_serde_json() {
         let mut out = Vec::new();
         for line in ["1,70,150", "2,0.1,1e300", "3,-0,100"] {
             write_json(parse(line.as_bytes()).and_then(to_metric).unwrap(), &mut out).unwrap();

@@ -1,14 +1,14 @@
-//! Rows to try it with.
+//! Generated rows.
 
 use std::io::{self, Write};
 
 use crate::COLUMNS;
 
-/// Writes a header and so many rows, the same ones each time.
+/// Writes a header and a number of rows, which are the same each time.
 ///
 /// # Errors
 ///
-/// Those of the writer.
+/// If the writer fails.
 pub fn write_sample(rows: u64, mut out: impl Write) -> io::Result<()> {
     let mut random = fastrand::Rng::with_seed(1);
     writeln!(out, "{}", COLUMNS.join(","))?;

@@ -1,4 +1,4 @@
-//! All ways give the same bytes, and the same records of malformed rows.
+//! Tests that all modes write the same bytes, and the same records of malformed rows.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,13 +6,13 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use upbeat::Context;
 use upbeat_csv2json::{Counts, Job, Mode, Record, write_sample};
 
-struct Came {
+struct Converted {
     json: Vec<u8>,
     malformed: Vec<Record>,
     counts: Counts,
 }
 
-fn convert(input: &[u8], mode: Mode, workers: usize) -> Came {
+fn convert(input: &[u8], mode: Mode, workers: usize) -> Converted {
     let records = Arc::new(Mutex::new(Vec::new()));
     let to = records.clone();
     let malformed = move |record| to.lock().expect("no panic").push(record);
@@ -20,7 +20,7 @@ fn convert(input: &[u8], mode: Mode, workers: usize) -> Came {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let (counts, json) = runtime.block_on(job.run(&Context::background())).expect("memory does not fail");
     let malformed = records.lock().expect("no panic").clone();
-    Came { json, malformed, counts }
+    Converted { json, malformed, counts }
 }
 
 fn lines(json: &[u8]) -> Vec<&[u8]> {
@@ -30,18 +30,18 @@ fn lines(json: &[u8]) -> Vec<&[u8]> {
 }
 
 fn check(input: &[u8], workers: usize) {
-    let plain = convert(input, Mode::Sync, 1);
+    let expected = convert(input, Mode::Sync, 1);
     for mode in [Mode::Ordered, Mode::Async] {
-        let came = convert(input, mode, workers);
-        assert_eq!(came.json, plain.json, "{mode:?}, {workers} workers");
-        assert_eq!(came.malformed, plain.malformed, "{mode:?}, {workers} workers");
-        assert_eq!(came.counts, plain.counts, "{mode:?}, {workers} workers");
+        let converted = convert(input, mode, workers);
+        assert_eq!(converted.json, expected.json, "{mode:?}, {workers} workers");
+        assert_eq!(converted.malformed, expected.malformed, "{mode:?}, {workers} workers");
+        assert_eq!(converted.counts, expected.counts, "{mode:?}, {workers} workers");
     }
-    let mut came = convert(input, Mode::Unordered, workers);
-    came.malformed.sort_by_key(|record| record.line);
-    assert_eq!(lines(&came.json), lines(&plain.json));
-    assert_eq!(came.malformed, plain.malformed);
-    assert_eq!(came.counts, plain.counts);
+    let mut converted = convert(input, Mode::Unordered, workers);
+    converted.malformed.sort_by_key(|record| record.line);
+    assert_eq!(lines(&converted.json), lines(&expected.json));
+    assert_eq!(converted.malformed, expected.malformed);
+    assert_eq!(converted.counts, expected.counts);
 }
 
 fn field() -> impl Strategy<Value = Vec<u8>> {
@@ -66,7 +66,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn of_any_rows(rows in vec((row(), any::<bool>()), 0..300), end in any::<bool>(), workers in 1..5_usize) {
+    fn any_rows(rows in vec((row(), any::<bool>()), 0..300), end in any::<bool>(), workers in 1..5_usize) {
         let mut input = Vec::new();
         for (row, carriage_return) in &rows {
             input.extend_from_slice(row);
@@ -80,7 +80,7 @@ proptest! {
 }
 
 #[test]
-fn of_no_rows() {
+fn no_rows() {
     for input in ["", "row,height,weight", "row,height,weight\n", "row,height,weight\r\n\r\n\n"] {
         check(input.as_bytes(), 2);
         assert_eq!(convert(input.as_bytes(), Mode::Ordered, 2).counts, Counts::default());
@@ -88,22 +88,22 @@ fn of_no_rows() {
 }
 
 #[test]
-fn of_a_million_rows() {
+fn a_million_rows() {
     const ROWS: u64 = 1_000_000;
     let mut input = Vec::new();
     write_sample(ROWS, &mut input).unwrap();
     input.extend_from_slice(b"1,sixty,3\n");
-    let plain = convert(&input, Mode::Sync, 1);
-    assert_eq!(plain.counts, Counts { converted: ROWS, malformed: 1 });
-    assert_eq!(plain.malformed[0].line, ROWS + 2);
+    let expected = convert(&input, Mode::Sync, 1);
+    assert_eq!(expected.counts, Counts { converted: ROWS, malformed: 1 });
+    assert_eq!(expected.malformed[0].line, ROWS + 2);
     for mode in [Mode::Ordered, Mode::Async] {
-        let came = convert(&input, mode, 2);
-        assert!(came.json == plain.json && came.malformed == plain.malformed, "{mode:?}");
+        let converted = convert(&input, mode, 2);
+        assert!(converted.json == expected.json && converted.malformed == expected.malformed, "{mode:?}");
     }
 }
 
 #[test]
-fn an_input_that_fails_is_an_error_and_no_end() {
+fn a_failing_input_is_an_error() {
     struct Breaks(u32);
     impl std::io::Read for Breaks {
         fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
@@ -120,6 +120,6 @@ fn an_input_that_fails_is_an_error_and_no_end() {
     for mode in [Mode::Sync, Mode::Async, Mode::Ordered, Mode::Unordered] {
         let job = Job { input: Breaks(0), output: Vec::new(), malformed: drop::<Record>, mode, workers: 2 };
         let error = runtime.block_on(job.run(&Context::background())).unwrap_err();
-        assert_eq!(upbeat_examples::with_causes(&error), "cannot read the rows: the disk is gone", "{mode:?}");
+        assert_eq!(upbeat_examples::with_causes(&error), "failed to read the rows: the disk is gone", "{mode:?}");
     }
 }

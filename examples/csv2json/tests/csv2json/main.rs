@@ -1,0 +1,4 @@
+//! Tests of the converter.
+
+mod program;
+mod same_bytes;
