@@ -1,4 +1,4 @@
-//! What can go wrong: a pattern before anything starts, a file while the others go on.
+//! Errors of patterns and of files.
 
 use std::{
     error::Error as StdError,
@@ -6,19 +6,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A pattern that cannot be searched for.
+/// The error of an invalid pattern.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum BadPattern {
-    /// It is no regular expression. The text shows it with a mark below the place.
+pub enum InvalidPattern {
+    /// The pattern is no regular expression. The text shows the pattern with the position.
     #[error(transparent)]
     Syntax(#[from] Box<regex_syntax::Error>),
-    /// It is one that could never match within a line, or that is too large.
+    /// The pattern cannot match within a line, or is too large.
     #[error(transparent)]
-    Unfit(#[from] grep_regex::Error),
+    Unsupported(#[from] grep_regex::Error),
 }
 
-/// A file or directory that could not be read, or not to its end. Its source says why.
+/// The error of a file or directory that cannot be read. Its source is the reason.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", path.display())]
 pub struct SearchError {
@@ -31,7 +31,7 @@ impl SearchError {
         Self { path: path.to_owned(), source }
     }
 
-    /// The walk's errors are wrapped more than once, and each wrapper names the path anew.
+    /// Converts an error of the walk, which may be wrapped several times, each time with its path.
     pub(crate) fn of_walk(error: ignore::Error) -> Self {
         let path = path_of(&error).map(Path::to_owned).unwrap_or_default();
         let source = match error.io_error().and_then(system_error) {

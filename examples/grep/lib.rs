@@ -1,14 +1,15 @@
-//! Recursive search for a regular expression, with the answers of `grep -rn`.
+//! Recursive search for a regular expression, with the output of `grep -rn`.
 //!
-//! ripgrep's crates walk directories and match lines; a pipeline of Upbeat's keeps the workers busy, the files apart and the errors in one place:
+//! The crates of ripgrep walk directories and match lines. A pipeline distributes the files over
+//! workers, keeps their lines apart, and collects the errors:
 //!
-//! - **source**: the walk, asked by one worker at a time;
-//! - **stage**: none. A file is searched by whoever writes it down;
-//! - **sink**: each worker searches its files into the buffer of its batch, and a batch is one `write`. So the lines of a file are never mixed
-//!   with those of another, whoever is fast.
+//! - **source**: the walk, which one worker at a time polls;
+//! - **stage**: none, as the sink searches the files;
+//! - **sink**: each worker searches its files into the buffer of its batch, and a batch is one
+//!   `write`. The lines of a file are therefore never mixed with those of another.
 //!
-//! What it answers is what GNU grep answers in a UTF-8 locale: a line that is not UTF-8, or that comes behind a NUL, is not shown but said to be there.
-//! Patterns are those of Rust's crate `regex`.
+//! The output is that of GNU grep in a UTF-8 locale. A line that is not UTF-8, or that follows a
+//! NUL, is not shown, but reported. Patterns have the syntax of the crate `regex`.
 
 mod error;
 mod printer;
@@ -16,6 +17,6 @@ mod query;
 mod search;
 mod walk;
 
-pub use error::{BadPattern, SearchError};
+pub use error::{InvalidPattern, SearchError};
 pub use query::{Query, Show};
-pub use search::{Found, Remark, Search};
+pub use search::{Found, Notice, Search};

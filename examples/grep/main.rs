@@ -1,4 +1,4 @@
-//! Searches directories for a regular expression, with the answers of `grep -rn`.
+//! A search of directories for a regular expression, with the output of `grep -rn`.
 //!
 //! ```console
 //! $ cargo run --release --example grep -- 'fn \w+_all' crates
@@ -15,7 +15,7 @@ use std::{
 use clap::{Parser, ValueEnum};
 use upbeat::Context;
 use upbeat_examples::{job, with_causes};
-use upbeat_grep::{Query, Remark, Search, Show};
+use upbeat_grep::{Notice, Query, Search, Show};
 use upbeat_work::pipeline::PipelineFailure;
 
 /// Searches files and directories for a regular expression
@@ -23,48 +23,48 @@ use upbeat_work::pipeline::PipelineFailure;
 #[command(name = "grep", after_help = AFTER_HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch")]
 struct Arguments {
-    /// The regular expression, in the syntax of Rust's crate `regex`
+    /// Regular expression in the syntax of the crate `regex`
     pattern: String,
-    /// Files, and directories with all that is below them; - is the standard input. The current directory if not given
+    /// Files and directories to search, or - for standard input; by default the current directory
     paths: Vec<PathBuf>,
 
-    /// Upper and lower case are the same
+    /// Ignore the difference between upper and lower case
     #[arg(short, long)]
     ignore_case: bool,
-    /// Show only the names of files that match
+    /// Print only the names of files with a match
     #[arg(short = 'l', long, conflicts_with = "count")]
     files_with_matches: bool,
-    /// Show only how many lines match, file by file
+    /// Print only the number of matching lines of each file
     #[arg(short, long)]
     count: bool,
 
-    /// Leave out what .gitignore, .ignore and their like name
+    /// Skip files that .gitignore, .ignore and similar files exclude
     #[arg(long, overrides_with = "no_ignore")]
     ignore: bool,
-    /// Search those too (what is done anyway)
+    /// Search excluded files (default)
     #[arg(long)]
     no_ignore: bool,
-    /// Leave out files and directories whose names begin with a dot
+    /// Skip hidden files and directories
     #[arg(long, overrides_with = "hidden")]
     no_hidden: bool,
-    /// Search those too (what is done anyway)
+    /// Search hidden files and directories (default)
     #[arg(long)]
     hidden: bool,
 
-    /// Files in the order of their paths; without it, as they are finished
+    /// Sort files by path; by default they are printed in the order of their completion
     #[arg(long)]
     sort: bool,
-    /// How many threads search; as many as there are processors if not given
+    /// Number of threads; by default the number of processors
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     workers: Option<u16>,
-    /// When to use colours
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
-    color: Colour,
+    /// When to use colors
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    color: Color,
 }
 
-/// When colours are used.
+/// The use of colors.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Colour {
+enum Color {
     /// On a terminal, unless `NO_COLOR` is set
     Auto,
     /// Always
@@ -74,50 +74,51 @@ enum Colour {
 }
 
 const AFTER_HELP: &str = "\
-The answers are those of `grep -rn` in a UTF-8 locale: hidden files are searched, links below a directory are not followed, and of a line that
-is not text it is only said that it matches. The lines of a file stay together.
+The output is that of `grep -rn` in a UTF-8 locale: hidden files are searched, links within a
+directory are not followed, and matches that are not text are only reported. The lines of a file
+stay together.
 
 Examples:
-  grep 'fn \\w+_all' src             Lines with their file and number
-  grep -il todo                     Which files below the current directory have one
-  grep --ignore --no-hidden TODO    As ripgrep would choose the files
-  grep --sort -c 'unsafe' src       Counts, in the order of the paths
+  grep 'fn \\w+_all' src             Print lines with their file and number
+  grep -il todo                     Print the names of files with a match
+  grep --ignore --no-hidden TODO    Search the files that ripgrep would search
+  grep --sort -c 'unsafe' src       Print counts, sorted by path
 
 Exit codes:
-  0    something was found
-  1    nothing was
-  2    the pattern or the command line is wrong, or a file could not be read (even if something was found)
+  0    a line matches
+  1    no line matches
+  2    invalid pattern or usage, or a file could not be read (even if a line matches)
   130  stopped by Ctrl-C; 143 by SIGTERM";
 
-const FOUND: u8 = 0;
-const NOTHING: u8 = 1;
-const TROUBLE: u8 = 2;
+const MATCH: u8 = 0;
+const NO_MATCH: u8 = 1;
+const FAILURE: u8 = 2;
 
 fn main() -> ExitCode {
     let search = match Search::new(query(Arguments::parse())) {
         Ok(search) => search,
-        Err(error) => return refuse(&error),
+        Err(error) => return fail(&error),
     };
-    let played = job::play("grep", async move |cx: Context| match search.run(&cx, io::stdout(), tell).await {
-        Ok(found) if found.failed > 0 => Ok(TROUBLE),
-        Ok(found) => Ok(if found.any { FOUND } else { NOTHING }),
+    let played = job::play("grep", async move |cx: Context| match search.run(&cx, io::stdout(), print_notice).await {
+        Ok(found) if found.failed > 0 => Ok(FAILURE),
+        Ok(found) => Ok(if found.any { MATCH } else { NO_MATCH }),
         Err(error) => Err(error.into_parts().0),
     });
     let played = match played {
         Ok(played) => played,
-        Err(error) => return refuse(&error),
+        Err(error) => return fail(&error),
     };
     if let Some(code) = played.interrupted() {
         return ExitCode::from(code);
     }
     match played.answer {
         Some(Ok(code)) => ExitCode::from(code),
-        // A reader that has gone, as `head` does, has what it wanted.
-        Some(Err(PipelineFailure::Sink(error))) if is_broken_pipe(&*error) => ExitCode::from(FOUND),
-        Some(Err(cause)) => refuse(&cause),
+        // A closed pipe is no error: a reader such as `head` needs no more.
+        Some(Err(PipelineFailure::Sink(error))) if is_broken_pipe(&*error) => ExitCode::from(MATCH),
+        Some(Err(cause)) => fail(&cause),
         None => {
-            say(&played.report);
-            ExitCode::from(TROUBLE)
+            print_error(&played.report);
+            ExitCode::from(FAILURE)
         }
     }
 }
@@ -131,13 +132,13 @@ fn query(arguments: Arguments) -> Query {
         (_, true) => Show::Counts,
         _ => Show::Lines,
     };
-    query.colour = match arguments.color {
-        Colour::Always => true,
-        Colour::Never => false,
-        Colour::Auto => io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+    query.color = match arguments.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
     };
     query.hidden = !arguments.no_hidden;
-    query.heed_ignore_files = arguments.ignore;
+    query.respect_ignore_files = arguments.ignore;
     query.sort = arguments.sort;
     query.workers = arguments.workers.map_or(query.workers, usize::from);
     query
@@ -147,19 +148,19 @@ fn is_broken_pipe(error: &(dyn StdError + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn tell(remark: Remark<'_>) {
-    match remark {
-        Remark::Failed(error) => say(&with_causes(error)),
-        Remark::KeptBack(file) => say(&format_args!("{}: binary file matches", file.display())),
+fn print_notice(notice: Notice<'_>) {
+    match notice {
+        Notice::Failed(error) => print_error(&with_causes(error)),
+        Notice::BinaryMatch(file) => print_error(&format_args!("{}: binary file matches", file.display())),
     }
 }
 
-fn refuse(error: &(dyn StdError + 'static)) -> ExitCode {
-    say(&with_causes(error));
-    ExitCode::from(TROUBLE)
+fn fail(error: &(dyn StdError + 'static)) -> ExitCode {
+    print_error(&with_causes(error));
+    ExitCode::from(FAILURE)
 }
 
-/// If that fails, there is nobody left to tell.
-fn say(text: &impl std::fmt::Display) {
+/// Prints a line to standard error. A failure to write has no other output to go to.
+fn print_error(text: &impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "grep: {text}");
 }

@@ -1,56 +1,57 @@
-//! What is asked.
+//! The parameters of a search.
 
 use std::{num::NonZero, path::PathBuf, thread};
 
-/// What is searched for, where, and what is shown of it.
+/// The parameters of a search.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Query {
     /// The regular expression.
     pub pattern: String,
-    /// Files and directories; none means the current directory, `-` the standard input.
+    /// The files and directories. `-` is standard input, and no path is the current directory.
     pub paths: Vec<PathBuf>,
-    /// Whether upper and lower case are the same.
+    /// `true` if upper and lower case are the same.
     pub ignore_case: bool,
-    /// What is shown of a match.
+    /// The output.
     pub show: Show,
-    /// Whether it is shown in colours.
-    pub colour: bool,
-    /// Whether files and directories whose names begin with a dot are searched.
+    /// `true` if the output is colored.
+    pub color: bool,
+    /// `true` if hidden files and directories are searched.
     pub hidden: bool,
-    /// Whether files that `.gitignore`, `.ignore` and their like name are left out.
-    pub heed_ignore_files: bool,
-    /// Whether files come in the order of their paths, and not as they are finished.
+    /// `true` if files that `.gitignore`, `.ignore` and similar files exclude are skipped.
+    pub respect_ignore_files: bool,
+    /// `true` if files are sorted by path, `false` if they are in the order of their completion.
     pub sort: bool,
-    /// How many threads search.
+    /// The number of threads.
     pub workers: usize,
 }
 
 impl Query {
-    /// This pattern in all files below the current directory, as `grep -rn` has it, on all processors.
+    /// Returns a search of all files below the current directory, as by `grep -rn`, on all
+    /// processors.
     pub fn new(pattern: impl Into<String>) -> Self {
         Self {
             pattern: pattern.into(),
             paths: Vec::new(),
             ignore_case: false,
             show: Show::Lines,
-            colour: false,
+            color: false,
             hidden: true,
-            heed_ignore_files: false,
+            respect_ignore_files: false,
             sort: false,
             workers: thread::available_parallelism().map_or(1, NonZero::get),
         }
     }
 }
 
-/// What is shown of a match.
+/// The output of a search.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Show {
-    /// Each line that matches, with its number.
+    /// Each matching line with its number.
     #[default]
     Lines,
-    /// The names of files that have one.
+    /// The name of each file with a match.
     Files,
-    /// For each file how many it has.
+    /// The number of matching lines of each file.
     Counts,
 }

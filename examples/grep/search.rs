@@ -1,4 +1,4 @@
-//! The search itself.
+//! The search.
 
 use std::{
     error::Error as StdError,
@@ -20,12 +20,12 @@ use upbeat::Context;
 use upbeat_work::{OnStop, Pipeline, PipelineError};
 
 use crate::{
-    BadPattern, Query, SearchError, Show,
-    printer::{Printer, Seen},
+    InvalidPattern, Query, SearchError, Show,
+    printer::{FileMatches, Printer},
     walk::{self, STDIN},
 };
 
-/// A query whose pattern is known to be good.
+/// A search with a valid pattern.
 #[derive(Debug)]
 pub struct Search {
     query: Query,
@@ -33,26 +33,26 @@ pub struct Search {
     tools: Tools,
 }
 
-/// The walk makes system calls while the other workers wait for it: they come for more files, less often.
+/// The time of a batch. It is long, because the other workers wait during the walk's system calls.
 const BATCH: Duration = Duration::from_micros(500);
 
-/// What each worker needs for itself: a buffer to read into, and the memory in which a pattern is matched.
+/// The tools of the workers: a buffer to read into, and the memory of the matcher.
 type Tools = Pool<Tool, Box<dyn Fn() -> Tool + Send + Sync>>;
 
 #[derive(Debug)]
 struct Tool {
     matcher: RegexMatcher,
     searcher: Searcher,
-    /// The beginning of a file.
+    /// The first bytes of a file.
     head: Vec<u8>,
 }
 
-/// Most sources are shorter than this.
+/// The size of the first read. Most source files are smaller.
 const HEAD: usize = 64 * 1024;
 
 impl Tool {
-    /// Searches to the end of a reader. What fits into the head is searched where it lies; the searcher's own way of reading takes a system call
-    /// more for each file, and copies it once more, with every NUL replaced.
+    /// Searches a whole reader. A file that fits into the head is searched in place, because a read
+    /// by the searcher takes another system call and a copy.
     fn search(&mut self, mut read: impl Read, printer: &mut Printer<'_>) -> io::Result<()> {
         let Self { matcher, searcher, head } = self;
         let mut filled = 0;
@@ -69,34 +69,34 @@ impl Tool {
     }
 }
 
-/// What came of a search.
+/// The result of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// Whether any line matched.
+    /// `true` if any line matched.
     pub any: bool,
-    /// How many files and directories could not be read.
+    /// The number of files and directories that could not be read.
     pub failed: u64,
-    /// How many files were searched, or found to be unreadable.
+    /// The number of files that were searched or could not be read.
     pub files: u64,
 }
 
-/// What is to be said of a file besides what is found in it.
+/// A notice about a file, in addition to its matches.
 #[derive(Clone, Copy, Debug)]
-pub enum Remark<'a> {
-    /// It could not be searched, a [`SearchError`]; or the search of it panicked.
+pub enum Notice<'a> {
+    /// The file could not be searched: a [`SearchError`] or a panic.
     Failed(&'a (dyn StdError + 'static)),
-    /// Lines of it match that are not shown, because they are no text.
-    KeptBack(&'a Path),
+    /// A matching line was not printed, because it is not text.
+    BinaryMatch(&'a Path),
 }
 
 impl Search {
-    /// Compiles the pattern. Nothing is read yet.
+    /// Compiles the pattern. No file is read yet.
     ///
     /// # Errors
     ///
-    /// When the pattern is no regular expression, or has a line break in it.
-    pub fn new(query: Query) -> Result<Self, BadPattern> {
-        // Alone first: the matcher puts it into a group, and a mark below that would point elsewhere.
+    /// If the pattern is no regular expression, or contains a line break.
+    pub fn new(query: Query) -> Result<Self, InvalidPattern> {
+        // The matcher puts the pattern into a group, which would shift the positions of errors.
         regex_syntax::parse(&query.pattern).map_err(Box::new)?;
         let matcher = RegexMatcherBuilder::new()
             .case_insensitive(query.ignore_case)
@@ -109,51 +109,53 @@ impl Search {
             .line_number(query.show == Show::Lines)
             .binary_detection(BinaryDetection::convert(b'\0'))
             .bom_sniffing(false)
-            // To map a small file into memory costs more than to read it.
+            // A memory map of a small file costs more than a read.
             .memory_map(MmapChoice::never());
-        let of_tools = matcher.clone();
-        let make = move || Tool { matcher: of_tools.clone(), searcher: searcher.build(), head: vec![0; HEAD] };
+        let template = matcher.clone();
+        let make = move || Tool { matcher: template.clone(), searcher: searcher.build(), head: vec![0; HEAD] };
         Ok(Self { query, matcher, tools: Pool::new(Box::new(make)) })
     }
 
-    /// Searches all files, and writes what is found. What is to be said of a file, because it cannot be read or
-    /// because not all of it is shown, is a remark; the others go on.
+    /// Searches all files, and writes the matches. A file that cannot be read, or with matches that
+    /// are not printed, is passed to `notice`. The search continues.
     ///
-    /// When `cx` is done it ends soon: a file that is being searched is given up, and of no file is there half a line.
+    /// Once `cx` is done the search ends soon. It abandons files that are being searched, but never
+    /// writes a part of a line.
     ///
     /// # Errors
     ///
-    /// When `out` fails.
+    /// If `out` fails.
     ///
     /// # Cancel safety
     ///
-    /// That of [`run_in`](upbeat_work::pipeline::Runnable::run_in): when it is dropped, the workers soon end.
+    /// As [`run_in`](upbeat_work::pipeline::Runnable::run_in): if the future is dropped, the
+    /// workers soon end.
     pub async fn run<W: Write + Send + 'static>(
         self,
         cx: &Context,
         out: W,
-        remark: impl Fn(Remark<'_>) + Send + Sync + 'static,
+        notice: impl Fn(Notice<'_>) + Send + Sync + 'static,
     ) -> Result<Found, PipelineError<W>> {
         let Query { sort, workers, .. } = self.query;
         let any = Arc::new(AtomicBool::new(false));
         let (files, names, context) = (walk::files(&self.query), Names::new(&self.query), cx.clone());
-        let (seen_any, remark) = (any.clone(), Arc::new(remark));
-        let aside = remark.clone();
+        let (found_any, notice) = (any.clone(), Arc::new(notice));
+        let notice_binary = notice.clone();
         let search = Pipeline::from_iter(files)
             .try_map(|file| file)
             .name("walk")
             .write(out, move |file: PathBuf, out: &mut Vec<u8>| {
-                let seen = self.one(&file, names, &context, out)?;
-                if seen.lines > 0 {
-                    seen_any.store(true, Relaxed);
+                let found = self.search_file(&file, names, &context, out)?;
+                if found.lines > 0 {
+                    found_any.store(true, Relaxed);
                 }
-                if seen.kept_back {
-                    aside(Remark::KeptBack(names.of(&file)));
+                if found.hidden {
+                    notice_binary(Notice::BinaryMatch(names.of(&file)));
                 }
                 Ok::<_, SearchError>(())
             })
             .name("search")
-            .failures_to(move |failure| remark(Remark::Failed(failure.error())))
+            .failures_to(move |failure| notice(Notice::Failed(failure.error())))
             .workers(workers)
             .batch_time(BATCH)
             .on_stop(OnStop::Drop);
@@ -161,8 +163,14 @@ impl Search {
         Ok(Found { any: any.load(Relaxed), failed: report.failed, files: report.taken })
     }
 
-    /// Searches one file.
-    fn one(&self, file: &Path, names: Names, cx: &Context, out: &mut Vec<u8>) -> Result<Seen, SearchError> {
+    /// Searches a file.
+    fn search_file(
+        &self,
+        file: &Path,
+        names: Names,
+        cx: &Context,
+        out: &mut Vec<u8>,
+    ) -> Result<FileMatches, SearchError> {
         let mut tool = self.tools.get();
         let name = names.of(file);
         let mut printer = Printer {
@@ -170,30 +178,30 @@ impl Search {
             path: names.shown.then_some(name),
             name,
             show: self.query.show,
-            painter: self.query.colour.then_some(&self.matcher),
-            seen: Seen::default(),
+            colored: self.query.color.then_some(&self.matcher),
+            found: FileMatches::default(),
         };
         let searched = if file.as_os_str() == STDIN {
-            tool.search(Unless { cx, read: io::stdin().lock() }, &mut printer)
+            tool.search(ReadUntilDone { cx, read: io::stdin().lock() }, &mut printer)
         } else {
-            File::open(file).and_then(|read| tool.search(Unless { cx, read }, &mut printer))
+            File::open(file).and_then(|read| tool.search(ReadUntilDone { cx, read }, &mut printer))
         };
-        let seen = printer.seen;
-        searched.map(|()| seen).map_err(|error| SearchError::new(file, error))
+        let found = printer.found;
+        searched.map(|()| found).map_err(|error| SearchError::new(file, error))
     }
 }
 
-/// What files are called.
+/// The names of files in the output.
 #[derive(Clone, Copy, Debug)]
 struct Names {
-    /// Whether lines begin with them.
+    /// `true` if each line starts with the name.
     shown: bool,
-    /// Whether they are named without the current directory, because nobody has named that.
+    /// `true` if names do not start with the current directory, which the query does not name.
     bare: bool,
 }
 
 impl Names {
-    /// As `grep -r` has it: a file that is asked for alone is not named.
+    /// Returns the names as by `grep -r`, which does not name a single file.
     fn new(query: &Query) -> Self {
         let alone = matches!(&query.paths[..], [path] if !path.is_dir());
         Self { shown: !alone, bare: query.paths.is_empty() }
@@ -210,13 +218,13 @@ impl Names {
     }
 }
 
-/// Reads until the context is done: a file may be larger than anybody's patience.
-struct Unless<'a, R> {
+/// A reader that fails once the context is done, so that a search of a large file can be stopped.
+struct ReadUntilDone<'a, R> {
     cx: &'a Context,
     read: R,
 }
 
-impl<R: Read> Read for Unless<'_, R> {
+impl<R: Read> Read for ReadUntilDone<'_, R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.cx.error().is_some() {
             return Err(io::Error::other("stopped"));

@@ -1,4 +1,4 @@
-//! Which files there are.
+//! The files of a search.
 
 use std::path::{Path, PathBuf};
 
@@ -9,16 +9,16 @@ use crate::{Query, SearchError};
 /// The name of the standard input among paths.
 pub(crate) const STDIN: &str = "-";
 
-/// The files that a query asks for, in the order of their paths if it asks for that. Links are followed only where the query names them,
-/// and pipes and devices are searched only then.
+/// Returns the files of a query, sorted by path if the query is sorted. Links, pipes and devices
+/// are included only if the query names them.
 pub(crate) fn files(query: &Query) -> impl Iterator<Item = Result<PathBuf, SearchError>> + Send + use<> {
     let mut paths = query.paths.iter().map(PathBuf::as_path);
     let mut walk = WalkBuilder::new(paths.next().unwrap_or(Path::new(".")));
     for path in paths {
         walk.add(path);
     }
-    // Else a search whose output goes into a file that is searched finds what it has written, for ever.
-    walk.standard_filters(query.heed_ignore_files).hidden(!query.hidden).skip_stdout(true);
+    // A search of its own output file would never end.
+    walk.standard_filters(query.respect_ignore_files).hidden(!query.hidden).skip_stdout(true);
     if query.sort {
         walk.sort_by_file_name(Ord::cmp);
     }
@@ -31,7 +31,7 @@ pub(crate) fn files(query: &Query) -> impl Iterator<Item = Result<PathBuf, Searc
 
 fn is_searched(entry: &DirEntry) -> bool {
     if entry.depth() == 0 {
-        // Maybe a link to one.
+        // The entry may be a link to a directory.
         return !entry.path().is_dir();
     }
     entry.file_type().is_some_and(|kind| kind.is_file())

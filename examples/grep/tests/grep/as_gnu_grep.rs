@@ -1,4 +1,4 @@
-//! The same answers as GNU grep's, over a tree with everything that trees have.
+//! Comparison with GNU grep over a tree with many kinds of files.
 
 use std::{
     ffi::OsStr,
@@ -17,8 +17,8 @@ use rustix::process::geteuid;
 use tempfile::TempDir;
 use upbeat_examples::program::example;
 
-/// Who may read little.
-const NOBODY: u32 = 65534;
+/// The id of a user without privileges.
+const UNPRIVILEGED: u32 = 65534;
 
 fn tree() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -81,7 +81,7 @@ fn write(path: &Path, content: &[u8]) {
     fs::write(path, content).expect("it is written");
 }
 
-/// What it wrote, line by line, in the order of the lines.
+/// Returns the sorted lines of the output.
 fn sorted(output: &Output) -> Vec<&[u8]> {
     let mut lines: Vec<_> = output.stdout.split_inclusive(|&byte| byte == b'\n').collect();
     lines.sort_unstable();
@@ -98,8 +98,8 @@ fn theirs(folder: &Path, args: &[&str]) -> Output {
     grep.current_dir(folder).output().expect("GNU grep is installed")
 }
 
-/// Compares the two, for these arguments and those that `grep` needs besides.
-fn same(folder: &Path, more: &[&str], args: &[&str]) {
+/// Compares both programs with these arguments. `more` is for GNU grep only.
+fn compare(folder: &Path, more: &[&str], args: &[&str]) {
     let (ours, theirs) = (ours(folder, args), theirs(folder, &[more, args].concat()));
     let only_in = |one: &Output, other: &Output| -> Vec<String> {
         let other = sorted(other);
@@ -110,12 +110,12 @@ fn same(folder: &Path, more: &[&str], args: &[&str]) {
     assert_eq!((only_in(&ours, &theirs), only_in(&theirs, &ours)), (nothing.clone(), nothing), "{args:?}");
     assert_eq!(sorted(&ours).len(), sorted(&theirs).len(), "{args:?}");
     assert_eq!(ours.status.code(), theirs.status.code(), "{args:?}: {}", String::from_utf8_lossy(&ours.stderr));
-    let asides = |output: &Output| {
+    let errors = |output: &Output| {
         let mut lines: Vec<_> = String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned).collect();
         lines.sort_unstable();
         lines
     };
-    assert_eq!(asides(&ours), asides(&theirs), "{args:?}");
+    assert_eq!(errors(&ours), errors(&theirs), "{args:?}");
 }
 
 #[test]
@@ -135,8 +135,8 @@ fn lines_are_those_of_grep() {
         "n[^x]e",
         "no match",
     ] {
-        same(tree.path(), &["-n"], &[pattern]);
-        same(tree.path(), &["-n"], &["-i", pattern, "."]);
+        compare(tree.path(), &["-n"], &[pattern]);
+        compare(tree.path(), &["-n"], &["-i", pattern, "."]);
     }
 }
 
@@ -144,9 +144,9 @@ fn lines_are_those_of_grep() {
 fn names_and_counts_are_those_of_grep() {
     let tree = tree();
     for pattern in ["needle", "no match", "^$", "e"] {
-        same(tree.path(), &[], &["-l", pattern]);
-        same(tree.path(), &[], &["-c", pattern, "a", "many", "binary", "latin1", "empty", "crlf"]);
-        same(tree.path(), &[], &["-ci", pattern]);
+        compare(tree.path(), &[], &["-l", pattern]);
+        compare(tree.path(), &[], &["-c", pattern, "a", "many", "binary", "latin1", "empty", "crlf"]);
+        compare(tree.path(), &[], &["-ci", pattern]);
     }
 }
 
@@ -162,13 +162,13 @@ fn operands_are_those_of_grep() {
         &["latin1", "latin1"],
     ];
     for paths in operands {
-        same(tree.path(), &["-n"], &[&["needle"], paths].concat());
-        same(tree.path(), &["-n"], &[&["--sort", "needle"], paths].concat()[1..]);
+        compare(tree.path(), &["-n"], &[&["needle"], paths].concat());
+        compare(tree.path(), &["-n"], &[&["--sort", "needle"], paths].concat()[1..]);
     }
 }
 
 #[test]
-fn the_standard_input_is_a_file_too() {
+fn standard_input_is_searched_like_a_file() {
     let tree = tree();
     let input = || fs::File::open(tree.path().join("crlf")).expect("it is there");
     let output = example("grep").args(["needle", "-", "one"]).current_dir(tree.path()).stdin(input()).output();
@@ -177,7 +177,7 @@ fn the_standard_input_is_a_file_too() {
 }
 
 #[test]
-fn what_cannot_be_read_is_reported_and_the_rest_is_searched() {
+fn an_unreadable_file_is_reported_and_the_others_are_searched() {
     let tree = tree();
     let root = tree.path();
     let locked = [root.join("many/3/3"), root.join("a/b")];
@@ -191,8 +191,8 @@ fn what_cannot_be_read_is_reported_and_the_rest_is_searched() {
     theirs.env("LC_ALL", "C.UTF-8").args(["-rn"]);
     let [ours, theirs] = [&mut ours, &mut theirs].map(|command| {
         if geteuid().is_root() {
-            // Nothing is locked for root.
-            command.uid(NOBODY);
+            // File permissions do not apply to root.
+            command.uid(UNPRIVILEGED);
         }
         command.args(args).current_dir(root).output().expect("it starts")
     });
@@ -202,11 +202,11 @@ fn what_cannot_be_read_is_reported_and_the_rest_is_searched() {
     assert!(ours.stdout.len() > 1_000);
     assert_eq!(sorted(&ours), sorted(&theirs));
     assert_eq!((ours.status.code(), theirs.status.code()), (Some(2), Some(2)));
-    let said = String::from_utf8(ours.stderr).expect("text");
-    let mut said: Vec<_> = said.lines().filter(|line| line.ends_with(')')).collect();
-    said.sort_unstable();
+    let stderr = String::from_utf8(ours.stderr).expect("text");
+    let mut errors: Vec<_> = stderr.lines().filter(|line| line.ends_with(')')).collect();
+    errors.sort_unstable();
     assert_eq!(
-        said,
+        errors,
         [
             "grep: a/b: Permission denied (os error 13)",
             "grep: many/3/3: Permission denied (os error 13)",
@@ -221,15 +221,15 @@ fn lines_of_a_file_stay_together_and_in_order() {
     for args in [&["needle|hay", "-j", "2"][..], &["needle|hay", "-j", "8"], &["needle|hay", "-j", "8", "--sort"]] {
         let output = ours(tree.path(), args);
         let text = String::from_utf8_lossy(&output.stdout);
-        let places = text.lines().map(|line| {
+        let positions = text.lines().map(|line| {
             let (path, rest) = line.split_once(':').expect("a path");
             (path, rest.split(':').next().and_then(|number| number.parse::<u64>().ok()).expect("a number"))
         });
         let mut files: Vec<(&str, u64)> = Vec::new();
-        for (path, number) in places {
+        for (path, number) in positions {
             match files.last_mut() {
                 Some((last, line)) if *last == path => {
-                    assert!(*line < number, "{path}:{number} behind line {line}");
+                    assert!(*line < number, "{path}:{number} after line {line}");
                     *line = number;
                 }
                 _ => files.push((path, number)),
@@ -237,18 +237,18 @@ fn lines_of_a_file_stay_together_and_in_order() {
         }
         let mut once: Vec<&Path> = files.iter().map(|(path, _)| Path::new(path)).collect();
         assert!(once.len() > 150, "{} files", once.len());
-        let came = once.clone();
+        let printed = once.clone();
         once.sort_unstable();
-        assert!(!args.contains(&"--sort") || came == once, "{came:?}");
+        assert!(!args.contains(&"--sort") || printed == once, "{printed:?}");
         once.dedup();
-        assert_eq!(once.len(), came.len(), "a file came in pieces");
+        assert_eq!(once.len(), printed.len(), "the lines of a file are not together");
     }
 }
 
 #[test]
-fn ignore_files_and_dots_are_heeded_only_when_asked() {
+fn ignored_and_hidden_files_are_skipped_only_on_request() {
     let tree = tree();
-    // Ignore files count inside a repository only, as git has it.
+    // A `.gitignore` applies only within a repository.
     fs::create_dir(tree.path().join(".git")).expect("it is made");
     let names = |args: &[&str]| {
         let output = ours(tree.path(), &[&["-l", "needle"], args].concat());

@@ -1,4 +1,4 @@
-//! The program as people use it: colours, pipes, mistakes, Ctrl-C.
+//! Tests of the program as a process: colors, pipes, errors and Ctrl-C.
 
 use std::{
     fs,
@@ -23,26 +23,26 @@ fn output(command: &mut Command) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn a_bad_pattern_is_shown_with_its_place_before_anything_starts() {
+fn an_invalid_pattern_is_shown_with_the_position_of_its_fault() {
     let folder = folder();
-    let (code, printed, said) = output(example("grep").args(["needle|a(b"]).current_dir(&folder));
-    assert_eq!((code, printed.as_str()), (Some(2), ""));
-    assert!(said.contains("    needle|a(b\n            ^\n"), "{said}");
-    assert!(said.contains("unclosed group"), "{said}");
-    let (code, _, said) = output(example("grep").args([r"a\nb"]).current_dir(&folder));
+    let (code, stdout, stderr) = output(example("grep").args(["needle|a(b"]).current_dir(&folder));
+    assert_eq!((code, stdout.as_str()), (Some(2), ""));
+    assert!(stderr.contains("    needle|a(b\n            ^\n"), "{stderr}");
+    assert!(stderr.contains("unclosed group"), "{stderr}");
+    let (code, _, stderr) = output(example("grep").args([r"a\nb"]).current_dir(&folder));
     assert_eq!(code, Some(2));
-    assert!(said.contains(r#""\n" is not allowed"#), "{said}");
+    assert!(stderr.contains(r#""\n" is not allowed"#), "{stderr}");
     assert_eq!(output(example("grep").args(["-j", "0", "x"])).0, Some(2));
 }
 
-const PAINTED: &str = "\x1b[35mfile\x1b[0m\x1b[36m:\x1b[0m\x1b[32m1\x1b[0m\x1b[36m:\x1b[0m\
+const COLORED: &str = "\x1b[35mfile\x1b[0m\x1b[36m:\x1b[0m\x1b[32m1\x1b[0m\x1b[36m:\x1b[0m\
                        one \x1b[1m\x1b[31mneedle\x1b[0m, two \x1b[1m\x1b[31mneedle\x1b[0ms\n";
 
 #[test]
-fn colours_come_when_asked_for_and_on_a_terminal() {
+fn colors_are_used_on_request_and_on_a_terminal() {
     let folder = folder();
     let printed = |args: &[&str]| output(example("grep").args(args).arg("needle").current_dir(&folder)).1;
-    assert_eq!(printed(&["--color", "always"]), PAINTED);
+    assert_eq!(printed(&["--color", "always"]), COLORED);
     assert_eq!(printed(&["--color", "never"]), "file:1:one needle, two needles\n");
     assert_eq!(printed(&[]), "file:1:one needle, two needles\n");
 
@@ -51,19 +51,19 @@ fn colours_come_when_asked_for_and_on_a_terminal() {
         let mut command = example("grep");
         command.arg("needle").current_dir(&folder).env("NO_COLOR", no_color).stdout(theirs);
         assert!(command.status().expect("it was built").success());
-        // It has the terminal's other end.
+        // The command holds the other end of the terminal.
         drop(command);
         let mut shown = Vec::new();
-        // Fails in the end, when nobody has the other end any more.
+        // The read fails once the other end is closed.
         let _ = ours.read_to_end(&mut shown);
         String::from_utf8(shown).expect("text").replace("\r\n", "\n")
     };
-    assert_eq!(on_a_terminal(""), PAINTED);
+    assert_eq!(on_a_terminal(""), COLORED);
     assert_eq!(on_a_terminal("1"), "file:1:one needle, two needles\n");
 }
 
 #[test]
-fn a_reader_that_goes_ends_it_quietly() {
+fn a_closed_pipe_is_no_error() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for file in 0..50 {
         fs::write(folder.path().join(file.to_string()), "needle\n".repeat(10_000)).expect("it is written");
@@ -79,16 +79,16 @@ fn a_reader_that_goes_ends_it_quietly() {
 }
 
 #[test]
-fn a_writer_that_fails_is_trouble() {
+fn a_full_disk_is_an_error() {
     let full = fs::File::options().write(true).open("/dev/full").expect("Linux has one");
     let folder = folder();
-    let (code, _, said) = output(example("grep").arg("needle").current_dir(&folder).stdout(full));
+    let (code, _, stderr) = output(example("grep").arg("needle").current_dir(&folder).stdout(full));
     assert_eq!(code, Some(2));
-    assert!(said.contains("No space left on device"), "{said}");
+    assert!(stderr.contains("No space left on device"), "{stderr}");
 }
 
 #[test]
-fn what_it_writes_into_the_tree_is_not_searched() {
+fn the_output_file_is_not_searched() {
     let folder = folder();
     let out = fs::File::create(folder.path().join("out")).expect("it is made");
     let (code, ..) = output(example("grep").arg("needle").current_dir(&folder).stdout(out));
@@ -98,26 +98,26 @@ fn what_it_writes_into_the_tree_is_not_searched() {
 }
 
 #[test]
-fn a_signal_ends_a_search_without_end_and_leaves_no_half_line() {
+fn a_signal_ends_an_endless_search_without_a_partial_line() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("many"), "needle\n".repeat(200_000)).expect("it is written");
         let mut command = example("grep");
         let mut program = Program::spawn(command.args(["needle", "missing", "many", "/dev/zero"]).current_dir(&folder));
         program.until("missing: No such file");
-        // Maybe before, maybe after the file is through.
+        // The signal may arrive before or after the end of the file.
         thread::yield_now();
         program.signal(signal);
         let ended = program.end();
-        assert_eq!(ended.code, Some(code), "{}", ended.said);
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
         assert!(ended.took < Duration::from_secs(10), "{:?}", ended.took);
-        assert!(ended.printed.is_empty() || ended.printed.ends_with(":needle\n"));
+        assert!(ended.stdout.is_empty() || ended.stdout.ends_with(":needle\n"));
     }
 }
 
 #[test]
 fn help_has_examples_and_exit_codes() {
-    let (code, printed, _) = output(example("grep").arg("--help"));
+    let (code, stdout, _) = output(example("grep").arg("--help"));
     assert_eq!(code, Some(0));
-    assert!(printed.contains("Examples:") && printed.contains("Exit codes:"), "{printed}");
+    assert!(stdout.contains("Examples:") && stdout.contains("Exit codes:"), "{stdout}");
 }

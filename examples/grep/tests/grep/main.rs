@@ -1,0 +1,5 @@
+//! Tests of the search.
+
+mod as_gnu_grep;
+mod cancelled;
+mod program;
