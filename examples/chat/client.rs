@@ -4,10 +4,10 @@
 //! $ cargo run --example chat-client -- ws://127.0.0.1:8080/ws --name Ada
 //! ```
 //!
-//! Each line that is typed is a message. Ctrl-D or Ctrl-C ends it. A connection that is lost is a failed run of its player, so that the restart policy is all
-//! there is to coming back.
+//! Each typed line is a message. Ctrl-D or Ctrl-C ends the program. A lost connection is a failed
+//! run of a player, and its restart policy reconnects.
 
-#![expect(clippy::print_stderr, reason = "a program talks to whoever runs it")]
+#![expect(clippy::print_stderr, reason = "the output of the program")]
 
 use std::{
     io::{self, Write as _},
@@ -42,23 +42,23 @@ use upbeat::{
 use upbeat_chat::{Event, Say};
 use url::Url;
 
-/// How long the room may take to answer our goodbye.
-const GOODBYE: Duration = Duration::from_secs(2);
+/// The timeout of the close handshake.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long until it tries to come back: at first, and at most.
+/// The delay before each attempt to reconnect.
 const BACKOFF: Backoff = Backoff::exponential(Duration::from_millis(500), Duration::from_secs(15));
 
-/// Talks in a chat room: each line of the standard input is a message, and everybody's messages come out.
+/// A client of the chat room: sends each line of standard input, and prints all messages.
 ///
-/// It comes back by itself when the connection is lost; what is said meanwhile it does not see.
+/// It reconnects by itself. Messages that are sent meanwhile are not received.
 #[derive(Debug, Parser)]
 #[command(name = "chat-client", after_help = AFTER_HELP)]
 struct Arguments {
-    /// Where the room is, such as `ws://127.0.0.1:8080/ws`
+    /// URL of the room, such as `ws://127.0.0.1:8080/ws`
     #[arg(value_parser = room)]
     room: Url,
 
-    /// Your name; somebody else's gets a number
+    /// Your name; a number is added if it is taken
     #[arg(long, env = "USER", default_value = "guest")]
     name: String,
 }
@@ -68,44 +68,45 @@ Examples:
   cargo run --example chat
       The room, in another terminal
   cargo run --example chat-client -- ws://127.0.0.1:8080/ws --name Ada
-      Type a line and press Enter; Ctrl-D ends it
+      Type a line and press Enter; Ctrl-D ends the program
   echo done | cargo run --example chat-client -- ws://127.0.0.1:8080/ws --name robot
-      A line from a script
+      A message from a script
 
 Exit codes:
-  0   as asked, or at the end of the input
-  1   the room refused the client
-  64  the command line is wrong";
+  0   stopped on request, or at the end of the input
+  1   the room rejected the client
+  64  invalid usage";
 
 fn room(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("{error}; it looks like ws://127.0.0.1:8080/ws"))?;
-    if url.scheme() == "ws" { Ok(url) } else { Err("it begins with ws://".to_owned()) }
+    let url = Url::parse(text).map_err(|error| format!("{error}; write ws://127.0.0.1:8080/ws"))?;
+    if url.scheme() == "ws" { Ok(url) } else { Err("the URL must start with ws://".to_owned()) }
 }
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// What one run leaves to the next.
+/// The state that all runs of the player share.
 struct Client {
     room: Url,
-    typed: Mutex<Typed>,
-    /// Why the room does not want us.
-    refused: OnceLock<String>,
+    input: Mutex<Input>,
+    /// The reason why the room has rejected this client.
+    rejected: OnceLock<String>,
 }
 
-struct Typed {
+struct Input {
     lines: mpsc::Receiver<String>,
-    /// Was taken from there, and may not have been sent.
+    /// A line that has been received from `lines`, and may not have been sent.
     unsent: Option<String>,
 }
 
 impl Client {
-    /// Remembers a close frame by which the room refuses us, and says whether it does. To try again would not help.
-    fn closed(&self, frame: &CloseFrame) -> bool {
-        let refuses = frame.code == CloseCode::Policy;
-        if refuses {
-            let _ = self.refused.set(show(&frame.reason));
+    /// Returns whether a close frame rejects this client, and keeps its reason. A retry would be
+    /// rejected, too.
+    fn is_rejected_by(&self, frame: &CloseFrame) -> bool {
+        let rejected = frame.code == CloseCode::Policy;
+        if rejected {
+            let _ = self.rejected.set(printable(&frame.reason));
         }
-        refuses
+        rejected
     }
 }
 
@@ -113,27 +114,28 @@ impl Client {
 async fn main() -> ExitCode {
     let mut arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(answer) => return upbeat_chat::explain(&answer),
+        Err(error) => return upbeat_chat::print_usage(&error),
     };
     tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(LevelFilter::ERROR).init();
     arguments.room.query_pairs_mut().append_pair("name", &arguments.name);
-    let typed = Mutex::new(Typed { lines: lines(), unsent: None });
-    let client = Arc::new(Client { room: arguments.room, typed, refused: OnceLock::new() });
+    let input = Mutex::new(Input { lines: lines(), unsent: None });
+    let client = Arc::new(Client { room: arguments.room, input, rejected: OnceLock::new() });
     let connection = Part::new("connection", with(client.clone(), talk)).job().restart(Restart::on_failure(BACKOFF));
     let report = Conductor::new("chat-client").part(connection).play_until_signal().await;
-    if let Some(reason) = client.refused.get() {
-        eprintln!("chat-client: the room refuses: {reason}");
+    if let Some(reason) = client.rejected.get() {
+        eprintln!("chat-client: rejected by the room: {reason}");
         return ExitCode::FAILURE;
     }
     report.report()
 }
 
-/// The lines of the standard input. On a thread that nobody waits for, as nothing ends a read from a terminal.
+/// Returns the lines of standard input. A separate thread reads them, and is never joined, because
+/// a read from a terminal cannot be cancelled.
 fn lines() -> mpsc::Receiver<String> {
-    let (typed, lines) = mpsc::channel(16);
+    let (sender, lines) = mpsc::channel(16);
     thread::spawn(move || {
         for line in io::stdin().lines().map_while(Result::ok) {
-            if typed.blocking_send(line).is_err() {
+            if sender.blocking_send(line).is_err() {
                 return;
             }
         }
@@ -141,41 +143,41 @@ fn lines() -> mpsc::Receiver<String> {
     lines
 }
 
-/// One connection, until the input ends, somebody presses Ctrl-C, or it is lost: that is the error.
+/// Runs one connection until the input ends or a stop is requested. A lost connection is an error.
 async fn talk(client: Arc<Client>, cx: Context) -> anyhow::Result<()> {
     let Some(connected) = cx.unless_stopping(connect_async(client.room.as_str())).await else { return Ok(()) };
-    let (mut socket, _) = connected.inspect_err(|error| eprintln!("not connected: {error}; trying again"))?;
-    let mut typed = client.typed.lock().await;
-    if let Some(line) = &typed.unsent {
+    let (mut socket, _) = connected.inspect_err(|error| eprintln!("failed to connect, retrying: {error}"))?;
+    let mut input = client.input.lock().await;
+    if let Some(line) = &input.unsent {
         say(&mut socket, line).await?;
-        typed.unsent = None;
+        input.unsent = None;
     }
     loop {
         tokio::select! {
             () = cx.stopping() => return leave(&client, socket).await,
             incoming = socket.next() => match incoming.transpose() {
                 Ok(Some(Message::Close(frame))) => {
-                    if frame.as_ref().is_some_and(|frame| client.closed(frame)) {
+                    if frame.as_ref().is_some_and(|frame| client.is_rejected_by(frame)) {
                         return Ok(());
                     }
-                    let reason = frame.map(|frame| show(&frame.reason)).filter(|reason| !reason.is_empty());
-                    eprintln!("disconnected: {}; trying again", reason.as_deref().unwrap_or("the room is going away"));
+                    let reason = frame.map(|frame| printable(&frame.reason)).filter(|reason| !reason.is_empty());
+                    eprintln!("disconnected, retrying: {}", reason.as_deref().unwrap_or("the room is going away"));
                     bail!("disconnected");
                 }
                 Ok(Some(message)) => if print(&message).is_err() {
-                    // Nobody reads what comes out, and a new connection would not change that.
+                    // Standard output is closed, which a new connection would not change.
                     return leave(&client, socket).await;
                 },
                 lost => {
-                    eprintln!("the connection is lost; trying again");
-                    return Err(lost.err().map_or_else(|| anyhow!("the connection is lost"), Into::into));
+                    eprintln!("connection lost, retrying");
+                    return Err(lost.err().map_or_else(|| anyhow!("connection lost"), Into::into));
                 }
             },
-            line = typed.lines.recv() => match line {
+            line = input.lines.recv() => match line {
                 Some(line) if line.trim().is_empty() => {}
                 Some(line) => {
-                    say(&mut socket, typed.unsent.insert(line)).await?;
-                    typed.unsent = None;
+                    say(&mut socket, input.unsent.insert(line)).await?;
+                    input.unsent = None;
                 }
                 None => return leave(&client, socket).await,
             },
@@ -188,38 +190,38 @@ async fn say(socket: &mut Socket, line: &str) -> anyhow::Result<()> {
     Ok(socket.send(Message::text(say)).await?)
 }
 
-/// Says goodbye, and prints what comes until the room has answered.
+/// Closes the connection, and prints all messages until the room has closed it, too.
 async fn leave(client: &Client, mut socket: Socket) -> anyhow::Result<()> {
     socket.close(None).await?;
     let rest = async {
         while let Some(Ok(message)) = socket.next().await {
             if let Message::Close(Some(frame)) = &message {
-                client.closed(frame);
+                client.is_rejected_by(frame);
             }
             let _ = print(&message);
         }
     };
-    // A room that does not answer is left all the same.
-    let _ = timeout(GOODBYE, rest).await;
+    // After the timeout the connection is dropped.
+    let _ = timeout(CLOSE_TIMEOUT, rest).await;
     Ok(())
 }
 
-/// Prints what the room says. Fails when nobody takes the output any more.
+/// Prints an event. Fails if standard output is closed.
 fn print(message: &Message) -> io::Result<()> {
     let Message::Text(text) = message else { return Ok(()) };
     match serde_json::from_str(text) {
-        Ok(Event::Welcome { name, members }) => eprintln!("you are {}; {members} in the room", show(&name)),
+        Ok(Event::Welcome { name, members }) => eprintln!("you are {}; {members} in the room", printable(&name)),
         Ok(Event::Message { from, time, text }) => {
             let time = time.to_zoned(TimeZone::system()).strftime("%H:%M");
-            writeln!(io::stdout(), "{time} {}: {}", show(&from), show(&text))?;
+            writeln!(io::stdout(), "{time} {}: {}", printable(&from), printable(&text))?;
         }
-        Ok(Event::Refused { problem }) => eprintln!("not sent: {}", show(&problem)),
-        Err(error) => eprintln!("the room speaks another language: {error}"),
+        Ok(Event::Rejected { problem }) => eprintln!("not sent: {}", printable(&problem)),
+        Err(error) => eprintln!("unknown event: {error}"),
     }
     Ok(())
 }
 
-/// What others wrote, without what a terminal would take for commands.
-fn show(text: &str) -> String {
+/// Replaces control characters in text of other clients, which could control the terminal.
+fn printable(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }

@@ -1,4 +1,4 @@
-//! One client's connection, from the welcome to the goodbye.
+//! The connection of a client, from the welcome to the close frame.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -13,38 +13,38 @@ use crate::{
     room::{Room, Seat, frame},
 };
 
-/// How many bytes a message may have, as it is sent.
-pub(crate) const LARGEST: usize = 4 * 1024;
+/// The maximum size of a message in bytes.
+pub(crate) const MAX_MESSAGE: usize = 4 * 1024;
 
-/// How long a client may take to answer a close frame.
-const GOODBYE: Duration = Duration::from_secs(2);
+/// The timeout of the close handshake.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A client that is in the room.
 pub(crate) struct Conversation {
     room: Room,
     seat: Seat,
     allowance: Allowance,
-    /// How long it may be silent before it is pinged, and as long again before it is taken for gone.
+    /// The time without a frame until the client is pinged, and again until it is disconnected.
     ping: Duration,
-    heard: Instant,
+    last_frame: Instant,
     pinged: bool,
 }
 
 impl Conversation {
     pub(crate) fn new(room: Room, seat: Seat, allowance: Allowance, ping: Duration) -> Self {
-        Self { room, seat, allowance, ping, heard: Instant::now(), pinged: false }
+        Self { room, seat, allowance, ping, last_frame: Instant::now(), pinged: false }
     }
 
-    /// Talks with the client until one of both has enough, and takes leave of it.
+    /// Serves the client until either side ends the connection, and closes it.
     ///
-    /// A stop of the server tells the client by itself, with a close frame (1001). What is left to do is to wait for its answer, and not for
-    /// long: one that has stopped reading loses nothing by it.
-    pub(crate) async fn hold(self, mut socket: WebSocket, welcome: Event, cx: Context) {
+    /// During a stop the server itself sends a close frame (code 1001). The connection then ends
+    /// with the client's close frame, or after a short timeout if the client does not read.
+    pub(crate) async fn serve(self, mut socket: WebSocket, welcome: Event, cx: Context) {
         let name = self.seat.name.to_string();
         tracing::debug!(name, "joined");
         let ending = tokio::select! {
             Err(ending) = self.talk(&mut socket, welcome) => ending,
-            () = async { cx.stopping().await; sleep(GOODBYE).await } => Ending::Gone,
+            () = async { cx.stopping().await; sleep(CLOSE_TIMEOUT).await } => Ending::Gone,
         };
         tracing::debug!(name, ?ending, "left");
         close(socket, ending).await;
@@ -53,7 +53,8 @@ impl Conversation {
     async fn talk(mut self, socket: &mut WebSocket, welcome: Event) -> Result<Infallible, Ending> {
         let mut next = Message::Text(frame(&welcome));
         loop {
-            // While a client does not read it is not listened to either, but hears that it was dropped for it.
+            // While a client does not read, its messages are not read either. If it is dropped
+            // for that, it gets a close frame with the reason.
             tokio::select! {
                 sent = socket.send(next) => sent.map_err(|_| Ending::Gone)?,
                 left = self.seat.member.left() => return Err(left.into()),
@@ -62,20 +63,20 @@ impl Conversation {
         }
     }
 
-    /// What is to be sent next: news from the room, an answer, or a ping.
+    /// Waits for the next frame to send: a message of the room, an answer, or a ping.
     async fn next(&mut self, socket: &mut WebSocket) -> Result<Message, Ending> {
         loop {
             tokio::select! {
-                news = self.seat.member.recv() => return Ok(Message::Text((*news?).clone())),
+                message = self.seat.member.recv() => return Ok(Message::Text((*message?).clone())),
                 incoming = socket.recv() => {
-                    (self.heard, self.pinged) = (Instant::now(), false);
-                    if let Some(answer) = self.take(incoming.ok_or(Ending::Gone)??)? {
+                    (self.last_frame, self.pinged) = (Instant::now(), false);
+                    if let Some(answer) = self.receive(incoming.ok_or(Ending::Gone)??)? {
                         return Ok(Message::Text(frame(&answer)));
                     }
                 }
-                () = sleep_until(self.heard + self.ping * (1 + u32::from(self.pinged))) => {
+                () = sleep_until(self.last_frame + self.ping * (1 + u32::from(self.pinged))) => {
                     if std::mem::replace(&mut self.pinged, true) {
-                        return Err(Ending::Silent);
+                        return Err(Ending::Unresponsive);
                     }
                     return Ok(Message::Ping(Vec::new().into()));
                 }
@@ -83,43 +84,43 @@ impl Conversation {
         }
     }
 
-    /// What a client sent: it goes to all, or is refused with an answer.
-    fn take(&self, message: Message) -> Result<Option<Event>, Ending> {
+    /// Passes a message on to the room, or returns an answer that rejects it.
+    fn receive(&self, message: Message) -> Result<Option<Event>, Ending> {
         let text = match message {
-            Message::Text(text) if text.len() > LARGEST => return Err(Ending::TooLarge),
-            Message::Binary(bytes) if bytes.len() > LARGEST => return Err(Ending::TooLarge),
+            Message::Text(text) if text.len() > MAX_MESSAGE => return Err(Ending::TooLarge),
+            Message::Binary(bytes) if bytes.len() > MAX_MESSAGE => return Err(Ending::TooLarge),
             Message::Text(text) => Ok(text),
             Message::Binary(_) => Err("send JSON in a text frame, not a binary one".to_owned()),
-            // The library answers these by itself.
+            // The library answers these itself.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Ok(None),
         };
-        // What is refused counts, too.
-        match self.allowance.message().and(text).and_then(|text| understand(&text)) {
+        // Rejected messages count, too.
+        match self.allowance.message().and(text).and_then(|text| parse(&text)) {
             Ok(text) => {
                 self.room.say(&self.seat.name, text);
                 Ok(None)
             }
-            Err(problem) if self.allowance.refusal() => Ok(Some(Event::Refused { problem })),
+            Err(problem) if self.allowance.rejection() => Ok(Some(Event::Rejected { problem })),
             Err(_) => Err(Ending::Abusive),
         }
     }
 }
 
-fn understand(text: &str) -> Result<String, String> {
+fn parse(text: &str) -> Result<String, String> {
     let Say { text } = serde_json::from_str(text)
-        .map_err(|error| format!("not understood ({error}); send an object such as {{\"text\": \"hello\"}}"))?;
-    if text.trim().is_empty() { Err("there is no text in it".to_owned()) } else { Ok(text) }
+        .map_err(|error| format!("invalid message ({error}); send an object such as {{\"text\": \"hello\"}}"))?;
+    if text.trim().is_empty() { Err("the text is empty".to_owned()) } else { Ok(text) }
 }
 
-/// Says goodbye by a close frame, if there may be anybody to read it, and waits a while for the answer.
+/// Sends the close frame of an ending that has one, and waits for the client to close its side.
 pub(crate) async fn close(mut socket: WebSocket, ending: Ending) {
     let Some(frame) = ending.frame() else { return };
-    let goodbye = async {
+    let handshake = async {
         if socket.send(Message::Close(Some(frame))).await.is_ok() {
-            // To close a socket in which something is unread would destroy the frame on its way.
+            // A socket that is closed with unread bytes is reset, which discards the frame.
             while let Some(Ok(_)) = socket.recv().await {}
         }
     };
-    // In vain with a client that still does not read: it learns by the end of its connection.
-    let _ = timeout(GOODBYE, goodbye).await;
+    // A client that still does not read only gets the end of the connection.
+    let _ = timeout(CLOSE_TIMEOUT, handshake).await;
 }

@@ -1,4 +1,4 @@
-//! How a conversation ends, and what the client is told of it.
+//! The end of a conversation, and its close frame.
 
 use std::error::Error as _;
 
@@ -6,40 +6,40 @@ use axum::extract::ws::{CloseFrame, close_code};
 use tokio_tungstenite::tungstenite;
 use upbeat_work::hub::{Closed, Left};
 
-use crate::names::BadName;
+use crate::names::InvalidName;
 
-/// Why a conversation is over, or did not begin.
+/// The reason why a conversation has ended, or has not started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The client went, or its connection broke.
+    /// The client has disconnected.
     Gone,
-    /// It answers no pings.
-    Silent,
-    /// It did not read fast enough.
+    /// The client does not answer pings.
+    Unresponsive,
+    /// The client does not read fast enough.
     TooSlow,
-    /// A message was larger than any may be.
+    /// A message is too large.
     TooLarge,
-    /// A text was no UTF-8.
+    /// A text is not UTF-8.
     NotText,
-    /// Too much of what it sent was refused.
+    /// Too many messages of the client were rejected.
     Abusive,
-    /// It cannot have this name.
-    BadName(BadName),
+    /// The name is invalid.
+    InvalidName(InvalidName),
     /// The room is closed.
     Closed,
 }
 
 impl Ending {
-    /// The close frame that says it, for whoever may still read it.
+    /// Returns the close frame, or `None` if the client cannot receive one.
     pub(crate) fn frame(self) -> Option<CloseFrame> {
         let (code, reason) = match self {
-            Self::Gone | Self::Silent => return None,
-            Self::TooSlow => (close_code::AGAIN, "you did not read fast enough".into()),
-            Self::TooLarge => (close_code::SIZE, "the message was too large".into()),
-            Self::NotText => (close_code::INVALID, "the text was not UTF-8".into()),
-            Self::Abusive => (close_code::POLICY, "too many of your messages were refused".into()),
-            Self::BadName(problem) => (close_code::POLICY, problem.to_string().into()),
-            Self::Closed => (close_code::AWAY, "the room is closed".into()),
+            Self::Gone | Self::Unresponsive => return None,
+            Self::TooSlow => (close_code::AGAIN, "client too slow".into()),
+            Self::TooLarge => (close_code::SIZE, "message too large".into()),
+            Self::NotText => (close_code::INVALID, "text is not UTF-8".into()),
+            Self::Abusive => (close_code::POLICY, "too many messages rejected".into()),
+            Self::InvalidName(problem) => (close_code::POLICY, problem.to_string().into()),
+            Self::Closed => (close_code::AWAY, "room closed".into()),
         };
         Some(CloseFrame { code, reason })
     }
@@ -60,13 +60,13 @@ impl From<Closed> for Ending {
     }
 }
 
-impl From<BadName> for Ending {
-    fn from(problem: BadName) -> Self {
-        Self::BadName(problem)
+impl From<InvalidName> for Ending {
+    fn from(problem: InvalidName) -> Self {
+        Self::InvalidName(problem)
     }
 }
 
-/// What receiving failed with. axum tells it only by the error of the library below.
+/// The conversion of an error to receive, whose kind only the source of axum's error has.
 impl From<axum::Error> for Ending {
     fn from(error: axum::Error) -> Self {
         match error.source().and_then(|source| source.downcast_ref()) {

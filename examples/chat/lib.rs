@@ -1,47 +1,49 @@
-//! What a chat room and its clients say to each other: one JSON object in each text frame.
+//! The messages between a chat room and its clients: one JSON object in each text frame.
 
 use std::process::ExitCode;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What a client says. Whatever else is in the object is ignored: a client cannot choose sender or time.
+/// A message from a client. Other keys of the object are ignored, so a client cannot set sender or
+/// time.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Say {
-    /// What everybody is to read.
+    /// The text.
     pub text: String,
 }
 
-/// What the room says.
+/// An event from the room.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
-    /// The first event: the client is in the room, and gets every message from now on.
+    /// The first event, after which the client receives all messages.
     Welcome {
-        /// Its name, which nobody else in the room has. A number is added to the one that it asked for if that was taken.
+        /// The name of the client, which is unique in the room. If the requested name is taken, it
+        /// has a number.
         name: String,
-        /// How many are in the room, with this one.
+        /// The number of clients in the room, including this one.
         members: usize,
     },
-    /// Somebody, maybe the client itself, has said something.
+    /// A message from a client, which may be the receiving client itself.
     Message {
-        /// Whose name it is.
+        /// The name of the sender.
         from: String,
-        /// When the room got it.
+        /// The time at which the room received the message.
         time: Timestamp,
-        /// What was said.
+        /// The text.
         text: String,
     },
-    /// What the client sent was refused; nobody else has seen it.
-    Refused {
-        /// Why, for people.
+    /// The rejection of a message, which no other client has received.
+    Rejected {
+        /// The reason, as text for the user.
         problem: String,
     },
 }
 
-/// Prints what clap has to say of a command line; the exit code is 64 if that is wrong.
-pub fn explain(answer: &clap::Error) -> ExitCode {
-    // Nobody is left to tell.
-    let _ = answer.print();
-    if answer.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS }
+/// Prints the help or the usage error, and returns the exit code, which is 64 for an error.
+pub fn print_usage(error: &clap::Error) -> ExitCode {
+    // A failure to write has no other output to go to.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS }
 }

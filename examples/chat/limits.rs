@@ -1,25 +1,25 @@
-//! How much one client may send, and how often it may be refused.
+//! The limits of a client's messages and rejections.
 
 use std::num::NonZeroU32;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-/// How often a client may be refused in a row, and every second after that.
-const PATIENCE: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
-const PATIENCE_AGAIN: NonZeroU32 = NonZeroU32::MIN;
+/// The maximum number of rejections at once, and per second after that.
+const REJECTION_BURST: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
+const REJECTION_RATE: NonZeroU32 = NonZeroU32::MIN;
 
-/// What every client may do.
+/// The limits of every client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) rate: NonZeroU32,
     pub(crate) burst: NonZeroU32,
 }
 
-/// What one client has left of that.
+/// The use that one client has made of its limits.
 pub(crate) struct Allowance {
     limits: Limits,
     messages: DefaultDirectRateLimiter,
-    refusals: DefaultDirectRateLimiter,
+    rejections: DefaultDirectRateLimiter,
 }
 
 impl Limits {
@@ -27,20 +27,20 @@ impl Limits {
         Allowance {
             limits: self,
             messages: RateLimiter::direct(Quota::per_minute(self.rate).allow_burst(self.burst)),
-            refusals: RateLimiter::direct(Quota::per_second(PATIENCE_AGAIN).allow_burst(PATIENCE)),
+            rejections: RateLimiter::direct(Quota::per_second(REJECTION_RATE).allow_burst(REJECTION_BURST)),
         }
     }
 }
 
 impl Allowance {
-    /// Counts a message; if it came too soon, what to tell its sender.
+    /// Counts a message. If it exceeds the limit, returns the text for its sender.
     pub(crate) fn message(&self) -> Result<(), String> {
         let rate = self.limits.rate;
         self.messages.check().map_err(|_| format!("too fast: at most {rate} messages a minute"))
     }
 
-    /// Counts a refusal, and says whether the client may go on.
-    pub(crate) fn refusal(&self) -> bool {
-        self.refusals.check().is_ok()
+    /// Counts a rejection, and returns whether it is within the limit.
+    pub(crate) fn rejection(&self) -> bool {
+        self.rejections.check().is_ok()
     }
 }

@@ -1,20 +1,22 @@
-//! A chat room over WebSocket, with a page to use it from.
+//! A chat room over WebSocket, with a page for it.
 //!
 //! ```console
 //! $ cargo run --example chat
 //! $ cargo run --example chat-client -- ws://127.0.0.1:8080/ws --name Ada
 //! ```
 //!
-//! Open <http://127.0.0.1:8080/> in two windows, and talk. What one says goes to all, in the same order for everybody; the server says from whom
-//! it is, and when it came. Then press Ctrl-C: every client is told, and the pages come back by themselves when you start it again.
+//! Open <http://127.0.0.1:8080/> in two windows. Each message goes to all clients, in the same
+//! order. The server sets its sender and time. Then press Ctrl-C: each client gets a close frame,
+//! and the pages reconnect once the server is started again.
 //!
-//! A client that does not read is dropped after ten messages, which wait in its buffer of a [`Hub`](upbeat_work::Hub); some more are in the buffers of the
-//! two kernels. What is said while nobody is there, or before somebody came, is not kept.
+//! A client that does not read is dropped after ten messages. They wait in its buffer of a
+//! [`Hub`](upbeat_work::Hub), and a few more in the buffers of the two kernels. A client does not
+//! receive messages from before it joined.
 //!
-//! What a client may send is limited for each connection. Whoever opens many may send as much by each: to prevent that is for the proxy in front of it, which
-//! knows who they are.
+//! The rate of messages is limited for each connection. A limit for each user, across all their
+//! connections, belongs into the proxy in front of the room, which can identify users.
 
-#![expect(clippy::print_stdout, reason = "a program talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "the output of the program")]
 
 mod args;
 mod conversation;
@@ -37,26 +39,26 @@ use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use upbeat::{Conductor, Part, Report};
 use upbeat_http::{Diagnostics, HttpServer};
 
-use crate::{args::Arguments, limits::Limits, room::Room, web::Door};
+use crate::{args::Arguments, limits::Limits, room::Room, web::AppState};
 
-/// How much the kernel keeps for a client that does not read. It would be some megabytes otherwise, and a buffer of ten messages a small part of
-/// what is kept.
+/// The size of the kernel's send buffer of a client. Its default of some megabytes would hold far
+/// more than ten messages.
 const SEND_BUFFER: u32 = 16 * 1024;
 
-/// How many connections the kernel may hold until they are accepted.
+/// The maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(answer) => return Ok(upbeat_chat::explain(&answer)),
+        Err(error) => return Ok(upbeat_chat::print_usage(&error)),
     };
     upbeat_examples::log();
     let address = &arguments.address;
-    let listener = listen(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    let listener = listen(address).await.with_context(|| format!("failed to listen on {address}"))?;
     let address = listener.local_addr()?;
-    println!("open http://{address}/ in two windows and talk; Ctrl-C ends it");
+    println!("open http://{address}/ in two windows; Ctrl-C stops the room");
     Ok(play(arguments, listener).await.report())
 }
 
@@ -64,7 +66,7 @@ async fn play(arguments: Arguments, listener: TcpListener) -> Report {
     let room = Room::with_buffer(arguments.buffer.get() as usize);
     let limits = Limits { rate: arguments.rate, burst: arguments.burst };
     let ping = Duration::from_secs(arguments.ping.get().into());
-    let routes = web::routes(Door { room: room.clone(), limits, ping });
+    let routes = web::routes(AppState { room: room.clone(), limits, ping });
     let mut chat = Conductor::new("chat")
         .player("room", room.player())
         .part(Part::new("web", HttpServer::from_listener(listener, routes)).after("room"));
@@ -75,7 +77,7 @@ async fn play(arguments: Arguments, listener: TcpListener) -> Report {
     chat.play_until_signal().await
 }
 
-/// As the server would by itself, with a bound for what is sent and not read.
+/// Binds the first available address, with a small send buffer for each connection.
 async fn listen(address: &str) -> io::Result<TcpListener> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in lookup_host(address).await? {
@@ -89,7 +91,7 @@ async fn listen(address: &str) -> io::Result<TcpListener> {
 
 fn listen_on(address: std::net::SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Otherwise the address is in use for a minute after a stop.
+    // Without this, the address stays in use for a minute after a stop.
     socket.set_reuseaddr(true)?;
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(address)?;

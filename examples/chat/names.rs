@@ -1,60 +1,61 @@
-//! The names of those who are in the room.
+//! The names of the clients in the room.
 
 use std::{collections::HashSet, fmt, sync::Arc};
 
 use parking_lot::Mutex;
 
-/// How many characters a name may have.
-const LONGEST: usize = 32;
+/// The maximum number of characters in a name.
+const MAX_LENGTH: usize = 32;
 
-/// The names that are taken.
+/// The names in use.
 #[derive(Clone, Default)]
 pub(crate) struct Names {
     taken: Arc<Mutex<HashSet<Arc<str>>>>,
 }
 
-/// A name that nobody else has until this is dropped.
+/// A unique name, which is released on drop.
 pub(crate) struct Name {
     name: Arc<str>,
     names: Names,
 }
 
-/// Why nobody can have this name.
+/// The error of an invalid name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadName {
-    #[error("a name has at most {LONGEST} characters")]
+pub(crate) enum InvalidName {
+    #[error("name too long, at most {MAX_LENGTH} characters")]
     TooLong,
-    #[error("a name consists of visible characters")]
+    #[error("name has invisible characters")]
     Invisible,
 }
 
 impl Names {
-    /// Takes the name that is wanted; with a number if somebody has it, and `guest` if it is empty.
-    pub(crate) fn take(&self, wanted: &str) -> Result<Name, BadName> {
-        let wanted = match wanted.trim() {
+    /// Takes the requested name. If it is taken, adds a number. If it is empty, takes `guest`.
+    pub(crate) fn take(&self, requested: &str) -> Result<Name, InvalidName> {
+        let requested = match requested.trim() {
             "" => "guest",
-            wanted => wanted,
+            requested => requested,
         };
-        if wanted.chars().count() > LONGEST {
-            return Err(BadName::TooLong);
+        if requested.chars().count() > MAX_LENGTH {
+            return Err(InvalidName::TooLong);
         }
-        if wanted.chars().any(is_invisible) {
-            return Err(BadName::Invisible);
+        if requested.chars().any(is_invisible) {
+            return Err(InvalidName::Invisible);
         }
         let mut taken = self.taken.lock();
-        let mut name: Arc<str> = wanted.into();
+        let mut name: Arc<str> = requested.into();
         for number in 2.. {
             if taken.insert(name.clone()) {
                 break;
             }
-            name = format!("{wanted} ({number})").into();
+            name = format!("{requested} ({number})").into();
         }
         drop(taken);
         Ok(Name { name, names: self.clone() })
     }
 }
 
-/// What would let one name pass for another, or disturb a terminal: control characters, and those that have no width or turn the direction of what follows.
+/// Returns whether a character could make a name look like another one, or control a terminal:
+/// control characters, and characters without width or that change the direction of text.
 fn is_invisible(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

@@ -1,4 +1,4 @@
-//! The page, with all that it loads.
+//! The page and its files.
 
 use axum::{
     Router,
@@ -7,7 +7,7 @@ use axum::{
     routing::get,
 };
 
-/// The page runs its own script and loads its own files, and no others, whatever anybody manages to put into it.
+/// The page runs only its own script and loads only its own files, even if markup is injected.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -25,7 +25,7 @@ fn file(content_type: &'static str, text: &'static str) -> impl IntoResponse {
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        // After an update of the program a page should not run with the script of before.
+        // After an update of the program, a page must not run with an old script.
         (header::CACHE_CONTROL, "no-cache"),
     ];
     (headers.map(|(name, value)| (name, HeaderValue::from_static(value))), text)

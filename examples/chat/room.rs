@@ -1,4 +1,4 @@
-//! The room: who is in it, and what is said there.
+//! The room: its clients and their messages.
 
 use axum::extract::ws::Utf8Bytes;
 use jiff::Timestamp;
@@ -17,44 +17,44 @@ pub(crate) struct Room {
     names: Names,
 }
 
-/// A place in the room, until it is dropped.
+/// A client's membership of the room, which ends on drop.
 pub(crate) struct Seat {
     pub(crate) member: Member<Utf8Bytes>,
     pub(crate) name: Name,
 }
 
 impl Room {
-    /// A room in which so many messages may wait for each member.
+    /// Returns a room that buffers up to `messages` messages for each client.
     pub(crate) fn with_buffer(messages: usize) -> Self {
         Self { hub: Hub::with_buffer(messages), names: Names::default() }
     }
 
-    /// What plays it.
+    /// Returns the player of the room.
     pub(crate) fn player(&self) -> Hub<Utf8Bytes> {
         self.hub.clone()
     }
 
-    /// A place for somebody, and the welcome.
-    pub(crate) fn enter(&self, wanted: &str) -> Result<(Seat, Event), Ending> {
-        let name = self.names.take(wanted)?;
+    /// Adds a client, and returns its membership and its first event.
+    pub(crate) fn enter(&self, requested: &str) -> Result<(Seat, Event), Ending> {
+        let name = self.names.take(requested)?;
         let member = self.hub.join()?;
         let welcome = Event::Welcome { name: name.to_string(), members: self.hub.counts().members };
         Ok((Seat { member, name }, welcome))
     }
 
-    /// Says something to all. The sender and the time are ours to set, whatever the client claims.
+    /// Sends a message to all clients. The server sets its sender and time.
     pub(crate) fn say(&self, from: &Name, text: String) {
         let message = Event::Message { from: from.to_string(), time: Timestamp::now(), text };
-        // A room that is closed has told that to everybody in it, and this client with them.
+        // A closed room has notified all clients already, including this one.
         if let Ok(sent) = self.hub.send(frame(&message))
             && sent.dropped > 0
         {
-            tracing::info!(dropped = sent.dropped, reached = sent.reached, "clients that do not read were dropped");
+            tracing::info!(dropped = sent.dropped, reached = sent.reached, "slow clients dropped");
         }
     }
 }
 
-/// The text of an event, which all its frames share.
+/// Returns the text of an event, which all its frames share.
 pub(crate) fn frame(event: &Event) -> Utf8Bytes {
     serde_json::to_string(event).expect("strings and a time can always be written").into()
 }

@@ -1,4 +1,4 @@
-//! What the server answers: the page, and the way into the room.
+//! The routes of the server: the page, and the WebSocket of the room.
 
 use std::time::Duration;
 
@@ -12,18 +12,19 @@ use axum::{
 use upbeat::Context;
 
 use crate::{
-    conversation::{Conversation, LARGEST, close},
+    conversation::{Conversation, MAX_MESSAGE, close},
     limits::Limits,
     page,
     room::Room,
 };
 
-/// Up to this size a message that is too large is read to its end, so that its sender can be told; one beyond costs the connection at once.
-const READ_AT_MOST: usize = 16 * LARGEST;
+/// The size in bytes up to which a message that is too large is read, so that its sender gets a
+/// close frame. A larger message ends the connection at once.
+const MAX_READ: usize = 16 * MAX_MESSAGE;
 
-/// What the way into the room needs to know.
+/// The state of the handlers.
 #[derive(Clone)]
-pub(crate) struct Door {
+pub(crate) struct AppState {
     pub(crate) room: Room,
     pub(crate) limits: Limits,
     pub(crate) ping: Duration,
@@ -35,34 +36,34 @@ struct Visitor {
     name: String,
 }
 
-/// Everything that can be asked for.
-pub(crate) fn routes(door: Door) -> Router {
-    Router::new().route("/ws", get(enter)).with_state(door).merge(page::routes())
+/// Returns all routes.
+pub(crate) fn routes(state: AppState) -> Router {
+    Router::new().route("/ws", get(enter)).with_state(state).merge(page::routes())
 }
 
 async fn enter(
-    State(door): State<Door>,
+    State(state): State<AppState>,
     Query(visitor): Query<Visitor>,
     Extension(cx): Extension<Context>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     if !same_origin(&headers) {
-        return (StatusCode::FORBIDDEN, "this room is not open to the pages of other sites\n").into_response();
+        return (StatusCode::FORBIDDEN, "cross-origin requests are forbidden\n").into_response();
     }
-    let upgrade = upgrade.read_buffer_size(2 * LARGEST).max_message_size(READ_AT_MOST).max_frame_size(READ_AT_MOST);
-    upgrade.on_upgrade(async move |socket| match door.room.enter(&visitor.name) {
+    let upgrade = upgrade.read_buffer_size(2 * MAX_MESSAGE).max_message_size(MAX_READ).max_frame_size(MAX_READ);
+    upgrade.on_upgrade(async move |socket| match state.room.enter(&visitor.name) {
         Ok((seat, welcome)) => {
-            let conversation = Conversation::new(door.room, seat, door.limits.allowance(), door.ping);
-            conversation.hold(socket, welcome, cx).await;
+            let conversation = Conversation::new(state.room, seat, state.limits.allowance(), state.ping);
+            conversation.serve(socket, welcome, cx).await;
         }
-        // The one thing of a refusal that a page can read is the close frame.
+        // A page can read a close frame, but no response other than an upgrade.
         Err(ending) => close(socket, ending).await,
     })
 }
 
-/// Whether the request comes from our own page, or from no page at all. Browsers let every site connect, and name it.
-/// A proxy in front of us has to pass the `host` on as it is.
+/// Returns whether the request comes from the page of this server, or from no page. Browsers let
+/// each site connect, and send its origin. A proxy has to keep the header `host`.
 fn same_origin(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());

@@ -1,10 +1,10 @@
-// The page of a chat room. Whatever comes from others is put into the page as text, never as HTML.
+// The page of a chat room. Text of other clients is inserted as text, never as HTML.
 
-const LARGEST = 4096; // bytes of a message, as the room has it
-const SHOWN = 500; // messages kept in the page
-const FIRST_DELAY = 500; // ms until the first attempt to come back; doubled with each
-const LAST_DELAY = 15_000;
-const POLICY = 1008; // the close code by which the room says: not again like this
+const MAX_MESSAGE = 4096; // bytes, as in the room
+const MAX_SHOWN = 500; // messages in the page
+const FIRST_DELAY = 500; // ms until the first attempt to reconnect; doubled with each
+const MAX_DELAY = 15_000;
+const POLICY = 1008; // the close code of a rejection, after which a retry would fail, too
 
 const byId = (id) => document.getElementById(id);
 const [log, state, problem] = [byId("log"), byId("state"), byId("problem")];
@@ -20,7 +20,7 @@ let wasInside = false;
 function show(kind, text) {
   state.dataset.state = kind;
   state.textContent = text;
-  byId("retry").hidden = kind !== "waiting" && kind !== "refused";
+  byId("retry").hidden = kind !== "waiting" && kind !== "rejected";
 }
 
 function askForName(text) {
@@ -33,7 +33,7 @@ function askForName(text) {
   show("idle", text);
 }
 
-// Drops the present connection, if there is one; what it still has to say does not matter any more.
+// Drops the current connection, if there is one. Its remaining events are ignored.
 function leave() {
   clearTimeout(timer);
   const old = socket;
@@ -60,8 +60,8 @@ function receive(event) {
     case "welcome":
       self = event.name;
       byId("self").textContent = self;
-      if (wasInside) note("Connected again. What was said in between is not here.");
-      else note(event.members === 1 ? "Nobody else is here yet." : `Others who are here: ${event.members - 1}.`);
+      if (wasInside) note("Reconnected. Messages sent meanwhile are missing.");
+      else note(`Other clients in the room: ${event.members - 1}`);
       wasInside = true;
       delay = FIRST_DELAY;
       show("connected", "Connected");
@@ -70,9 +70,9 @@ function receive(event) {
     case "message":
       message(event);
       break;
-    case "refused":
+    case "rejected":
       problem.textContent = `Not sent: ${event.problem}`;
-      // So that it need not be typed again.
+      // The text is kept, so that it can be sent again.
       if (textInput.value === "") textInput.value = lastSent;
       break;
   }
@@ -82,15 +82,15 @@ function lost({ code, reason }) {
   socket = null;
   if (code === POLICY) {
     if (self === null) askForName(`Not admitted: ${reason}`);
-    else show("refused", `Disconnected: ${reason}`);
+    else show("rejected", `Disconnected: ${reason}`);
     return;
   }
   const why = code === 1001 ? "The room is going away" : reason ? `Disconnected: ${reason}` : "Not connected";
-  // Not all at the same instant, when a room with many comes back.
+  // A random delay keeps clients from reconnecting all at the same instant.
   const wait = delay * (0.5 + Math.random() / 2);
-  delay = Math.min(delay * 2, LAST_DELAY);
+  delay = Math.min(delay * 2, MAX_DELAY);
   timer = setTimeout(connect, wait);
-  show("waiting", `${why}; trying again in ${Math.ceil(wait / 1000)} s`);
+  show("waiting", `${why}; reconnecting in ${Math.ceil(wait / 1000)} s`);
 }
 
 function message({ from, time, text }) {
@@ -120,11 +120,11 @@ function note(text) {
   append(entry);
 }
 
-// Follows the end of the log, unless its reader has scrolled away from there.
+// Scrolls to the end of the log, unless the user has scrolled up.
 function append(entry) {
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   log.append(entry);
-  while (log.children.length > SHOWN) log.firstChild.remove();
+  while (log.children.length > MAX_SHOWN) log.firstChild.remove();
   if (atEnd) log.scrollTop = log.scrollHeight;
 }
 
@@ -142,10 +142,10 @@ byId("say").addEventListener("submit", (event) => {
   const text = textInput.value;
   if (text.trim() === "") return;
   const json = JSON.stringify({ text });
-  if (new TextEncoder().encode(json).length > LARGEST) {
-    problem.textContent = "Not sent: that is too long for one message.";
+  if (new TextEncoder().encode(json).length > MAX_MESSAGE) {
+    problem.textContent = "Not sent: the message is too long.";
   } else if (socket?.readyState !== WebSocket.OPEN) {
-    problem.textContent = "Not sent: there is no connection just now. Your text is kept.";
+    problem.textContent = "Not sent: not connected. The text is kept.";
   } else {
     socket.send(json);
     lastSent = text;

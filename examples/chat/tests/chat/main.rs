@@ -1,4 +1,4 @@
-//! The chat room as its users have it: a real process, real sockets, a real browser.
+//! Tests of the chat room as a process, with sockets and a browser.
 
 mod browser;
 mod limits;

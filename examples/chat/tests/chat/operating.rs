@@ -1,10 +1,10 @@
-//! Starting it, and looking at it while it plays.
+//! Tests of the start and of the diagnostics.
 
 use upbeat_examples::program::{Ended, Program, example};
 
 use crate::server::{Server, address_in, get};
 
-fn refused(address: &str, args: &[&str]) -> Ended {
+fn run(address: &str, args: &[&str]) -> Ended {
     Program::spawn(example("chat").env("ADDRESS", address).args(args)).end()
 }
 
@@ -12,25 +12,25 @@ fn refused(address: &str, args: &[&str]) -> Ended {
 fn an_address_in_use_is_a_clear_error() {
     let server = Server::start(&[]);
     let address = server.address.to_string();
-    let ended = refused(&address, &[]);
+    let ended = run(&address, &[]);
     assert_eq!(ended.code, Some(1));
-    assert!(ended.said.contains(&format!("cannot listen on {address}")), "{}", ended.said);
-    assert!(ended.said.contains("in use"), "{}", ended.said);
+    assert!(ended.stderr.contains(&format!("failed to listen on {address}")), "{}", ended.stderr);
+    assert!(ended.stderr.contains("in use"), "{}", ended.stderr);
 }
 
 #[test]
-fn a_wrong_command_line_is_refused_before_anything_starts() {
-    for (args, said) in
+fn invalid_usage_is_an_error_before_the_start() {
+    for (args, error) in
         [(["--rate", "0"], "number would be zero"), (["--rats", "5"], "a similar argument exists: '--rate'")]
     {
-        let ended = refused("127.0.0.1:0", &args);
+        let ended = run("127.0.0.1:0", &args);
         assert_eq!(ended.code, Some(64));
-        assert!(ended.said.contains(said) && !ended.said.contains("listening"), "{}", ended.said);
+        assert!(ended.stderr.contains(error) && !ended.stderr.contains("listening"), "{}", ended.stderr);
     }
 }
 
 #[tokio::test]
-async fn diagnostics_show_the_room_and_who_is_connected() {
+async fn diagnostics_show_the_room_and_its_connections() {
     let mut program = Program::start("chat", &["--diagnostics", "127.0.0.1:0"]);
     let diagnostics = address_in(&program.until("chat/diagnostics}: listening on http://"));
     let address = address_in(&program.until("chat/web}: listening on http://"));

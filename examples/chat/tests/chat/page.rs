@@ -1,9 +1,9 @@
-//! The page and its parts, as they are served.
+//! Tests of the files of the page.
 
 use crate::server::{Server, get};
 
 #[tokio::test]
-async fn every_file_has_its_type_and_a_policy_without_inline_code() {
+async fn each_file_has_its_type_and_a_policy_without_inline_code() {
     let server = Server::start(&[]);
     for (path, content_type, begin) in [
         ("/", "text/html; charset=utf-8", "<!doctype html>"),
@@ -22,5 +22,5 @@ async fn every_file_has_its_type_and_a_policy_without_inline_code() {
         assert!(body.starts_with(begin), "{body}");
     }
     assert!(get(server.address, "/nothing").await.starts_with("HTTP/1.1 404"));
-    assert!(get(server.address, "/ws").await.starts_with("HTTP/1.1 4"), "no upgrade was asked for");
+    assert!(get(server.address, "/ws").await.starts_with("HTTP/1.1 4"), "the request has no upgrade");
 }

@@ -1,4 +1,4 @@
-//! A room that runs, and clients of it.
+//! A running room and its clients.
 
 use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 
@@ -18,10 +18,10 @@ use tokio_tungstenite::{
 use upbeat_chat::{Event, Say};
 use upbeat_examples::program::{Ended, Program, example};
 
-/// What is soon on a machine that is busy.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// The timeout of each wait, which is long enough for a busy machine.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// No limit gets in the way of tests that are not about it.
+/// The arguments that disable the limits.
 pub(crate) const UNLIMITED: [&str; 4] = ["--rate", "1000000", "--burst", "1000000"];
 
 /// A process with a room.
@@ -45,7 +45,7 @@ impl Server {
         tokio::task::spawn_blocking(|| self.program.stop()).await.expect("no panic")
     }
 
-    /// A connection that has been asked for by these headers, too.
+    /// Opens a connection with additional headers.
     pub(crate) async fn connect(
         &self,
         name: &str,
@@ -54,20 +54,20 @@ impl Server {
         connect(TcpSocket::new_v4().expect("a socket"), self.address, name, headers).await
     }
 
-    /// A client that is in the room.
+    /// Joins the room.
     pub(crate) async fn join(&self, name: &str) -> Client {
-        Client::welcomed(self.connect(name, &[]).await.expect("let in")).await
+        Client::welcomed(self.connect(name, &[]).await.expect("upgraded")).await
     }
 
-    /// A client whose kernel takes little for it while it does not read.
-    pub(crate) async fn join_lazily(&self, name: &str) -> Client {
+    /// Joins the room with a small receive buffer in the kernel.
+    pub(crate) async fn join_with_small_buffer(&self, name: &str) -> Client {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(4096).expect("set");
-        Client::welcomed(connect(socket, self.address, name, &[]).await.expect("let in")).await
+        Client::welcomed(connect(socket, self.address, name, &[]).await.expect("upgraded")).await
     }
 }
 
-/// From a line that says where somebody listens.
+/// Returns the address in a log line of a listener.
 pub(crate) fn address_in(line: &str) -> SocketAddr {
     let (_, address) = line.trim().rsplit_once("http://").expect("an address");
     address.parse().expect("an address")
@@ -88,10 +88,10 @@ async fn connect(
         request = request.with_header(*name, *value);
     }
     let stream = socket.connect(address).await?;
-    timeout(SOON, client_async(request, stream)).await.expect("in time").map(|(socket, _)| socket)
+    timeout(TIMEOUT, client_async(request, stream)).await.expect("in time").map(|(socket, _)| socket)
 }
 
-/// The whole answer to a plain request.
+/// Returns the whole response to a `GET`.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
     let mut client = TcpStream::connect(address).await.expect("connects");
     let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
@@ -101,10 +101,10 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
     answer
 }
 
-/// A client that is in the room.
+/// A client in the room.
 pub(crate) struct Client {
     pub(crate) socket: WebSocketStream<TcpStream>,
-    /// As the room calls it.
+    /// The name that the room has given it.
     pub(crate) name: String,
 }
 
@@ -124,14 +124,14 @@ impl Client {
     }
 
     pub(crate) async fn send(&mut self, message: Message) {
-        timeout(SOON, self.socket.send(message)).await.expect("in time").expect("sent");
+        timeout(TIMEOUT, self.socket.send(message)).await.expect("in time").expect("sent");
     }
 
     async fn frame(&mut self) -> Option<Result<Message, tungstenite::Error>> {
-        timeout(SOON, self.socket.next()).await.expect("in time")
+        timeout(TIMEOUT, self.socket.next()).await.expect("in time")
     }
 
-    /// The next event, whatever it is.
+    /// Waits for the next event.
     pub(crate) async fn event(&mut self) -> Event {
         loop {
             match self.frame().await {
@@ -142,36 +142,36 @@ impl Client {
         }
     }
 
-    /// The next message: from whom, and what.
-    pub(crate) async fn hears(&mut self) -> (String, String) {
+    /// Waits for the next message, and returns its sender and text.
+    pub(crate) async fn message(&mut self) -> (String, String) {
         match self.event().await {
             Event::Message { from, text, .. } => (from, text),
             other => panic!("{}: {other:?}", self.name),
         }
     }
 
-    /// Why the room has refused something.
-    pub(crate) async fn is_refused(&mut self) -> String {
+    /// Waits for a rejection, and returns its reason.
+    pub(crate) async fn rejected(&mut self) -> String {
         match self.event().await {
-            Event::Refused { problem } => problem,
+            Event::Rejected { problem } => problem,
             other => panic!("{}: {other:?}", self.name),
         }
     }
 
-    /// What it still hears until its connection ends, and by which close frame that was announced.
+    /// Waits for the end of the connection, and returns the remaining messages and the close frame.
     pub(crate) async fn rest(mut self) -> (Vec<String>, Option<(CloseCode, String)>) {
-        let (mut heard, mut closed) = (Vec::new(), None);
+        let (mut received, mut closed) = (Vec::new(), None);
         while let Some(Ok(message)) = self.frame().await {
             match message {
                 Message::Text(text) => match serde_json::from_str(&text).expect("an event") {
-                    Event::Message { text, .. } => heard.push(text),
-                    Event::Refused { .. } => {}
+                    Event::Message { text, .. } => received.push(text),
+                    Event::Rejected { .. } => {}
                     other @ Event::Welcome { .. } => panic!("{other:?}"),
                 },
                 Message::Close(Some(CloseFrame { code, reason })) => closed = Some((code, reason.to_string())),
                 _ => {}
             }
         }
-        (heard, closed)
+        (received, closed)
     }
 }

@@ -1,13 +1,13 @@
-//! The end of the room.
+//! Tests of the stop.
 
 use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::server::{SOON, Server, UNLIMITED};
+use crate::server::{Server, TIMEOUT, UNLIMITED};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_is_told_and_the_exit_code_is_zero() {
+async fn all_clients_get_a_close_frame_and_the_exit_code_is_zero() {
     let server = Server::start(&[]);
     let mut clients = Vec::new();
     for number in 0..20 {
@@ -15,28 +15,28 @@ async fn everybody_is_told_and_the_exit_code_is_zero() {
     }
     clients[0].say("goodbye").await;
     for client in &mut clients {
-        assert_eq!(client.hears().await.1, "goodbye");
+        assert_eq!(client.message().await.1, "goodbye");
     }
     let ends = clients.into_iter().map(|client| tokio::spawn(client.rest())).collect::<Vec<_>>();
     let ended = server.stop().await;
     for end in ends {
-        let (heard, closed) = end.await.expect("no panic");
-        assert_eq!((heard.len(), closed.map(|(code, _)| code)), (0, Some(CloseCode::Away)));
+        let (received, closed) = end.await.expect("no panic");
+        assert_eq!((received.len(), closed.map(|(code, _)| code)), (0, Some(CloseCode::Away)));
     }
-    assert_eq!(ended.code, Some(0), "{}", ended.said);
-    assert!(ended.said.contains("1 messages sent, 20 members joined, 0 dropped"), "{}", ended.said);
-    assert!(ended.said.contains("20 requests in flight finished"), "{}", ended.said);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("1 messages sent, 20 members joined, 0 dropped"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("20 requests in flight finished"), "{}", ended.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_answer_the_goodbye_is_not_waited_for_long() {
+async fn a_stop_does_not_wait_long_for_a_client_that_does_not_read() {
     let server = Server::start(&UNLIMITED);
-    let mut lazy = server.join_lazily("lazy").await;
-    lazy.say("hello").await;
+    let mut stalled = server.join_with_small_buffer("stalled").await;
+    stalled.say("hello").await;
     let ended = server.stop().await;
-    assert_eq!(ended.code, Some(0), "{}", ended.said);
-    // It has 2 s; the conductor would have taken 10.
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    // The close handshake times out after 2 s, long before the stop timeout of 10 s.
     assert!(ended.took < Duration::from_secs(6), "{:?}", ended.took);
-    let (_, closed) = tokio::time::timeout(SOON, lazy.rest()).await.expect("closed");
+    let (_, closed) = tokio::time::timeout(TIMEOUT, stalled.rest()).await.expect("closed");
     assert_eq!(closed.map(|(code, _)| code), Some(CloseCode::Away));
 }

@@ -1,4 +1,4 @@
-//! Who hears what, and from whom.
+//! Tests of messages and names.
 
 use jiff::Timestamp;
 use tokio_tungstenite::tungstenite::{Error, Message, protocol::frame::coding::CloseCode};
@@ -7,7 +7,7 @@ use upbeat_chat::Event;
 use crate::server::{Server, UNLIMITED};
 
 #[tokio::test]
-async fn all_hear_every_message_in_the_same_order() {
+async fn all_clients_receive_all_messages_in_the_same_order() {
     const CLIENTS: usize = 5;
     const EACH: usize = 20;
     let server = Server::start(&[&UNLIMITED[..], &["--buffer", "1000"]].concat());
@@ -19,39 +19,39 @@ async fn all_hear_every_message_in_the_same_order() {
         .into_iter()
         .map(|mut client| {
             tokio::spawn(async move {
-                let mut heard = Vec::new();
+                let mut received = Vec::new();
                 for number in 0..EACH {
                     client.say(&number.to_string()).await;
-                    heard.push(client.hears().await);
+                    received.push(client.message().await);
                 }
-                while heard.len() < CLIENTS * EACH {
-                    heard.push(client.hears().await);
+                while received.len() < CLIENTS * EACH {
+                    received.push(client.message().await);
                 }
-                heard
+                received
             })
         })
         .collect();
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     for client in talking {
-        heard.push(client.await.expect("no panic"));
+        received.push(client.await.expect("no panic"));
     }
-    assert!(heard.iter().all(|heard_by_one| *heard_by_one == heard[0]));
+    assert!(received.iter().all(|messages| *messages == received[0]));
     for client in 0..CLIENTS {
         let from = format!("client {client}");
-        let said =
-            heard[0].iter().filter(|(who, _)| *who == from).map(|(_, text)| text.parse::<usize>().expect("a number"));
-        assert!(said.eq(0..EACH), "what {from} said is whole, and in its order");
+        let messages = received[0].iter().filter(|(sender, _)| *sender == from);
+        let numbers = messages.map(|(_, text)| text.parse::<usize>().expect("a number"));
+        assert!(numbers.eq(0..EACH), "the messages of {from} are complete and in order");
     }
 }
 
 #[tokio::test]
-async fn sender_and_time_are_the_servers_whatever_a_client_claims() {
+async fn a_client_cannot_set_sender_and_time() {
     let server = Server::start(&[]);
     let (mut ada, mut eve) = (server.join("Ada").await, server.join("Eve").await);
     let before = Timestamp::now();
-    let lie =
+    let forged =
         r#"{"type":"welcome","from":"Ada","name":"Ada","time":"1815-12-10T00:00:00Z","text":"I owe Eve a drink"}"#;
-    eve.send(Message::text(lie)).await;
+    eve.send(Message::text(forged)).await;
     match ada.event().await {
         Event::Message { from, time, text } => {
             assert_eq!((&*from, &*text), ("Eve", "I owe Eve a drink"));
@@ -62,32 +62,32 @@ async fn sender_and_time_are_the_servers_whatever_a_client_claims() {
 }
 
 #[tokio::test]
-async fn a_text_comes_as_it_was_sent() {
+async fn a_text_is_received_unchanged() {
     let server = Server::start(&[]);
     let (mut ada, mut bob) = (server.join("Ada").await, server.join("Bob").await);
     for text in ["<script>alert(1)</script>", "\"quoted\" \\ and 👩‍🚀", "two\nlines", "\u{0}"] {
         ada.say(text).await;
-        assert_eq!(bob.hears().await, ("Ada".to_owned(), text.to_owned()));
+        assert_eq!(bob.message().await, ("Ada".to_owned(), text.to_owned()));
     }
 }
 
 #[tokio::test]
-async fn a_name_is_one_clients_and_free_after_it() {
+async fn a_name_is_unique_and_released_when_its_client_leaves() {
     let server = Server::start(&[]);
     let (first, mut second) = (server.join("Ada").await, server.join("Ada").await);
     assert_eq!((&*first.name, &*second.name), ("Ada", "Ada (2)"));
     second.say("hello").await;
-    assert_eq!(second.hears().await.0, "Ada (2)");
+    assert_eq!(second.message().await.0, "Ada (2)");
     for (wanted, name) in [(" Zoë ", "Zoë"), ("李雷 🚀", "李雷 🚀"), ("", "guest")] {
         assert_eq!(server.join(wanted).await.name, name);
     }
     drop(first);
-    // Until the room has noticed.
+    // The room may need a moment to notice.
     while server.join("Ada").await.name != "Ada" {}
 }
 
 #[tokio::test]
-async fn a_name_that_deceives_is_refused_with_a_reason() {
+async fn a_deceptive_name_is_rejected_with_a_reason() {
     let server = Server::start(&[]);
     for name in ["A\u{200b}da", "Ada\u{202e}", "A\nda", "\u{1b}[2J", &"a".repeat(33)] {
         let socket = server.connect(name, &[]).await.expect("upgraded");
@@ -95,12 +95,12 @@ async fn a_name_that_deceives_is_refused_with_a_reason() {
         let (_, closed) = client.rest().await;
         let (code, reason) = closed.expect("a close frame");
         assert_eq!(code, CloseCode::Policy);
-        assert!(reason.starts_with("a name "), "{reason}");
+        assert!(reason.starts_with("name "), "{reason}");
     }
 }
 
 #[tokio::test]
-async fn pages_of_other_sites_are_not_let_in() {
+async fn cross_origin_requests_are_forbidden() {
     let server = Server::start(&[]);
     let own = format!("http://{}", server.address);
     assert!(server.connect("Ada", &[("origin", &own)]).await.is_ok());

@@ -1,4 +1,4 @@
-//! A real browser, and what a person does with the page in it.
+//! A browser, and the actions of a user on the page.
 
 use std::{net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
 
@@ -10,9 +10,9 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::server::SOON;
+use crate::server::TIMEOUT;
 
-/// What Chromium is told, so that it shows no window, asks nobody anything, and runs in a container.
+/// The flags of Chromium: it shows no window, contacts no other server, and runs in a container.
 const FLAGS: [&str; 9] = [
     "--headless",
     "--no-sandbox",
@@ -25,15 +25,16 @@ const FLAGS: [&str; 9] = [
     "--window-size=900,700",
 ];
 
-const MISSING: &str = "chromedriver does not start. This test needs Chromium and its driver: `cargo xtask browser` installs them \
-                       where apt-get does, elsewhere install the packages `chromium` and `chromium-driver`";
+const MISSING: &str = "failed to start chromedriver. This test needs Chromium and its driver: run `cargo xtask browser` on a \
+                       system with apt-get, elsewhere install the packages `chromium` and `chromium-driver`";
 
-/// A page of the room in a browser of its own.
+/// A page of the room in its own browser.
 pub(crate) struct Page {
     driver: WebDriver,
 }
 
-/// Opens the room in a browser with an empty profile, does something there, and closes the browser, whatever came of it.
+/// Opens the room in a browser with an empty profile, runs `then`, and closes the browser, also
+/// after a failure.
 pub(crate) async fn browse<F: Future<Output = WebDriverResult<()>>>(address: SocketAddr, then: impl FnOnce(Page) -> F) {
     // The driver is killed and the profile removed when these are dropped, in this order.
     let profile = TempDir::new().expect("a folder");
@@ -50,10 +51,10 @@ pub(crate) async fn browse<F: Future<Output = WebDriverResult<()>>>(address: Soc
             then(Page { driver }).await
         })
         .await
-        .expect("the browser does as it is told");
+        .expect("the actions succeed");
 }
 
-/// A driver on a port of the system's choice, which it says on its standard output.
+/// Starts a driver on a free port, which it prints to its standard output.
 async fn chromedriver() -> (String, Child) {
     let mut command = Command::new("chromedriver");
     command.arg("--port=0").stdout(Stdio::piped()).kill_on_drop(true);
@@ -63,7 +64,7 @@ async fn chromedriver() -> (String, Child) {
         let line = lines.next_line().await.expect("text").expect(MISSING);
         if let Some((_, port)) = line.split_once("started successfully on port ") {
             let url = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
-            // What it may still say must find somebody there.
+            // The pipe must stay open for later output.
             child.stdout = Some(lines.into_inner().into_inner());
             return (url, child);
         }
@@ -71,18 +72,18 @@ async fn chromedriver() -> (String, Child) {
 }
 
 impl Page {
-    /// Waits until there is an element of this selector, and it is visible.
+    /// Waits for a visible element of this selector.
     pub(crate) async fn find(&self, css: &str) -> WebDriverResult<WebElement> {
-        self.driver.query(By::Css(css)).wait(SOON, POLL).and_displayed().first().await
+        self.driver.query(By::Css(css)).wait(TIMEOUT, POLL).and_displayed().first().await
     }
 
-    /// Waits until one element of this selector has exactly this text.
+    /// Waits until an element of this selector has exactly this text.
     pub(crate) async fn shows(&self, css: &str, text: &str) -> WebDriverResult<()> {
         let text = text.to_owned();
-        self.driver.query(By::Css(css)).wait(SOON, POLL).with_text(text).first().await.map(drop)
+        self.driver.query(By::Css(css)).wait(TIMEOUT, POLL).with_text(text).first().await.map(drop)
     }
 
-    /// Types into whatever has the focus, as somebody without a mouse.
+    /// Types into the element that has the focus.
     pub(crate) async fn types(&self, keys: &str) -> WebDriverResult<()> {
         self.driver.action_chain().send_keys(keys).perform().await
     }
@@ -95,7 +96,7 @@ impl Page {
         self.focused("text").await
     }
 
-    /// Says something, from the input field that has the focus.
+    /// Sends a message from the input field that has the focus.
     pub(crate) async fn says(&self, text: &str) -> WebDriverResult<()> {
         self.types(&format!("{text}{}", Key::Enter.value())).await
     }
@@ -105,7 +106,7 @@ impl Page {
         self.find(&format!("#{id}:focus")).await.map(drop)
     }
 
-    /// What a script returns.
+    /// Returns the value of a script.
     pub(crate) async fn evaluate(&self, script: &str) -> WebDriverResult<serde_json::Value> {
         Ok(self.driver.execute(script, Vec::new()).await?.json().clone())
     }
@@ -116,7 +117,7 @@ impl Page {
         self.driver.cdp().send_raw("Emulation.setEmulatedMedia", features).await.map(drop)
     }
 
-    /// Keeps a picture in the folder that `UPBEAT_SCREENSHOTS` names, for people to look at.
+    /// Saves a screenshot in the folder that `UPBEAT_SCREENSHOTS` names, if it is set.
     pub(crate) async fn picture(&self, name: &str) -> WebDriverResult<()> {
         let Some(folder) = std::env::var_os("UPBEAT_SCREENSHOTS").map(PathBuf::from) else { return Ok(()) };
         self.driver.screenshot(&folder.join(name).with_extension("png")).await
