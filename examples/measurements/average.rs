@@ -1,7 +1,8 @@
-/// The average of the last values, as many as the window holds.
+/// The average of the last values, up to the size of a window.
 ///
-/// A value costs the same however large the window is. The sums are made of additions alone, never by taking out what was added long ago: so rounding does not
-/// pile up over millions of values, and one that was huge leaves nothing behind.
+/// The cost of a value does not depend on the size of the window. Old values are never subtracted
+/// from a sum, so rounding errors do not accumulate, and a huge value has no effect once it has
+/// left the window.
 ///
 /// ```
 /// let mut average = upbeat_measurements::MovingAverage::new(3);
@@ -10,45 +11,48 @@
 /// ```
 #[derive(Clone, Debug)]
 pub struct MovingAverage {
-    /// Up to `at` the values of this block, one window long; from there what the values of the block before it sum up to, from each place to its end.
+    /// A block of the size of the window. Up to `position` it has the values of the current block.
+    /// From there on, each element has the sum from it to the end of the previous block.
     block: Box<[f64]>,
-    at: usize,
-    /// The sum of this block's values.
+    position: usize,
+    /// The sum of the values of the current block.
     sum: f64,
     full: bool,
 }
 
 impl MovingAverage {
-    /// Of so many values; at least one. Their memory is taken here.
+    /// Returns an average over `window` values, which is at least 1, and allocates their memory.
     pub fn new(window: usize) -> Self {
-        Self { block: vec![0.0; window.max(1)].into(), at: 0, sum: 0.0, full: false }
+        Self { block: vec![0.0; window.max(1)].into(), position: 0, sum: 0.0, full: false }
     }
 
-    /// Adds a value. The average of the last ones, this included; `None` as long as there were fewer than the window holds.
+    /// Adds a value, and returns the average of the window that ends with it. Returns `None` until
+    /// the window is full.
     pub fn push(&mut self, value: f64) -> Option<f64> {
-        self.block[self.at] = value;
+        self.block[self.position] = value;
         self.sum += value;
-        self.at += 1;
-        let sum = if let Some(rest_of_the_block_before) = self.block.get(self.at) {
+        self.position += 1;
+        let sum = if let Some(rest_of_previous_block) = self.block.get(self.position) {
             if !self.full {
                 return None;
             }
-            rest_of_the_block_before + self.sum
+            rest_of_previous_block + self.sum
         } else {
-            self.sum_up();
+            self.finish_block();
             self.block[0]
         };
         Some(sum / self.block.len() as f64)
     }
 
-    /// This block becomes the one before. Once for each window, so that each value pays for one addition.
-    fn sum_up(&mut self) {
+    /// Turns the current block into the previous one. This happens once per window, so it costs one
+    /// addition per value.
+    fn finish_block(&mut self) {
         let mut sum = 0.0;
         for value in self.block.iter_mut().rev() {
             sum += *value;
             *value = sum;
         }
-        (self.at, self.sum, self.full) = (0, 0.0, true);
+        (self.position, self.sum, self.full) = (0, 0.0, true);
     }
 }
 
@@ -65,10 +69,10 @@ mod tests {
             window in 1_usize..40,
         ) {
             let mut average = MovingAverage::new(window);
-            for (at, value) in values.iter().enumerate() {
-                let expected = (at + 1).checked_sub(window).map(|from| {
-                    // Sums of whole numbers are exact.
-                    f64::from(values[from..=at].iter().sum::<i32>()) / window as f64
+            for (index, value) in values.iter().enumerate() {
+                let expected = (index + 1).checked_sub(window).map(|from| {
+                    // Sums of integers are exact.
+                    f64::from(values[from..=index].iter().sum::<i32>()) / window as f64
                 });
                 prop_assert_eq!(average.push(f64::from(*value)), expected);
             }
@@ -76,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_huge_value_leaves_nothing_behind_and_rounding_does_not_pile_up() {
+    fn neither_huge_values_nor_rounding_errors_have_lasting_effects() {
         let mut average = MovingAverage::new(3);
         let mut last = None;
         for value in [1e300, 0.1, 0.2, 0.3] {

@@ -1,14 +1,14 @@
-//! Reads a stream of measurements, by HTTP or WebSocket, filters it, and prints what is left.
+//! A client that reads, filters and prints a stream of measurements, over HTTP or WebSocket.
 //!
 //! ```console
 //! $ cargo run --example measurements-client -- http://127.0.0.1:8080/measurements --min 15 --window 60 --above 27.5
 //! $ cargo run --example measurements-client -- 'ws://127.0.0.1:8080/measurements/ws?min=15&window=60&above=27.5'
 //! ```
 //!
-//! Both print the same: the filters of the server and of the client are the same code. An error in the stream is told on the standard error in its
-//! turn, and the rest is read all the same; then the exit code is 1.
+//! Both print the same, because server and client filter with the same code. An error in the stream
+//! is printed to standard error. The client continues, and its exit code is 1.
 
-#![expect(clippy::print_stderr, reason = "a program talks to whoever runs it")]
+#![expect(clippy::print_stderr, reason = "the output of the program")]
 
 use std::{
     error::Error as _,
@@ -23,24 +23,24 @@ use upbeat::{Conductor, Context, Part, Report};
 use upbeat_http::EntryError;
 use upbeat_measurements::{Averaged, Fault, Measurement, connect, series};
 
-/// How many lines are written at once, if they are there.
-const AT_ONCE: usize = 1_024;
+/// The maximum number of lines in one write.
+const BATCH: usize = 1_024;
 
-/// Reads a stream of measurements, by HTTP or WebSocket, filters it, and prints what is left.
+/// Reads, filters and prints a stream of measurements, over HTTP or WebSocket.
 ///
-/// What is behind the question mark of the URL is filtered by the server (from, to, min, window, above), the options by this program, so that less or
-/// more goes over the network.
+/// The server applies the parameters of the URL: from, to, min, window, above. This program applies
+/// the options.
 #[derive(Parser)]
 struct Args {
     #[arg(help = "http://127.0.0.1:8080/measurements or ws://127.0.0.1:8080/measurements/ws")]
     url: String,
-    /// Leave out values below this
+    /// Skip values below this
     #[arg(long, value_name = "CELSIUS", allow_negative_numbers = true)]
     min: Option<f64>,
-    /// How many values an average is made of; as the server sends it if not given
+    /// Number of values of the moving average; by default the average of the server
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     window: Option<u32>,
-    /// Only where the average is above this
+    /// Skip rows whose average is not above this
     #[arg(long, value_name = "CELSIUS", allow_negative_numbers = true)]
     above: Option<f64>,
     /// Print JSON lines
@@ -48,20 +48,20 @@ struct Args {
     json: bool,
 }
 
-/// Why the answer is not what was asked for.
+/// The error of an incomplete stream.
 #[derive(Debug, thiserror::Error)]
 enum ReadError {
     #[error(transparent)]
     Connect(#[from] connect::ConnectError),
-    #[error("cannot write")]
+    #[error("failed to write")]
     Write(#[from] io::Error),
-    #[error("{0} of the entries were errors")]
+    #[error("{0} entries are errors")]
     Entries(u64),
 }
 
 type Entry = Result<Averaged, EntryError<Fault>>;
 
-/// What is left of these entries.
+/// Applies the filters of the options.
 fn filtered(args: &Args, entries: impl Stream<Item = Entry> + Send + 'static) -> impl Stream<Item = Entry> + Send {
     let min = args.min.unwrap_or(f64::NEG_INFINITY);
     let entries = entries.filter(move |entry| std::future::ready(entry.as_ref().map_or(true, |row| row.value >= min)));
@@ -75,25 +75,25 @@ fn filtered(args: &Args, entries: impl Stream<Item = Entry> + Send + 'static) ->
     series::above(entries, args.above.unwrap_or(f64::NEG_INFINITY))
 }
 
-/// Reads until the end, the reader's or the stop's, and counts the errors.
+/// Prints the stream until its end, a closed output, or a stop, and counts the errors.
 async fn read(args: Arc<Args>, cx: Context) -> Result<(), ReadError> {
     let Some(entries) = cx.unless_stopping(connect::entries(&args.url)).await else { return Ok(()) };
     let mut errors = 0;
-    let told = |error: EntryError<Fault>| {
+    let print_error = |error: EntryError<Fault>| {
         errors += 1;
         match error.source() {
-            Some(why) => eprintln!("error: {error}: {why}"),
+            Some(source) => eprintln!("error: {error}: {source}"),
             None => eprintln!("error: {error}"),
         }
     };
-    let printed = print(series::split(filtered(&args, entries?), told), args.json, &cx).await?;
+    let printed = print(series::split(filtered(&args, entries?), print_error), args.json, &cx).await?;
     cx.note(format_args!("printed {printed} measurements"));
     if errors > 0 { Err(ReadError::Entries(errors)) } else { Ok(()) }
 }
 
-/// Prints what there is, and says how much that was. Nothing is held back while more is waited for.
+/// Prints the rows and returns their number. Rows are printed as soon as they arrive.
 async fn print(rows: impl Stream<Item = Averaged>, json: bool, cx: &Context) -> io::Result<u64> {
-    let mut rows = pin!(rows.ready_chunks(AT_ONCE));
+    let mut rows = pin!(rows.ready_chunks(BATCH));
     let (mut lines, mut printed) = (Vec::new(), 0);
     while let Some(Some(rows)) = cx.unless_stopping(rows.next()).await {
         lines.clear();
@@ -106,7 +106,7 @@ async fn print(rows: impl Stream<Item = Averaged>, json: bool, cx: &Context) -> 
             }
         }
         match io::stdout().lock().write_all(&lines) {
-            // Whoever read this, such as `head`, has enough.
+            // A closed pipe is no error: a reader such as `head` needs no more.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
             written => written?,
         }

@@ -1,21 +1,23 @@
-//! Measurements that nobody made: a year of weather for whoever needs rows. The same number always gives the same row.
+//! Generated measurements. The same number always gives the same row.
 
 use crate::Time;
 
-/// The time of the first row: the beginning of 2026.
+/// The time of the first row: the start of 2026.
 const FIRST: i64 = 1_767_225_600_000;
 
-/// When row `number` was measured: one each second.
+/// Returns the time of row `number`, with one row per second.
 ///
-/// A number beyond some 250 thousand million gives the [last time](Time::MAX) there is.
+/// For a number above some 250 thousand million it is the [last time](Time::MAX).
 pub fn time(number: u64) -> Time {
     let millis = i64::try_from(number).ok().and_then(|number| number.checked_mul(1_000)?.checked_add(FIRST));
     millis.and_then(Time::from_millis).unwrap_or(Time::MAX)
 }
 
-/// The value of row `number`: about 20 degrees, warmer in the afternoon, with noise, to the hundredth.
+/// Returns the value of row `number`: about 20 degrees, warmer in the afternoon, with noise, in
+/// hundredths.
 ///
-/// One in ten thousand is `None`, as by a sensor that did not answer, and one in a hundred thousand nonsense.
+/// One in ten thousand is `None`, as from a failed sensor. One in a hundred thousand is
+/// implausible.
 pub fn value(number: u64) -> Option<f64> {
     const DAY: u64 = 86_400;
     if number % 10_000 == 5_000 {

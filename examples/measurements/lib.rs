@@ -1,8 +1,8 @@
-//! Rows of a database as a stream, from the query to whoever reads it, in a memory that does not depend on how many there are.
+//! Rows of a database as a stream from the query to the client, in constant memory.
 //!
-//! - [`Store`]: a time series in `SQLite` or `PostgreSQL`. [`Rows`] reads it in pages, while somebody wants more.
-//! - [`series`]: adapters of such a stream: a minimum, a moving average, a threshold, and errors taken out of it.
-//! - [`Web`]: the stream as JSON lines, over HTTP and over WebSocket. [`connect`] is its other end.
+//! - [`Store`]: a time series in `SQLite` or `PostgreSQL`. [`Rows`] reads it in pages, on demand.
+//! - [`series`]: adapters of such a stream: a minimum, a moving average, a threshold, and errors.
+//! - [`Web`]: the stream as JSON lines, over HTTP and WebSocket. [`connect`] is the receiving end.
 //!
 //! ```
 //! use futures_util::StreamExt as _;
@@ -21,7 +21,7 @@
 //! let warm = series::above(series::averaged(rows, 60), 20.0);
 //! let warm: Vec<_> = series::split(warm, |fault| faults.push(fault)).collect().await;
 //! assert!(warm.iter().all(|row| row.average > 20.0));
-//! assert_eq!(faults.len(), 1); // one in ten thousand has no value
+//! assert_eq!(faults.len(), 1); // One in ten thousand has no value.
 //! # Ok(())
 //! # }
 //! ```
@@ -40,5 +40,5 @@ pub use average::MovingAverage;
 pub use row::{Averaged, Fault, FaultCode, Measurement};
 pub use rows::{Reads, Rows};
 pub use store::{Filled, Store, StoreError};
-pub use time::{NoTime, Time};
+pub use time::{InvalidTime, Time};
 pub use web::Web;

@@ -1,4 +1,4 @@
-//! Measurements out of a database, for as long as somebody reads them.
+//! A server of measurements from a database, as a stream of JSON lines.
 //!
 //! ```console
 //! $ cargo run --release --example measurements
@@ -7,7 +7,8 @@
 //! $ curl http://127.0.0.1:8080/stats
 //! ```
 //!
-//! The first run fills an `SQLite` file with rows. Press Ctrl-C while a client reads: its last line says from where to ask again.
+//! The first run fills an `SQLite` file with rows. Press Ctrl-C while a client reads: its last line
+//! has the time from which to resume.
 
 use std::{env, time::Duration};
 
@@ -17,35 +18,34 @@ use upbeat::{Conductor, Context, Part, Report, score::Condition};
 use upbeat_http::{Diagnostics, HttpServer};
 use upbeat_measurements::{Filled, Store, StoreError, Web};
 
-const DATABASE: &str =
-    "Where the measurements are: sqlite:FILE or postgres://USER@HOST/NAME; a file in the temporary folder if not given";
+const DATABASE: &str = "Database: sqlite:FILE or postgres://USER@HOST/NAME; by default a file in the temporary folder";
 
-/// Serves measurements from a database as a stream of JSON lines, over HTTP and WebSocket.
+/// Serves measurements from a database as a stream of JSON lines, over HTTP and WebSocket
 #[derive(Parser)]
 struct Args {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", value_parser = Store::open, help = DATABASE)]
     database: Option<Store>,
-    /// How many rows an empty database is filled with; 0 serves what is there
+    /// Number of rows to fill an empty database with; 0 leaves it unchanged
     #[arg(long, default_value_t = 1_000_000, value_name = "N")]
     rows: u64,
-    /// Where to listen
+    /// Address to listen at
     #[arg(long, env = "ADDRESS", default_value = "127.0.0.1:8080", value_name = "HOST:PORT")]
     address: String,
-    /// Where the diagnostics listen: /readyz, /players, /dump
+    /// Address of the diagnostics: /readyz, /players, /dump
     #[arg(long, env = "DIAGNOSTICS", default_value = "127.0.0.1:8081", value_name = "HOST:PORT")]
     diagnostics: String,
-    /// How many seconds open streams have to end when the server stops
+    /// Seconds for open streams to end during a stop
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     drain: u64,
 }
 
-/// Fills a store that is empty, before anybody is served. A stop gives it up, and leaves nothing of it.
+/// Fills an empty store before the server starts. A stop rolls it back.
 async fn fill((store, rows): (Store, u64), cx: Context) -> Result<(), StoreError> {
     if rows == 0 {
         return Ok(());
     }
     cx.set_status("filling the database");
-    // It shows itself on a terminal only.
+    // The bar is shown only on a terminal.
     let bar = ProgressBar::new(rows);
     let style =
         ProgressStyle::with_template("filling the database {wide_bar} {human_pos} of {human_len} rows, {eta} left");
@@ -53,9 +53,9 @@ async fn fill((store, rows): (Store, u64), cx: Context) -> Result<(), StoreError
     let filled = cx.unless_stopping(store.fill(rows, |done| bar.set_position(done))).await.transpose();
     bar.finish_and_clear();
     match filled? {
-        Some(Filled::With(rows)) => cx.note(format_args!("filled the database with {rows} rows")),
-        Some(Filled::Before) => tracing::info!("the database has rows already, and is left as it is"),
-        None => cx.note("gave up filling the database, and left it as it was"),
+        Some(Filled::With(rows)) => cx.note(format_args!("database filled with {rows} rows")),
+        Some(Filled::Before) => tracing::info!("database unchanged, as it has rows already"),
+        None => cx.note("database unchanged, as the stop came first"),
     }
     Ok(())
 }

@@ -2,38 +2,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::{StoreError, Time};
 
-/// What a sensor measured.
+/// A measurement of a sensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measurement {
-    /// When. No two have the same.
+    /// The time, which is unique.
     pub time: Time,
-    /// Degrees Celsius; a finite number.
+    /// The temperature in degrees Celsius, a finite number.
     pub value: f64,
 }
 
-/// A measurement, and the average that ends with it.
+/// A measurement with the moving average that ends with it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Averaged {
-    /// When. No two have the same.
+    /// The time, which is unique.
     pub time: Time,
-    /// Degrees Celsius.
+    /// The temperature in degrees Celsius.
     pub value: f64,
-    /// Of this value and those before it, as many as the window holds.
+    /// The average of the window that ends with this value.
     pub average: f64,
 }
 
-/// What stands in a stream in place of an entry.
+/// An error in a stream, in place of an entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Fault {
-    /// What kind it is.
+    /// The kind.
     pub code: FaultCode,
-    /// For people.
+    /// The message.
     pub message: String,
-    /// The time of the row that is bad.
+    /// The time of a bad row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Time>,
-    /// This is the last entry; one who asks again from this time gets the rest.
+    /// The time from which a new request gets the rest, if this is the last entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<Time>,
 }
@@ -43,26 +43,31 @@ pub struct Fault {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FaultCode {
-    /// A row that is no measurement. Others follow.
+    /// A row is no measurement. More entries follow.
     BadRow,
-    /// The database failed. Nothing follows.
+    /// The database failed. This is the last entry.
     Database,
-    /// The server stops. Nothing follows.
+    /// The server stops. This is the last entry.
     Stopping,
 }
 
 impl Fault {
-    pub(crate) fn bad_row(time: Time, why: &str) -> Self {
-        Self { code: FaultCode::BadRow, message: format!("at {time} {why}"), time: Some(time), resume: None }
+    pub(crate) fn bad_row(time: Time, reason: &str) -> Self {
+        Self {
+            code: FaultCode::BadRow,
+            message: format!("bad row at {time}: {reason}"),
+            time: Some(time),
+            resume: None,
+        }
     }
 
-    /// What the database said is for the log.
+    /// Returns the fault of a database error. The source of the error is only logged.
     pub(crate) fn database(error: &StoreError, resume: Time) -> Self {
         Self { code: FaultCode::Database, message: error.to_string(), time: None, resume: Some(resume) }
     }
 
     pub(crate) fn stopping(resume: Time) -> Self {
-        let message = format!("the server is stopping; ask again from={resume} for the rest");
+        let message = format!("server is stopping, resume with from={resume}");
         Self { code: FaultCode::Stopping, message, time: None, resume: Some(resume) }
     }
 }

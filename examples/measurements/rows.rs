@@ -20,55 +20,59 @@ use crate::{
     store::{Page, Row},
 };
 
-/// The rows of a range of time, as a stream. A row that is no measurement is an error in its place.
+/// The rows of a range of time, as a stream. A row that is no measurement is an error.
 ///
-/// It reads page by page, and the next ones while this one is used. So
+/// It reads page by page, and the next pages while the current one is used. Therefore
 ///
-/// - its memory is that of three pages, however many rows there are and however slowly it is read;
-/// - it has a connection to the database only while a page is read: a thousand readers that are slow, or asleep, hold none;
-/// - each page is what was in the database when it was read. Rows that are added behind the last one read come; they are not one snapshot.
+/// - its memory is at most that of three pages, even if it is polled slowly;
+/// - it occupies a connection to the database only while it reads a page, so a thousand slow
+///   clients occupy none;
+/// - it is no snapshot: each page has the rows at the time of its query, including rows that were
+///   added meanwhile.
 ///
-/// Dropped, it stops: what is being read is given up, and its connection given back.
+/// If it is dropped, it abandons the page that it reads, and returns the connection.
 ///
-/// When `cx` is stopping, or the database fails, the last entry is a [`Fault`] that says so and where to [resume](Fault::resume).
+/// If `cx` is stopping or the database fails, the last entry is a [`Fault`] with the time from
+/// which to [resume](Fault::resume).
 #[derive(Debug)]
 pub struct Rows {
     cx: Context,
     reads: Reads,
     page: vec::IntoIter<Row>,
-    /// Where the page begins that comes after this one; `None` at the end.
+    /// The start of the next page; `None` at the end.
     next: Option<Time>,
     pages: mpsc::Receiver<Result<Page, StoreError>>,
-    /// Who reads them.
+    /// The task that reads the pages.
     _reader: AbortOnDropHandle<()>,
 }
 
-/// How many rows were read by all who share this. A cheap clone.
+/// The number of rows that were read. Clones share the number.
 #[derive(Clone, Debug, Default)]
 pub struct Reads(Arc<AtomicU64>);
 
 impl Reads {
-    /// So far.
+    /// Returns the current number.
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }
 
 impl Rows {
-    /// Reads the first page, so that a database that cannot be asked is known before anything is promised.
+    /// Reads the first page and returns the stream. A database that is not available is thus known
+    /// before a response is started.
     ///
     /// # Errors
     ///
-    /// What the database says to that page.
+    /// If the first page cannot be read.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it gives its connection back.
+    /// If the future is dropped, it returns its connection.
     pub async fn read(store: Store, range: Range<Time>, cx: Context) -> Result<Self, StoreError> {
         Self::counted(store, range, cx, Reads::default()).await
     }
 
-    /// The same, with an account of the rows.
+    /// As [`read`](Self::read), and adds the number of rows to `reads`.
     ///
     /// # Errors
     ///
@@ -77,23 +81,23 @@ impl Rows {
         let first = store.page(range.clone()).await?;
         let next = first.next;
         let (sender, pages) = mpsc::channel(1);
-        let reader = tokio::spawn(read_on(store, next, range.end, sender));
+        let reader = tokio::spawn(read_pages(store, next, range.end, sender));
         let page = Vec::new().into_iter();
         let mut rows = Self { cx, reads, page, next, pages, _reader: AbortOnDropHandle::new(reader) };
-        rows.turn(first);
+        rows.set_page(first);
         Ok(rows)
     }
 
-    /// Goes on with this page.
-    fn turn(&mut self, page: Page) {
+    /// Continues with this page.
+    fn set_page(&mut self, page: Page) {
         self.reads.0.fetch_add(page.rows.len() as u64, Relaxed);
         self.page = page.rows.into_iter();
         self.next = page.next;
     }
 }
 
-/// Reads page after page, until there is no room for one. It has no connection while it waits for that.
-async fn read_on(store: Store, mut next: Option<Time>, end: Time, pages: mpsc::Sender<Result<Page, StoreError>>) {
+/// Reads all pages. While it waits for the channel, it occupies no connection.
+async fn read_pages(store: Store, mut next: Option<Time>, end: Time, pages: mpsc::Sender<Result<Page, StoreError>>) {
     while let Some(from) = next {
         let page = store.page(from..end).await;
         next = page.as_ref().map_or(None, |page| page.next);
@@ -118,14 +122,14 @@ impl Stream for Rows {
             } else {
                 match ready!(this.pages.poll_recv(task)) {
                     Some(Ok(page)) => {
-                        this.turn(page);
+                        this.set_page(page);
                         continue;
                     }
                     Some(Err(error)) => {
-                        tracing::warn!(error = &error as &dyn Error, "a stream ends early: the database failed");
+                        tracing::warn!(error = &error as &dyn Error, "stream aborted, database failed");
                         Fault::database(&error, from)
                     }
-                    // The runtime is going down with its tasks.
+                    // The runtime is shutting down, and has dropped the reader.
                     None => Fault::stopping(from),
                 }
             };

@@ -1,12 +1,13 @@
-//! Adapters of a stream of measurements. They let the errors in it pass, in their places, but for [`split`]; and keep no rows but those in the window.
+//! Adapters of a stream of measurements. All but [`split`] pass errors on. They keep no rows other
+//! than those in the window.
 //!
-//! They know nothing of where the stream comes from: the server puts them behind a query, the client behind a connection.
+//! They work on any stream: the server applies them to a query, the client to a connection.
 
 use futures_util::{Stream, StreamExt as _, future::ready};
 
 use crate::{Averaged, Measurement, MovingAverage};
 
-/// Only measurements of at least `minimum`.
+/// Keeps measurements of at least `minimum`.
 pub fn at_least<S, E>(rows: S, minimum: f64) -> impl Stream<Item = Result<Measurement, E>>
 where
     S: Stream<Item = Result<Measurement, E>>,
@@ -14,7 +15,8 @@ where
     rows.filter(move |row| ready(row.as_ref().is_ok_and(|row| row.value >= minimum) || row.is_err()))
 }
 
-/// With the average of the last `window` measurements, at least one. The first `window - 1` have none, and are left out.
+/// Adds the average of the last `window` measurements, at least one. The first `window - 1`
+/// measurements have no average, and are dropped.
 pub fn averaged<S, E>(rows: S, window: usize) -> impl Stream<Item = Result<Averaged, E>>
 where
     S: Stream<Item = Result<Measurement, E>>,
@@ -28,7 +30,7 @@ where
     })
 }
 
-/// Only where the average is above `threshold`.
+/// Keeps measurements whose average is above `threshold`.
 pub fn above<S, E>(rows: S, threshold: f64) -> impl Stream<Item = Result<Averaged, E>>
 where
     S: Stream<Item = Result<Averaged, E>>,
@@ -36,12 +38,12 @@ where
     rows.filter(move |row| ready(row.as_ref().is_ok_and(|row| row.average > threshold) || row.is_err()))
 }
 
-/// Only what is good. What is not is given to `told`, in its turn.
-pub fn split<S, T, E>(rows: S, mut told: impl FnMut(E)) -> impl Stream<Item = T>
+/// Keeps measurements, and passes each error to `on_error`.
+pub fn split<S, T, E>(rows: S, mut on_error: impl FnMut(E)) -> impl Stream<Item = T>
 where
     S: Stream<Item = Result<T, E>>,
 {
-    rows.filter_map(move |row| ready(row.map_err(&mut told).ok()))
+    rows.filter_map(move |row| ready(row.map_err(&mut on_error).ok()))
 }
 
 #[cfg(test)]
@@ -64,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn an_average_is_of_what_the_minimum_lets_through_and_errors_pass_all() {
+    fn an_average_is_of_the_filtered_values_and_errors_pass() {
         let rows = stream::iter(rows());
         let rows = above(averaged(at_least(rows, 2.0), 2), 4.0);
         assert_eq!(values(rows), [Err("bad"), Ok((8.0, 5.5)), Ok((2.0, 5.0))]);
@@ -77,10 +79,10 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_split_off_in_their_turn() {
-        let mut told = Vec::new();
-        let good = split(stream::iter(rows()), |error| told.push(error)).map(|row| row.value);
+    fn errors_are_split_off_in_order() {
+        let mut errors = Vec::new();
+        let good = split(stream::iter(rows()), |error| errors.push(error)).map(|row| row.value);
         assert_eq!(good.collect::<Vec<_>>().now_or_never(), Some(vec![1.0, 5.0, 3.0, 8.0, 2.0]));
-        assert_eq!(told, ["bad"]);
+        assert_eq!(errors, ["bad"]);
     }
 }

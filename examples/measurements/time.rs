@@ -6,41 +6,41 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A point in time to the millisecond, from 1970 to 9999: what RFC 3339 can write and a database can keep as a number.
+/// A time in milliseconds, from 1970 to 9999. It is written as in RFC 3339, and stored as a number.
 ///
 /// ```
 /// use upbeat_measurements::Time;
 ///
 /// let noon: Time = "2026-01-01T12:00:00Z".parse()?;
 /// assert_eq!(noon.to_string(), "2026-01-01T12:00:00.000Z");
-/// # Ok::<_, upbeat_measurements::NoTime>(())
+/// # Ok::<_, upbeat_measurements::InvalidTime>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(i64);
 
-/// A text that is no time, or a time that cannot be written.
+/// The error of a text that is no time, or of a time out of range.
 #[derive(Debug, thiserror::Error)]
-#[error("a time is written as 2026-01-01T12:00:00Z, from 1970 to 9999")]
+#[error("invalid time, write one from 1970 to 9999 such as 2026-01-01T12:00:00Z")]
 #[non_exhaustive]
-pub struct NoTime;
+pub struct InvalidTime;
 
 impl Time {
-    /// The beginning of 1970.
+    /// The start of 1970.
     pub const MIN: Self = Self(0);
     /// The last millisecond of 9999.
     pub const MAX: Self = Self(253_402_300_799_999);
 
-    /// So many milliseconds after the beginning of 1970; `None` where that cannot be written.
+    /// Returns the time this many milliseconds after the start of 1970, or `None` out of range.
     pub fn from_millis(millis: i64) -> Option<Self> {
         (Self::MIN.0..=Self::MAX.0).contains(&millis).then_some(Self(millis))
     }
 
-    /// Milliseconds since the beginning of 1970.
+    /// Returns the milliseconds since the start of 1970.
     pub fn millis(self) -> i64 {
         self.0
     }
 
-    /// The next millisecond; the last one has none, and gives itself.
+    /// Returns the next millisecond, or [`MAX`](Self::MAX) itself after it.
     pub fn next(self) -> Self {
         Self::from_millis(self.0 + 1).unwrap_or(self)
     }
@@ -54,12 +54,12 @@ impl fmt::Display for Time {
 }
 
 impl FromStr for Time {
-    type Err = NoTime;
+    type Err = InvalidTime;
 
-    fn from_str(text: &str) -> Result<Self, NoTime> {
-        let time = humantime::parse_rfc3339_weak(text).map_err(|_| NoTime)?;
-        let since = time.duration_since(UNIX_EPOCH).map_err(|_| NoTime)?;
-        i64::try_from(since.as_millis()).ok().and_then(Self::from_millis).ok_or(NoTime)
+    fn from_str(text: &str) -> Result<Self, InvalidTime> {
+        let time = humantime::parse_rfc3339_weak(text).map_err(|_| InvalidTime)?;
+        let since = time.duration_since(UNIX_EPOCH).map_err(|_| InvalidTime)?;
+        i64::try_from(since.as_millis()).ok().and_then(Self::from_millis).ok_or(InvalidTime)
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_time_is_parsed_as_it_is_written() {
         for millis in [0, 1, 1_767_225_600_123, Time::MAX.0] {
             let time = Time::from_millis(millis).expect("it is in the range");
             assert_eq!(time.to_string().parse::<Time>().expect("it was written"), time);

@@ -2,38 +2,38 @@ use std::time::Duration;
 
 use sqlx::sqlite::SqliteError;
 
-/// Why a database cannot be asked.
+/// The error of a query.
 ///
-/// The messages are fit for strangers; what the database itself says is the source.
+/// The text is fit for clients. The details are in the source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The URL names no database.
-    #[error("{url:?} is no URL of a database; try sqlite:measurements.db or postgres://user@host/name")]
-    BadUrl {
-        /// As it was given.
+    #[error("invalid database URL {url:?}, try sqlite:measurements.db or postgres://user@host/name")]
+    InvalidUrl {
+        /// The URL.
         url: String,
-        /// What is wrong with it.
+        /// The reason.
         source: sqlx::Error,
     },
-    /// Somebody else holds a lock, all connections are in use, or there is none to be had yet. It will pass.
-    #[error("the database did not answer in time; try again soon")]
+    /// A lock is held or no connection is available. The error is temporary.
+    #[error("database timed out, try again soon")]
     Busy(#[source] sqlx::Error),
-    /// It is not there, or does not answer.
-    #[error("the database cannot be reached")]
+    /// The database is missing or does not respond.
+    #[error("database not available")]
     Unavailable(#[source] sqlx::Error),
-    /// It refuses the query: a table that is missing, or not as it should be.
-    #[error("the database refuses the query")]
-    Refused(#[source] sqlx::Error),
+    /// The database rejects the query, for example because a table is missing.
+    #[error("database rejected the query")]
+    Rejected(#[source] sqlx::Error),
 }
 
 impl StoreError {
-    /// When it makes sense to ask again, if it does.
+    /// Returns the delay after which to retry, if the error is temporary.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy(_) => Some(Duration::from_secs(1)),
             Self::Unavailable(_) => Some(Duration::from_secs(5)),
-            Self::BadUrl { .. } | Self::Refused(_) => None,
+            Self::InvalidUrl { .. } | Self::Rejected(_) => None,
         }
     }
 }
@@ -42,16 +42,16 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let kind = match &error {
             sqlx::Error::PoolTimedOut => Self::Busy,
-            sqlx::Error::Database(said) => {
-                let code = said.code().unwrap_or_default();
-                if said.try_downcast_ref::<SqliteError>().is_some() { of_sqlite(&code) } else { of_postgres(&code) }
+            sqlx::Error::Database(error) => {
+                let code = error.code().unwrap_or_default();
+                if error.try_downcast_ref::<SqliteError>().is_some() { of_sqlite(&code) } else { of_postgres(&code) }
             }
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolClosed
             | sqlx::Error::Protocol(_)
             | sqlx::Error::WorkerCrashed => Self::Unavailable,
-            _ => Self::Refused,
+            _ => Self::Rejected,
         };
         kind(error)
     }
@@ -59,27 +59,28 @@ impl From<sqlx::Error> for StoreError {
 
 type Kind = fn(sqlx::Error) -> StoreError;
 
-/// By <https://www.sqlite.org/rescode.html>.
+/// Returns the kind of an `SQLite` code, see <https://www.sqlite.org/rescode.html>.
 fn of_sqlite(code: &str) -> Kind {
-    // The extended codes have the primary one in their lowest byte.
+    // The lowest byte of an extended code is the primary code.
     match code.parse::<i32>().map(|code| code & 0xff) {
         // BUSY, LOCKED.
         Ok(5 | 6) => StoreError::Busy,
         // IOERR, CORRUPT, FULL, CANTOPEN, NOTADB.
         Ok(10 | 11 | 13 | 14 | 26) => StoreError::Unavailable,
-        _ => StoreError::Refused,
+        _ => StoreError::Rejected,
     }
 }
 
-/// By <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+/// Returns the kind of a `PostgreSQL` code, see
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 fn of_postgres(code: &str) -> Kind {
     match code {
-        // A lock that is not available, a query that took too long, too many connections.
+        // A lock is not available, a query timed out, or there are too many connections.
         "55P03" | "57014" | "53300" => StoreError::Busy,
-        // No such database, or not for this user.
+        // The database does not exist, or the user has no access.
         "3D000" | "28000" | "28P01" => StoreError::Unavailable,
-        // Stopping, crashed, or not yet started.
+        // The server is stopping, has crashed, or has not started yet.
         code if code.starts_with("57P") => StoreError::Unavailable,
-        _ => StoreError::Refused,
+        _ => StoreError::Rejected,
     }
 }

@@ -2,19 +2,19 @@ use sqlx::{Database, Encode, Executor, IntoArguments, Pool, QueryBuilder, Type};
 
 use crate::generate;
 
-/// How many rows one statement inserts: 2 parameters for each, of which the databases allow 32766.
-const AT_ONCE: u64 = 1_000;
+/// The number of rows per statement. Each row has 2 parameters, of which the databases allow 32766.
+const BATCH: u64 = 1_000;
 
-/// What is said in its own words to each database.
+/// The statements that differ between the databases.
 pub(super) struct Dialect {
-    /// The lock comes with it, so that two who fill at the same time do not meet halfway.
+    /// The start of a transaction. It takes the lock, so that only one process at a time fills.
     begin: &'static str,
     create: &'static str,
 }
 
 pub(super) const SQLITE: Dialect = Dialect {
     begin: "BEGIN IMMEDIATE",
-    // The very name INTEGER makes the key the place of the row itself.
+    // A key of type INTEGER is the row id itself.
     create: "CREATE TABLE IF NOT EXISTS measurement (time INTEGER PRIMARY KEY, value REAL)",
 };
 
@@ -23,12 +23,12 @@ pub(super) const POSTGRES: Dialect = Dialect {
     create: "CREATE TABLE IF NOT EXISTS measurement (time BIGINT PRIMARY KEY, value DOUBLE PRECISION)",
 };
 
-/// What became of the wish to [fill](super::Store::fill) a store.
+/// The result of [`Store::fill`](super::Store::fill).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filled {
-    /// It was empty, and has so many rows now.
+    /// The store was empty, and now has this number of rows.
     With(u64),
-    /// It had rows already.
+    /// The store had rows already.
     Before,
 }
 
@@ -52,7 +52,7 @@ where
     }
     let mut done = 0;
     while done < rows {
-        let until = rows.min(done + AT_ONCE);
+        let until = rows.min(done + BATCH);
         let mut insert = QueryBuilder::new("INSERT INTO measurement (time, value) ");
         insert.push_values(done..until, |mut row, number| {
             row.push_bind(generate::time(number).millis()).push_bind(generate::value(number));

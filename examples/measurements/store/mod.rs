@@ -17,20 +17,20 @@ pub(crate) use page::{Page, Row};
 
 use crate::Time;
 
-/// How many queries run at the same time. A stream has one only while it reads a page.
-const CONNECTIONS: u32 = 8;
-/// How long a query waits for a connection.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// How long a query waits for somebody's lock.
-const LOCKED_AT_MOST: Duration = Duration::from_secs(1);
-/// How long a connection that nobody uses is believed to be open.
-const TRUSTED: Duration = Duration::from_millis(500);
-/// How long `PostgreSQL` may work on one query, so that no page hangs. In milliseconds.
-const QUERY_AT_MOST: &str = "10000";
+/// The maximum number of connections. A stream uses one only while it reads a page.
+const MAX_CONNECTIONS: u32 = 8;
+/// The timeout of a query that waits for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The timeout of a query that waits for a lock.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+/// The idle time after which a connection is tested before it is used.
+const TEST_AFTER: Duration = Duration::from_millis(500);
+/// The timeout of a query in `PostgreSQL`, in milliseconds.
+const QUERY_TIMEOUT: &str = "10000";
 
-/// A time series in a database: `SQLite` in a file, or `PostgreSQL`. A cheap clone.
+/// A time series in a database: an `SQLite` file, or `PostgreSQL`. Clones share their connections.
 ///
-/// Every query has a bound: 5 s for a connection, 1 s for a lock that somebody holds.
+/// Each query has timeouts: 5 s for a connection, and 1 s for a lock.
 #[derive(Clone, Debug)]
 pub struct Store {
     pools: Pools,
@@ -42,56 +42,57 @@ enum Pools {
     Postgres(PgPool),
 }
 
-/// How many connections there are to the database.
+/// The numbers of connections to the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Connections {
-    /// Open ones.
+    /// The number of open connections.
     pub(crate) open: usize,
-    /// Those of them that nobody uses.
+    /// The number of open connections that are idle.
     pub(crate) idle: usize,
 }
 
 impl Store {
-    /// The database of this URL: `sqlite:measurements.db`, `sqlite:///var/lib/m.db`, `postgres://user@host/name`. A file is made when it
-    /// is first [filled](Self::fill).
+    /// Returns the database of a URL: `sqlite:measurements.db`, `sqlite:///var/lib/m.db`, or
+    /// `postgres://user@host/name`. An `SQLite` file is created by [`fill`](Self::fill).
     ///
-    /// Nothing is connected yet: that a database cannot be reached shows when it is asked, and may change.
+    /// It does not connect yet. If the database is not available, a query returns an error.
     ///
     /// # Errors
     ///
-    /// [`StoreError::BadUrl`].
+    /// [`StoreError::InvalidUrl`].
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// If it is called outside a tokio runtime.
     pub fn open(url: &str) -> Result<Self, StoreError> {
-        let bad = |source| StoreError::BadUrl { url: url.to_owned(), source };
+        let invalid = |source| StoreError::InvalidUrl { url: url.to_owned(), source };
         let pools = if url.starts_with("sqlite:") {
-            Pools::Sqlite(pool(bounded(SqliteConnectOptions::from_str(url).map_err(bad)?)))
+            Pools::Sqlite(pool(bounded(SqliteConnectOptions::from_str(url).map_err(invalid)?)))
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let millis = LOCKED_AT_MOST.as_millis().to_string();
-            let limits = [("lock_timeout", millis.as_str()), ("statement_timeout", QUERY_AT_MOST)];
-            Pools::Postgres(pool(PgConnectOptions::from_str(url).map_err(bad)?.options(limits)))
+            let millis = LOCK_TIMEOUT.as_millis().to_string();
+            let limits = [("lock_timeout", millis.as_str()), ("statement_timeout", QUERY_TIMEOUT)];
+            Pools::Postgres(pool(PgConnectOptions::from_str(url).map_err(invalid)?.options(limits)))
         } else {
-            return Err(bad(sqlx::Error::Configuration("it begins with neither sqlite: nor postgres:".into())));
+            return Err(invalid(sqlx::Error::Configuration("the scheme is neither sqlite: nor postgres:".into())));
         };
         Ok(Self { pools })
     }
 
-    /// A `SQLite` file, which is made when it is first [filled](Self::fill).
+    /// Returns the database in an `SQLite` file, which is created by [`fill`](Self::fill).
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// If it is called outside a tokio runtime.
     pub fn file(path: impl AsRef<Path>) -> Self {
         Self { pools: Pools::Sqlite(pool(bounded(SqliteConnectOptions::new().filename(path)))) }
     }
 
-    /// The first rows of this range of time, a page of them.
+    /// Reads the first page of a range of time.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it gives its connection back; the database finishes at most this page.
+    /// If the future is dropped, it returns its connection. The database may still finish this
+    /// page.
     pub(crate) async fn page(&self, range: Range<Time>) -> Result<Page, StoreError> {
         match &self.pools {
             Pools::Sqlite(pool) => page::read(pool, range).await,
@@ -100,22 +101,22 @@ impl Store {
         .map_err(StoreError::from)
     }
 
-    /// Fills an empty store with so many [generated](crate::generate) rows, and calls `progress` with how many there are from time to time. One that has rows
-    /// is left as it is.
+    /// Fills an empty store with [generated](crate::generate) rows, and passes the current number
+    /// of rows to `progress` repeatedly. A store with rows is not changed.
     ///
-    /// It is one transaction: whatever interrupts it, there are all rows or none.
+    /// All rows are inserted in one transaction.
     ///
     /// # Errors
     ///
-    /// What the database says; nothing was changed then.
+    /// If the database fails. The store is then unchanged.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it is rolled back.
+    /// If the future is dropped, the transaction is rolled back.
     pub async fn fill(&self, rows: u64, progress: impl Fn(u64) + Send) -> Result<Filled, StoreError> {
         match &self.pools {
             Pools::Sqlite(pool) => {
-                // Only here: a server that is to serve what is there must not make an empty file where it is not.
+                // Only `fill` creates a file. A query must not create an empty database.
                 let file = pool.connect_options().as_ref().clone().create_if_missing(true);
                 let pool: SqlitePool = self::pool(file);
                 let filled = fill::fill(&pool, &fill::SQLITE, rows, progress).await;
@@ -138,22 +139,24 @@ impl Store {
 
 fn bounded(options: SqliteConnectOptions) -> SqliteConnectOptions {
     options
-        .busy_timeout(LOCKED_AT_MOST)
-        // The thread of a connection reads a page on, whoever looks at it meanwhile.
+        .busy_timeout(LOCK_TIMEOUT)
+        // The thread of a connection reads a whole page without waiting for the task.
         .row_buffer_size(page::ROWS)
-        // In KiB, as it is negative. Nothing is read twice, so the 2 MB that it takes otherwise would be of no use.
+        // A negative size is in KiB. No page is read twice, so the default of 2 MB would be of no
+        // use.
         .pragma("cache_size", "-256")
 }
 
 fn pool<DB: sqlx::Database>(options: <DB::Connection as sqlx::Connection>::Options) -> Pool<DB> {
     PoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(CONNECT_WITHIN)
-        // One that was used just now need not be asked whether it is still there: a page would take twice as many round trips.
+        .max_connections(MAX_CONNECTIONS)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        // A recently used connection is not tested, because a test doubles the round trips of a
+        // page.
         .test_before_acquire(false)
         .before_acquire(|connection: &mut DB::Connection, about| {
             Box::pin(async move {
-                if about.idle_for > TRUSTED {
+                if about.idle_for > TEST_AFTER {
                     connection.ping().await?;
                 }
                 Ok(true)

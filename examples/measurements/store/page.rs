@@ -5,21 +5,21 @@ use sqlx::{ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Pool,
 
 use crate::{Fault, Measurement, Time};
 
-/// How many rows a page has. Large enough that a query for each costs nothing beside them; and it is what a stream keeps in memory, and what a database
-/// still reads for a stream that nobody reads any more.
+/// The number of rows in a page. It is large enough that the cost of a query is small per row. It
+/// bounds the memory of a stream, and the rows that a database reads for a dropped stream.
 pub(crate) const ROWS: usize = 4_096;
 
-/// In the order of the key, so that a page begins where the one before it ended and nothing is sorted or skipped.
+/// The query of a page, in the order of the key, so that the database neither sorts nor skips rows.
 const QUERY: &str = "SELECT time, value FROM measurement WHERE time >= $1 AND time < $2 ORDER BY time LIMIT $3";
 
-/// What a thermometer may say: nothing outside comes from one.
+/// The plausible temperatures in degrees Celsius.
 const PLAUSIBLE: RangeInclusive<f64> = -273.15..=10_000.0;
 
-/// Some rows, and where the next ones begin.
+/// A page of rows.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) rows: Vec<Row>,
-    /// `None` after the last page.
+    /// The start of the next page; `None` after the last page.
     pub(crate) next: Option<Time>,
 }
 
@@ -33,14 +33,14 @@ where
     usize: ColumnIndex<DB::Row>,
 {
     let mut connection = pool.acquire().await?;
-    let most = i64::try_from(ROWS).unwrap_or(i64::MAX);
-    let query = sqlx::query(QUERY).bind(range.start.millis()).bind(range.end.millis()).bind(most);
+    let limit = i64::try_from(ROWS).unwrap_or(i64::MAX);
+    let query = sqlx::query(QUERY).bind(range.start.millis()).bind(range.end.millis()).bind(limit);
     let mut found = connection.fetch(query);
     let mut rows = Vec::with_capacity(ROWS);
     let mut last = None;
     while let Some(row) = found.try_next().await? {
         let millis = row.try_get(0)?;
-        let time = Time::from_millis(millis).ok_or_else(|| sqlx::Error::Decode("a time out of its range".into()))?;
+        let time = Time::from_millis(millis).ok_or_else(|| sqlx::Error::Decode("time out of range".into()))?;
         last = Some(time);
         rows.push(Row { time, value: value(&row.try_get(1)) });
     }
@@ -48,38 +48,36 @@ where
     Ok(Page { rows, next })
 }
 
-/// A row as it lies in a page: in half the memory of what it becomes.
+/// A row of a page, in half the memory of an entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     time: Time,
-    value: Result<f64, Bad>,
+    value: Result<f64, BadValue>,
 }
 
-/// What is wrong with a value.
+/// A problem of a value.
 #[derive(Clone, Copy, Debug)]
-enum Bad {
+enum BadValue {
     Missing,
-    NoNumber,
+    NotANumber,
     Implausible(f64),
 }
 
-fn value(found: &Result<Option<f64>, sqlx::Error>) -> Result<f64, Bad> {
+fn value(found: &Result<Option<f64>, sqlx::Error>) -> Result<f64, BadValue> {
     match *found {
         Ok(Some(value)) if PLAUSIBLE.contains(&value) => Ok(value),
-        Ok(Some(value)) => Err(Bad::Implausible(value)),
-        Ok(None) => Err(Bad::Missing),
-        Err(_) => Err(Bad::NoNumber),
+        Ok(Some(value)) => Err(BadValue::Implausible(value)),
+        Ok(None) => Err(BadValue::Missing),
+        Err(_) => Err(BadValue::NotANumber),
     }
 }
 
 impl From<Row> for Result<Measurement, Fault> {
     fn from(Row { time, value }: Row) -> Self {
         value.map(|value| Measurement { time, value }).map_err(|bad| match bad {
-            Bad::Missing => Fault::bad_row(time, "there is no value"),
-            Bad::NoNumber => Fault::bad_row(time, "the value is no number"),
-            Bad::Implausible(value) => {
-                Fault::bad_row(time, &format!("the value {value:e} is beyond what can be measured"))
-            }
+            BadValue::Missing => Fault::bad_row(time, "no value"),
+            BadValue::NotANumber => Fault::bad_row(time, "value is not a number"),
+            BadValue::Implausible(value) => Fault::bad_row(time, &format!("implausible value {value:e}")),
         })
     }
 }

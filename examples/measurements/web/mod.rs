@@ -1,9 +1,9 @@
 //! The stream on the network.
 
+mod error;
 mod open;
-mod refusal;
+mod parameters;
 mod socket;
-mod wanted;
 
 use axum::{
     Extension, Json, Router,
@@ -16,27 +16,29 @@ use upbeat::Context;
 use upbeat_http::JsonLines;
 
 use crate::{Averaged, Fault, Reads, Rows, Store, series};
+use error::ErrorResponse;
 use open::{Open, Stats, Streams};
-use refusal::Refusal;
-use wanted::Wanted;
+use parameters::Parameters;
 
-/// The measurements of a store, for HTTP.
+/// The measurements of a store, over HTTP.
 ///
 /// | | |
 /// |---|---|
 /// | `GET /measurements` | JSON lines, chunked |
-/// | `GET /measurements/ws` | the same lines as messages of a web socket, some in each; closed with 1000 after the last |
-/// | `GET /stats` | how many streams are open, how many rows were read, and the connections to the database |
+/// | `GET /measurements/ws` | the same lines as WebSocket messages, several in each; close code 1000 at the end |
+/// | `GET /stats` | the number of open streams, of rows read, and of connections to the database |
 ///
-/// Parameters of a stream, none of which is needed: `from` and `to` (a time as `2026-01-01T12:00:00Z`; `to` is not included), `min` (of a value), `window` (of the
-/// moving average, in rows; 1 if not set, 100,000 at most), `above` (of the average).
+/// A stream has optional parameters: `from` and `to` (times such as `2026-01-01T12:00:00Z`, without
+/// `to` itself), `min` (of a value), `window` (rows of the moving average, by default 1, at most
+/// 100,000), and `above` (of the average).
 ///
-/// A line is an [`Averaged`], or `{"error": …}` with a [`Fault`]. What is known before the first line is answered with a status of its
-/// own and `{"error": {"code", "status", "message", "field"}}`: 400 for a bad parameter, 503 with `retry-after` for a database that is locked or away, 500 for one that
-/// refuses the query.
+/// A line is an [`Averaged`], or `{"error": …}` with a [`Fault`]. An error before the first line
+/// has its own status and `{"error": {"code", "status", "message", "field"}}`: 400 for an invalid
+/// parameter, 503 with `retry-after` for a database that is locked or unreachable, and 500 for one
+/// that rejects the query.
 ///
-/// When its client goes, a stream is dropped, and what it has asked of the database with it. When the server stops, it ends
-/// with an entry that says so; over WebSocket the close code 1001 does.
+/// If the client disconnects, the stream and its query are dropped. If the server stops, the stream
+/// ends with a fault, or over WebSocket with the close code 1001.
 #[derive(Clone, Debug)]
 pub struct Web {
     store: Store,
@@ -44,40 +46,46 @@ pub struct Web {
     reads: Reads,
 }
 
-/// Any query is some of these.
+/// The parameters of any query.
 type Pairs = Query<Vec<(String, String)>>;
 
 impl Web {
-    /// Of this store.
+    /// Returns the routes of a store.
     pub fn new(store: Store) -> Self {
         Self { store, streams: Streams::default(), reads: Reads::default() }
     }
 
-    /// For an [`HttpServer`](upbeat_http::HttpServer), which gives each request the [`Context`] that is needed here.
+    /// Returns the router. It needs the [`Context`] that an [`HttpServer`](upbeat_http::HttpServer)
+    /// adds to each request.
     pub fn router(self) -> Router {
         Router::new()
             .route("/measurements", get(lines))
             .route("/measurements/ws", get(messages))
             .route("/stats", get(stats))
-            .fallback(async || Refusal::not_found())
-            .method_not_allowed_fallback(async || Refusal::method())
+            .fallback(async || ErrorResponse::not_found())
+            .method_not_allowed_fallback(async || ErrorResponse::method())
             .with_state(self)
     }
 
-    /// What is asked for, once its first page is there.
+    /// Reads the first page and returns the stream.
     async fn stream(
         &self,
         pairs: Pairs,
         cx: Context,
-    ) -> Result<JsonLines<impl Stream<Item = Result<Averaged, Fault>> + Send + use<>>, Refusal> {
-        let wanted = Wanted::parse(&pairs)?;
-        let rows = Rows::counted(self.store.clone(), wanted.from..wanted.to, cx, self.reads.clone()).await?;
-        let rows = series::averaged(series::at_least(rows, wanted.min), wanted.window);
-        Ok(JsonLines::new(Open::new(series::above(rows, wanted.above), &self.streams)))
+    ) -> Result<JsonLines<impl Stream<Item = Result<Averaged, Fault>> + Send + use<>>, ErrorResponse> {
+        let parameters = Parameters::parse(&pairs)?;
+        let range = parameters.from..parameters.to;
+        let rows = Rows::counted(self.store.clone(), range, cx, self.reads.clone()).await?;
+        let rows = series::averaged(series::at_least(rows, parameters.min), parameters.window);
+        Ok(JsonLines::new(Open::new(series::above(rows, parameters.above), &self.streams)))
     }
 }
 
-async fn lines(State(web): State<Web>, Extension(cx): Extension<Context>, pairs: Pairs) -> Result<Response, Refusal> {
+async fn lines(
+    State(web): State<Web>,
+    Extension(cx): Extension<Context>,
+    pairs: Pairs,
+) -> Result<Response, ErrorResponse> {
     use axum::response::IntoResponse as _;
     Ok(web.stream(pairs, cx).await?.into_response())
 }
@@ -87,8 +95,8 @@ async fn messages(
     Extension(cx): Extension<Context>,
     pairs: Pairs,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<Response, Refusal> {
-    let upgrade = upgrade.map_err(|error| Refusal::upgrade(&error))?;
+) -> Result<Response, ErrorResponse> {
+    let upgrade = upgrade.map_err(|error| ErrorResponse::upgrade(&error))?;
     let lines = web.stream(pairs, cx).await?;
     Ok(upgrade.on_upgrade(|socket| socket::send(socket, lines)))
 }

@@ -13,11 +13,11 @@ use serde::Serialize;
 
 use crate::{Reads, Store, store::Connections};
 
-/// How many streams are open. A cheap clone.
+/// The number of open streams. Clones share the number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Streams(Arc<AtomicUsize>);
 
-/// What `/stats` answers.
+/// The response of `/stats`.
 #[derive(Debug, Serialize)]
 pub(super) struct Stats {
     open_streams: usize,
@@ -33,7 +33,7 @@ impl Stats {
 }
 
 pin_project! {
-    /// A stream that counts as open until it is dropped.
+    /// A stream that is counted as open until it is dropped.
     pub(super) struct Open<S> {
         #[pin]
         stream: S,
@@ -56,7 +56,7 @@ impl<S: Stream> Stream for Open<S> {
     }
 }
 
-/// Dropped after the stream, as it stands behind it.
+/// The count of a stream. As the later field, it is dropped after the stream.
 struct Counted(Streams);
 
 impl Drop for Counted {

@@ -4,17 +4,17 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 
-/// How long a client may take to answer a close frame.
-const GOODBYE: Duration = Duration::from_secs(5);
+/// The timeout of the close handshake.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Sends these lines, until they end or the client goes.
+/// Sends the lines until they end or the client disconnects.
 pub(super) async fn send(mut socket: WebSocket, lines: impl Stream<Item = Bytes>) {
     let mut lines = pin!(lines);
     loop {
         let chunk = tokio::select! {
             biased;
             message = socket.recv() => match message {
-                // A client has nothing to say. Pings are answered below us.
+                // Messages of the client are ignored. axum answers pings.
                 Some(Ok(message)) if !matches!(message, Message::Close(_)) => continue,
                 _ => return,
             },
@@ -26,10 +26,10 @@ pub(super) async fn send(mut socket: WebSocket, lines: impl Stream<Item = Bytes>
             return;
         }
     }
-    let whole = CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::default() };
-    if socket.send(Message::Close(Some(whole))).await.is_ok() {
+    let complete = CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::default() };
+    if socket.send(Message::Close(Some(complete))).await.is_ok() {
         let answered = async { while let Some(Ok(_)) = socket.recv().await {} };
-        // Who does not answer is closed all the same.
-        let _ = tokio::time::timeout(GOODBYE, answered).await;
+        // After the timeout the connection is closed all the same.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, answered).await;
     }
 }

@@ -1,12 +1,9 @@
-//! Who leaves, who does not read, and the server's own leave; and what all of them cost in memory.
+//! Tests of disconnected and slow clients, of the stop, and of the memory usage.
 
-#![expect(clippy::print_stdout, reason = "the figures are worth a look")]
-
-mod common;
+#![expect(clippy::print_stdout, reason = "the test prints its figures")]
 
 use std::{collections::HashSet, fs, time::Duration};
 
-use common::{SOON, Server, Stats, bytes, entries, file, fill, folder, lines};
 use futures_util::{Stream, StreamExt as _};
 use sqlx::{Connection as _, Executor as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::{io::AsyncReadExt as _, net::TcpStream, time::timeout};
@@ -14,39 +11,42 @@ use upbeat_examples::program::Signal;
 use upbeat_http::EntryError;
 use upbeat_measurements::{Averaged, Fault, FaultCode, connect, generate};
 
-/// Far more than what fits into all buffers between the server and one that does not read.
+use crate::server::{Server, Stats, TIMEOUT, bytes, entries, file, fill, folder, lines};
+
+/// A number of rows that exceeds all buffers between the server and a client that does not read.
 const MANY: u64 = 600_000;
 
-/// Nobody reads, and nothing is asked of the database.
-async fn until_all_is_quiet(server: &Server) {
+/// Waits until no stream is open and no query runs.
+async fn wait_until_idle(server: &Server) {
     server.until(|stats| stats.open_streams == 0 && stats.idle == stats.open).await;
 }
 
-/// So many streams are open, and none of them goes on: the buffers on the way to clients that do not read are full.
-async fn until_all_are_stuck(server: &Server, streams: u64) -> Stats {
-    let (mut before, mut quiet) = (0, 0);
-    let stuck = |stats: &Stats| {
-        quiet = if stats.rows_read == before && stats.idle == stats.open { quiet + 1 } else { 0 };
+/// Waits until this number of streams is open and none makes progress, because all buffers on the
+/// way to the clients are full.
+async fn wait_until_stalled(server: &Server, streams: u64) -> Stats {
+    let (mut before, mut unchanged) = (0, 0);
+    let stalled = |stats: &Stats| {
+        unchanged = if stats.rows_read == before && stats.idle == stats.open { unchanged + 1 } else { 0 };
         before = stats.rows_read;
-        stats.open_streams == streams && quiet > 20
+        stats.open_streams == streams && unchanged > 20
     };
-    server.until(stuck).await
+    server.until(stalled).await
 }
 
-/// Waits until a client has the first bytes of its answer.
-async fn begins(stream: &mut TcpStream) {
+/// Waits for the first bytes of a response.
+async fn read_first_bytes(stream: &mut TcpStream) {
     let mut some = [0; 4_096];
-    timeout(SOON, stream.read_exact(&mut some)).await.expect("in time").expect("rows");
+    timeout(TIMEOUT, stream.read_exact(&mut some)).await.expect("in time").expect("rows");
 }
 
 #[tokio::test]
-async fn when_the_client_goes_the_query_ends() {
+async fn a_disconnect_ends_the_query() {
     let server = Server::with_rows(MANY);
-    let mut client = server.ask("/measurements").await;
-    begins(&mut client).await;
+    let mut client = server.send("/measurements").await;
+    read_first_bytes(&mut client).await;
     assert_eq!(server.stats().await.open_streams, 1);
     drop(client);
-    until_all_is_quiet(&server).await;
+    wait_until_idle(&server).await;
     let read = server.stats().await.rows_read;
     assert!((1..MANY / 2).contains(&read), "{read}");
 
@@ -54,17 +54,17 @@ async fn when_the_client_goes_the_query_ends() {
     socket.next().await.expect("rows").expect("whole");
     assert_eq!(server.stats().await.open_streams, 1);
     drop(socket);
-    until_all_is_quiet(&server).await;
+    wait_until_idle(&server).await;
     let read_since = server.stats().await.rows_read - read;
     assert!((1..MANY / 2).contains(&read_since), "{read_since}");
     assert_eq!(server.stop().0.code, Some(0));
 }
 
 #[tokio::test]
-async fn when_the_client_goes_a_query_ends_that_has_nothing_for_it() {
+async fn a_disconnect_ends_a_query_without_matching_rows() {
     let folder = folder();
     fill(&folder, MANY).await;
-    // A bad row would be sent, and so show that nobody is there.
+    // A bad row would be sent, and the server would detect the disconnect by the failed write.
     let options = SqliteConnectOptions::new().filename(file(&folder));
     let mut other = SqliteConnection::connect_with(&options).await.expect("opened");
     other.execute("DELETE FROM measurement WHERE value IS NULL OR value > 1e6").await.expect("deleted");
@@ -77,43 +77,43 @@ async fn when_the_client_goes_a_query_ends_that_has_nothing_for_it() {
             server.until(|stats| stats.open_streams == 1).await;
             drop(socket);
         } else {
-            let client = server.ask(&format!("/measurements{query}")).await;
+            let client = server.send(&format!("/measurements{query}")).await;
             server.until(|stats| stats.open_streams == 1).await;
             drop(client);
         }
-        until_all_is_quiet(&server).await;
+        wait_until_idle(&server).await;
         let read = server.stats().await.rows_read - before;
         assert!((1..MANY * 9 / 10).contains(&read), "{read}");
     }
 }
 
 #[tokio::test]
-async fn who_does_not_read_slows_its_own_stream_and_holds_no_connection() {
+async fn a_client_that_does_not_read_stalls_only_its_stream_and_holds_no_connection() {
     let server = Server::with_rows(MANY);
-    // Far more than there are connections to the database.
+    // Far more clients than connections to the database.
     let mut clients = Vec::new();
     for _ in 0..10 {
-        clients.push(server.ask("/measurements").await);
-        clients.push(server.ask("/measurements?above=20").await);
+        clients.push(server.send("/measurements").await);
+        clients.push(server.send("/measurements?above=20").await);
     }
-    let stats = until_all_are_stuck(&server, 20).await;
+    let stats = wait_until_stalled(&server, 20).await;
     assert!(stats.rows_read < 20 * MANY / 2, "{stats:?}");
     assert!(stats.open <= 8, "{stats:?}");
-    assert_eq!(entries(&server.http("?to=2026-01-01T00:00:10Z")).await.len(), 10, "another is served");
+    assert_eq!(entries(&server.http("?to=2026-01-01T00:00:10Z")).await.len(), 10, "another client is served");
     drop(clients);
-    until_all_is_quiet(&server).await;
+    wait_until_idle(&server).await;
 }
 
-/// Reads slowly until the server has been asked to stop, then to the end: the rows, and how it ended.
-async fn through_a_stop<S>(mut stream: S, stop: impl FnOnce()) -> (u64, Option<Result<Fault, String>>)
+/// Reads an entry, calls `stop`, and reads the rest. Returns the number of rows and the last entry.
+async fn read_through_stop<S>(mut stream: S, stop: impl FnOnce()) -> (u64, Option<Result<Fault, String>>)
 where
     S: Stream<Item = Result<Averaged, EntryError<Fault>>> + Unpin,
 {
     stream.next().await.expect("an entry").expect("a row");
     stop();
     let (mut rows, mut last) = (1, None);
-    while let Some(entry) = timeout(SOON, stream.next()).await.expect("in time") {
-        assert!(last.is_none(), "nothing follows the last entry");
+    while let Some(entry) = timeout(TIMEOUT, stream.next()).await.expect("in time") {
+        assert!(last.is_none(), "an entry follows the last one");
         match entry {
             Ok(_) => rows += 1,
             Err(EntryError::Reported(fault)) if fault.code == FaultCode::BadRow => rows += 1,
@@ -126,56 +126,56 @@ where
 }
 
 #[tokio::test]
-async fn a_stop_ends_a_stream_by_an_entry_that_says_so_and_the_rest_can_be_had_later() {
+async fn a_stop_ends_a_stream_with_a_fault_from_which_to_resume() {
     let server = Server::with_rows(MANY);
     let whole = bytes(&server.http("")).await;
     let stream = connect::entries(&server.http("")).await.expect("a stream");
-    let (rows, last) = through_a_stop(stream, || server.program.signal(Signal::TERM)).await;
-    let last = last.expect("a last entry").expect("and an honest one");
+    let (rows, last) = read_through_stop(stream, || server.program.signal(Signal::TERM)).await;
+    let last = last.expect("a last entry").expect("a fault");
     assert_eq!((last.code, last.resume), (FaultCode::Stopping, Some(generate::time(rows - 1).next())), "{last:?}");
     assert!(rows < MANY, "{rows}");
     let (ended, folder) = server.end();
-    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 
     let server = Server::start(folder, &[]);
     let rest = bytes(&server.http(&format!("?from={}", last.resume.expect("it is there")))).await;
     let rest_begins = whole.split_inclusive(|byte| *byte == b'\n').take(usize::try_from(rows).expect("it fits"));
     let rest_begins = rest_begins.map(<[u8]>::len).sum::<usize>();
-    assert!(whole[rest_begins..] == rest, "no row is lost, and none comes twice");
+    assert!(whole[rest_begins..] == rest, "a row is lost or repeated");
 }
 
 #[tokio::test]
 async fn a_stop_closes_a_websocket_with_1001() {
     let server = Server::with_rows(MANY);
     let stream = connect::entries(&server.ws("")).await.expect("a stream");
-    let (rows, last) = through_a_stop(stream, || server.program.signal(Signal::TERM)).await;
+    let (rows, last) = read_through_stop(stream, || server.program.signal(Signal::TERM)).await;
     assert!(rows < MANY, "{rows}");
-    match last.expect("it is told") {
-        Err(why) => assert_eq!(why, "the server is going away (close code 1001)"),
-        // The entry may be out before the frame.
+    match last.expect("a last entry") {
+        Err(error) => assert_eq!(error, "server is going away (close code 1001)"),
+        // The fault may be sent before the close frame.
         Ok(fault) => assert_eq!(fault.code, FaultCode::Stopping),
     }
     let (ended, _) = server.end();
-    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
 
 #[tokio::test]
-async fn a_stop_cuts_who_does_not_read_and_names_it() {
+async fn a_stop_aborts_and_names_a_stream_whose_client_does_not_read() {
     let server = Server::start(folder(), &["--rows", &MANY.to_string(), "--drain", "1"]);
-    let mut client = server.ask("/measurements").await;
-    begins(&mut client).await;
-    until_all_are_stuck(&server, 1).await;
+    let mut client = server.send("/measurements").await;
+    read_first_bytes(&mut client).await;
+    wait_until_stalled(&server, 1).await;
     let (ended, _) = server.stop();
-    assert_eq!(ended.code, Some(124), "{}", ended.said);
+    assert_eq!(ended.code, Some(124), "{}", ended.stderr);
     assert!(ended.took < Duration::from_secs(15), "{:?}", ended.took);
-    assert!(ended.said.contains("GET /measurements, open for "), "{}", ended.said);
+    assert!(ended.stderr.contains("GET /measurements, open for "), "{}", ended.stderr);
 }
 
 #[tokio::test]
-async fn open_streams_are_seen_from_the_diagnostics() {
+async fn diagnostics_show_open_streams() {
     let server = Server::with_rows(MANY);
-    let mut client = server.ask("/measurements").await;
-    begins(&mut client).await;
+    let mut client = server.send("/measurements").await;
+    read_first_bytes(&mut client).await;
     let dump = async || {
         let mut stream = TcpStream::connect(&server.diagnostics).await.expect("it listens");
         let request = "GET /dump?text HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n";
@@ -186,11 +186,11 @@ async fn open_streams_are_seen_from_the_diagnostics() {
     };
     assert!(dump().await.contains("GET /measurements"), "{}", dump().await);
     drop(client);
-    until_all_is_quiet(&server).await;
+    wait_until_idle(&server).await;
     assert!(!dump().await.contains("GET /measurements"), "{}", dump().await);
 }
 
-/// What the server has in memory, in KiB: now, and at most so far.
+/// Returns the current and the peak memory usage of the server in KiB.
 fn memory(server: &Server) -> (u64, u64) {
     let status = fs::read_to_string(format!("/proc/{}/status", server.program.id())).expect("it runs");
     let of = |name: &str| {
@@ -200,7 +200,7 @@ fn memory(server: &Server) -> (u64, u64) {
     (of("VmRSS:"), of("VmHWM:"))
 }
 
-/// Streams so many rows by both ways, and returns the most that the server had in memory until then.
+/// Streams this number of rows over HTTP and WebSocket, and returns the peak memory usage.
 async fn memory_after(server: &Server, rows: u64) -> u64 {
     let query = format!("?window=1000&to={}", generate::time(rows));
     for url in [server.http(&query), server.ws(&query)] {
@@ -209,20 +209,20 @@ async fn memory_after(server: &Server, rows: u64) -> u64 {
         while let Some(piece) = stream.next().await {
             sent += lines(&piece.expect("whole"));
         }
-        assert_eq!(sent, rows - 999, "the first have no average");
+        assert_eq!(sent, rows - 999, "the first rows have no average");
     }
-    let (now, most) = memory(server);
-    println!("after {rows} rows: {now} KiB in memory, {most} KiB at most");
-    most
+    let (current, peak) = memory(server);
+    println!("after {rows} rows: {current} KiB in memory, {peak} KiB at most");
+    peak
 }
 
 async fn memory_does_not_depend_on_the_rows(rows: u64) {
     let server = Server::with_rows(rows);
-    // What is taken once, for whatever number of rows, is taken now.
+    // The first streams allocate memory that does not depend on the number of rows.
     memory_after(&server, 10_000).await;
     let few = memory_after(&server, 10_000).await;
     let many = memory_after(&server, rows).await;
-    // The allocator keeps a little more for having been at work longer. The lines are 80 bytes each.
+    // The allocator may keep some more memory. Each line has 80 bytes.
     assert!(many < few + 16 * 1024, "{few} KiB, and {many} KiB after {rows} rows");
 }
 
@@ -238,11 +238,11 @@ async fn memory_is_the_same_for_ten_thousand_rows_and_ten_million() {
 }
 
 #[tokio::test]
-async fn many_streams_at_once_are_all_whole() {
+async fn many_concurrent_streams_are_complete() {
     let server = Server::with_rows(20_000);
     let urls: Vec<_> =
         (0..24).map(|n| if n % 2 == 0 { server.http("?window=60") } else { server.ws("?window=60") }).collect();
     let all: Vec<_> = futures_util::future::join_all(urls.iter().map(|url| bytes(url))).await;
     assert_eq!(all.into_iter().collect::<HashSet<_>>().len(), 1);
-    until_all_is_quiet(&server).await;
+    wait_until_idle(&server).await;
 }

@@ -1,5 +1,4 @@
-//! What the tests share: the server as a process, and what its answers ought to be.
-#![expect(dead_code, reason = "each test binary uses its own part")]
+//! Helpers of the tests: the server as a process, and the expected rows.
 
 use std::{io::Write as _, path::PathBuf, process::Command, time::Duration};
 
@@ -15,30 +14,30 @@ use upbeat_examples::program::{Ended, Program, example};
 use upbeat_http::EntryError;
 use upbeat_measurements::{Averaged, Fault, FaultCode, Store, connect, generate};
 
-/// Longer than anything may take that is expected to happen.
-pub(crate) const SOON: Duration = Duration::from_mins(1);
+/// The timeout of each wait.
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The server, with a database of its own.
+/// A server with its own database.
 pub(crate) struct Server {
     pub(crate) program: Program,
-    /// Where it listens.
+    /// The address of the server.
     pub(crate) address: String,
-    /// Where its diagnostics listen.
+    /// The address of the diagnostics.
     pub(crate) diagnostics: String,
     folder: TempDir,
 }
 
-/// A folder for a database.
+/// Returns a folder for a database.
 pub(crate) fn folder() -> TempDir {
-    tempfile::tempdir().expect("there is room for temporary files")
+    tempfile::tempdir().expect("a temporary folder")
 }
 
-/// The database in it.
+/// Returns the path of the database in a folder.
 pub(crate) fn file(folder: &TempDir) -> PathBuf {
     folder.path().join("measurements.db")
 }
 
-/// The server's command, on the database of this folder.
+/// Returns the command of a server on the database in a folder.
 pub(crate) fn command(folder: &TempDir, args: &[&str]) -> Command {
     let mut command = example("measurements");
     command.arg("--database").arg(format!("sqlite:{}", file(folder).display()));
@@ -47,18 +46,18 @@ pub(crate) fn command(folder: &TempDir, args: &[&str]) -> Command {
 }
 
 impl Server {
-    /// With so many rows, ready to be asked.
+    /// Starts a server with this number of rows.
     pub(crate) fn with_rows(rows: u64) -> Self {
         Self::start(folder(), &["--rows", &rows.to_string()])
     }
 
-    /// On what is in this folder.
+    /// Starts a server on the database in a folder.
     pub(crate) fn start(folder: TempDir, args: &[&str]) -> Self {
         let program = Program::spawn(&mut command(&folder, args));
         Self::listening(program, folder)
     }
 
-    /// Any command of it.
+    /// Waits until the program listens.
     pub(crate) fn listening(mut program: Program, folder: TempDir) -> Self {
         let mut address = || {
             let line = program.until("listening on http://");
@@ -77,27 +76,27 @@ impl Server {
         format!("ws://{}/measurements/ws{query}", self.address)
     }
 
-    /// Stops it; its database stays.
+    /// Stops the server, and returns the folder of its database.
     pub(crate) fn stop(self) -> (Ended, TempDir) {
         (self.program.stop(), self.folder)
     }
 
-    /// Waits for its end, when it was asked to stop.
+    /// Waits for the exit after a stop request, and returns the folder of its database.
     pub(crate) fn end(self) -> (Ended, TempDir) {
         (self.program.end(), self.folder)
     }
 
-    /// What it answers to a request of its own connection: the head, and the body.
+    /// Sends a request on a new connection, and returns the head and the body of the response.
     pub(crate) async fn get(&self, target: &str) -> (String, String) {
-        let mut stream = self.ask(target).await;
+        let mut stream = self.send(target).await;
         let mut answer = String::new();
-        timeout(SOON, stream.read_to_string(&mut answer)).await.expect("in time").expect("an answer");
+        timeout(TIMEOUT, stream.read_to_string(&mut answer)).await.expect("in time").expect("an answer");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
         (head.to_ascii_lowercase(), body.to_owned())
     }
 
-    /// Sends a request, and reads nothing of its answer.
-    pub(crate) async fn ask(&self, target: &str) -> TcpStream {
+    /// Sends a request without reading the response.
+    pub(crate) async fn send(&self, target: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).await.expect("it listens");
         let request = format!("GET {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.expect("sent");
@@ -116,19 +115,19 @@ impl Server {
         }
     }
 
-    /// Asks for the statistics until they are as wanted.
-    pub(crate) async fn until(&self, mut wanted: impl FnMut(&Stats) -> bool) -> Stats {
-        let asking = async {
+    /// Polls the statistics until `condition` holds.
+    pub(crate) async fn until(&self, mut condition: impl FnMut(&Stats) -> bool) -> Stats {
+        let polling = async {
             loop {
                 let stats = self.stats().await;
-                if wanted(&stats) {
+                if condition(&stats) {
                     return stats;
                 }
-                // So that the server has the processor meanwhile.
+                // Leaves the processor to the server.
                 sleep(Duration::from_millis(5)).await;
             }
         };
-        timeout(SOON, asking).await.expect("it comes to that")
+        timeout(TIMEOUT, polling).await.expect("in time")
     }
 }
 
@@ -140,18 +139,18 @@ pub(crate) struct Stats {
     pub(crate) idle: u64,
 }
 
-/// The bytes of a whole stream.
+/// Returns the bytes of a whole stream.
 pub(crate) async fn bytes(url: &str) -> Vec<u8> {
     let pieces = async { connect::bytes(url).await.expect("a stream").try_collect::<Vec<_>>().await };
-    timeout(SOON, pieces).await.expect("in time").expect("it is whole").concat()
+    timeout(TIMEOUT, pieces).await.expect("in time").expect("it is complete").concat()
 }
 
-/// How many lines end in these bytes.
+/// Returns the number of line breaks.
 pub(crate) fn lines(bytes: &[u8]) -> u64 {
     bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
 }
 
-/// All entries of a stream, faults among them.
+/// Returns all entries of a stream, including faults.
 pub(crate) async fn entries(url: &str) -> Vec<Result<Averaged, Fault>> {
     let entries = connect::entries(url).await.expect("a stream");
     let entries = entries.map(|entry| match entry {
@@ -159,16 +158,16 @@ pub(crate) async fn entries(url: &str) -> Vec<Result<Averaged, Fault>> {
         Err(EntryError::Reported(fault)) => Err(fault),
         Err(error) => panic!("{error}"),
     });
-    timeout(SOON, entries.collect()).await.expect("in time")
+    timeout(TIMEOUT, entries.collect()).await.expect("in time")
 }
 
-/// What rows `from..to` come to, by a plain loop: `Err` for a row that is bad.
-pub(crate) fn plain(from: u64, to: u64, min: f64, window: usize, above: f64) -> Vec<Result<(u64, f64, f64), u64>> {
+/// Returns the expected entries of rows `from..to`, computed in a loop. A bad row is an `Err`.
+pub(crate) fn expected(from: u64, to: u64, min: f64, window: usize, above: f64) -> Vec<Result<(u64, f64, f64), u64>> {
     let mut kept: Vec<f64> = Vec::new();
-    let mut expected = Vec::new();
+    let mut entries = Vec::new();
     for number in from..to {
         let Some(value) = generate::value(number).filter(|value| *value < 1_000.0) else {
-            expected.push(Err(number));
+            entries.push(Err(number));
             continue;
         };
         if value < min {
@@ -178,37 +177,37 @@ pub(crate) fn plain(from: u64, to: u64, min: f64, window: usize, above: f64) -> 
         if let Some(first) = kept.len().checked_sub(window) {
             let average = kept[first..].iter().sum::<f64>() / window as f64;
             if average > above {
-                expected.push(Ok((number, value, average)));
+                entries.push(Ok((number, value, average)));
             }
         }
     }
-    expected
+    entries
 }
 
-/// That the entries are those of the plain loop, in their order.
-pub(crate) fn assert_same(entries: &[Result<Averaged, Fault>], plain: &[Result<(u64, f64, f64), u64>]) {
-    assert_eq!(entries.len(), plain.len());
-    for (entry, plain) in entries.iter().zip(plain) {
-        match (entry, plain) {
+/// Checks that the entries are the expected ones.
+pub(crate) fn assert_same(entries: &[Result<Averaged, Fault>], expected: &[Result<(u64, f64, f64), u64>]) {
+    assert_eq!(entries.len(), expected.len());
+    for (entry, expected) in entries.iter().zip(expected) {
+        match (entry, expected) {
             (Ok(row), Ok((number, value, average))) => {
                 assert_eq!((row.time, row.value), (generate::time(*number), *value));
-                // The sums are made in another order.
-                assert!((row.average - average).abs() < 1e-9, "{row:?} {plain:?}");
+                // The stream adds in another order.
+                assert!((row.average - average).abs() < 1e-9, "{row:?} {expected:?}");
             }
             (Err(fault), Err(number)) => {
                 assert_eq!((fault.code, fault.time), (FaultCode::BadRow, Some(generate::time(*number))));
             }
-            _ => panic!("{entry:?} in place of {plain:?}"),
+            _ => panic!("{entry:?} in place of {expected:?}"),
         }
     }
 }
 
-/// Fills the database of this folder.
+/// Fills the database in a folder.
 pub(crate) async fn fill(folder: &TempDir, rows: u64) {
     Store::file(file(folder)).fill(rows, |_| {}).await.expect("it is filled");
 }
 
-/// Something that is no database, where one is looked for.
+/// Writes a file that is no database in place of the database.
 pub(crate) fn nonsense(folder: &TempDir) {
     let mut file = std::fs::File::create(file(folder)).expect("created");
     file.write_all(&[b'x'; 10_000]).expect("written");

@@ -1,10 +1,7 @@
-//! What is wrong before the first line has a status of its own, and the server lives.
-
-mod common;
+//! Tests of error responses before the first line, and of database errors.
 
 use std::time::{Duration, Instant};
 
-use common::{SOON, Server, bytes, file, fill, folder, lines, nonsense};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, Executor as _, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -15,8 +12,10 @@ use upbeat_measurements::{
     generate,
 };
 
-/// The status of an answer, and its error.
-async fn refusal(server: &Server, target: &str) -> (u64, Value, String) {
+use crate::server::{Server, TIMEOUT, bytes, file, fill, folder, lines, nonsense};
+
+/// Returns the status, the error and the head of a response.
+async fn error_response(server: &Server, target: &str) -> (u64, Value, String) {
     let (head, body) = server.get(target).await;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     let mut body: Value = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"));
@@ -26,7 +25,7 @@ async fn refusal(server: &Server, target: &str) -> (u64, Value, String) {
 }
 
 #[tokio::test]
-async fn a_bad_parameter_is_named() {
+async fn an_invalid_parameter_is_named() {
     let server = Server::with_rows(10);
     for (query, field) in [
         ("window=0", "window"),
@@ -43,32 +42,32 @@ async fn a_bad_parameter_is_named() {
         ("to=-1", "to"),
         ("limit=7", "limit"),
     ] {
-        let (status, error, _) = refusal(&server, &format!("/measurements?{query}")).await;
+        let (status, error, _) = error_response(&server, &format!("/measurements?{query}")).await;
         assert_eq!((status, &error["code"], &error["field"]), (400, &json!("bad_parameter"), &json!(field)), "{query}");
         assert!(error["message"].as_str().expect("text").starts_with(&format!("`{field}` ")), "{error}");
-        // The same before the upgrade.
+        // A WebSocket gets the same response instead of an upgrade.
         let by_socket = connect::bytes(&server.ws(&format!("?{query}"))).await.err();
-        assert!(matches!(&by_socket, Some(ConnectError::Refused { status: 400, .. })), "{by_socket:?}");
+        assert!(matches!(&by_socket, Some(ConnectError::Status { status: 400, .. })), "{by_socket:?}");
     }
     let others = [("/measurements/ws", 400, "no_websocket"), ("/nothing", 404, "not_found")];
     for (target, status, code) in others {
-        let refused = refusal(&server, target).await;
-        assert_eq!((refused.0, &refused.1["code"]), (status, &json!(code)), "{target}");
+        let response = error_response(&server, target).await;
+        assert_eq!((response.0, &response.1["code"]), (status, &json!(code)), "{target}");
     }
     assert_eq!(server.stop().0.code, Some(0));
 }
 
 #[tokio::test]
-async fn a_database_that_is_missing_is_503_until_it_is_there() {
+async fn a_missing_database_is_503_until_it_exists() {
     let folder = folder();
     let path = file(&folder);
     let server = Server::start(folder, &["--rows", "0"]);
-    let (status, error, head) = refusal(&server, "/measurements").await;
+    let (status, error, head) = error_response(&server, "/measurements").await;
     assert_eq!((status, &error["code"]), (503, &json!("database_unavailable")));
     assert!(head.contains("\r\nretry-after: 5"), "{head}");
     let by_socket = connect::bytes(&server.ws("")).await.err();
-    assert!(matches!(&by_socket, Some(ConnectError::Refused { status: 503, .. })), "{by_socket:?}");
-    assert!(!path.exists(), "asking makes no file");
+    assert!(matches!(&by_socket, Some(ConnectError::Status { status: 503, .. })), "{by_socket:?}");
+    assert!(!path.exists(), "a query created a file");
 
     Store::file(&path).fill(10, |_| {}).await.expect("filled");
     assert_eq!(lines(&bytes(&server.http("")).await), 10);
@@ -76,14 +75,14 @@ async fn a_database_that_is_missing_is_503_until_it_is_there() {
 }
 
 #[tokio::test]
-async fn a_query_that_is_refused_is_500_and_tells_strangers_nothing() {
+async fn a_rejected_query_is_500_without_details() {
     let folder = folder();
     let options = SqliteConnectOptions::new().filename(file(&folder)).create_if_missing(true);
     let mut other = SqliteConnection::connect_with(&options).await.expect("opened");
     other.execute("CREATE TABLE secrets (x)").await.expect("created");
     let mut server = Server::start(folder, &["--rows", "0"]);
-    let (status, error, _) = refusal(&server, "/measurements").await;
-    let expected = json!({ "code": "query_refused", "status": 500, "message": "the database refuses the query" });
+    let (status, error, _) = error_response(&server, "/measurements").await;
+    let expected = json!({ "code": "query_rejected", "status": 500, "message": "database rejected the query" });
     assert_eq!((status, error), (500, expected));
     server.program.until("no such table: measurement");
 }
@@ -93,12 +92,12 @@ async fn a_file_that_is_no_database_is_503() {
     let folder = folder();
     nonsense(&folder);
     let server = Server::start(folder, &["--rows", "0"]);
-    let (status, error, _) = refusal(&server, "/measurements").await;
+    let (status, error, _) = error_response(&server, "/measurements").await;
     assert_eq!((status, &error["code"]), (503, &json!("database_unavailable")));
 }
 
 #[tokio::test]
-async fn a_database_that_is_locked_is_503_within_a_bound_and_the_server_serves_others() {
+async fn a_locked_database_is_503_after_a_timeout_and_other_requests_are_served() {
     let folder = folder();
     fill(&folder, 10).await;
     let options = SqliteConnectOptions::new().filename(file(&folder));
@@ -106,15 +105,15 @@ async fn a_database_that_is_locked_is_503_within_a_bound_and_the_server_serves_o
     other.execute("BEGIN EXCLUSIVE").await.expect("locked");
     let server = Server::start(folder, &["--rows", "0"]);
 
-    let begun = Instant::now();
-    let asked = async { (refusal(&server, "/measurements").await, begun.elapsed()) };
-    let other_asked = async { (server.stats().await, begun.elapsed()).1 };
-    let (((status, error, head), took), meanwhile) = tokio::join!(asked, other_asked);
+    let began = Instant::now();
+    let locked = async { (error_response(&server, "/measurements").await, began.elapsed()) };
+    let other_request = async { (server.stats().await, began.elapsed()).1 };
+    let (((status, error, head), took), meanwhile) = tokio::join!(locked, other_request);
     assert_eq!((status, &error["code"]), (503, &json!("database_busy")));
     assert!(head.contains("\r\nretry-after: 1"), "{head}");
-    // The lock is waited for, 1 s; with 5 s for a connection nothing takes longer, but on a machine that is busy.
+    // The timeout of the lock is 1 s, and that of a connection 5 s. A busy machine takes longer.
     assert!((Duration::from_millis(900)..Duration::from_secs(8)).contains(&took), "{took:?}");
-    assert!(meanwhile < took, "others are answered meanwhile: {meanwhile:?}");
+    assert!(meanwhile < took, "the other request had to wait: {meanwhile:?}");
 
     other.execute("ROLLBACK").await.expect("unlocked");
     assert_eq!(lines(&bytes(&server.http("")).await), 10);
@@ -122,17 +121,17 @@ async fn a_database_that_is_locked_is_503_within_a_bound_and_the_server_serves_o
 }
 
 #[tokio::test]
-async fn a_lock_in_the_middle_ends_a_stream_by_an_entry_that_says_where_to_go_on() {
+async fn a_lock_during_a_stream_ends_it_with_a_fault_from_which_to_resume() {
     let folder = folder();
     fill(&folder, 500_000).await;
-    // The pages that are just being read have to end first.
-    let options = SqliteConnectOptions::new().filename(file(&folder)).busy_timeout(SOON);
+    // The lock has to wait for the pages that are being read.
+    let options = SqliteConnectOptions::new().filename(file(&folder)).busy_timeout(TIMEOUT);
     let mut other = SqliteConnection::connect_with(&options).await.expect("opened");
     let server = Server::start(folder, &["--rows", "0"]);
     for url in [server.http(""), server.ws("")] {
         let mut stream = connect::entries(&url).await.expect("a stream");
         stream.next().await.expect("an entry").expect("a row");
-        // It is not read on meanwhile, so it is far from its end.
+        // The client does not read meanwhile, so the stream is far from its end.
         other.execute("BEGIN EXCLUSIVE").await.expect("locked");
         let (mut rows, mut last) = (1, None);
         while let Some(entry) = stream.next().await {
@@ -144,7 +143,7 @@ async fn a_lock_in_the_middle_ends_a_stream_by_an_entry_that_says_where_to_go_on
         }
         other.execute("ROLLBACK").await.expect("unlocked");
         assert!(rows < 500_000, "{rows}");
-        let last = last.expect("it says why it ends");
+        let last = last.expect("a fault");
         assert_eq!((last.code, last.resume), (FaultCode::Database, Some(generate::time(rows - 1).next())), "{last:?}");
     }
     assert_eq!(server.stop().0.code, Some(0));

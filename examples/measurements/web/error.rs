@@ -10,34 +10,34 @@ use serde::Serialize;
 
 use crate::StoreError;
 
-/// An answer of what is wrong, before any line of a stream.
+/// An error response, before any line of a stream.
 #[derive(Debug)]
-pub(super) struct Refusal {
-    error: Wrong,
+pub(super) struct ErrorResponse {
+    error: ErrorBody,
     retry_after: Option<Duration>,
 }
 
 #[derive(Debug, Serialize)]
-struct Wrong {
+struct ErrorBody {
     code: &'static str,
     status: u16,
     message: String,
-    /// The parameter.
+    /// The invalid parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
 }
 
-impl Refusal {
+impl ErrorResponse {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        let error = Wrong { code, status: status.as_u16(), message: message.into(), field: None };
+        let error = ErrorBody { code, status: status.as_u16(), message: message.into(), field: None };
         Self { error, retry_after: None }
     }
 
-    /// `what` goes on behind the parameter's name.
-    pub(super) fn parameter(name: &str, what: &str) -> Self {
-        let mut refusal = Self::new(StatusCode::BAD_REQUEST, "bad_parameter", format!("`{name}` {what}"));
-        refusal.error.field = Some(name.to_owned());
-        refusal
+    /// Returns the error of an invalid parameter. `problem` follows its name in the message.
+    pub(super) fn parameter(name: &str, problem: &str) -> Self {
+        let mut response = Self::new(StatusCode::BAD_REQUEST, "bad_parameter", format!("`{name}` {problem}"));
+        response.error.field = Some(name.to_owned());
+        response
     }
 
     pub(super) fn upgrade(error: &WebSocketUpgradeRejection) -> Self {
@@ -45,37 +45,39 @@ impl Refusal {
     }
 
     pub(super) fn not_found() -> Self {
-        let message = "there are /measurements, /measurements/ws and /stats";
+        let message = "no such path, try /measurements, /measurements/ws or /stats";
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
     pub(super) fn method() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "there is only GET")
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "method not allowed, use GET")
     }
 }
 
-impl From<StoreError> for Refusal {
-    /// The database's own words are for the log: they name tables, files and users.
+impl From<StoreError> for ErrorResponse {
+    /// Converts a database error. Its source names tables, files and users, so it is only logged.
     fn from(error: StoreError) -> Self {
-        tracing::warn!(error = &error as &dyn std::error::Error, "a stream is refused");
+        tracing::warn!(error = &error as &dyn std::error::Error, "stream rejected, database failed");
         let (status, code) = match error {
             StoreError::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_busy"),
             StoreError::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable"),
-            StoreError::BadUrl { .. } | StoreError::Refused(_) => (StatusCode::INTERNAL_SERVER_ERROR, "query_refused"),
+            StoreError::InvalidUrl { .. } | StoreError::Rejected(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "query_rejected")
+            }
         };
         Self { retry_after: error.retry_after(), ..Self::new(status, code, error.to_string()) }
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
         #[derive(Serialize)]
         struct Body {
-            error: Wrong,
+            error: ErrorBody,
         }
         let mut headers = HeaderMap::new();
-        if let Some(wait) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+        if let Some(delay) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(delay.as_secs()));
         }
         let status = StatusCode::from_u16(self.error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (status, headers, Json(Body { error: self.error })).into_response()
