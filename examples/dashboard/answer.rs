@@ -1,8 +1,8 @@
-//! What the dashboard answers with, and its back ends too.
+//! The data of the dashboard and of its back ends.
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Who somebody is.
+/// A user.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct User {
     pub(crate) name: String,
@@ -16,25 +16,25 @@ pub(crate) struct Account {
     pub(crate) cents: i64,
 }
 
-/// Something that was paid or received.
+/// A payment.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Transaction {
-    /// Seconds since 1970.
+    /// The time in seconds since 1970.
     pub(crate) time: u64,
     pub(crate) source: String,
     pub(crate) cents: i64,
 }
 
-/// What somebody may like: theirs, or what everybody may like.
+/// The recommendations for a user, or the default ones.
 #[derive(Debug, Serialize)]
 pub(crate) struct Recommendations {
     pub(crate) items: Vec<String>,
-    /// Why these are not theirs.
+    /// The reason for default recommendations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) degraded: Option<&'static str>,
 }
 
-/// One part of the answer: what one question to the back ends brings.
+/// A piece of the answer: the result of one request to the back ends.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Piece {
@@ -55,7 +55,7 @@ impl Piece {
     }
 }
 
-/// The answer: an object of its pieces.
+/// The answer, which is serialized as an object of its pieces.
 #[derive(Debug)]
 pub(crate) struct Dashboard(pub(crate) Vec<Piece>);
 

@@ -1,4 +1,4 @@
-//! Who asks.
+//! Authentication by token.
 
 use axum::{
     extract::Request,
@@ -8,18 +8,18 @@ use axum::{
 };
 use upbeat_http::Problem;
 
-/// Tokens and whose they are. A real service keeps hashes of them somewhere else.
+/// Tokens and their users. A real service stores hashes of the tokens elsewhere.
 const TOKENS: [(&str, &str); 2] = [("alice-secret", "alice"), ("bob-secret", "bob")];
 
-/// Who asks: an extension of requests that were let in.
+/// The user of a request, an extension of authenticated requests.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Caller(pub(crate) &'static str);
 
-/// Lets in who has a token.
+/// Rejects requests without a valid token.
 pub(crate) async fn authenticate(mut request: Request, next: Next) -> Result<Response, Problem> {
     let caller = caller(&request).ok_or_else(|| {
         Problem::new(StatusCode::UNAUTHORIZED, "no_valid_token")
-            .detail("this needs the header `Authorization: Bearer TOKEN` with a token that is known")
+            .detail("send the header `Authorization: Bearer TOKEN` with a valid token")
             .header(header::WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="dashboard""#))
     })?;
     request.extensions_mut().insert(caller);

@@ -1,4 +1,4 @@
-//! The back ends: small, and real servers all the same.
+//! The back ends: small servers.
 
 use std::{
     convert::Infallible,
@@ -16,9 +16,9 @@ use serde::Deserialize;
 
 use crate::answer::{Account, Transaction, User};
 
-/// The latest transaction of everybody, in seconds since 1970.
+/// The time of the latest transactions, in seconds since 1970.
 const NOW: u64 = 1_800_000_000;
-/// How long a recommendation takes that is slow.
+/// The delay of slow recommendations.
 const SLOW: Duration = Duration::from_millis(400);
 
 #[derive(Deserialize)]
@@ -31,17 +31,17 @@ struct Of {
     user: String,
 }
 
-/// `GET /user?name=NAME`: who somebody is.
+/// Serves `GET /user?name=NAME`: the user.
 pub fn user() -> Router {
     let user = async |Query(Named { name }): Query<Named>| {
-        tracing::info!("who is {name}");
+        tracing::info!("user {name}");
         let full_name = format!("{} of the Examples", name.to_uppercase());
         Json(User { name, full_name })
     };
     Router::new().route("/user", get(user))
 }
 
-/// `GET /accounts?user=NAME`: what somebody has.
+/// Serves `GET /accounts?user=NAME`: the accounts of a user.
 pub fn accounts() -> Router {
     let accounts = async |Query(Of { user }): Query<Of>| {
         tracing::info!("accounts of {user}");
@@ -52,38 +52,40 @@ pub fn accounts() -> Router {
     Router::new().route("/accounts", get(accounts))
 }
 
-/// `GET /recommendations?user=NAME`: what somebody may like. Every third answer takes its time.
+/// Serves `GET /recommendations?user=NAME`: recommendations for a user. Every third response is
+/// slow.
 pub fn recommendations() -> Router {
-    let asked = Arc::new(AtomicU64::new(0));
+    let requests = Arc::new(AtomicU64::new(0));
     let recommendations = async move |Query(Of { user }): Query<Of>| {
         tracing::info!("recommendations for {user}");
-        if asked.fetch_add(1, Relaxed) % 3 == 2 {
-            let mut waits = Waits { user: &user, answered: false };
+        if requests.fetch_add(1, Relaxed) % 3 == 2 {
+            let mut response = SlowResponse { user: &user, sent: false };
             tokio::time::sleep(SLOW).await;
-            waits.answered = true;
+            response.sent = true;
         }
-        Json([format!("what {user} liked last time"), "tea".to_owned()])
+        Json([format!("the favorites of {user}"), "tea".to_owned()])
     };
     Router::new().route("/recommendations", get(recommendations))
 }
 
-/// Somebody waits for an answer. Dropped before there is one, with the handler: the server does that when the client goes.
-struct Waits<'a> {
+/// A slow response. If the client disconnects, the server drops the handler, and this with it.
+struct SlowResponse<'a> {
     user: &'a str,
-    answered: bool,
+    sent: bool,
 }
 
-impl Drop for Waits<'_> {
+impl Drop for SlowResponse<'_> {
     fn drop(&mut self) {
-        if !self.answered {
-            tracing::info!("nobody waits for the recommendations for {} any more", self.user);
+        if !self.sent {
+            tracing::info!("client disconnected before its recommendations for {}", self.user);
         }
     }
 }
 
-/// `GET /transactions?user=NAME`: what somebody paid and received, a line of JSON for each, the latest first, without an end.
+/// Serves `GET /transactions?user=NAME`: an endless stream of transactions as JSON lines, the
+/// latest first.
 ///
-/// It goes on for as long as somebody reads: a line is made when there is room for it on the way.
+/// A line is produced once the client has read enough of the previous ones.
 pub fn transactions(source: &'static str) -> Router {
     let transactions = async move |Query(Of { user }): Query<Of>| {
         tracing::info!("transactions of {user}");
@@ -100,8 +102,8 @@ pub fn transactions(source: &'static str) -> Router {
     Router::new().route("/transactions", get(transactions))
 }
 
-/// The same for the same words, so that everybody has something of their own.
-fn random(words: &str) -> fastrand::Rng {
-    let seed = words.bytes().fold(7, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
+/// Returns a generator that is seeded with a text, so that each user has different data.
+fn random(text: &str) -> fastrand::Rng {
+    let seed = text.bytes().fold(7, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
     fastrand::Rng::with_seed(seed)
 }

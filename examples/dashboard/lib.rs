@@ -1,4 +1,4 @@
-//! The parts of the example program `dashboard`: see `main.rs`.
+//! The parts of the example program `dashboard`, see `main.rs`.
 
 mod answer;
 mod auth;

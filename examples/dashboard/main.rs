@@ -1,19 +1,22 @@
-//! One request that asks five back ends, and everything a service has around it.
+//! A request that queries five back ends, in a service with tokens, limits and structured errors.
 //!
 //! ```console
 //! $ cargo run --example dashboard
 //! $ curl -H 'Authorization: Bearer alice-secret' http://127.0.0.1:8080/dashboard
 //! ```
 //!
-//! The back ends are servers too, in the same process: users, accounts, recommendations (every third answer is slow), and two
-//! that stream transactions as lines of JSON for as long as somebody reads. Each is a player that the dashboard comes after.
+//! The back ends are servers in the same process: users, accounts, recommendations (every third
+//! response is slow), and two endless streams of transactions as JSON lines. Each is a player, and
+//! the dashboard starts after them.
 //!
-//! What to look at: the third answer says that its recommendations are the default ones, because theirs took more than 100 ms (`--patience`). Without a token it
-//! is 401, with too many requests 429 or 503, with a body of more than 10 KiB 413, and without a back end 502, all of one shape. The id
-//! of a request is in the log lines of every back end that it came to. A client that goes takes its questions to the back ends along. Ctrl-C stops the
-//! dashboard first, once its requests are answered, and then the back ends.
+//! The third answer has default recommendations, because the back end took more than 100 ms
+//! (`--recommendations-timeout`). All errors have the same shape: 401 without a token, 429 or 503
+//! for too many requests, 413 for a body of more than 10 KiB, and 502 if a back end fails. The id
+//! of a request is in the log lines of all back ends. If the client disconnects, the requests to
+//! the back ends are cancelled. Ctrl-C stops the dashboard once its requests are answered, then the
+//! back ends.
 
-#![expect(clippy::print_stdout, reason = "a program talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "the output of the program")]
 
 use std::time::Duration;
 
@@ -33,7 +36,7 @@ async fn main() -> Report {
     let mut started = Vec::new();
     let mut upstream = |name, given: &Option<_>, router| {
         if let Some(url) = given {
-            return Upstream::at(name, url);
+            return Upstream::remote(name, url);
         }
         let server = HttpServer::bind("127.0.0.1:0", router);
         let address = server.address();
@@ -54,12 +57,12 @@ async fn main() -> Report {
         web = web.after(part.name());
         shop = shop.part(part);
     }
-    let at = &settings.address;
-    println!("try, and then Ctrl-C:");
-    println!("  curl -i -H 'Authorization: Bearer alice-secret' http://{at}/dashboard");
-    println!("  curl -i http://{at}/dashboard                    # 401");
-    println!("  curl -i -H 'Authorization: Bearer bob-secret' --json '{{\"text\":\"hello\"}}' http://{at}/notes");
-    println!("  curl -i -H 'Authorization: Bearer bob-secret' --json @a-large-file http://{at}/notes   # 413");
+    let address = &settings.address;
+    println!("try, then Ctrl-C:");
+    println!("  curl -i -H 'Authorization: Bearer alice-secret' http://{address}/dashboard");
+    println!("  curl -i http://{address}/dashboard                    # 401");
+    println!("  curl -i -H 'Authorization: Bearer bob-secret' --json '{{\"text\":\"hello\"}}' http://{address}/notes");
+    println!("  curl -i -H 'Authorization: Bearer bob-secret' --json @a-large-file http://{address}/notes   # 413");
     println!("  curl http://{}/readyz?verbose", settings.diagnostics);
     shop.part(web).play_until_signal().await
 }

@@ -1,4 +1,4 @@
-//! Asking back ends.
+//! Requests to the back ends.
 
 use std::{io, time::Duration};
 
@@ -15,85 +15,86 @@ use upbeat_http::{Address, Problem, RequestId};
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Longer lines of a stream are not believed.
-const LONGEST_LINE: usize = 16 * 1024;
+/// The maximum length of a line of a stream, in bytes.
+const MAX_LINE: usize = 16 * 1024;
 
 /// All back ends.
 #[derive(Clone, Debug)]
 pub struct Upstreams {
-    /// Who somebody is.
+    /// The back end of users.
     pub user: Upstream,
-    /// What they have.
+    /// The back end of accounts.
     pub accounts: Upstream,
-    /// What they may like.
+    /// The back end of recommendations.
     pub recommendations: Upstream,
-    /// What they paid and received, from several sources.
+    /// The back ends of transactions.
     pub transactions: [Upstream; 2],
 }
 
-/// One back end.
+/// A back end.
 #[derive(Clone, Debug)]
 pub struct Upstream {
     name: &'static str,
-    place: Place,
+    location: Location,
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum Location {
     Local(Address),
-    At(Url),
+    Remote(Url),
 }
 
-/// Why a back end gave no answer.
+/// The error of a request to a back end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UpstreamError {
-    #[error("the address of a back end that has not started is not known")]
+    #[error("back end has not started")]
     NotStarted,
-    #[error("asking failed")]
-    Asking(#[from] reqwest::Error),
-    #[error("the stream broke off")]
+    #[error("request failed")]
+    Request(#[from] reqwest::Error),
+    #[error("stream failed")]
     Stream(#[from] LinesCodecError),
-    #[error("the line is none of JSON")]
+    #[error("line is not JSON")]
     Line(#[from] serde_json::Error),
 }
 
 impl Upstream {
-    /// One that is played by the same conductor.
+    /// Returns a back end that the same conductor plays.
     pub fn local(name: &'static str, address: Address) -> Self {
-        Self { name, place: Place::Local(address) }
+        Self { name, location: Location::Local(address) }
     }
 
-    /// One that runs elsewhere.
-    pub fn at(name: &'static str, url: &Url) -> Self {
-        Self { name, place: Place::At(url.clone()) }
+    /// Returns a back end in another process.
+    pub fn remote(name: &'static str, url: &Url) -> Self {
+        Self { name, location: Location::Remote(url.clone()) }
     }
 
-    /// Asks for a value.
+    /// Requests a value.
     pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         client: &Client,
         cx: &Context,
         path: &str,
     ) -> Result<T, UpstreamError> {
-        Ok(self.ask(client, cx, path).await?.json().await?)
+        Ok(self.send(client, cx, path).await?.json().await?)
     }
 
-    /// Asks for a stream of values, a line of JSON for each. Dropping it ends the request.
+    /// Requests a stream of values as JSON lines. If the stream is dropped, the request is
+    /// cancelled.
     pub(crate) async fn lines<T: DeserializeOwned>(
         &self,
         client: &Client,
         cx: &Context,
         path: &str,
     ) -> Result<impl Stream<Item = Result<T, UpstreamError>> + Unpin + use<T>, UpstreamError> {
-        let bytes = self.ask(client, cx, path).await?.bytes_stream().map_err(io::Error::other);
-        let lines = FramedRead::new(StreamReader::new(bytes.boxed()), LinesCodec::new_with_max_length(LONGEST_LINE));
+        let bytes = self.send(client, cx, path).await?.bytes_stream().map_err(io::Error::other);
+        let lines = FramedRead::new(StreamReader::new(bytes.boxed()), LinesCodec::new_with_max_length(MAX_LINE));
         Ok(lines.map(|line| Ok(serde_json::from_str(&line?)?)))
     }
 
-    async fn ask(&self, client: &Client, cx: &Context, path: &str) -> Result<Response, UpstreamError> {
-        let mut url = match &self.place {
-            Place::At(url) => url.clone(),
-            Place::Local(address) => {
+    async fn send(&self, client: &Client, cx: &Context, path: &str) -> Result<Response, UpstreamError> {
+        let mut url = match &self.location {
+            Location::Remote(url) => url.clone(),
+            Location::Local(address) => {
                 let address = address.get().ok_or(UpstreamError::NotStarted)?;
                 Url::parse(&format!("http://{address}")).map_err(|_| UpstreamError::NotStarted)?
             }
@@ -108,10 +109,10 @@ impl Upstream {
         Ok(request.send().await?.error_for_status()?)
     }
 
-    /// What a client is told of it: which back end it was, and nothing of how it failed.
+    /// Returns the response of an error. It names the back end, but has no details.
     pub(crate) fn problem(&self, error: UpstreamError) -> Problem {
         Problem::new(StatusCode::BAD_GATEWAY, "back_end_failed")
-            .detail(format!("the back end `{}` gave no answer", self.name))
+            .detail(format!("the back end `{}` failed", self.name))
             .with("back_end", self.name)
             .retry_after(Duration::from_secs(5))
             .with_source(error)

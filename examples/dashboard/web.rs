@@ -1,4 +1,4 @@
-//! The dashboard itself.
+//! The server of the dashboard.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,32 +28,32 @@ use crate::{
     upstream::Upstreams,
 };
 
-/// How long everything may take.
+/// The timeout of a request.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How large a body may be.
-const LARGEST_BODY: usize = 10 * 1024;
-/// How many transactions an answer may have.
-const MOST: usize = 100;
+/// The maximum size of a body in bytes.
+const MAX_BODY: usize = 10 * 1024;
+/// The maximum number of transactions in an answer.
+const MAX_TRANSACTIONS: usize = 100;
 
 #[derive(Clone, Debug)]
 struct App {
     client: Client,
     upstreams: Arc<Upstreams>,
-    /// How long recommendations may take.
-    patience: Duration,
+    /// The timeout of recommendations.
+    recommendations_timeout: Duration,
 }
 
-/// The server of the dashboard.
+/// Returns the server of the dashboard.
 pub fn web(settings: &Settings, upstreams: Upstreams) -> HttpServer<Router> {
-    let patience = Duration::from_millis(settings.patience);
-    let app = App { client: Client::new(), upstreams: Arc::new(upstreams), patience };
+    let recommendations_timeout = Duration::from_millis(settings.recommendations_timeout);
+    let app = App { client: Client::new(), upstreams: Arc::new(upstreams), recommendations_timeout };
     let by_caller = RequestKey::from_fn(|request: &Parts| request.extensions.get::<Caller>().copied());
     let router = Router::new()
         .route("/dashboard", get(dashboard))
         .route("/notes", post(note))
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(ConcurrencyLimitLayer::all(settings.at_once))
-        // Inside of what refuses tokens that are not known, so there are no more keys than callers.
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(ConcurrencyLimitLayer::all(settings.max_requests))
+        // Requests with an unknown token are rejected first, so there are no more keys than users.
         .layer(RateLimitLayer::each(by_caller, Rate::per_second(settings.rate)))
         .layer(from_fn(authenticate))
         .route("/", get(async || Html(include_str!("page.html"))))
@@ -64,7 +64,7 @@ pub fn web(settings: &Settings, upstreams: Upstreams) -> HttpServer<Router> {
 }
 
 #[derive(Deserialize)]
-struct Wish {
+struct Parameters {
     #[serde(default = "ten")]
     transactions: usize,
 }
@@ -73,51 +73,53 @@ fn ten() -> usize {
     10
 }
 
-/// Asks all back ends at the same time. The first that fails ends the others; the client's end ends all.
+/// Queries all back ends concurrently. If one fails or the client disconnects, the other requests
+/// are cancelled.
 async fn dashboard(
     State(app): State<App>,
     Extension(cx): Extension<Context>,
     Extension(caller): Extension<Caller>,
-    wish: Result<Query<Wish>, QueryRejection>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Json<Dashboard>, Problem> {
-    let most = wish?.transactions;
-    if most > MOST {
+    let max = parameters?.transactions;
+    if max > MAX_TRANSACTIONS {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "too_many_transactions")
-            .detail(format!("`transactions` may be {MOST} at most")));
+            .detail(format!("`transactions` may be at most {MAX_TRANSACTIONS}")));
     }
     let group = Group::new(&cx);
-    // A task whose answer nobody needs any more lets go of its connection, and its back end sees that.
-    let asks = app.clone();
-    group.spawn("user", async move |cx| cx.unless_done(asks.user(&cx, caller)).await?);
-    let asks = app.clone();
-    group.spawn("accounts", async move |cx| cx.unless_done(asks.accounts(&cx, caller)).await?);
-    let asks = app.clone();
-    group.spawn("recommendations", async move |cx| cx.unless_done(asks.recommendations(&cx, caller)).await?);
-    group.spawn("transactions", async move |cx| cx.unless_done(app.transactions(&cx, caller, most)).await?);
+    // A cancelled task drops its connection, which also cancels the request at the back end.
+    let user = app.clone();
+    group.spawn("user", async move |cx| cx.unless_done(user.user(&cx, caller)).await?);
+    let accounts = app.clone();
+    group.spawn("accounts", async move |cx| cx.unless_done(accounts.accounts(&cx, caller)).await?);
+    let recommendations = app.clone();
+    group
+        .spawn("recommendations", async move |cx| cx.unless_done(recommendations.recommendations(&cx, caller)).await?);
+    group.spawn("transactions", async move |cx| cx.unless_done(app.transactions(&cx, caller, max)).await?);
     Ok(Json(Dashboard(group.wait().await?)))
 }
 
 impl App {
     async fn user(&self, cx: &Context, Caller(name): Caller) -> Result<Piece, Problem> {
         let user = &self.upstreams.user;
-        let known = user.get(&self.client, cx, &format!("/user?name={name}")).await;
-        known.map(Piece::User).map_err(|error| user.problem(error))
+        let response = user.get(&self.client, cx, &format!("/user?name={name}")).await;
+        response.map(Piece::User).map_err(|error| user.problem(error))
     }
 
     async fn accounts(&self, cx: &Context, Caller(name): Caller) -> Result<Piece, Problem> {
         let accounts = &self.upstreams.accounts;
-        let known = accounts.get(&self.client, cx, &format!("/accounts?user={name}")).await;
-        known.map(Piece::Accounts).map_err(|error| accounts.problem(error))
+        let response = accounts.get(&self.client, cx, &format!("/accounts?user={name}")).await;
+        response.map(Piece::Accounts).map_err(|error| accounts.problem(error))
     }
 
-    /// Theirs if they come in time, and otherwise what everybody may like.
+    /// Returns the recommendations for the user, or the default ones if they fail or time out.
     async fn recommendations(&self, cx: &Context, Caller(name): Caller) -> Result<Piece, Problem> {
-        let (asking, path) = (cx.with_timeout(self.patience), format!("/recommendations?user={name}"));
-        let theirs = self.upstreams.recommendations.get(&self.client, &asking, &path);
-        let degraded = match asking.unless_done(theirs).await {
+        let (cx, path) = (cx.with_timeout(self.recommendations_timeout), format!("/recommendations?user={name}"));
+        let request = self.upstreams.recommendations.get(&self.client, &cx, &path);
+        let degraded = match cx.unless_done(request).await {
             Ok(Ok(items)) => return Ok(Piece::Recommendations(Recommendations { items, degraded: None })),
             Err(ContextError::DeadlineExceeded) => "timed out",
-            Err(canceled) => return Err(canceled.into()),
+            Err(cancelled) => return Err(cancelled.into()),
             Ok(Err(error)) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "no recommendations");
                 "unavailable"
@@ -127,15 +129,15 @@ impl App {
         Ok(Piece::Recommendations(Recommendations { items, degraded: Some(degraded) }))
     }
 
-    /// The latest of all sources.
-    async fn transactions(&self, cx: &Context, Caller(name): Caller, most: usize) -> Result<Piece, Problem> {
+    /// Returns the latest transactions of all sources.
+    async fn transactions(&self, cx: &Context, Caller(name): Caller, max: usize) -> Result<Piece, Problem> {
         let path = format!("/transactions?user={name}");
         let streams = self.upstreams.transactions.iter().map(async |upstream| {
             let lines = upstream.lines::<Transaction>(&self.client, cx, &path).await;
             let lines = lines.map_err(|error| upstream.problem(error))?;
             Ok::<_, Problem>(lines.map_err(|error| upstream.problem(error)))
         });
-        let merged = merge(try_join_all(streams).await?, |transaction| transaction.time, most).await?;
+        let merged = merge(try_join_all(streams).await?, |transaction| transaction.time, max).await?;
         Ok(Piece::Transactions(merged))
     }
 }
@@ -152,7 +154,7 @@ async fn note(
     let Json(note) = note?;
     if note.text.trim().is_empty() {
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_note")
-            .detail("the note cannot be taken")
+            .detail("invalid note")
             .field("#/text", "must not be empty"));
     }
     Ok((StatusCode::CREATED, Json(json!({ "user": name, "characters": note.text.chars().count() }))))

@@ -1,4 +1,4 @@
-//! The dashboard as its users run it: a real process, real signals, real sockets; and back ends that behave badly on purpose.
+//! Tests of the dashboard as a process, with simulated back ends.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
@@ -13,11 +13,11 @@ use tokio::{
 };
 use upbeat_examples::program::{Program, Signal};
 
-/// Longer than anything may take that is expected to happen.
-const SOON: Duration = Duration::from_secs(20);
+/// The timeout of each wait.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// As many milliseconds: nothing is late.
-const PATIENT: &str = "60000";
+/// A timeout in milliseconds that does not expire.
+const LONG_TIMEOUT: &str = "60000";
 
 struct Dashboard {
     program: Program,
@@ -31,7 +31,7 @@ impl Dashboard {
         let listening = program.until("{player=shop/web}: listening on http://");
         let url = listening.split_whitespace().last().unwrap().to_owned();
         program.until("all ready");
-        Self { program, url, client: Client::builder().timeout(SOON).build().unwrap() }
+        Self { program, url, client: Client::builder().timeout(TIMEOUT).build().unwrap() }
     }
 
     fn get(&self, path: &str) -> RequestBuilder {
@@ -44,7 +44,7 @@ impl Dashboard {
     }
 }
 
-async fn ask(request: RequestBuilder) -> (u16, HeaderMap, Value) {
+async fn send(request: RequestBuilder) -> (u16, HeaderMap, Value) {
     parts(request.send().await.unwrap()).await
 }
 
@@ -56,7 +56,7 @@ async fn parts(response: Response) -> (u16, HeaderMap, Value) {
     (status, headers, response.json().await.unwrap())
 }
 
-/// A back end in the hands of the test: it takes one request and reads its head.
+/// A simulated back end.
 struct BackEnd(TcpListener);
 
 impl BackEnd {
@@ -66,11 +66,12 @@ impl BackEnd {
         (Self(listener), url)
     }
 
-    async fn asked(&self) -> (TcpStream, String) {
-        let (mut stream, _) = timeout(SOON, self.0.accept()).await.expect("it is asked").unwrap();
+    /// Accepts a connection and reads the head of a request.
+    async fn request(&self) -> (TcpStream, String) {
+        let (mut stream, _) = timeout(TIMEOUT, self.0.accept()).await.expect("a request").unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            head.push(timeout(SOON, stream.read_u8()).await.expect("a head").unwrap());
+            head.push(timeout(TIMEOUT, stream.read_u8()).await.expect("a head").unwrap());
         }
         (stream, String::from_utf8(head).unwrap())
     }
@@ -83,202 +84,203 @@ async fn answer(stream: &mut TcpStream, body: &str) {
 }
 
 #[tokio::test]
-async fn one_request_asks_all_back_ends_and_merges_what_they_say() {
-    let dashboard = Dashboard::start(&["--patience", PATIENT]);
+async fn a_request_queries_all_back_ends_and_merges_their_responses() {
+    let dashboard = Dashboard::start(&["--recommendations-timeout", LONG_TIMEOUT]);
     let (status, headers, body) =
-        ask(dashboard.get("/dashboard?transactions=20").header("x-request-id", "seven")).await;
+        send(dashboard.get("/dashboard?transactions=20").header("x-request-id", "seven")).await;
     assert_eq!((status, &headers["x-request-id"]), (200, &"seven".try_into().unwrap()));
     assert_eq!(body["user"]["name"], "alice");
     assert_eq!(body["accounts"].as_array().unwrap().len(), 2);
-    assert_eq!(body["recommendations"], json!({ "items": ["what alice liked last time", "tea"] }));
+    assert_eq!(body["recommendations"], json!({ "items": ["the favorites of alice", "tea"] }));
     let transactions = body["transactions"].as_array().unwrap();
     assert_eq!(transactions.len(), 20);
     assert!(transactions.is_sorted_by_key(|one| std::cmp::Reverse(one["time"].as_u64())), "{body}");
     for source in ["card", "transfers"] {
         assert!(transactions.iter().any(|one| one["source"] == source), "{body}");
     }
-    // The id of the request came to all back ends.
+    // All back ends log the id of the request.
     let ended = dashboard.program.stop();
-    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let lines =
-        |said: &str| ended.said.lines().filter(|line| line.contains("id=seven ") && line.contains(said)).count();
-    let asked = ["who is alice", "accounts of alice", "recommendations for alice", "transactions of alice"];
-    assert_eq!(asked.map(lines), [1, 1, 1, 2], "{}", ended.said);
-    let printed = ended.printed;
+        |text: &str| ended.stderr.lines().filter(|line| line.contains("id=seven ") && line.contains(text)).count();
+    let texts = ["user alice", "accounts of alice", "recommendations for alice", "transactions of alice"];
+    assert_eq!(texts.map(lines), [1, 1, 1, 2], "{}", ended.stderr);
+    let printed = ended.stdout;
     assert!(printed.contains("curl -i -H 'Authorization: Bearer alice-secret' http://"), "{printed}");
 }
 
 #[tokio::test]
-async fn it_goes_on_without_recommendations_that_are_slow_and_says_so() {
+async fn slow_recommendations_are_replaced_by_default_ones() {
     let mut dashboard = Dashboard::start(&[]);
     let mut recommendations = Vec::new();
     for _ in 0..3 {
-        let (status, _, mut body) = ask(dashboard.get("/dashboard")).await;
+        let (status, _, mut body) = send(dashboard.get("/dashboard")).await;
         assert_eq!(status, 200);
         recommendations.push(body["recommendations"].take());
     }
-    // Every third answer of that back end is too slow; on a machine that is busy, others may be.
+    // Every third response is too slow. On a busy machine others may be, too.
     assert_eq!(recommendations[2], json!({ "items": ["tea", "bread"], "degraded": "timed out" }));
-    dashboard.program.until("nobody waits for the recommendations for alice any more");
+    dashboard.program.until("client disconnected before its recommendations for alice");
 
     let (back_end, url) = BackEnd::bind().await;
     let dashboard = Dashboard::start(&["--recommendations", &url]);
-    let (asked, _stream) = tokio::join!(ask(dashboard.get("/dashboard")), back_end.asked());
-    assert_eq!((asked.0, &asked.2["recommendations"]["degraded"]), (200, &json!("timed out")));
-    assert_eq!(asked.2["accounts"].as_array().unwrap().len(), 2, "the others are not concerned");
+    let (response, _stream) = tokio::join!(send(dashboard.get("/dashboard")), back_end.request());
+    assert_eq!((response.0, &response.2["recommendations"]["degraded"]), (200, &json!("timed out")));
+    assert_eq!(response.2["accounts"].as_array().unwrap().len(), 2, "the other back ends are not affected");
 }
 
 #[tokio::test]
-async fn who_is_not_known_is_refused_and_told_how_to_be() {
+async fn an_unauthenticated_request_is_rejected_with_a_challenge() {
     let dashboard = Dashboard::start(&[]);
     let url = format!("{}/dashboard", dashboard.url);
     let without = dashboard.client.get(&url);
     let wrong = dashboard.client.get(&url).bearer_auth("guessed");
     let other = dashboard.client.get(&url).basic_auth("alice", Some("alice-secret"));
     for request in [without, wrong, other] {
-        let (status, headers, body) = ask(request).await;
+        let (status, headers, body) = send(request).await;
         assert_eq!((status, &body["code"]), (401, &json!("no_valid_token")));
         assert_eq!(headers["www-authenticate"], r#"Bearer realm="dashboard""#);
         assert_eq!(body["request_id"], headers["x-request-id"].to_str().unwrap());
     }
-    assert_eq!(ask(dashboard.get("/nowhere")).await.2["code"], "not_found");
-    assert_eq!(ask(dashboard.get("/notes")).await.2["code"], "method_not_allowed");
+    assert_eq!(send(dashboard.get("/nowhere")).await.2["code"], "not_found");
+    assert_eq!(send(dashboard.get("/notes")).await.2["code"], "method_not_allowed");
     let page = dashboard.client.get(&dashboard.url).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("<title>Dashboard</title>"), "{page}");
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_body_or_a_query_is_told() {
+async fn an_invalid_body_or_query_is_rejected_with_a_reason() {
     let dashboard = Dashboard::start(&["--rate", "100"]);
-    let (status, _, body) = ask(dashboard.post(r#"{"text":"hello"}"#)).await;
+    let (status, _, body) = send(dashboard.post(r#"{"text":"hello"}"#)).await;
     assert_eq!((status, body), (201, json!({ "user": "alice", "characters": 5 })));
-    // The largest that is allowed, to the byte.
+    // The largest body that is allowed.
     let filled = |length: usize| format!(r#"{{"text":"{}"}}"#, "x".repeat(length - r#"{"text":""}"#.len()));
-    assert_eq!(ask(dashboard.post(filled(10 * 1024))).await.0, 201);
-    let (status, _, body) = ask(dashboard.post(filled(10 * 1024 + 1))).await;
+    assert_eq!(send(dashboard.post(filled(10 * 1024))).await.0, 201);
+    let (status, _, body) = send(dashboard.post(filled(10 * 1024 + 1))).await;
     assert_eq!((status, &body["code"]), (413, &json!("body_too_large")));
 
-    let (status, _, body) = ask(dashboard.post(r#"{"text":"#)).await;
+    let (status, _, body) = send(dashboard.post(r#"{"text":"#)).await;
     assert_eq!((status, &body["code"]), (400, &json!("invalid_body")));
-    let (status, _, body) = ask(dashboard.post(r#"{"text":" "}"#)).await;
+    let (status, _, body) = send(dashboard.post(r#"{"text":" "}"#)).await;
     assert_eq!((status, &body["errors"][0]["pointer"]), (422, &json!("#/text")));
-    let (status, _, body) = ask(dashboard.get("/dashboard?transactions=many")).await;
+    let (status, _, body) = send(dashboard.get("/dashboard?transactions=many")).await;
     assert_eq!((status, &body["code"]), (400, &json!("invalid_query")));
-    let (status, _, body) = ask(dashboard.get("/dashboard?transactions=101")).await;
+    let (status, _, body) = send(dashboard.get("/dashboard?transactions=101")).await;
     assert_eq!((status, &body["code"]), (400, &json!("too_many_transactions")));
-    assert_eq!(ask(dashboard.get("/dashboard?transactions=0")).await.2["transactions"], json!([]));
+    assert_eq!(send(dashboard.get("/dashboard?transactions=0")).await.2["transactions"], json!([]));
 }
 
 #[tokio::test]
-async fn a_back_end_that_is_down_is_named_and_concerns_nothing_else() {
+async fn a_failed_back_end_is_named_and_does_not_affect_others() {
     let (closed, url) = BackEnd::bind().await;
     drop(closed);
     let mut dashboard = Dashboard::start(&["--accounts", &url]);
-    let (status, headers, body) = ask(dashboard.get("/dashboard").header("x-request-id", "seven")).await;
+    let (status, headers, body) = send(dashboard.get("/dashboard").header("x-request-id", "seven")).await;
     assert_eq!((status, &body["code"], &body["back_end"]), (502, &json!("back_end_failed"), &json!("accounts")));
     assert!(headers.contains_key("retry-after") && body["request_id"] == "seven");
-    let told = body.to_string();
-    assert!(!told.contains("127.0.0.1") && !told.contains("onnect"), "no internals: {told}");
-    assert_eq!(ask(dashboard.post(r#"{"text":"hello"}"#)).await.0, 201);
-    // The log has the reason, once, with the id of the request.
+    let text = body.to_string();
+    assert!(!text.contains("127.0.0.1") && !text.contains("onnect"), "the response has details: {text}");
+    assert_eq!(send(dashboard.post(r#"{"text":"hello"}"#)).await.0, 201);
+    // The log has the reason with the id of the request.
     let line = dashboard.program.until("502 back_end_failed");
     assert!(line.contains("ERROR") && line.contains("id=seven") && line.contains("refused"), "{line}");
 
-    // One that only makes suggestions may be down.
+    // The recommendations are optional.
     let dashboard = Dashboard::start(&["--recommendations", &url]);
-    let (status, _, body) = ask(dashboard.get("/dashboard")).await;
+    let (status, _, body) = send(dashboard.get("/dashboard")).await;
     assert_eq!((status, &body["recommendations"]["degraded"]), (200, &json!("unavailable")));
 }
 
-/// A line that is later than all others, so that the next one is asked for, and half a line.
+/// A transaction that is later than all others, so that the next line is needed, and half a line.
 const LATEST: &str = "{\"time\":1900000000,\"source\":\"card\",\"cents\":7}\n{\"time\":";
 
 #[tokio::test]
-async fn a_stream_that_breaks_off_or_is_none_fails_the_request() {
+async fn an_incomplete_or_invalid_stream_fails_the_request() {
     let (back_end, url) = BackEnd::bind().await;
     let dashboard = Dashboard::start(&["--card", &url]);
-    for wrong in [LATEST, "<html>", &"x".repeat(20_000)] {
-        let (asked, ()) = tokio::join!(ask(dashboard.get("/dashboard")), async {
-            let (mut stream, head) = back_end.asked().await;
+    for invalid in [LATEST, "<html>", &"x".repeat(20_000)] {
+        let (response, ()) = tokio::join!(send(dashboard.get("/dashboard")), async {
+            let (mut stream, head) = back_end.request().await;
             assert!(head.starts_with("GET /transactions?user=alice HTTP/1.1\r\n"), "{head}");
-            answer(&mut stream, wrong).await;
+            answer(&mut stream, invalid).await;
         });
-        assert_eq!((asked.0, &asked.2["back_end"]), (502, &json!("card")), "{wrong:.20}");
+        assert_eq!((response.0, &response.2["back_end"]), (502, &json!("card")), "{invalid:.20}");
     }
 }
 
 #[tokio::test]
-async fn a_client_that_goes_takes_its_questions_along() {
+async fn a_disconnect_cancels_the_requests_to_the_back_ends() {
     let (back_end, url) = BackEnd::bind().await;
     let dashboard = Dashboard::start(&["--accounts", &url]);
     let request = dashboard.get("/dashboard").header("x-request-id", "seven").send();
     let (mut stream, head) = tokio::select! {
-        asked = back_end.asked() => asked,
-        _ = request => panic!("nobody has answered"),
+        request = back_end.request() => request,
+        _ = request => panic!("no back end has answered"),
     };
-    // With the future its connection is dropped, in the middle of the request.
+    // The future is dropped with its connection, during the request.
     assert!(head.to_ascii_lowercase().contains("x-request-id: seven\r\n"), "{head}");
-    let end = timeout(SOON, stream.read(&mut [0; 1])).await.expect("the back end sees that nobody waits");
+    let end = timeout(TIMEOUT, stream.read(&mut [0; 1])).await.expect("the connection is closed");
     assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
 }
 
 #[tokio::test]
-async fn one_too_many_at_once_and_one_too_often_are_told_to_come_again() {
+async fn requests_above_the_limits_are_rejected_with_a_delay() {
     let (back_end, url) = BackEnd::bind().await;
-    let dashboard = Dashboard::start(&["--accounts", &url, "--at-once", "1"]);
-    let (first, ()) = tokio::join!(ask(dashboard.get("/dashboard")), async {
-        let (mut stream, _) = back_end.asked().await;
-        let (status, headers, body) = ask(dashboard.post(r#"{"text":"hello"}"#)).await;
+    let dashboard = Dashboard::start(&["--accounts", &url, "--max-requests", "1"]);
+    let (first, ()) = tokio::join!(send(dashboard.get("/dashboard")), async {
+        let (mut stream, _) = back_end.request().await;
+        let (status, headers, body) = send(dashboard.post(r#"{"text":"hello"}"#)).await;
         assert_eq!((status, &body["code"]), (503, &json!("busy")));
         assert_eq!(headers["retry-after"], "1");
         answer(&mut stream, "[]").await;
     });
     assert_eq!(first.0, 200);
-    assert_eq!(ask(dashboard.post(r#"{"text":"hello"}"#)).await.0, 201);
+    assert_eq!(send(dashboard.post(r#"{"text":"hello"}"#)).await.0, 201);
 
     let dashboard = Dashboard::start(&["--rate", "3"]);
-    let mut refused = None;
-    // More in one go than any machine is slow enough to let pass at three a second.
+    let mut rejected = None;
+    // No machine is so slow that this many requests stay within three per second.
     for _ in 0..1000 {
-        let (status, headers, body) = ask(dashboard.post(r#"{"text":"hello"}"#)).await;
+        let (status, headers, body) = send(dashboard.post(r#"{"text":"hello"}"#)).await;
         if status == 429 {
-            refused = Some((headers, body));
+            rejected = Some((headers, body));
             break;
         }
     }
-    let (headers, body) = refused.expect("it is too often");
+    let (headers, body) = rejected.expect("a rejected request");
     assert_eq!((&headers["retry-after"], &body["code"]), (&"1".try_into().unwrap(), &json!("rate_limited")));
     let bob = dashboard.client.get(format!("{}/dashboard", dashboard.url)).bearer_auth("bob-secret");
-    assert_eq!(bob.send().await.unwrap().status(), StatusCode::OK, "each token has a limit of its own");
+    assert_eq!(bob.send().await.unwrap().status(), StatusCode::OK, "each token has its own limit");
 }
 
 #[tokio::test]
-async fn a_stop_answers_what_was_asked_and_ends_the_dashboard_before_its_back_ends() {
+async fn a_stop_answers_requests_in_flight_and_stops_the_back_ends_last() {
     let (back_end, url) = BackEnd::bind().await;
     let mut dashboard = Dashboard::start(&["--accounts", &url]);
-    let (asked, ()) = tokio::join!(ask(dashboard.get("/dashboard")), async {
-        let (mut stream, _) = back_end.asked().await;
+    let (response, ()) = tokio::join!(send(dashboard.get("/dashboard")), async {
+        let (mut stream, _) = back_end.request().await;
         dashboard.program.signal(Signal::TERM);
         dashboard.program.until("stopping: SIGTERM");
         answer(&mut stream, "[]").await;
     });
-    let (status, headers, body) = asked;
+    let (status, headers, body) = response;
     assert_eq!((status, &body["accounts"]), (200, &json!([])));
     assert_eq!(headers["connection"], "close");
     let ended = dashboard.program.end();
-    assert_eq!(ended.code, Some(0), "{}", ended.said);
-    let at = |player: &str| ended.said.find(&format!("shop/{player}}}: drained")).unwrap_or_else(|| panic!("{player}"));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let at =
+        |player: &str| ended.stderr.find(&format!("shop/{player}}}: drained")).unwrap_or_else(|| panic!("{player}"));
     assert!(["user", "recommendations", "card", "transfers"].iter().all(|back_end| at("web") < at(back_end)));
 }
 
 #[test]
-fn the_help_says_what_can_be_set_and_a_mistake_what_is_wrong() {
+fn the_help_lists_the_options_and_an_invalid_one_is_an_error() {
     let help = Program::start("dashboard", &["--help"]).end();
-    for word in ["--rate", "--at-once", "Back ends that run elsewhere", "ADDRESS", "127.0.0.1:8080"] {
-        assert!(help.printed.contains(word), "{}", help.printed);
+    for word in ["--rate", "--max-requests", "External back ends", "ADDRESS", "127.0.0.1:8080"] {
+        assert!(help.stdout.contains(word), "{}", help.stdout);
     }
     assert_eq!(help.code, Some(0));
-    let mistaken = Program::start("dashboard", &["--accounts", "nowhere"]).end();
-    assert_eq!(mistaken.code, Some(2));
-    assert!(mistaken.said.contains("invalid value 'nowhere' for '--accounts <URL>'"), "{}", mistaken.said);
+    let invalid = Program::start("dashboard", &["--accounts", "nowhere"]).end();
+    assert_eq!(invalid.code, Some(2));
+    assert!(invalid.stderr.contains("invalid value 'nowhere' for '--accounts <URL>'"), "{}", invalid.stderr);
 }
