@@ -1,5 +1,6 @@
-// A recursive grep as Go textbooks have it: one goroutine walks, a channel of files, workers that scan them line by line,
-// a channel of results. It searches twice, and prints milliseconds, milliseconds of CPU, bytes and lines of the second time.
+// A recursive grep in the style of Go textbooks: one goroutine walks and sends files through a
+// channel, workers scan them line by line and send results through another channel. It searches
+// twice, and prints the milliseconds, the CPU milliseconds, the bytes and the lines of the second run.
 package main
 
 import (

@@ -1,4 +1,5 @@
-//! From how many items, and from what cost of an item, a pipeline is faster than a loop; and where rayon is faster than both.
+//! The break-even of pipelines: the numbers and costs of items from which a pipeline or rayon is
+//! faster than a loop.
 
 use std::{hint::black_box, io::Write, time::Instant};
 
@@ -8,12 +9,12 @@ use upbeat_work::Pipeline;
 
 use crate::{args::Args, pipeline::wait_for_processors, table::Table};
 
-/// What an item costs, in nanoseconds, and how many there are.
+/// The costs of an item in nanoseconds, and the numbers of items.
 const COSTS: [u32; 5] = [10, 100, 1_000, 10_000, 100_000];
 const COUNTS: [u32; 6] = [10, 100, 1_000, 10_000, 100_000, 1_000_000];
-/// No loop takes longer than this, in nanoseconds.
+/// The maximum time of a loop, in nanoseconds.
 const LONGEST: u64 = 20_000_000;
-/// What is measured takes about as long at least: the clock itself then does not count.
+/// The approximate minimum time of a measurement, to which the cost of the clock is negligible.
 const SHORTEST: u64 = 500_000;
 
 /// Measures all combinations and prints the tables.
@@ -24,7 +25,7 @@ pub(crate) fn bench(args: &Args, out: &mut impl Write) -> Result<()> {
     let steps = steps_per_microsecond();
     writeln!(
         out,
-        "## Break-even\n\nA slice of numbers to a vector of numbers. The fastest of {rounds} rounds each: what disturbs so short a run only makes it longer.\n"
+        "## Break-even\n\nA slice of numbers to a vector of numbers. The fastest of {rounds} rounds each, as a disturbance of so short a run can only prolong it.\n"
     )?;
     let mut rows = Vec::new();
     for cost in COSTS {
@@ -64,7 +65,7 @@ fn fastest(times: &[f64]) -> f64 {
     times.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
-/// Seconds for one run, round by round.
+/// The seconds per run of each round.
 #[derive(Default)]
 struct Times {
     plain: Vec<f64>,
@@ -86,7 +87,7 @@ fn measure(count: u32, turns: u32, repeats: u64, rounds: usize, pool: &rayon::Th
             time(repeats, || piped(1)),
             time(repeats, || Some(pool.install(|| numbers.par_iter().map(|&number| work(number, turns)).collect()))),
         ];
-        // The first round brings threads and memory.
+        // The first round starts threads and allocates memory.
         if round > 0 {
             found.plain.push(plain.context("a loop ends")?);
             for (times, other) in found.others.iter_mut().zip(others) {
@@ -97,7 +98,7 @@ fn measure(count: u32, turns: u32, repeats: u64, rounds: usize, pool: &rayon::Th
     Ok(found)
 }
 
-/// Seconds for one of so many runs; `None` if one of them failed.
+/// Returns the seconds per run of a number of runs, or `None` if one of them failed.
 fn time(repeats: u64, run: impl Fn() -> Option<Vec<u64>>) -> Option<f64> {
     let begun = Instant::now();
     for _ in 0..repeats {
@@ -106,7 +107,7 @@ fn time(repeats: u64, run: impl Fn() -> Option<Vec<u64>>) -> Option<f64> {
     Some(begun.elapsed().as_secs_f64() / repeats as f64)
 }
 
-/// Keeps a processor busy, each step waiting for the one before it.
+/// Occupies a processor with steps each of which depends on the previous one.
 fn work(mut number: u64, turns: u32) -> u64 {
     for _ in 0..turns {
         number = black_box((number ^ (number >> 29)).wrapping_mul(0x9E37_79B9_7F4A_7C15));
@@ -122,7 +123,7 @@ fn steps_per_microsecond() -> u32 {
         black_box(work(black_box(1), TURNS));
         begun.elapsed().as_secs_f64()
     };
-    // The fastest was disturbed least.
+    // The fastest run is the least disturbed.
     let seconds = (0..20).map(once).fold(f64::INFINITY, f64::min);
     (f64::from(TURNS) / seconds / 1e6).round() as u32
 }

@@ -6,7 +6,8 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// This program once more, as one contender. It reports in lines of numbers, and ends when its standard input does.
+/// A child process that runs this program as one contender. It prints lines of numbers, and exits
+/// at the end of its standard input.
 #[derive(Debug)]
 pub(crate) struct Child {
     process: Process,
@@ -25,7 +26,7 @@ impl Child {
         self.process.id()
     }
 
-    /// The numbers of its next line.
+    /// Returns the numbers of its next line.
     pub(crate) fn numbers<T: FromStr, const N: usize>(&mut self) -> Result<[T; N]> {
         let mut line = String::new();
         self.lines.read_line(&mut line)?;
@@ -36,9 +37,9 @@ impl Child {
         }
     }
 
-    /// Lets it end, and waits for that.
+    /// Closes its input, and waits for its exit.
     pub(crate) fn finish(mut self) -> Result<()> {
-        // Waiting closes its input first.
+        // `wait` closes the input first.
         let status = self.process.wait()?;
         ensure!(status.success(), "a child failed: {status}");
         Ok(())
@@ -47,7 +48,8 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // After an error in the parent nobody else ends it. It does nothing to a process that was waited for.
+        // After an error in the parent the child has to be killed. For a child that has been waited
+        // for, this has no effect.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

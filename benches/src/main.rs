@@ -1,7 +1,8 @@
-//! What Upbeat costs: beside the plain tools that it stands on, and beside its peers.
+//! The costs of Upbeat, compared with the tools that it is built on and with its peers.
 //!
-//! Every contender runs in a process of its own, a child of this program, and contenders take turns round by round. A slow phase of
-//! the machine so hits all of them, and the ratios stand where the absolute figures do not.
+//! Each contender runs in its own process, a child of this program. Contenders take turns in each
+//! round, so that a slow phase of the machine affects all of them. Ratios are therefore more stable
+//! than absolute figures.
 
 mod args;
 mod breakeven;
@@ -26,14 +27,14 @@ use args::Args;
 const USAGE: &str = "\
 usage: upbeat-bench <command> [options]
 
-  players [--rounds N]                            start, be ready, stop: 1k, 10k and 100k idle players
-  stop [--runs N]                                 how long a stop of 10 players takes
+  players [--rounds N]                            start and stop of 1k, 10k and 100k idle players
+  stop [--runs N]                                 latency of a stop of 10 players
   http [--seconds S] [--rounds N] [--workers W]   requests, CPU and memory of HTTP servers
-  pipeline [--rounds N] [--rows N] [--samples N]  pipelines beside loops, rayon and channels
+  pipeline [--rounds N] [--rows N] [--samples N]  pipelines, loops, rayon and channels
   pool [--rounds N] [--workers W]                 jobs with replies: a pool, tasks, channels
-  breakeven [--rounds N]                          from where on a pipeline is faster than a loop
-  grep [DIR] [--rounds N] [--pattern REGEX]       a search through sources, beside ripgrep's walk and goroutines
-  all                                             everything, as in BENCHMARKS.md
+  breakeven [--rounds N]                          the size from which a pipeline is faster than a loop
+  grep [DIR] [--rounds N] [--pattern REGEX]       a search of sources: Upbeat, the walk of ripgrep, goroutines
+  all                                             all of them, as in BENCHMARKS.md
 ";
 
 fn main() -> anyhow::Result<ExitCode> {

@@ -5,9 +5,10 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// The resident memory of a process, in bytes.
+/// Returns the resident memory of a process in bytes.
 ///
-/// Summed by the kernel from its page tables: `VmRSS` may be off by some hundred KiB, which is much for 1,000 players.
+/// The kernel sums it up from the page tables. `VmRSS` may be off by some hundred KiB, which is
+/// much for 1,000 players.
 pub(crate) fn resident(process: &str) -> Result<u64> {
     let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
     let line = rollup.lines().find(|line| line.starts_with("Rss:")).context("smaps_rollup has a line Rss")?;
@@ -15,7 +16,7 @@ pub(crate) fn resident(process: &str) -> Result<u64> {
     Ok(kib * 1024)
 }
 
-/// How long the threads of a process have been on a processor, in user space and in the kernel.
+/// Returns the CPU time of all threads of a process, in user space and in the kernel.
 pub(crate) fn cpu(process: &str) -> Result<Duration> {
     let mut nanos = 0;
     for thread in fs::read_dir(format!("/proc/{process}/task"))? {
@@ -25,25 +26,26 @@ pub(crate) fn cpu(process: &str) -> Result<Duration> {
     Ok(Duration::from_nanos(nanos))
 }
 
-/// The same for this process, exact to the instant: the files under `/proc` leave out what a running thread did since its last tick.
+/// Returns the CPU time of this process. Unlike the files in `/proc`, it includes the time since
+/// the last tick of a running thread.
 pub(crate) fn own_cpu() -> Duration {
     let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    // No process runs for less than no time.
+    // The CPU time is never negative.
     spent.try_into().unwrap_or_default()
 }
 
-/// What a contender took.
+/// The cost of a contender.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Spent {
-    /// By the clock.
+    /// The elapsed time.
     pub(crate) time: Duration,
-    /// On all processors.
+    /// The CPU time on all processors.
     pub(crate) cpu: Duration,
-    /// Resident bytes when everything was ready.
+    /// The resident bytes when all parts are ready.
     pub(crate) bytes: u64,
 }
 
-/// Measures a contender's time and, in the middle of it with the clock stopped, its memory.
+/// A measurement of a contender: its time, and its memory in between while the clock is stopped.
 #[derive(Debug)]
 pub(crate) struct Probe {
     resident: u64,
@@ -58,7 +60,7 @@ impl Probe {
         Ok(Self { resident, so_far: Spent::default(), cpu: own_cpu(), started: Instant::now() })
     }
 
-    /// Everything is ready.
+    /// Measures the memory once all parts are ready.
     pub(crate) fn ready(&mut self) -> Result<()> {
         self.pause();
         self.so_far.bytes = resident("self")?.saturating_sub(self.resident);
@@ -67,7 +69,7 @@ impl Probe {
         Ok(())
     }
 
-    /// Everything is over.
+    /// Ends the measurement.
     pub(crate) fn done(mut self) -> Spent {
         self.pause();
         self.so_far

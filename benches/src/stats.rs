@@ -1,4 +1,4 @@
-/// The value below which the fraction `q` of the values lies.
+/// Returns the value below which the fraction `q` of the values lies.
 pub(crate) fn quantile(mut values: Vec<f64>, q: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index, between 0 and the length")]
@@ -6,14 +6,15 @@ pub(crate) fn quantile(mut values: Vec<f64>, q: f64) -> f64 {
     values[at]
 }
 
-/// The value in the middle, or the mean of the two that are.
+/// Returns the median.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2])
 }
 
-/// The median over the rounds of what a contender took, relative to what the baseline took in the same round.
+/// Returns the median over all rounds of the ratio of a contender to the baseline of the same
+/// round.
 pub(crate) fn ratio(contender: &[f64], baseline: &[f64]) -> f64 {
     median(contender.iter().zip(baseline).map(|(contender, baseline)| contender / baseline))
 }

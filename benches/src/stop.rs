@@ -1,4 +1,4 @@
-//! How long a stop takes from its request to the report.
+//! The latency of a stop, from its request to the report.
 
 use std::{
     io::Write,
@@ -40,7 +40,7 @@ pub(crate) fn bench(args: &Args, out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-/// All stops, one after the other, and one line for each.
+/// Runs all stops one after the other, and prints a line for each.
 pub(crate) fn child(args: &Args, out: &mut impl Write) -> Result<()> {
     let runs: usize = args.word(0)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -66,7 +66,8 @@ async fn once() -> Result<Duration> {
     let handle = conductor.handle();
     let playing = tokio::spawn(conductor.play_until(std::future::pending()));
     handle.overview().wait_ready().await;
-    // A stop comes to a service at rest: let the runtime's threads go to sleep, so that waking them is part of the time.
+    // The service is idle when it is stopped. The threads of the runtime sleep first, so that the
+    // time includes waking them.
     tokio::time::sleep(Duration::from_millis(1)).await;
     let asked = Instant::now();
     handle.stop();

@@ -41,19 +41,19 @@ impl Table {
     }
 }
 
-/// One bound of the contract, and whether it is met.
+/// Prints an upper bound, and whether it is met.
 pub(crate) fn bound(out: &mut impl Write, what: &str, value: f64, most: f64, unit: &str) -> io::Result<()> {
     let verdict = if value <= most { "met" } else { "**missed**" };
     writeln!(out, "- {what}: {value:.2}{unit}, at most {most}{unit}: {verdict}")
 }
 
-/// One bound of the contract from below, and whether it is met.
+/// Prints a lower bound, and whether it is met.
 pub(crate) fn at_least(out: &mut impl Write, what: &str, value: f64, least: f64, unit: &str) -> io::Result<()> {
     let verdict = if value >= least { "met" } else { "**missed**" };
     writeln!(out, "- {what}: {value:.2}{unit}, at least {least}{unit}: {verdict}")
 }
 
-/// Thousands apart, as in `100,000`.
+/// Returns a number with grouped digits, as in `100,000`.
 pub(crate) fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! The contenders in Rust: the same matcher and the same searcher, and a different one who sends the workers.
+//! The contenders in Rust, which have the same matcher and searcher, and differ in their workers.
 
 use std::{
     fs::File,
@@ -15,7 +15,7 @@ use memchr::memchr_iter;
 use upbeat::Context;
 use upbeat_grep::{Query, Search};
 
-/// What was found.
+/// The size of the result.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Found {
     pub(super) bytes: usize,
@@ -33,7 +33,7 @@ pub(super) fn run(name: &str, pattern: &str, tree: &Path) -> Result<Found> {
     }
 }
 
-/// The example program's search.
+/// Runs the search of the example program.
 fn upbeat(pattern: &str, tree: &Path, workers: usize, sort: bool) -> Result<Found> {
     let paths = vec![tree.to_owned()];
     let search = Search::new(Query { paths, workers, sort, ..Query::new(pattern) })?;
@@ -44,7 +44,7 @@ fn upbeat(pattern: &str, tree: &Path, workers: usize, sort: bool) -> Result<Foun
     Ok(out.found())
 }
 
-/// As ripgrep does it: a tool for each thread, a buffer for each file, a lock around the output.
+/// Searches as ripgrep does: a searcher per thread, a buffer per file, and a lock for the output.
 fn parallel_walk(pattern: &str, tree: &Path, threads: usize) -> Result<Found> {
     let matcher = RegexMatcherBuilder::new().multi_line(true).line_terminator(Some(b'\n')).build(pattern)?;
     let mut searcher = SearcherBuilder::new();
@@ -71,7 +71,7 @@ fn parallel_walk(pattern: &str, tree: &Path, threads: usize) -> Result<Found> {
 
 fn search(searcher: &mut Searcher, matcher: &RegexMatcher, path: &Path, out: &mut Vec<u8>) {
     let mut lines = Lines { path, out, binary: false };
-    // Nobody asks here what could not be read.
+    // Files that cannot be read are skipped.
     let _ = File::open(path).and_then(|file| searcher.search_reader(matcher, file, &mut lines));
 }
 
@@ -102,7 +102,7 @@ impl Sink for Lines<'_> {
     }
 }
 
-/// Counts what comes, behind a lock for those who write side by side.
+/// A writer that counts bytes and lines, behind a lock for concurrent threads.
 #[derive(Clone, Debug, Default)]
 struct Counted(Arc<Mutex<Found>>);
 

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/grep.go");
 
-/// Builds it beside this program, if there is a `go`.
+/// Builds the contender in the folder of this program, if `go` is installed.
 pub(super) fn build() -> Result<Option<PathBuf>> {
     let program = std::env::current_exe()?.with_file_name("upbeat-bench-grep-go");
     let mut go = Command::new("go");
@@ -22,7 +22,7 @@ pub(super) fn build() -> Result<Option<PathBuf>> {
     Ok(Some(program))
 }
 
-/// One run of it, which warms up first.
+/// Runs the contender once, after a warm-up.
 pub(super) fn search(program: &Path, pattern: &str, tree: &str) -> Result<[f64; 4]> {
     let output = Command::new(program).args([pattern, tree, "2"]).env("GOMAXPROCS", "2").output()?;
     ensure!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));

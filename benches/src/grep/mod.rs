@@ -1,4 +1,5 @@
-//! A search through a tree of sources, beside ripgrep's own parallel walk and a textbook's pool of goroutines.
+//! A search of a tree of sources, compared with the parallel walk of ripgrep and with a pool of
+//! goroutines.
 
 mod contenders;
 mod go;
@@ -35,7 +36,7 @@ pub(crate) fn bench(args: &Args, out: &mut impl Write) -> Result<()> {
     let go = go::build()?;
     writeln!(out, "## grep\n\n`{pattern}` in {files} files, all in the page cache. Medians of {rounds} rounds.\n")?;
     if go.is_none() {
-        writeln!(out, "There is no `go` here: its contender is left out.\n")?;
+        writeln!(out, "The contender in Go is left out, as `go` is not installed.\n")?;
     }
     let names: Vec<&str> = OURS.into_iter().chain(go.is_some().then_some(GO)).collect();
     let samples = run(&names, go.as_deref(), &pattern, &tree, rounds)?;
@@ -51,14 +52,14 @@ pub(crate) fn bench(args: &Args, out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-/// Cargo's sources, some ten thousand files; or where we are.
+/// Returns the folder of Cargo's sources, some ten thousand files, or else the current folder.
 fn default_tree() -> PathBuf {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cargo")));
     home.map(|home| home.join("registry/src")).filter(|sources| sources.is_dir()).unwrap_or_else(|| ".".into())
 }
 
-/// What the rounds of one contender gave.
+/// The measurements of a contender, round by round.
 #[derive(Default)]
 struct Samples {
     millis: Vec<f64>,
@@ -80,7 +81,7 @@ fn run(names: &[&str], go: Option<&Path>, pattern: &str, tree: &Path, rounds: us
                     numbers
                 }
             };
-            // Go's scanner takes a carriage return for a part of the line's end.
+            // The scanner of Go removes a carriage return at the end of a line.
             let found = if *name == GO { (same.map_or(bytes, |(bytes, _)| bytes), lines) } else { (bytes, lines) };
             ensure!(*same.get_or_insert(found) == found, "{name} found {found:?}, the first one {same:?}");
             if round > 0 {
@@ -108,7 +109,7 @@ fn table(out: &mut impl Write, names: &[&str], samples: &[Samples]) -> Result<()
     Ok(())
 }
 
-/// One contender: once to warm up, and once with the clock.
+/// Runs one contender twice: once to warm up, and once measured.
 pub(crate) fn child(args: &Args, out: &mut impl Write) -> Result<()> {
     let (name, pattern, tree) = (args.word::<String>(0)?, args.word::<String>(1)?, args.word::<PathBuf>(2)?);
     contenders::run(&name, &pattern, &tree)?;

@@ -11,10 +11,10 @@ use crate::args::Args;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-/// A keep-alive connection, with no HTTP library in between: the client must cost less than the server.
+/// A keep-alive connection without an HTTP library, so that the client costs less than the server.
 struct Client {
     stream: TcpStream,
-    /// Set by the first answer. All answers are equally long: the only thing that changes is the date.
+    /// The length of a response, set by the first one. All have the same, as only the date differs.
     length: usize,
 }
 
@@ -53,9 +53,11 @@ impl Client {
     }
 }
 
-/// Asks on all connections for some seconds, and prints how many requests were answered in which time.
+/// Sends requests on all connections for some seconds, and prints the number of responses and the
+/// time.
 ///
-/// It goes round: takes the answer of one connection and asks there anew at once, so that all others are always the server's.
+/// It takes the response of one connection after the other, and sends the next request at once. The
+/// server thus always has a request on all other connections.
 pub(crate) fn load(args: &Args, out: &mut impl Write) -> Result<()> {
     let (port, connections, seconds) = (args.word(0)?, args.word::<usize>(1)?, args.word(2)?);
     let mut clients = (0..connections).map(|_| Client::connect(port)).collect::<Result<Vec<_>>>()?;
@@ -79,7 +81,8 @@ pub(crate) fn load(args: &Args, out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-/// Opens connections that have each had one answer, says so, and keeps them open until the standard input ends.
+/// Opens connections, each with one response, prints their number, and keeps them open until the
+/// end of standard input.
 pub(crate) fn idle(args: &Args, out: &mut impl Write) -> Result<()> {
     let (port, connections) = (args.word(0)?, args.word::<usize>(1)?);
     let clients = (0..connections).map(|_| Client::connect(port)).collect::<Result<Vec<_>>>()?;

@@ -1,4 +1,4 @@
-//! HTTP servers: how much they serve, and what a request and an idle connection cost.
+//! HTTP servers: their throughput, and the cost of a request and of an idle connection.
 
 mod clients;
 mod servers;
@@ -22,7 +22,7 @@ const UPBEAT: usize = 3;
 const CONNECTIONS: usize = 64;
 const IDLE: usize = 5_000;
 
-/// What the rounds of one contender gave.
+/// The measurements of a contender, round by round.
 #[derive(Default)]
 struct Samples {
     rate: Vec<f64>,
@@ -45,7 +45,7 @@ pub(crate) fn bench(args: &Args, out: &mut impl Write) -> Result<()> {
     let mut samples: [Samples; CONTENDERS.len()] = Default::default();
     for round in 0..=rounds {
         for (name, sample) in CONTENDERS.iter().zip(&mut samples) {
-            // The first round brings the program into the page cache; a short one does.
+            // The first round loads the program into the page cache. A short one suffices.
             let seconds = if round == 0 { seconds.min(0.2) } else { seconds };
             let (rate, micros) = under_load(name, workers, seconds)?;
             let bytes = at_rest(name, workers)?;
@@ -76,7 +76,7 @@ pub(crate) fn bench(args: &Args, out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-/// Requests per second, and the server's CPU time per request in microseconds.
+/// Returns the requests per second, and the CPU time of the server per request in microseconds.
 fn under_load(name: &str, workers: usize, seconds: f64) -> Result<(f64, f64)> {
     let (server, port) = serve(name, workers)?;
     let id = server.id().to_string();
@@ -89,7 +89,7 @@ fn under_load(name: &str, workers: usize, seconds: f64) -> Result<(f64, f64)> {
     Ok((requests / took, spent.as_secs_f64() * 1e6 / requests))
 }
 
-/// Resident bytes of the server per idle connection.
+/// Returns the resident bytes of the server per idle connection.
 fn at_rest(name: &str, workers: usize) -> Result<f64> {
     let (server, port) = serve(name, workers)?;
     let id = server.id().to_string();
@@ -108,12 +108,12 @@ fn serve(name: &str, workers: usize) -> Result<(Child, String)> {
     Ok((server, port.to_string()))
 }
 
-/// One server, until the standard input ends.
+/// Runs one server until the end of standard input.
 pub(crate) fn server(args: &Args, out: &mut impl Write) -> Result<()> {
     let (name, workers) = (args.word::<String>(0)?, args.word(1)?);
     let (end, ended) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
-        // An error is an end, too.
+        // A failed read ends the server, too.
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         let _ = end.send(());
     });

@@ -13,7 +13,7 @@ use upbeat_http::HttpServer;
 pub(super) const GREETING: &str = "Hello, world!";
 const ANY_PORT: &str = "127.0.0.1:0";
 
-/// Serves until `end`; tells its port as soon as it is known.
+/// Serves until `end`, and sends its port once it listens.
 pub(super) async fn run(name: String, port: Sender<u16>, end: impl Future<Output = ()> + Send + 'static) -> Result<()> {
     if name == "upbeat" {
         return upbeat(port, end).await;
@@ -41,7 +41,7 @@ fn router() -> Router {
     Router::new().route("/", get(|| async { GREETING }))
 }
 
-/// With all its bounds on, as it comes.
+/// Serves with the default limits.
 async fn upbeat(port: Sender<u16>, end: impl Future<Output = ()>) -> Result<()> {
     let server = HttpServer::bind(ANY_PORT, router());
     let address = server.address();
@@ -49,10 +49,10 @@ async fn upbeat(port: Sender<u16>, end: impl Future<Output = ()>) -> Result<()> 
     let tell = async move { port.send(address.wait().await.port()) };
     let (report, told) = tokio::join!(conductor.play_until(end), tell);
     ensure!(report.is_clean(), "not a clean report: {report}");
-    told.context("nobody waits for the port")
+    told.context("the receiver of the port is gone")
 }
 
-/// The least that serves: no bounds, no drain, no HTTP/2.
+/// Accepts connections without limits, drain or HTTP/2.
 async fn accept<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F) -> Result<()>
 where
     F: Future<Output = ()> + Send + 'static,
@@ -65,7 +65,7 @@ where
 }
 
 async fn plain(stream: TcpStream) {
-    // A connection that breaks is its client's loss.
+    // The error of a connection affects only its client.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(greet)).await;
 }
 

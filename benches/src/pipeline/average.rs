@@ -1,4 +1,4 @@
-//! Tiny items: a filter and a moving average.
+//! Small items: a filter and a moving average.
 
 use anyhow::{Context, Result, bail};
 use tokio::sync::mpsc;
@@ -7,7 +7,7 @@ use upbeat_work::Pipeline;
 const CHANNEL: usize = 1024;
 const SPAN: usize = 16;
 
-/// 16 bytes.
+/// An item of 16 bytes.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
     time: u64,
@@ -24,7 +24,7 @@ fn samples(count: u64) -> impl Iterator<Item = Sample> + Send + 'static {
     })
 }
 
-/// About two thirds.
+/// The filter, which passes about two thirds.
 fn keep(sample: &Sample) -> bool {
     sample.value < 11_000_000.0
 }

@@ -10,14 +10,14 @@ use upbeat_work::Pipeline;
 
 use super::rows::{Out, Row, json, metric, parse, tuned};
 
-/// How much the loops collect before they write.
+/// The size of the output buffer of the loops.
 const BUFFER: usize = 64 * 1024;
-/// How much rayon gets at a time, in rows (the fastest of 1, 8 and 32 Ki) and in bytes.
+/// The size of a chunk for rayon, in rows (the fastest of 1, 8 and 32 Ki) and in bytes.
 const ROWS: usize = 32 * 1024;
 const BLOCK: usize = 1024 * 1024;
 const CHANNEL: usize = 1024;
 
-/// Runs one of them. The input is a stream to all: none may slice it.
+/// Runs one of the contenders. All of them read the input as a stream.
 pub(crate) fn run(name: &str, input: &[u8], out: Out) -> Result<Out> {
     match name {
         "loop" => plain(input, out),
@@ -39,7 +39,7 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?)
 }
 
-/// The lines of the input but the header, into a buffer that is used again.
+/// Passes each line of the input except the header to `each`, and reuses the buffer.
 fn lines(input: &[u8], mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let mut reader = BufReader::with_capacity(BUFFER, input);
     let mut line = Vec::new();
@@ -78,7 +78,7 @@ fn upbeat(input: &[u8], out: Out, workers: usize) -> Result<Out> {
     Ok(report.ok().context("it runs to the end")?.output)
 }
 
-/// With a line as a value of its own, allocated by whoever has the source and freed by the worker.
+/// Converts lines as owned values, which the source allocates and a worker frees.
 fn upbeat_owned(input: &[u8], out: Out) -> Result<Out> {
     let lines = BufReader::with_capacity(BUFFER, input).split(b'\n').skip(1).map_while(Result::ok);
     let report = Pipeline::from_iter(lines)
@@ -119,7 +119,7 @@ fn rayon_rows(input: &[u8], mut out: Out) -> Result<Out> {
     Ok(out)
 }
 
-/// Whole lines, about a block of them at a time.
+/// The input in blocks of whole lines.
 fn blocks(mut input: &[u8], size: usize, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let mut header = Vec::new();
     input.read_until(b'\n', &mut header)?;
@@ -194,7 +194,7 @@ fn tuned_upbeat(input: &[u8], out: Out, workers: usize) -> Result<Out> {
     Ok(report.ok().context("it runs to the end")?.output)
 }
 
-/// A task for each stage, and a channel between each two of them.
+/// Runs a task per stage, with channels between them.
 async fn channels(input: Vec<u8>, mut out: Out) -> Result<Out> {
     let (to_parse, mut lines_in) = mpsc::channel::<Vec<u8>>(CHANNEL);
     let (to_metric, mut parsed) = mpsc::channel::<Row>(CHANNEL);

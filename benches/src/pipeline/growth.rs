@@ -1,17 +1,18 @@
-//! Whether what an item costs stays the same: for more items, and for more stages.
+//! The cost of an item with a growing number of items and of stages.
 
 use std::hint::black_box;
 
 use anyhow::{Context, Result, bail};
 use upbeat_work::Pipeline;
 
-/// Some work. The compiler can neither leave it out, nor do it for several items with one instruction, which it would in a loop only.
+/// A step of work. The compiler can neither remove it nor vectorize it, which it would do only in a
+/// loop.
 #[inline]
 fn step(x: u64) -> u64 {
     black_box(x ^ (x << 13))
 }
 
-/// Runs one of the contenders with so many stages, and returns a checksum.
+/// Runs one of the contenders with a number of stages, and returns a checksum.
 pub(crate) fn run(name: &str, stages: &str, count: u64) -> Result<f64> {
     let sum = match (name, stages) {
         ("loop", "1") => (1..=count).map(step).fold(0, add),

@@ -1,4 +1,4 @@
-//! Pipelines beside loops, rayon and channels: the same work, ordered.
+//! Pipelines compared with loops, rayon and channels, for the same ordered work.
 
 mod average;
 mod csv;
@@ -26,12 +26,12 @@ use crate::{
 const ROWS: [&str; 7] = ["loop", "upbeat-1", "upbeat-2", "upbeat-owned-2", "rayon", "rayon-blocks", "mpsc"];
 const BLOCKS: [&str; 4] = ["tuned-loop", "tuned-upbeat-1", "tuned-upbeat-2", "tuned-rayon-blocks"];
 const TRICKLES: [&str; 3] = ["loop", "upbeat-1", "upbeat-2"];
-/// A second's worth.
+/// The number of trickled items, which take a second.
 const TRICKLED: u64 = 5_000;
 const SAMPLES: [&str; 4] = ["loop", "upbeat-1", "upbeat-2", "mpsc"];
-/// Rows on which it is checked that all contenders write the same.
+/// The number of rows with which the outputs of all contenders are compared.
 const CHECKED: u64 = 20_000;
-/// How long a run waits at most for two processors, and how long it looks whether they are there.
+/// The maximum time to wait for two free processors, and the time of each check.
 const PATIENCE: Duration = Duration::from_secs(4);
 const PROBED: Duration = Duration::from_millis(15);
 
@@ -77,7 +77,7 @@ pub(crate) fn bench(args: &Args, out: &mut impl Write) -> Result<()> {
 fn growth_of_costs(rounds: usize, out: &mut impl Write) -> Result<()> {
     writeln!(out, "### Growth: one worker, stages of about a nanosecond\n")?;
     let mut table = Table::new(["items and stages", "loop, ns per item", "upbeat-1, ns per item", "more"]);
-    // Nanoseconds for each item: of the loop, and of ours.
+    // The nanoseconds per item of the loop and of the pipeline.
     let mut each = |count: u64, stages: &str| -> Result<[f64; 2]> {
         let [plain, ours] = run(&format!("growth-{stages}"), &["loop", "upbeat-1"], count, rounds)?;
         let each = [plain, ours].map(|samples| median(samples.millis) * 1e6 / count as f64);
@@ -142,19 +142,19 @@ fn slow_source(rounds: usize, out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-/// One run of a slow source.
+/// Runs one contender with a slow source.
 pub(crate) fn trickle(args: &Args, out: &mut impl Write) -> Result<()> {
     let trickled = trickle::run(&args.word::<String>(0)?, TRICKLED)?;
     writeln!(out, "{} {} {} {}", trickled.first, trickled.median, trickled.ninety_ninth, trickled.cpu)?;
     Ok(())
 }
 
-/// How many times the contender's time the other one takes.
+/// Returns the ratio of the time of the other contender to that of this one.
 fn faster(other: &Samples, contender: &Samples) -> f64 {
     ratio(&other.millis, &contender.millis)
 }
 
-/// What the rounds of one contender gave.
+/// The measurements of a contender, round by round.
 #[derive(Default)]
 struct Samples {
     millis: Vec<f64>,
@@ -172,7 +172,7 @@ fn run<const N: usize>(what: &str, contenders: &[&str; N], count: u64, rounds: u
             child.finish()?;
             let result = (check.to_bits(), result.to_bits());
             ensure!(*same.get_or_insert(result) == result, "{name} gave another result");
-            // The first round brings the program into the page cache.
+            // The first round loads the program into the page cache.
             if round > 0 {
                 sample.millis.push(millis);
                 sample.cpu.push(cpu);
@@ -202,7 +202,7 @@ fn table(out: &mut impl Write, names: &[&str], samples: &[Samples], count: u64) 
     Ok(())
 }
 
-/// One run of one contender.
+/// Runs one contender once.
 pub(crate) fn child(args: &Args, out: &mut impl Write) -> Result<()> {
     let (what, name, count) = (args.word::<String>(0)?, args.word::<String>(1)?, args.word::<u64>(2)?);
     let input = if what == "csv" { rows::input(count) } else { Vec::new() };
@@ -217,19 +217,19 @@ pub(crate) fn child(args: &Args, out: &mut impl Write) -> Result<()> {
     let (time, cpu) = (began.elapsed(), own_cpu().saturating_sub(cpu));
     let (millis, cpu) = (time.as_secs_f64() * 1e3, cpu.as_secs_f64() * 1e3);
     let mib = peak()? - before;
-    // Behind the measurement, which would else find its memory ready.
+    // The check comes after the measurement, which would otherwise find its memory allocated.
     let check = match what.as_str() {
         "csv" => csv::run(&name, &rows::input(CHECKED), rows::Out { bytes: 0, hash: Some(0) })?.hash,
         _ => None,
     };
-    // As a number that a float holds exactly.
+    // The hash is reduced to a number that a float can represent exactly.
     let check = (check.unwrap_or_default() >> 12) as f64;
     writeln!(out, "{millis} {cpu} {mib} {check} {result}")?;
     Ok(())
 }
 
-/// Waits until two threads get two processors, for some seconds at most. On a machine that others use too, two workers else show how much of
-/// it is left over, and nothing about themselves.
+/// Waits for some seconds at most until two threads get two processors. On a shared machine the
+/// result of two workers would otherwise depend on the load of other programs.
 pub(crate) fn wait_for_processors() {
     let patience = Instant::now();
     while patience.elapsed() < PATIENCE {
@@ -243,15 +243,12 @@ pub(crate) fn wait_for_processors() {
         if share > 1.9 {
             return;
         }
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "there is no runtime here, and nobody to wait for but the others"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "there is no runtime here, and no event to wait for")]
         thread::sleep(PROBED);
     }
 }
 
-/// Forgets the peak of the resident memory so far, and returns what it is now, in MiB.
+/// Resets the peak of the resident memory, and returns its current value in MiB.
 fn peak_from_here() -> Result<f64> {
     fs::write("/proc/self/clear_refs", "5")?;
     peak()

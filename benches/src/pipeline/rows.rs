@@ -1,11 +1,12 @@
-//! The work: `row,height,weight` in inches and pounds to JSON lines in centimetres and kilograms. The same code for all contenders.
+//! The work of all contenders: `row,height,weight` in inches and pounds to JSON lines in metric
+//! units.
 
 use std::io;
 
 use memchr::memchr;
 use serde::Serialize;
 
-/// Rows in memory, with a header.
+/// Returns rows in memory, with a header.
 pub(crate) fn input(rows: u64) -> Vec<u8> {
     let mut text = b"row,height,weight\n".to_vec();
     let mut random = 0x9E37_79B9_7F4A_7C15_u64;
@@ -59,7 +60,8 @@ pub(crate) fn json(row: &Row, out: &mut Vec<u8>) -> Result<(), serde_json::Error
     Ok(())
 }
 
-/// All of it for a block of lines, by hand: no UTF-8 check of the whole, numbers written without going through serde.
+/// Converts a block of lines by hand-written code, without a UTF-8 check of whole lines and without
+/// serde.
 pub(crate) fn tuned(mut block: &[u8], out: &mut Vec<u8>) -> Result<(), NotARow> {
     let (mut int, mut float) = (itoa::Buffer::new(), ryu::Buffer::new());
     while !block.is_empty() {
@@ -82,7 +84,7 @@ pub(crate) fn tuned(mut block: &[u8], out: &mut Vec<u8>) -> Result<(), NotARow> 
     Ok(())
 }
 
-/// Where the bytes go: they are counted, and hashed if somebody wants to know that they are the right ones.
+/// A writer that counts the bytes, and hashes them for a check of the output.
 #[derive(Debug, Default)]
 pub(crate) struct Out {
     pub(crate) bytes: u64,

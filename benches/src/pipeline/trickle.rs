@@ -1,4 +1,4 @@
-//! A source that gives an item now and then.
+//! A slow source.
 
 use std::{
     sync::mpsc,
@@ -11,16 +11,16 @@ use upbeat_work::Pipeline;
 
 use crate::measure::own_cpu;
 
-/// From one item to the next: 5,000 a second.
+/// The time between two items: 5,000 per second.
 const PERIOD: Duration = Duration::from_micros(200);
 
-/// How long items took to come out, in microseconds, and what all of it cost.
+/// The latencies of items in microseconds, and the CPU time.
 pub(crate) struct Trickled {
-    /// Of the first item, which finds everybody asleep, or not yet started.
+    /// The latency of the first item, when all workers are asleep or have not started.
     pub(crate) first: f64,
     pub(crate) median: f64,
     pub(crate) ninety_ninth: f64,
-    /// Of the process, the one that gives the items included, in milliseconds.
+    /// The CPU time of the process in milliseconds, including the source.
     pub(crate) cpu: f64,
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn run(name: &str, count: u64) -> Result<Trickled> {
     let (sender, receiver) = mpsc::sync_channel(1024);
     let giving = thread::spawn(move || {
         for _ in 0..count {
-            #[expect(clippy::disallowed_methods, reason = "there is no runtime here, and this is the source's pace")]
+            #[expect(clippy::disallowed_methods, reason = "there is no runtime here, and the source has to be slow")]
             thread::sleep(PERIOD);
             if sender.send(Instant::now()).is_err() {
                 return;

@@ -15,10 +15,10 @@ use upbeat::{BoxError, Conductor, Context};
 
 use crate::measure::{Probe, Spent};
 
-/// Long enough that no contender's stop is cut short.
+/// A stop timeout that no contender exceeds.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// Starts `size` idle players, waits until they are ready, stops them, and waits until they are gone.
+/// Starts `size` idle players, waits until they are ready, stops them, and waits for their end.
 pub(super) async fn run(name: String, size: usize) -> Result<Spent> {
     match name.as_str() {
         "JoinSet" => join_set(size).await,
@@ -29,7 +29,7 @@ pub(super) async fn run(name: String, size: usize) -> Result<Spent> {
     }
 }
 
-/// Tells when all players run, for contenders that do not know it themselves.
+/// A gate that opens once all players run, for contenders without readiness.
 #[derive(Clone, Debug)]
 struct Gate {
     missing: Arc<AtomicUsize>,
@@ -43,7 +43,7 @@ impl Gate {
 
     fn arrive(&self) {
         if self.missing.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // Keeps the permit when nobody waits yet.
+            // Stores the permit if there is no waiter yet.
             self.open.notify_one();
         }
     }
@@ -91,7 +91,7 @@ async fn upbeat(size: usize) -> Result<Spent> {
     handle.stop();
     let report = playing.await?;
     ensure!(report.is_clean() && report.players.len() == size, "not a clean report of {size} players: {report}");
-    // To let go of the report is part of the price.
+    // The cost includes dropping the report.
     drop(report);
     Ok(probe.done())
 }

@@ -1,4 +1,4 @@
-//! Idle players: what it costs to start, to keep and to stop them.
+//! The costs of starting, keeping and stopping idle players.
 
 mod contenders;
 
@@ -17,11 +17,11 @@ use crate::{
 const CONTENDERS: [&str; 4] = ["JoinSet", "upbeat", "tokio-graceful-shutdown", "task-supervisor"];
 const UPBEAT: usize = 1;
 const FIRST: usize = 10;
-/// Enough that each worker has had one.
+/// The number of players that warm up all workers.
 const TURNS: usize = 20;
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 
-/// What the rounds of one contender gave.
+/// The measurements of a contender, round by round.
 #[derive(Default)]
 struct Samples {
     millis: Vec<f64>,
@@ -62,7 +62,8 @@ pub(crate) fn bench(args: &Args, out: &mut impl Write) -> Result<()> {
     for (size, bytes) in SIZES.iter().zip(&bytes) {
         bound(out, &format!("{} players, memory of each", grouped(*size as f64)), *bytes, 1024.0, " B")?;
     }
-    // Ten times the players may take a little more than ten times the time: they no longer fit the caches.
+    // Ten times the players may take a little more than ten times as long, because they exceed the
+    // caches.
     for at in 1..SIZES.len() {
         let (from, to) = (grouped(SIZES[at - 1] as f64), grouped(SIZES[at] as f64));
         bound(out, &format!("linear: from {from} to {to} players, time"), times[at] / times[at - 1], 15.0, " ×")?;
@@ -78,7 +79,7 @@ fn run(size: usize, rounds: usize) -> Result<[Samples; CONTENDERS.len()]> {
             let mut child = Child::spawn(&["child-players", name, &size.to_string()])?;
             let [millis, cpu, bytes] = child.numbers::<f64, 3>()?;
             child.finish()?;
-            // The first round brings the program into the page cache.
+            // The first round loads the program into the page cache.
             if round > 0 {
                 sample.millis.push(millis);
                 sample.cpu.push(cpu);
@@ -89,13 +90,14 @@ fn run(size: usize, rounds: usize) -> Result<[Samples; CONTENDERS.len()]> {
     Ok(samples)
 }
 
-/// One run of one contender.
+/// Runs one contender once.
 pub(crate) fn child(args: &Args, out: &mut impl Write) -> Result<()> {
     let (name, size) = (args.word::<String>(0)?, args.word(1)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    // On a worker, and not in `block_on`, whose thread would have to hand every task over to one.
+    // The contender runs on a worker. The thread of `block_on` would have to pass each task to one.
     let run = |size| runtime.block_on(runtime.spawn(contenders::run(name.clone(), size)));
-    // What a program pays once, such as its own pages and each worker's heap, is no player's: a few players go first and pay it.
+    // A few players run first, so that one-time costs such as the pages of the program and the
+    // heaps of the workers are not attributed to players.
     for _ in 0..TURNS {
         run(FIRST)??;
     }

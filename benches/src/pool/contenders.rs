@@ -11,12 +11,12 @@ use upbeat_work::{Pool, pool::Worker};
 
 use super::load::{Job, Load};
 
-/// How many jobs each of them has under way at most.
+/// The maximum number of jobs in flight.
 const WINDOW: usize = 1024;
-/// How many messages a worker of the channels takes at once.
+/// The maximum number of messages that a worker receives at once.
 const MANY: usize = 64;
 
-/// The sum of all replies, of the contender of this name.
+/// Runs a contender, and returns the sum of all replies.
 pub(super) async fn run(name: String, load: Load, workers: usize) -> Result<u64> {
     match name.as_str() {
         "spawn, a window" if load.single => spawn_one_by_one(load).await,
@@ -69,7 +69,8 @@ async fn join_set(load: Load) -> Result<u64> {
     Ok(sum)
 }
 
-/// One channel for each worker, in turn: quicker than one for all, whose receivers would wait for each other.
+/// Sends jobs to one channel per worker, in turn. This is faster than one channel for all workers,
+/// whose receivers would wait for each other.
 async fn channels(load: Load, workers: usize) -> Result<u64> {
     let senders: Vec<_> = (0..workers)
         .map(|_| {
@@ -78,7 +79,7 @@ async fn channels(load: Load, workers: usize) -> Result<u64> {
                 let mut some = Vec::with_capacity(MANY);
                 while jobs.recv_many(&mut some, MANY).await > 0 {
                     for (job, reply) in some.drain(..) {
-                        // Everybody who submits waits for the reply.
+                        // Each submitter waits for the reply.
                         let _ = reply.send(job.run());
                     }
                 }

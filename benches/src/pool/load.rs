@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 const LONG_EVERY: u64 = 64;
 const LONGER: u64 = 32;
 
-/// What is to be done: jobs, each of which takes some steps of arithmetic and replies with its own number.
+/// A load of jobs. Each job takes some steps of arithmetic, and replies with its number.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
     jobs: u64,
@@ -21,7 +21,7 @@ pub(super) struct Job {
 }
 
 impl Load {
-    /// `unit` is how many steps a nanosecond has.
+    /// Returns the load of this name. `unit` is the number of steps per nanosecond.
     pub(super) fn named(name: &str, unit: f64) -> Result<Self> {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some thousand steps")]
         let steps = |nanos: f64| (nanos * unit) as u64;
@@ -35,7 +35,7 @@ impl Load {
         })
     }
 
-    /// The same with only a part of the jobs.
+    /// Returns the same load with a part of the jobs.
     pub(super) fn part(self, of: u64) -> Self {
         Self { jobs: self.jobs / of, ..self }
     }
@@ -51,7 +51,7 @@ impl Load {
         })
     }
 
-    /// The sum of all replies.
+    /// Returns the expected sum of all replies.
     pub(super) fn expected(self) -> u64 {
         (0..self.jobs).sum()
     }
@@ -65,11 +65,11 @@ impl Job {
 }
 
 fn burn(steps: u64) -> u64 {
-    // Each step waits for the one before, so that no processor does two at once.
+    // Each step depends on the previous one, so that no processor runs two at once.
     (0..black_box(steps)).fold(1, |x, _| black_box(x * 6_364_136_223_846_793_005_u64 % 0x7fff_ffff))
 }
 
-/// How many steps take a nanosecond: the quickest of some tries, since the others were disturbed.
+/// Returns the number of steps per nanosecond, in the fastest and least disturbed of some runs.
 pub(super) fn calibrate() -> f64 {
     const STEPS: u64 = 1_000_000;
     let tries = (0..20).map(|_| {

@@ -1,4 +1,4 @@
-//! Jobs with replies: what a pool costs beside tasks and channels.
+//! The costs of jobs with replies in a pool, compared with tasks and channels.
 
 mod contenders;
 mod load;
@@ -16,9 +16,9 @@ use crate::{
     table::{Table, bound},
 };
 
-/// Those that there are without a pool come first.
+/// The contenders. Those without a pool come first.
 const CONTENDERS: [&str; 5] = ["spawn, a window", "JoinSet", "channels + oneshot", "pool, submit", "pool, submit_all"];
-/// How many of them are not ours.
+/// The number of contenders without a pool.
 const PEERS: usize = 3;
 const TICKETS: usize = 3;
 const ALL: usize = 4;
@@ -80,7 +80,7 @@ fn table(out: &mut impl Write, what: &str, names: &[&str], samples: &[Samples]) 
     Ok(())
 }
 
-/// The time of a contender, relative to that of the best peer.
+/// Returns the time of a contender, relative to that of the best peer.
 fn to_best(sample: &Samples, peers: &[Samples]) -> f64 {
     median_ratio(&sample.nanos, peers.iter().map(|peer| &*peer.nanos))
 }
@@ -90,7 +90,7 @@ fn median_ratio<'a>(sample: &[f64], peers: impl Iterator<Item = &'a [f64]>) -> f
     peers.min_by(least).map_or(f64::NAN, |best| ratio(sample, best))
 }
 
-/// What the rounds of one contender gave, for a job.
+/// The measurements per job of a contender, round by round.
 #[derive(Clone, Default)]
 struct Samples {
     nanos: Vec<f64>,
@@ -104,7 +104,7 @@ fn run(load: &str, names: &[&str], rounds: usize, workers: usize, unit: f64) -> 
             let mut child = Child::spawn(&["child-pool", name, load, &workers.to_string(), &unit.to_string()])?;
             let [nanos, cpu] = child.numbers::<f64, 2>()?;
             child.finish()?;
-            // The first round brings the program into the page cache.
+            // The first round loads the program into the page cache.
             if round > 0 {
                 sample.nanos.push(nanos);
                 sample.cpu.push(cpu);
@@ -114,17 +114,17 @@ fn run(load: &str, names: &[&str], rounds: usize, workers: usize, unit: f64) -> 
     Ok(samples)
 }
 
-/// One run of one contender.
+/// Runs one contender once.
 pub(crate) fn child(args: &Args, out: &mut impl Write) -> Result<()> {
     let (name, load): (String, String) = (args.word(0)?, args.word(1)?);
     let (workers, unit): (usize, f64) = (args.word(2)?, args.word(3)?);
     let load = Load::named(&load, unit)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
-    // On a worker, and not in `block_on`, whose thread would have to hand everything over to one.
+    // The contender runs on a worker. The thread of `block_on` would have to pass each task to one.
     let run = |load: Load| {
         let probe = Probe::start()?;
         let replies = runtime.block_on(runtime.spawn(contenders::run(name.clone(), load, workers)))??;
-        ensure!(replies == load.expected(), "{name} lost a reply, or has one twice");
+        ensure!(replies == load.expected(), "{name} lost or repeated a reply");
         Ok(probe.done())
     };
     run(load.part(20))?;
