@@ -1,14 +1,14 @@
-//! Transfers between accounts, many at a time, while an auditor adds up what is in all of them.
+//! Concurrent transfers between accounts, and an auditor that adds up all balances meanwhile.
 //!
 //! ```console
-//! $ cargo run --example bank                                # every audit finds all the money
-//! $ cargo run --example bank -- --how one-at-a-time         # wrong: an audit does not, and the program fails
+//! $ cargo run --example bank                           # each audit finds all the money
+//! $ cargo run --example bank -- --how one-at-a-time    # wrong: an audit fails, and the program
 //! ```
 //!
-//! Locks are taken in the order of the accounts' numbers, by transfers and by the auditor, so they never wait for each other in a circle. What
-//! happens otherwise is shown by `deadlock.rs`.
+//! Transfers and the auditor lock the accounts in the order of their numbers, so they cannot
+//! deadlock. `deadlock.rs` shows the opposite.
 
-#![expect(clippy::print_stdout, reason = "a program talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "the output of the program")]
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -19,40 +19,40 @@ use tokio::{
 };
 use upbeat::{BoxError, Conductor, Context, Part, Report, score::OnUnresponsive, task::Group, with};
 
-/// What each account begins with, in cents.
+/// The initial balance of each account, in cents.
 const OPENING: u64 = 1_000;
 
-/// Transfers between accounts, many at a time, while an auditor adds up what is in all of them.
+/// Concurrent transfers between accounts, and an auditor that adds up all balances meanwhile
 #[derive(Clone, Copy, Parser)]
 #[command(after_help = "\
 Examples:
   cargo run --example bank
-  cargo run --example bank -- --accounts 2 --tellers 100    Everybody wants the same two locks
+  cargo run --example bank -- --accounts 2 --tellers 100    All tellers need the same two locks
   cargo run --example bank -- --how one-at-a-time           Wrong: the auditor fails, exit code 1")]
 struct Args {
-    /// How a transfer locks its two accounts
+    /// The order in which a transfer locks its two accounts
     #[arg(long, value_enum, default_value = "ordered")]
     how: How,
-    /// How many accounts there are
+    /// Number of accounts
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(2..=10_000))]
     accounts: u16,
-    /// How many transfers are under way at the same time
+    /// Number of concurrent tellers
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     tellers: u16,
-    /// How many transfers each teller makes
+    /// Number of transfers of each teller
     #[arg(long, default_value_t = 5_000)]
     transfers: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum How {
-    /// Both, the one with the lower number first
+    /// Both at once, the lower number first
     Ordered,
-    /// Wrong: one, and then the other, so that the money is in neither for a moment
+    /// Wrong: one after the other, so that the money is in neither account for a moment
     OneAtATime,
 }
 
-/// The accounts by their number, with their balance in cents.
+/// The balances of the accounts in cents, by number.
 #[derive(Clone)]
 struct Bank {
     args: Args,
@@ -64,21 +64,22 @@ impl Bank {
         Self { args, accounts: (0..args.accounts).map(|_| Mutex::new(OPENING)).collect() }
     }
 
-    /// Takes the locks of two different accounts, and returns them in the order asked for.
+    /// Locks two different accounts, and returns the guards in the order of the arguments.
     async fn lock_both(&self, from: usize, to: usize) -> (MutexGuard<'_, u64>, MutexGuard<'_, u64>) {
         let first = self.accounts[from.min(to)].lock().await;
         let second = self.accounts[from.max(to)].lock().await;
         if from < to { (first, second) } else { (second, first) }
     }
 
-    /// Moves an amount, if it is there. Says whether it was.
+    /// Transfers an amount. Returns `false` if the balance is too low.
     async fn transfer(&self, from: usize, to: usize, cents: u64) -> bool {
         match self.args.how {
             How::Ordered => {
                 let (mut from, mut to) = self.lock_both(from, to).await;
                 let Some(rest) = from.checked_sub(cents) else { return false };
                 *from = rest;
-                // As a journal would be written here: others run meanwhile, and cannot look at these two accounts.
+                // A real bank would write a journal here. Other tasks run meanwhile, but cannot
+                // read these two accounts.
                 yield_now().await;
                 *to += cents;
             }
@@ -95,7 +96,7 @@ impl Bank {
         true
     }
 
-    /// What is in all accounts at one instant: all are locked, in their order.
+    /// Returns the sum of all balances at one instant, for which all accounts are locked in order.
     async fn total(&self) -> u64 {
         let mut locked = Vec::with_capacity(self.accounts.len());
         for account in &*self.accounts {
@@ -105,8 +106,8 @@ impl Bank {
     }
 }
 
-/// Makes transfers between accounts and of amounts that chance chooses, until it has made all or is asked to stop. Says how many
-/// were made, and how many refused.
+/// Makes random transfers until all are made or a stop is requested. Returns the numbers of
+/// completed and rejected transfers.
 async fn teller(bank: Bank, cx: Context) -> Result<[u64; 2], Infallible> {
     let (accounts, mut outcomes) = (bank.accounts.len(), [0, 0]);
     for _ in 0..bank.args.transfers {
@@ -123,18 +124,19 @@ async fn teller(bank: Bank, cx: Context) -> Result<[u64; 2], Infallible> {
 }
 
 async fn tellers(bank: Bank, cx: Context) -> Result<(), BoxError> {
-    // A teller ends a transfer that he has begun, and goes home by himself: for the group a stop is no reason to fail.
+    // A teller completes its transfer and then returns by itself. The stop must not cancel the
+    // group, so the group gets a context that is cancelled at the deadline.
     let group = Group::new(&cx.until_deadline());
     for number in 0..bank.args.tellers {
         let bank = bank.clone();
         group.spawn(format!("teller {number}"), move |cx| teller(bank, cx));
     }
-    let [made, refused] = group.wait().await?.into_iter().fold([0, 0], |[a, b], [c, d]| [a + c, b + d]);
-    cx.note(format_args!("{made} transfers, and {refused} refused for want of money"));
+    let [made, rejected] = group.wait().await?.into_iter().fold([0, 0], |[a, b], [c, d]| [a + c, b + d]);
+    cx.note(format_args!("{made} transfers made, {rejected} rejected as the balance was too low"));
     Ok(())
 }
 
-/// Adds up again and again, and fails when something is missing. That stops the tellers.
+/// Adds up repeatedly, and fails if money is missing, which stops the tellers.
 async fn auditor(bank: Bank, cx: Context) -> Result<(), BoxError> {
     let all = u64::from(bank.args.accounts) * OPENING;
     for audit in 1_u64.. {
@@ -145,7 +147,7 @@ async fn auditor(bank: Bank, cx: Context) -> Result<(), BoxError> {
         }
         cx.progress(1);
         if last {
-            cx.note(format_args!("{audit} audits, and each found all {all} cents"));
+            cx.note(format_args!("{audit} audits, each found all {all} cents"));
             break;
         }
         yield_now().await;
@@ -157,12 +159,12 @@ async fn auditor(bank: Bank, cx: Context) -> Result<(), BoxError> {
 async fn main() -> Report {
     upbeat_examples::log();
     let bank = Bank::open(Args::parse());
-    // Nobody waits for long, unless they wait for each other: then the report says where.
+    // No task waits for long, unless there is a deadlock. The report then has the location of each.
     let watched = |part: Part| part.watchdog(Duration::from_secs(10), OnUnresponsive::Fail);
-    println!("try also: --how one-at-a-time, and: --accounts 2 --tellers 100");
+    println!("try also: --how one-at-a-time, or: --accounts 2 --tellers 100");
     Conductor::new("bank")
         .part(watched(Part::new("auditor", with(bank.clone(), auditor))))
-        // When they are done, the auditor stops after them, and adds up for the last time.
+        // Once the tellers are done, the auditor is stopped, and adds up for the last time.
         .part(watched(Part::new("tellers", with(bank, tellers))).after("auditor").job().stops_all())
         .play_until_signal()
         .await

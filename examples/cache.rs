@@ -1,12 +1,14 @@
-//! A cache that loads once, however many ask: and what becomes of those who wait when the load fails, panics, or is dropped.
+//! A cache that loads a page once for all concurrent requests, also if the load fails, panics or is
+//! dropped.
 //!
 //! ```console
 //! $ cargo run --example cache
 //! ```
 //!
-//! The cache is the crate `moka`; in Go it would be a map with a lock and `singleflight`. What is shown here are its promises.
+//! The cache is the crate `moka`, whose guarantees are shown here. In Go it would be a map with a
+//! lock and `singleflight`.
 
-#![expect(clippy::print_stdout, reason = "a program talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "the output of the program")]
 
 use std::{
     future::pending,
@@ -26,19 +28,19 @@ use tokio::{
 };
 use upbeat::{BoxError, Conductor, Context, Part, Report, task::Group, with};
 
-/// A cache that loads once, however many ask.
+/// A cache that loads a page once for all concurrent requests
 #[derive(Clone, Copy, Parser)]
 #[command(after_help = "\
 Examples:
   cargo run --example cache
   cargo run --example cache -- --requests 50000")]
 struct Args {
-    /// How many ask for the same page at the same time
+    /// Number of concurrent requests for the same page
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     requests: u32,
 }
 
-/// What becomes of a load.
+/// The outcome of a load.
 #[derive(Clone, Copy)]
 enum Load {
     Works,
@@ -47,7 +49,7 @@ enum Load {
     Hangs,
 }
 
-/// Pages by their name, and how often one was loaded.
+/// Pages by name, and the number of loads.
 #[derive(Clone)]
 struct Pages {
     cache: Cache<&'static str, Arc<str>>,
@@ -57,12 +59,12 @@ struct Pages {
 
 impl Pages {
     fn new() -> Self {
-        // Without a bound it would be a leak.
+        // A cache without a bound is a leak.
         let cache = Cache::builder().max_capacity(1_000).time_to_live(Duration::from_mins(1)).build();
         Self { cache, loads: Arc::default(), loading: Arc::default() }
     }
 
-    /// A page from the cache, or loaded. Who asks while it is being loaded waits for that load.
+    /// Returns a page from the cache, or loads it. Requests during a load wait for that load.
     async fn get(&self, name: &'static str, load: Load) -> Result<Arc<str>, Arc<io::Error>> {
         self.cache.try_get_with(name, self.load(name, load)).await
     }
@@ -73,7 +75,7 @@ impl Pages {
         sleep(Duration::from_millis(20)).await;
         match load {
             Load::Works => Ok(format!("the page `{name}`").into()),
-            Load::Fails => Err(io::Error::other("the disk is on fire")),
+            Load::Fails => Err(io::Error::other("disk failure")),
             Load::Panics => panic!("a bug in the loader"),
             Load::Hangs => pending().await,
         }
@@ -84,61 +86,61 @@ impl Pages {
     }
 }
 
-async fn many_at_once(requests: u32, cx: &Context) -> Result<(), BoxError> {
+async fn concurrent_requests(requests: u32, cx: &Context) -> Result<(), BoxError> {
     let (pages, group) = (Pages::new(), Group::new(cx));
     for number in 0..requests {
         let pages = pages.clone();
         group.spawn(format!("request {number}"), async move |_| pages.get("home", Load::Works).await);
     }
     let answers = group.wait().await?;
-    println!("{} requests at once: loads {}", answers.len(), pages.loads());
+    println!("{} concurrent requests: {} load", answers.len(), pages.loads());
     Ok(())
 }
 
-async fn errors_are_not_kept() -> Result<(), BoxError> {
+async fn failed_load() -> Result<(), BoxError> {
     let pages = Pages::new();
     if let Err(error) = pages.get("news", Load::Fails).await {
         println!("a load fails: {error}");
     }
     let page = pages.get("news", Load::Works).await?;
-    println!("  who asks again gets {page}: loads {}", pages.loads());
+    println!("  the next request gets {page}: {} loads", pages.loads());
     Ok(())
 }
 
-async fn a_panic_is_one_callers(cx: &Context) -> Result<(), BoxError> {
+async fn panicked_load(cx: &Context) -> Result<(), BoxError> {
     let (pages, group) = (Pages::new(), Group::new(cx).collect_all());
-    let ask = |load| {
+    let request = |load| {
         let pages = pages.clone();
         async move |_| pages.get("shop", load).await
     };
-    group.spawn("first", ask(Load::Panics));
+    group.spawn("first", request(Load::Panics));
     pages.loading.notified().await;
-    group.spawn("second", ask(Load::Works));
+    group.spawn("second", request(Load::Works));
     let Err(error) = group.wait().await else { return Err("the load did not panic".into()) };
-    println!("a load panics: {error}");
+    println!("a load panics: {}", upbeat_examples::with_causes(&error));
     if let Some(page) = error.values().iter().flatten().next() {
-        println!("  who waited for it gets {page}: loads {}", pages.loads());
+        println!("  the waiting request gets {page}: {} loads", pages.loads());
     }
     Ok(())
 }
 
-async fn a_load_that_is_dropped() -> Result<(), BoxError> {
+async fn dropped_load() -> Result<(), BoxError> {
     let pages = Pages::new();
     let first = timeout(Duration::from_millis(50), pages.get("about", Load::Hangs));
     let (first, second) = tokio::join!(first, pages.get("about", Load::Works));
     if let Err(elapsed) = first {
         println!("a load is dropped: {elapsed}");
     }
-    println!("  who waited for it gets {}: loads {}", second?, pages.loads());
+    println!("  the waiting request gets {}: {} loads", second?, pages.loads());
     Ok(())
 }
 
 async fn show(args: Args, cx: Context) -> Result<(), BoxError> {
     let all = async {
-        many_at_once(args.requests, &cx).await?;
-        errors_are_not_kept().await?;
-        a_panic_is_one_callers(&cx).await?;
-        a_load_that_is_dropped().await?;
+        concurrent_requests(args.requests, &cx).await?;
+        failed_load().await?;
+        panicked_load(&cx).await?;
+        dropped_load().await?;
         println!("try: --requests 50000");
         Ok(())
     };

@@ -1,11 +1,11 @@
-//! Many tasks count with one counter: the way that loses counts, and four that do not.
+//! One counter for many tasks: a way that loses counts, and four that do not.
 //!
 //! ```console
 //! $ cargo run --example counter
 //! $ cargo run --example counter -- --how owner --tasks 100
 //! ```
 
-#![expect(clippy::print_stdout, reason = "a program talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "the output of the program")]
 
 use std::{
     convert::Infallible,
@@ -22,47 +22,47 @@ use tokio::{
 };
 use upbeat::{BoxError, Conductor, Context, Part, Report, task::Group, with};
 
-/// Many tasks count with one counter. Prints what came out for each way to do it, and what was lost.
+/// One counter for many tasks. Prints the result of each way to count, and the counts that it loses
 #[derive(Clone, Copy, Parser)]
 #[command(after_help = "\
 Examples:
   cargo run --example counter                      All ways, one after the other
-  cargo run --example counter -- --how owner       Only that one
-  cargo run --example counter -- --tasks 1         Alone, even the wrong way is right")]
+  cargo run --example counter -- --how owner       Only this way
+  cargo run --example counter -- --tasks 1         With one task, even the wrong way is right")]
 struct Args {
-    /// Only this way of counting; all of them if not given
+    /// The way to count; by default all ways
     #[arg(long, value_enum)]
     how: Option<How>,
-    /// How many tasks count at the same time
+    /// Number of concurrent tasks
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     tasks: u16,
-    /// How often each of them counts
+    /// Number of counts of each task
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     steps: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum How {
-    /// Wrong: reads, then writes one more than it read; each step is atomic, the two together are not
+    /// Wrong: a read, then a write; each of them is atomic, but not both together
     ReadThenWrite,
-    /// One atomic step
+    /// One atomic operation
     FetchAdd,
-    /// Two steps under a lock
+    /// A read and a write under a lock
     Mutex,
-    /// A counter for each task, added up by whoever asks
+    /// One counter per task; a read adds them up
     Sharded,
-    /// A task that owns the counter, and messages to it
+    /// A task that owns the counter and receives messages
     Owner,
 }
 
-/// A cache line of its own, so that tasks do not slow each other down.
+/// A counter in its own cache line, so that tasks do not slow each other down.
 #[repr(align(128))]
 #[derive(Default)]
 struct Shard(AtomicU64);
 
-/// Runs `work` in so many tasks at the same time, and waits for them: what they did has happened before what comes next, so `Relaxed`
-/// is enough for the counters.
-async fn at_once<Work>(cx: &Context, tasks: u16, work: impl Fn(usize) -> Work) -> Result<(), BoxError>
+/// Runs `work` in a number of concurrent tasks, and waits for all of them. Their operations happen
+/// before the return, so `Relaxed` suffices for the counters.
+async fn run_tasks<Work>(cx: &Context, tasks: u16, work: impl Fn(usize) -> Work) -> Result<(), BoxError>
 where
     Work: Future<Output = ()> + Send + 'static,
 {
@@ -82,12 +82,13 @@ async fn count(how: How, cx: &Context, Args { tasks, steps, .. }: Args) -> Resul
     let atomic = Arc::new(AtomicU64::new(0));
     match how {
         How::ReadThenWrite => {
-            at_once(cx, tasks, |_| {
+            run_tasks(cx, tasks, |_| {
                 let counter = atomic.clone();
                 async move {
                     for _ in 0..steps {
                         let read = counter.load(Relaxed);
-                        // Whatever is awaited here, others count meanwhile. On several processors they also do without it.
+                        // Other tasks count during each await. On several processors they do so
+                        // even without one.
                         yield_now().await;
                         counter.store(read + 1, Relaxed);
                     }
@@ -97,7 +98,7 @@ async fn count(how: How, cx: &Context, Args { tasks, steps, .. }: Args) -> Resul
             Ok(atomic.load(Relaxed))
         }
         How::FetchAdd => {
-            at_once(cx, tasks, |_| {
+            run_tasks(cx, tasks, |_| {
                 let counter = atomic.clone();
                 async move {
                     for _ in 0..steps {
@@ -110,13 +111,14 @@ async fn count(how: How, cx: &Context, Args { tasks, steps, .. }: Args) -> Resul
         }
         How::Mutex => {
             let counter = Arc::new(Mutex::new(0));
-            at_once(cx, tasks, |_| {
+            run_tasks(cx, tasks, |_| {
                 let counter = counter.clone();
                 async move {
                     for _ in 0..steps {
                         let mut counter = counter.lock().await;
                         let read = *counter;
-                        // The same as above, and harmless. Without an await in between, the lock of the standard library is the better one.
+                        // This await is harmless because of the lock. Without an await, the lock
+                        // of the standard library is faster.
                         yield_now().await;
                         *counter = read + 1;
                     }
@@ -127,7 +129,7 @@ async fn count(how: How, cx: &Context, Args { tasks, steps, .. }: Args) -> Resul
         }
         How::Sharded => {
             let shards: Arc<[_]> = (0..tasks).map(|_| Shard::default()).collect();
-            at_once(cx, tasks, |task| {
+            run_tasks(cx, tasks, |task| {
                 let shards = shards.clone();
                 async move {
                     for _ in 0..steps {
@@ -147,17 +149,17 @@ async fn count(how: How, cx: &Context, Args { tasks, steps, .. }: Args) -> Resul
                 }
                 counter
             });
-            at_once(cx, tasks, |_| {
+            run_tasks(cx, tasks, |_| {
                 let sender = sender.clone();
                 async move {
                     for _ in 0..steps {
-                        // It is there as long as there are senders.
+                        // The owner receives as long as there are senders.
                         let _ = sender.send(1).await;
                     }
                 }
             })
             .await?;
-            // The last one: the owner's loop ends.
+            // Without a sender the owner's loop ends.
             drop(sender);
             Ok(owner.await?)
         }
@@ -166,15 +168,15 @@ async fn count(how: How, cx: &Context, Args { tasks, steps, .. }: Args) -> Resul
 
 async fn compare(args: Args, cx: Context) -> Result<(), BoxError> {
     let all = u64::from(args.tasks) * args.steps;
-    println!("{:16} {:>9} {:>9} {:>9}", "way", "of", "counted", "lost");
+    println!("{:16} {:>9} {:>9} {:>9}", "way", "counts", "counted", "lost");
     for how in args.how.map_or(How::value_variants().to_vec(), |how| vec![how]) {
-        // On Ctrl-C the tasks are dropped, wherever they are.
+        // A stop drops the tasks.
         let Some(counted) = cx.unless_stopping(count(how, &cx, args)).await.transpose()? else { return Ok(()) };
         let name = how.to_possible_value();
         let name = name.as_ref().map(PossibleValue::get_name).unwrap_or_default();
         println!("{name:16} {all:>9} {counted:>9} {:>9}", all - counted);
     }
-    println!("try: --tasks 1, and: --how owner --tasks 100");
+    println!("try: --tasks 1, or: --how owner --tasks 100");
     Ok(())
 }
 

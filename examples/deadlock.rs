@@ -1,26 +1,27 @@
-//! Two players that take the same two locks in opposite order, and a watchdog that notices.
+//! Two players that take the same two locks in opposite order, and a watchdog that reports it.
 //!
 //! ```console
 //! $ cargo run --example deadlock
 //! ```
 //!
-//! After two seconds without a sign of life the log names both, each with the line on which it waits for the other. Press Ctrl-C.
+//! After two seconds without a heartbeat, the log names both players with the line at which each is
+//! suspended. Press Ctrl-C.
 
-#![expect(clippy::print_stdout, reason = "a program talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "the output of the program")]
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use tokio::sync::Mutex;
 use upbeat::{Conductor, Context, Part, Report, score::OnUnresponsive, with};
 
-/// Two accounts, each behind a lock of its own.
+/// Two accounts, each with its own lock.
 #[derive(Clone, Default)]
 struct Bank {
     checking: Arc<Mutex<u64>>,
     savings: Arc<Mutex<u64>>,
 }
 
-/// Long enough for the other to take its first lock.
+/// The time between two locks, in which the other player takes its first lock.
 const PAUSE: Duration = Duration::from_millis(10);
 
 async fn deposits(bank: Bank, cx: Context) -> Result<(), Infallible> {
@@ -44,7 +45,7 @@ async fn withdrawals(bank: Bank, cx: Context) -> Result<(), Infallible> {
 #[tokio::main]
 async fn main() -> Report {
     upbeat_examples::log();
-    println!("playing; the watchdog speaks after 2 s; then press Ctrl-C, or: kill -TERM {}", std::process::id());
+    println!("playing; the watchdog reports after 2 s; then press Ctrl-C, or: kill -TERM {}", std::process::id());
     let bank = Bank::default();
     let watched = |part: Part| part.watchdog(Duration::from_secs(2), OnUnresponsive::Log);
     Conductor::new("bank")

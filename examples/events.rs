@@ -1,15 +1,17 @@
-//! Handlers that give work away and answer at once, and a stop that loses none of it without saying so.
+//! Handlers that spawn work and respond at once, and a stop that finishes the work or reports it as
+//! lost.
 //!
 //! ```console
 //! $ cargo run --example events
 //! $ curl -X POST 'http://127.0.0.1:8080/events?count=10000'
 //! ```
 //!
-//! Each event takes a millisecond, sixteen at a time. Press Ctrl-C while they are being worked off: the server stops first, then the
-//! tracker finishes what was accepted. With too little time for that, `cargo run --example events -- 300` (milliseconds), the report
-//! says how many were lost, names them, and the exit code is 124.
+//! Each event takes a millisecond, and at most sixteen run at a time. Press Ctrl-C while events are
+//! pending: the server stops first, then the tracker finishes all accepted events. With a stop
+//! timeout that is too short, `cargo run --example events -- 300` (milliseconds), the report counts
+//! and names the lost events, and the exit code is 124.
 
-#![expect(clippy::print_stdout, reason = "a program talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "the output of the program")]
 
 use std::{
     sync::{
@@ -47,7 +49,10 @@ async fn events(State(shop): State<Shop>, Query(order): Query<Order>) -> (Status
             done.fetch_add(1, Relaxed);
         };
         if let Err(closed) = shop.tracker.track(format!("event {number}"), event) {
-            return (StatusCode::SERVICE_UNAVAILABLE, format!("{closed}; {number} before it were\n"));
+            return (
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("{number} events accepted, the others rejected: {closed}\n"),
+            );
         }
     }
     (StatusCode::ACCEPTED, format!("accepted {} events\n", order.count))
@@ -59,7 +64,7 @@ async fn main() -> Report {
     let grace = std::env::args().nth(1).and_then(|grace| grace.parse().ok()).unwrap_or(10_000);
     let shop = Shop { tracker: Tracker::builder().max_running(16).build(), done: Arc::default() };
     let app = Router::new().route("/events", post(events)).with_state(shop.clone());
-    // Port 0, for tests, lets the system choose.
+    // Tests use port 0, for which the system chooses a free port.
     let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     println!("try: curl -X POST 'http://{address}/events?count=10000', and then Ctrl-C");
     let report = Conductor::new("shop")
@@ -68,6 +73,6 @@ async fn main() -> Report {
         .stop_timeout(Duration::from_millis(grace))
         .play_until_signal()
         .await;
-    println!("{} events were worked off", shop.done.load(Relaxed));
+    println!("{} events done", shop.done.load(Relaxed));
     report
 }

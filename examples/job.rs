@@ -1,4 +1,4 @@
-//! A program that has one job: it ends when the job does, or when a signal asks it to. For `main`.
+//! A conductor of one job, for `main`: it ends with the job, or on a signal.
 
 use std::{
     future::Future,
@@ -12,25 +12,26 @@ use upbeat::{
     report::{Cause, StopCause},
 };
 
-/// How long a job may take to stop. Who waits at a terminal does not wait longer.
+/// The stop timeout of a job, which is short because a user waits for it at a terminal.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What became of a job.
+/// The outcome of a job.
 #[derive(Debug)]
 pub struct Played<T> {
-    /// What it returned; `None` if it never did, because it panicked or was cut off.
+    /// The value that the job returned, or `None` if it panicked or was aborted.
     pub answer: Option<T>,
-    /// How it all ended.
+    /// The report of the conductor.
     pub report: Report,
 }
 
-/// Plays a job on this thread, with a runtime of its own. The first signal cancels its context; a second after that it is cut off.
+/// Plays a job on this thread, in a new runtime. The first signal cancels the job's context. One
+/// second later the job is aborted.
 ///
-/// Threads that it blocks are not waited for.
+/// It does not wait for threads that the job blocks.
 ///
 /// # Errors
 ///
-/// When there can be no runtime.
+/// If the runtime cannot be started.
 pub fn play<T, F>(name: &str, job: impl FnOnce(Context) -> F + Send + 'static) -> io::Result<Played<T>>
 where
     T: Send + 'static,
@@ -38,10 +39,10 @@ where
 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let answer = Arc::new(Mutex::new(None));
-    let place = answer.clone();
+    let slot = answer.clone();
     let player = once(move |cx| async move {
         let value = job(cx).await;
-        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
         Ok::<_, std::convert::Infallible>(())
     });
     let conductor = Conductor::new(name).part(Part::new("job", player).job()).stop_timeout(GRACE);
@@ -52,7 +53,7 @@ where
 }
 
 impl<T> Played<T> {
-    /// The signal that ended it, if one did.
+    /// Returns the signal that ended the job, if one did.
     pub fn signal(&self) -> Option<Signal> {
         match self.report.cause {
             Cause::Stopped(StopCause::Signal(signal)) => Some(signal),
@@ -60,7 +61,7 @@ impl<T> Played<T> {
         }
     }
 
-    /// As shells have it: 128 and the number of the signal that ended it.
+    /// Returns 128 plus the number of the signal that ended the job, as in shells.
     pub fn interrupted(&self) -> Option<u8> {
         self.signal().map(exit_code::forced_by)
     }

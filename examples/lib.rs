@@ -1,4 +1,4 @@
-//! What the example programs share.
+//! Helpers of the example programs.
 
 pub mod job;
 pub mod program;
@@ -8,13 +8,13 @@ use std::{
     io::{self, IsTerminal as _},
 };
 
-/// Log lines on the standard error, in colour on a terminal. `NO_COLOR` turns the colour off.
+/// Writes log lines to standard error, in color on a terminal. `NO_COLOR` disables the color.
 pub fn log() {
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(colour).with_target(false).init();
+    let color = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(color).with_target(false).init();
 }
 
-/// An error on one line, with all that it comes from.
+/// Returns an error and its sources on one line.
 pub fn with_causes(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -25,12 +25,12 @@ pub fn with_causes(error: &dyn StdError) -> String {
     text
 }
 
-/// The guide for those who come from Go: its programs are compiled and run.
+/// The guide for users of Go, whose programs are compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/from-go.md")]
 struct FromGo;
 
-/// The examples of the README, so that they are compiled.
+/// The README, whose examples are compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,15 +1,15 @@
-//! Dining philosophers: each needs the two forks beside him, and shares either with a neighbour. They starve, or they do not.
+//! Dining philosophers: each needs two forks, and shares each of them with a neighbor.
 //!
 //! ```console
-//! $ cargo run --example philosophers                      # ordered: nobody starves
-//! $ cargo run --example philosophers -- --how try-lock    # nobody starves, at the price of attempts that fail
-//! $ cargo run --example philosophers -- --how deadlock    # all starve, and the watchdog says who waits where
+//! $ cargo run --example philosophers                      # ordered: all eat
+//! $ cargo run --example philosophers -- --how try-lock    # all eat, after failed attempts
+//! $ cargo run --example philosophers -- --how deadlock    # all starve; the watchdog reports it
 //! ```
 //!
-//! In the deadlock press Ctrl-C. The process ends with 0, because waiting for a fork is a future, and one that is dropped waits no longer.
-//! `deadlock.rs` shows what becomes of players that wait without looking at the stop.
+//! In the deadlock press Ctrl-C. The exit code is 0, because a stop drops the future that waits for
+//! a fork. `deadlock.rs` has players that ignore the stop while they wait.
 
-#![expect(clippy::print_stdout, reason = "a program talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "the output of the program")]
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -21,36 +21,36 @@ use tokio::{
 };
 use upbeat::{Conductor, Context, Part, Report, score::OnUnresponsive, with};
 
-/// Dining philosophers: each needs the two forks beside him, and shares either with a neighbour.
+/// Dining philosophers: each needs two forks, and shares each of them with a neighbor
 #[derive(Clone, Copy, Parser)]
 #[command(after_help = "\
 Examples:
   cargo run --example philosophers -- --how ordered
   cargo run --example philosophers -- --how try-lock --philosophers 50
-  cargo run --example philosophers -- --how deadlock      After 2 s the log says who waits where")]
+  cargo run --example philosophers -- --how deadlock      After 2 s the log has the location of each")]
 struct Args {
-    /// How a philosopher takes his two forks
+    /// The way to take two forks
     #[arg(long, value_enum, default_value = "ordered")]
     how: How,
-    /// How many sit at the table
+    /// Number of philosophers
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=1_000))]
     philosophers: u16,
-    /// How often each of them eats
+    /// Number of meals of each philosopher
     #[arg(long, default_value_t = 100)]
     meals: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum How {
-    /// Left, then right: once all hold their left one, nobody gets a right one
+    /// Left, then right; once all hold their left fork, none gets a right one
     Deadlock,
-    /// The one with the lower number first: the last philosopher takes his right one first, so there is no circle
+    /// The lower number first; the last philosopher takes the right fork first, so no cycle forms
     Ordered,
-    /// Left, then right if it is free; if not, puts the left one back and waits a while, by chance
+    /// Left, then right if it is free; if not, put the left one back and wait for a random time
     TryLock,
 }
 
-/// Counts how often it was used.
+/// The number of times that a fork was used.
 type Fork = Arc<Mutex<u64>>;
 
 /// A philosopher's place at the table.
@@ -63,13 +63,13 @@ struct Seat {
 }
 
 impl Seat {
-    /// Waits for both forks, and says how many attempts that took.
+    /// Waits for both forks, and returns them with the number of attempts.
     async fn take_both(&self, cx: &Context) -> ([MutexGuard<'_, u64>; 2], u64) {
         let (left, right) = (&self.left.1, &self.right.1);
         match self.args.how {
             How::Deadlock => {
                 let first = left.lock().await;
-                // Bad luck, made certain.
+                // Makes the deadlock certain.
                 self.all_have_one.wait().await;
                 cx.set_status(format!("holding fork {}, waiting for fork {}", self.left.0, self.right.0));
                 let second = right.lock().await;
@@ -78,7 +78,7 @@ impl Seat {
             How::Ordered => {
                 let [first, second] = if self.left.0 < self.right.0 { [left, right] } else { [right, left] };
                 let first = first.lock().await;
-                // Time enough for the neighbours to take one, too.
+                // Lets the neighbors take a fork, too.
                 yield_now().await;
                 ([first, second.lock().await], 1)
             }
@@ -99,7 +99,8 @@ impl Seat {
     }
 }
 
-/// Up to 1 ms after the first attempt, then up to twice as long each time, at most 16 ms. By chance, or neighbours would go on in step for ever.
+/// Returns a random delay of at most 1 ms after the first attempt. The limit doubles with each
+/// attempt, up to 16 ms. Without randomness neighbors would retry in step forever.
 fn backoff(attempt: u64) -> Duration {
     Duration::from_millis(1 << attempt.saturating_sub(1).min(4)).mul_f64(fastrand::f64())
 }
@@ -127,10 +128,10 @@ async fn main() -> Report {
     let forks: Vec<Fork> = (0..seats).map(|_| Fork::default()).collect();
     let all_have_one = Arc::new(Barrier::new(seats));
     if args.how == How::Deadlock {
-        println!("the watchdog speaks after 2 s; then press Ctrl-C, or: kill -USR1 {}", std::process::id());
+        println!("the watchdog reports after 2 s; then press Ctrl-C, or: kill -USR1 {}", std::process::id());
     }
-    // Whoever expects a deadlock lets the watchdog tell; whoever does not, has it end the program.
-    let (silence, action) = match args.how {
+    // An expected deadlock is only logged. An unexpected one fails the program.
+    let (timeout, action) = match args.how {
         How::Deadlock => (Duration::from_secs(2), OnUnresponsive::Log),
         How::Ordered | How::TryLock => (Duration::from_secs(10), OnUnresponsive::Fail),
     };
@@ -140,7 +141,7 @@ async fn main() -> Report {
         let name = format!("philosopher-{}", left.0);
         let seat = Seat { args, left, right, all_have_one: all_have_one.clone() };
         let part = Part::new(name, with(seat, philosopher)).job();
-        table = table.part(part.watchdog(silence, action));
+        table = table.part(part.watchdog(timeout, action));
     }
     let report = table.play_until_signal().await;
     let mut used = 0;

@@ -1,13 +1,16 @@
-//! Producers, a bounded queue, consumers; and a stop that loses nothing: producers stop first, then the queue drains, then consumers stop.
+//! Producers, a bounded queue and consumers, with a stop that loses no item: producers stop first,
+//! then the queue drains, then consumers stop.
 //!
 //! ```console
 //! $ cargo run --example producer_consumer
 //! ```
 //!
-//! Producers are faster, so the queue is soon full and they wait. Press Ctrl-C whenever you like: as many items are consumed as were produced. With too
-//! little time for that, `cargo run --example producer_consumer -- 50` (milliseconds), the counts tell what is missing, and the exit code is 124.
+//! Producers are faster, so the queue is soon full and they wait. Press Ctrl-C at any time: all
+//! produced items are consumed. With a stop timeout that is too short,
+//! `cargo run --example producer_consumer -- 50` (milliseconds), the counts differ, and the exit
+//! code is 124.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to whoever runs it")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the output of the program")]
 
 use std::{
     convert::Infallible,
@@ -33,14 +36,15 @@ const TO_CONSUME: Duration = Duration::from_millis(2);
 #[derive(Clone)]
 struct Shop {
     orders: mpsc::Sender<u64>,
-    /// Consumers take turns at waiting for the next one.
+    /// The queue. One consumer at a time waits for the next item.
     queue: Arc<Mutex<mpsc::Receiver<u64>>>,
     produced: Arc<AtomicU64>,
     consumed: Arc<AtomicU64>,
     full: Arc<Once>,
 }
 
-/// What it has begun it brings to the queue, even while it is stopping: consumers are there until no producer is.
+/// Produces items until a stop is requested. The last item is still queued, as consumers stop after
+/// all producers.
 async fn produce(shop: Shop, cx: Context) -> Result<(), mpsc::error::SendError<()>> {
     let mut made = 0;
     while !cx.is_stopping() {
@@ -55,7 +59,8 @@ async fn produce(shop: Shop, cx: Context) -> Result<(), mpsc::error::SendError<(
     Ok(())
 }
 
-/// Asked to stop, it knows that no producer is left: what is in the queue is all that there is.
+/// Consumes items. The stop request comes after all producers have ended, so the consumer then
+/// drains the queue and returns.
 async fn consume(shop: Shop, cx: Context) -> Result<(), Infallible> {
     let (mut used, mut late) = (0, 0);
     loop {
@@ -75,7 +80,7 @@ async fn consume(shop: Shop, cx: Context) -> Result<(), Infallible> {
         used += 1;
         late += u64::from(cx.is_stopping());
     }
-    cx.note(format_args!("consumed {used}, {late} of them when no producer was left"));
+    cx.note(format_args!("consumed {used}, {late} of them after the last producer ended"));
     Ok(())
 }
 

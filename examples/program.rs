@@ -1,4 +1,4 @@
-//! Running an example from outside, as its user does: a real process, real signals. For tests.
+//! A handle to an example that runs as a process, for tests.
 
 use std::{
     fs::File,
@@ -15,40 +15,41 @@ use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 
-/// How long an example may take to stop before a test gives it up: generous, for machines that are busy.
-const SOON: Duration = Duration::from_secs(30);
+/// The timeout of an exit, which is long enough for busy machines.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// An example that runs. It is killed when this is dropped.
+/// A running example. It is killed on drop.
 #[derive(Debug)]
 pub struct Program {
     child: Child,
     errors: BufReader<ChildStderr>,
-    /// Read all the time, so that the program never waits for a reader.
-    printed: Option<JoinHandle<io::Result<String>>>,
-    said: String,
+    /// The reader of standard output, so that the program never waits for one.
+    stdout: Option<JoinHandle<io::Result<String>>>,
+    stderr: String,
 }
 
-/// What a program left behind.
+/// The exit code and the output of a program.
 #[derive(Debug)]
 pub struct Ended {
-    /// Its exit code; `None` if a signal killed it.
+    /// The exit code, or `None` if a signal killed the program.
     pub code: Option<i32>,
-    /// How long it took from the request to stop.
+    /// The time from the stop request to the exit.
     pub took: Duration,
-    /// All it wrote to its standard error.
-    pub said: String,
-    /// All it wrote to its standard output.
-    pub printed: String,
+    /// Everything on standard error.
+    pub stderr: String,
+    /// Everything on standard output.
+    pub stdout: String,
 }
 
-/// How the example of this name is run: without colours, and on a port of the system's choice where it takes its address from `ADDRESS`.
+/// Returns the command of an example: without colors, and with a free port if it takes its address
+/// from `ADDRESS`.
 ///
-/// Cargo builds the examples of a package before its tests, and puts them beside each other.
+/// Cargo builds the examples of a package before its tests, in a folder next to theirs.
 ///
 /// # Panics
 ///
-/// When the running program is not a test that cargo built.
-#[expect(clippy::expect_used, reason = "a test that cannot begin has failed")]
+/// If the running program is not a test that cargo built.
+#[expect(clippy::expect_used, reason = "a test that cannot start has failed")]
 pub fn example(name: &str) -> Command {
     let tests = std::env::current_exe().expect("a path");
     let path = tests.parent().and_then(Path::parent).expect("a folder").join("examples").join(name);
@@ -57,12 +58,13 @@ pub fn example(name: &str) -> Command {
     command
 }
 
-/// A new terminal: our end, and the one for a program's streams. Reading from ours fails once nobody has theirs any more.
+/// Opens a new terminal, and returns the end of the test and the end of the program. Once the end
+/// of the program is closed, reads fail.
 ///
 /// # Panics
 ///
-/// When the system has none.
-#[expect(clippy::expect_used, reason = "a test that cannot begin has failed")]
+/// If the system has no terminal.
+#[expect(clippy::expect_used, reason = "a test that cannot start has failed")]
 pub fn terminal() -> (File, File) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("it is ours");
@@ -71,95 +73,95 @@ pub fn terminal() -> (File, File) {
     (ours.into(), theirs)
 }
 
-#[expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
+#[expect(clippy::expect_used, reason = "a test that cannot continue has failed")]
 impl Program {
     /// Starts an example.
     ///
     /// # Panics
     ///
-    /// When there is none of this name.
+    /// If there is no example of this name.
     pub fn start(name: &str, args: &[&str]) -> Self {
         Self::spawn(example(name).args(args))
     }
 
-    /// Starts a command, with all three of its streams in our hands.
+    /// Starts a command whose three standard streams are pipes.
     ///
     /// # Panics
     ///
-    /// When it cannot be started.
+    /// If it cannot be started.
     pub fn spawn(command: &mut Command) -> Self {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it was built");
         let errors = BufReader::new(child.stderr.take().expect("piped"));
         let stdout = child.stdout.take().expect("piped");
-        Self { child, errors, printed: Some(thread::spawn(|| io::read_to_string(stdout))), said: String::new() }
+        Self { child, errors, stdout: Some(thread::spawn(|| io::read_to_string(stdout))), stderr: String::new() }
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Its standard input, once. It is closed when that is dropped.
+    /// Takes the standard input, which is closed on drop. Later calls return `None`.
     pub fn input(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
     }
 
-    /// Reads what it says on its standard error until that contains `text`, and returns the last line.
+    /// Reads standard error up to a line that contains `text`, and returns that line.
     ///
     /// # Panics
     ///
-    /// When it ends without having said it.
+    /// If the program exits first.
     pub fn until(&mut self, text: &str) -> String {
         loop {
             let mut line = String::new();
-            assert!(self.errors.read_line(&mut line).expect("text") > 0, "{text:?} is not in {}", self.said);
-            self.said += &line;
+            assert!(self.errors.read_line(&mut line).expect("text") > 0, "{text:?} is not in {}", self.stderr);
+            self.stderr += &line;
             if line.contains(text) {
                 return line;
             }
         }
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     ///
     /// # Panics
     ///
-    /// When it is gone.
+    /// If the program has exited.
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("it is there");
+        kill_process(Pid::from_child(&self.child), signal).expect("the program runs");
     }
 
-    /// Asks it to stop, and waits for its end.
+    /// Sends `SIGTERM`, and waits for the exit.
     ///
     /// # Panics
     ///
-    /// When it takes far too long.
+    /// If the exit times out.
     pub fn stop(self) -> Ended {
         self.signal(Signal::TERM);
         self.end()
     }
 
-    /// Waits for its end.
+    /// Waits for the exit.
     ///
     /// # Panics
     ///
-    /// When it takes far too long.
+    /// If the exit times out.
     pub fn end(mut self) -> Ended {
-        let begun = Instant::now();
+        let began = Instant::now();
         drop(self.child.stdin.take());
-        self.errors.read_to_string(&mut self.said).expect("text");
+        self.errors.read_to_string(&mut self.stderr).expect("text");
         let code = self.child.wait().expect("it ends").code();
-        let took = begun.elapsed();
-        let printed = self.printed.take().expect("it is taken once").join().expect("no panic").expect("text");
-        assert!(took < SOON, "{took:?}");
-        Ended { code, took, said: std::mem::take(&mut self.said), printed }
+        let took = began.elapsed();
+        let stdout = self.stdout.take().expect("it is taken once").join().expect("no panic").expect("text");
+        assert!(took < EXIT_TIMEOUT, "{took:?}");
+        Ended { code, took, stderr: std::mem::take(&mut self.stderr), stdout }
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The program may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

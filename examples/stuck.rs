@@ -1,13 +1,13 @@
-//! Who holds the door: a program with three players that do not stop, each in a way of its own, and one that does.
+//! Three players that do not stop, each for another reason, and one that does.
 //!
 //! ```console
 //! $ cargo run --example stuck
 //! ```
 //!
-//! Press Ctrl-C. The stop may take 3 s; two seconds later at most the process is gone, with exit code 124, and has told who was
-//! stuck, and where.
+//! Press Ctrl-C. The stop timeout is 3 s. At most two seconds later the process exits with code
+//! 124. The report names each stuck player, and the line at which it is suspended.
 
-#![expect(clippy::print_stdout, reason = "a program talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "the output of the program")]
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -16,24 +16,24 @@ use upbeat::{Conductor, Context, Part, Report};
 
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Does what it is asked to.
-async fn polite(cx: Context) -> Result<(), Infallible> {
+/// Stops on request.
+async fn graceful(cx: Context) -> Result<(), Infallible> {
     cx.stopping().await;
-    cx.set_status("saying goodbye");
+    cx.set_status("flushing");
     Ok(())
 }
 
-/// Waits for something that never comes, and does not look at the stop meanwhile.
-async fn deaf(cx: Context) -> Result<(), Infallible> {
+/// Waits for a notification that never comes, and ignores the stop request meanwhile.
+async fn waiting(cx: Context) -> Result<(), Infallible> {
     let answer = Arc::new(Notify::new());
-    cx.set_status("asking the oracle");
+    cx.set_status("waiting for an answer");
     answer.notified().await;
     Ok(())
 }
 
-/// Computes without an `await`: it cannot be stopped, and keeps a worker of the runtime for itself.
+/// Computes without an `await`. It cannot be aborted, and occupies a worker of the runtime.
 async fn spinning(cx: Context) -> Result<(), Infallible> {
-    // Ready first, and then gone for good.
+    // The first poll returns, so that the player becomes ready. The second one never does.
     tokio::task::yield_now().await;
     let mut sum = 0_u64;
     while sum != u64::MAX {
@@ -43,27 +43,27 @@ async fn spinning(cx: Context) -> Result<(), Infallible> {
     Ok(())
 }
 
-/// Waits for a blocking thread that never comes back. Aborting the player does not end the thread.
+/// Waits for a blocking thread that never returns. An abort of the player does not end the thread.
 async fn blocking(_: Context) -> Result<(), tokio::task::JoinError> {
-    let sleep_for_ever = || {
+    let park_forever = || {
         loop {
             std::thread::park();
         }
     };
-    tokio::task::spawn_blocking(sleep_for_ever).await
+    tokio::task::spawn_blocking(park_forever).await
 }
 
 #[tokio::main]
 async fn main() -> Report {
     upbeat_examples::log();
     println!(
-        "playing; now press Ctrl-C, or: kill -TERM {0}   (kill -USR1 {0} tells where everybody waits)",
+        "playing; now press Ctrl-C, or: kill -TERM {0}   (kill -USR1 {0} logs the location of each player)",
         std::process::id()
     );
     let workers =
-        Conductor::new("workers").player("deaf", deaf).player("spinning", spinning).player("blocking", blocking);
+        Conductor::new("workers").player("waiting", waiting).player("spinning", spinning).player("blocking", blocking);
     Conductor::new("shop")
-        .player("polite", polite)
+        .player("graceful", graceful)
         .part(Part::new("workers", workers))
         .stop_timeout(GRACE)
         .play_until_signal()

@@ -1,15 +1,16 @@
-//! A TCP server that sends back what it gets, and a stop that loses nothing that was sent before it.
+//! A TCP echo server, with a stop that echoes all bytes sent before it.
 //!
 //! ```console
 //! $ cargo run --example tcp_echo
 //! $ nc 127.0.0.1 9000
 //! ```
 //!
-//! Press Ctrl-C. Nobody new gets in; a connection that has been quiet for a tenth of a second is closed; one on which bytes still arrive is
-//! served until it is quiet, or until the drain deadline, at which it is cut, and named in the report: the exit code is then 124. To
-//! see that: `yes | nc 127.0.0.1 9000 > /dev/null`.
+//! Press Ctrl-C. New connections are refused. A connection that is idle for a tenth of a second is
+//! closed. A busy one is served until it is idle or the drain timeout expires. It is then aborted
+//! and named in the report, and the exit code is 124, as with
+//! `yes | nc 127.0.0.1 9000 > /dev/null`.
 
-#![expect(clippy::print_stdout, reason = "a program talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "the output of the program")]
 
 use std::{io, time::Duration};
 
@@ -21,7 +22,7 @@ use tokio::{
 use upbeat::{Conductor, Context, Report};
 use upbeat_http::{Socket, TcpServer};
 
-/// A TCP server that sends back what it gets.
+/// A TCP echo server
 #[derive(Parser)]
 #[command(after_help = "\
 Examples:
@@ -29,30 +30,30 @@ Examples:
   cargo run --example tcp_echo -- --address 0.0.0.0:7 --drain-ms 10000
   echo hello | nc 127.0.0.1 9000")]
 struct Args {
-    /// Where it listens; port 0 lets the system choose
+    /// Address to listen at; port 0 is any free one
     #[arg(long, env = "ADDRESS", default_value = "127.0.0.1:9000")]
     address: String,
-    /// How long connections may take to end once a stop was asked for, in milliseconds
+    /// Time for connections to end after a stop request, in milliseconds
     #[arg(long, default_value_t = 3_000)]
     drain_ms: u64,
-    /// How long a connection has to be quiet during a stop to be closed, in milliseconds: more than the network needs to
-    /// bring what was sent already
+    /// Time without bytes after which a stop closes a connection, in milliseconds; longer than the
+    /// network takes to deliver bytes that are already sent
     #[arg(long, default_value_t = 100)]
-    quiet_ms: u64,
+    idle_ms: u64,
 }
 
-async fn echo(mut socket: Socket, cx: Context, long_enough: Duration) -> io::Result<()> {
+async fn echo(mut socket: Socket, cx: Context, idle_timeout: Duration) -> io::Result<()> {
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        let quiet = async {
+        let idle = async {
             cx.stopping().await;
-            sleep(long_enough).await;
+            sleep(idle_timeout).await;
         };
-        // Only the read may be dropped: it loses nothing, while a write would not know how far it came.
+        // Only the read may be dropped. A dropped write could have sent any part of its bytes.
         let read = tokio::select! {
             biased;
             read = socket.read(&mut buffer) => read?,
-            () = quiet => 0,
+            () = idle => 0,
         };
         if read == 0 {
             return socket.shutdown().await;
@@ -65,11 +66,12 @@ async fn echo(mut socket: Socket, cx: Context, long_enough: Duration) -> io::Res
 async fn main() -> Report {
     upbeat_examples::log();
     let args = Args::parse();
-    println!("try: echo hello | nc HOST PORT, with the address below; and then Ctrl-C");
-    let (drain, quiet) = (Duration::from_millis(args.drain_ms), Duration::from_millis(args.quiet_ms));
+    println!("try: echo hello | nc HOST PORT, with the address below, then Ctrl-C");
+    let (drain, idle) = (Duration::from_millis(args.drain_ms), Duration::from_millis(args.idle_ms));
     Conductor::new("tcp")
-        .player("echo", TcpServer::bind(args.address, move |socket, cx| echo(socket, cx, quiet)).drain_timeout(drain))
-        // Longer than the drain, so that the server itself names what it cuts.
+        .player("echo", TcpServer::bind(args.address, move |socket, cx| echo(socket, cx, idle)).drain_timeout(drain))
+        // The conductor waits longer than the drain, so that the server itself aborts and names
+        // the connections.
         .stop_timeout(drain + Duration::from_secs(1))
         .play_until_signal()
         .await

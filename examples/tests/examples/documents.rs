@@ -1,4 +1,4 @@
-//! What the documents speak of is there: every program in the index, every file and heading that a link leads to.
+//! Checks of the documents: each program is in the index, and each linked file and heading exists.
 
 use std::{
     collections::HashSet,
@@ -10,7 +10,7 @@ use std::{
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use serde_json::Value;
 
-/// The root of the repository.
+/// Returns the root of the repository.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }
@@ -19,7 +19,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// All documents, in every folder that has some.
+/// Returns all documents.
 fn documents() -> Vec<PathBuf> {
     let folders = ["", "docs", "docs/decisions", "examples", "ladder"].map(|folder| root().join(folder));
     let files = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("a folder"));
@@ -42,7 +42,7 @@ fn links(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The names by which GitHub lets one link to the headings of a document.
+/// Returns the anchors that GitHub gives to the headings of a document.
 fn anchors(text: &str) -> HashSet<String> {
     let (mut anchors, mut heading) = (HashSet::new(), None);
     for event in events(text) {
@@ -62,7 +62,7 @@ fn anchors(text: &str) -> HashSet<String> {
     anchors
 }
 
-/// What is wrong with a link of a document, if anything is. Links to elsewhere are not looked at.
+/// Returns the fault of a link, if it has one. Links to other sites are not checked.
 fn fault(document: &Path, link: &str) -> Option<String> {
     if link.contains("://") || link.starts_with("mailto:") {
         return None;
@@ -70,14 +70,14 @@ fn fault(document: &Path, link: &str) -> Option<String> {
     let (path, anchor) = link.split_once('#').map_or((link, None), |(path, anchor)| (path, Some(anchor)));
     let target = if path.is_empty() { document.to_owned() } else { document.parent()?.join(path) };
     if !target.exists() {
-        return Some(format!("{}: there is no {path}", document.display()));
+        return Some(format!("{}: no file {path}", document.display()));
     }
     let anchor = anchor?;
     let known = anchors(&read(&target)).contains(anchor);
     (!known).then(|| format!("{}: {} has no heading #{anchor}", document.display(), target.display()))
 }
 
-/// Name and source of every example program of the workspace, as cargo knows them.
+/// Returns the name and the source of each example program of the workspace.
 fn programs() -> Vec<(String, PathBuf)> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
@@ -95,7 +95,7 @@ fn programs() -> Vec<(String, PathBuf)> {
 }
 
 #[test]
-fn every_program_is_in_the_index_with_its_source_and_its_command() {
+fn each_program_is_in_the_index_with_its_source_and_command() {
     let folder = root().join("examples");
     let index = read(&folder.join("README.md"));
     let programs = programs();
@@ -115,7 +115,7 @@ fn every_program_is_in_the_index_with_its_source_and_its_command() {
 }
 
 #[test]
-fn every_link_leads_to_a_file_and_a_heading_of_it() {
+fn each_linked_file_and_heading_exists() {
     let documents = documents();
     assert!(documents.contains(&root().join("docs/from-go.md")), "{documents:?}");
     let faults: Vec<_> = documents
@@ -125,7 +125,7 @@ fn every_link_leads_to_a_file_and_a_heading_of_it() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// All sources below a folder, one after another.
+/// Appends all sources below a folder to `text`.
 fn sources(folder: &Path, text: &mut String) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -138,7 +138,7 @@ fn sources(folder: &Path, text: &mut String) {
 }
 
 #[test]
-fn every_test_that_holds_an_invariant_exists() {
+fn each_test_of_an_invariant_exists() {
     let mut text = String::new();
     for folder in ["crates", "ladder"] {
         sources(&root().join(folder), &mut text);
@@ -151,13 +151,13 @@ fn every_test_that_holds_an_invariant_exists() {
         let (_, holders) = invariant.split_once("Held by").unwrap_or_else(|| panic!("no test: {invariant}"));
         for name in holders.split('`').skip(1).step_by(2) {
             let exists = text.contains(&format!("fn {name}(")) || read(&root().join("Cargo.toml")).contains(name);
-            assert!(exists, "there is no test or lint `{name}`");
+            assert!(exists, "no test or lint `{name}`");
         }
     }
 }
 
 #[test]
-fn a_link_to_what_is_not_there_is_found() {
+fn a_broken_link_is_found() {
     let document = root().join("README.md");
     assert_eq!(links("[a](b.md) `[c](d.md)`\n\n```\n[e](f.md)\n```\n| [g](h.md) |\n|-|\n"), ["b.md", "h.md"]);
     assert_eq!(
