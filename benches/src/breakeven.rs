@@ -100,11 +100,11 @@ fn measure(count: u32, turns: u32, repeats: u64, rounds: usize, pool: &rayon::Th
 
 /// Returns the seconds per run of a number of runs, or `None` if one of them failed.
 fn time(repeats: u64, run: impl Fn() -> Option<Vec<u64>>) -> Option<f64> {
-    let begun = Instant::now();
+    let began = Instant::now();
     for _ in 0..repeats {
         black_box(run()?);
     }
-    Some(begun.elapsed().as_secs_f64() / repeats as f64)
+    Some(began.elapsed().as_secs_f64() / repeats as f64)
 }
 
 /// Occupies a processor with steps each of which depends on the previous one.
@@ -119,9 +119,9 @@ fn work(mut number: u64, turns: u32) -> u64 {
 fn steps_per_microsecond() -> u32 {
     const TURNS: u32 = 1_000_000;
     let once = |_| {
-        let begun = Instant::now();
+        let began = Instant::now();
         black_box(work(black_box(1), TURNS));
-        begun.elapsed().as_secs_f64()
+        began.elapsed().as_secs_f64()
     };
     // The fastest run is the least disturbed.
     let seconds = (0..20).map(once).fold(f64::INFINITY, f64::min);

@@ -69,10 +69,10 @@ async fn once() -> Result<Duration> {
     // The service is idle when it is stopped. The threads of the runtime sleep first, so that the
     // time includes waking them.
     tokio::time::sleep(Duration::from_millis(1)).await;
-    let asked = Instant::now();
+    let requested = Instant::now();
     handle.stop();
     let report = playing.await?;
-    let took = asked.elapsed();
+    let took = requested.elapsed();
     ensure!(report.is_clean(), "not a clean report: {report}");
     Ok(took)
 }

@@ -114,9 +114,9 @@ pub(crate) fn child(args: &Args, out: &mut impl Write) -> Result<()> {
     let (name, pattern, tree) = (args.word::<String>(0)?, args.word::<String>(1)?, args.word::<PathBuf>(2)?);
     contenders::run(&name, &pattern, &tree)?;
     wait_for_processors();
-    let (begun, cpu) = (Instant::now(), own_cpu());
+    let (began, cpu) = (Instant::now(), own_cpu());
     let found = contenders::run(&name, &pattern, &tree)?;
-    let (time, cpu) = (begun.elapsed(), own_cpu().saturating_sub(cpu));
+    let (time, cpu) = (began.elapsed(), own_cpu().saturating_sub(cpu));
     writeln!(out, "{} {} {} {}", time.as_secs_f64() * 1e3, cpu.as_secs_f64() * 1e3, found.bytes, found.lines)?;
     Ok(())
 }

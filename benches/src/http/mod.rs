@@ -117,12 +117,12 @@ pub(crate) fn server(args: &Args, out: &mut impl Write) -> Result<()> {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         let _ = end.send(());
     });
-    let (tell, told) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::channel();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
-    let serving = runtime.spawn(servers::run(name, tell, async {
+    let serving = runtime.spawn(servers::run(name, sender, async {
         let _ = ended.await;
     }));
-    match told.recv_timeout(Duration::from_secs(10)) {
+    match receiver.recv_timeout(Duration::from_secs(10)) {
         Ok(port) => writeln!(out, "{port}")?,
         Err(_) => bail!("the server did not start"),
     }

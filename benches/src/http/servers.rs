@@ -46,10 +46,10 @@ async fn upbeat(port: Sender<u16>, end: impl Future<Output = ()>) -> Result<()> 
     let server = HttpServer::bind(ANY_PORT, router());
     let address = server.address();
     let conductor = Conductor::new("bench").player("http", server);
-    let tell = async move { port.send(address.wait().await.port()) };
-    let (report, told) = tokio::join!(conductor.play_until(end), tell);
+    let report_port = async move { port.send(address.wait().await.port()) };
+    let (report, sent) = tokio::join!(conductor.play_until(end), report_port);
     ensure!(report.is_clean(), "not a clean report: {report}");
-    told.context("the receiver of the port is gone")
+    sent.context("the receiver of the port is gone")
 }
 
 /// Accepts connections without limits, drain or HTTP/2.

@@ -233,13 +233,13 @@ pub(crate) fn child(args: &Args, out: &mut impl Write) -> Result<()> {
 pub(crate) fn wait_for_processors() {
     let patience = Instant::now();
     while patience.elapsed() < PATIENCE {
-        let (begun, cpu) = (Instant::now(), own_cpu());
+        let (began, cpu) = (Instant::now(), own_cpu());
         thread::scope(|scope| {
             for _ in 0..2 {
-                scope.spawn(|| while begun.elapsed() < PROBED {});
+                scope.spawn(|| while began.elapsed() < PROBED {});
             }
         });
-        let share = (own_cpu().saturating_sub(cpu)).as_secs_f64() / begun.elapsed().as_secs_f64();
+        let share = (own_cpu().saturating_sub(cpu)).as_secs_f64() / began.elapsed().as_secs_f64();
         if share > 1.9 {
             return;
         }

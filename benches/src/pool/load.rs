@@ -73,9 +73,9 @@ fn burn(steps: u64) -> u64 {
 pub(super) fn calibrate() -> f64 {
     const STEPS: u64 = 1_000_000;
     let tries = (0..20).map(|_| {
-        let begun = Instant::now();
+        let began = Instant::now();
         black_box(burn(STEPS));
-        STEPS as f64 / begun.elapsed().as_secs_f64() / 1e9
+        STEPS as f64 / began.elapsed().as_secs_f64() / 1e9
     });
     tries.fold(0.0, f64::max)
 }

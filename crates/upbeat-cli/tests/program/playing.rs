@@ -132,9 +132,9 @@ impl Playing {
     pub(crate) fn wait_until_it_handles_signals(&self) {
         const TERM: u64 = 1 << (15 - 1);
         let handled = || u64::from_str_radix(&self.status("SigCgt:"), 16).expect("a mask of signals");
-        let begun = Instant::now();
+        let began = Instant::now();
         while handled() & TERM == 0 {
-            assert!(begun.elapsed() < TIMEOUT, "it never handles signals");
+            assert!(began.elapsed() < TIMEOUT, "it never handles signals");
             thread::yield_now();
         }
     }
