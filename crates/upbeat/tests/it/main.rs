@@ -10,6 +10,7 @@ mod cron;
 mod every;
 mod group;
 mod handle;
+mod log_events;
 mod monitor;
 mod monitor_alert;
 mod rate_limit;
