@@ -57,7 +57,7 @@ impl Conversation {
             // for that, it gets a close frame with the reason.
             tokio::select! {
                 sent = socket.send(next) => sent.map_err(|_| Ending::Gone)?,
-                left = self.seat.member.left() => return Err(left.into()),
+                closed = self.seat.receiver.closed() => return Err(closed.into()),
             }
             next = self.next(socket).await?;
         }
@@ -67,7 +67,7 @@ impl Conversation {
     async fn next(&mut self, socket: &mut WebSocket) -> Result<Message, Ending> {
         loop {
             tokio::select! {
-                message = self.seat.member.recv() => return Ok(Message::Text((*message?).clone())),
+                message = self.seat.receiver.recv() => return Ok(Message::Text((*message?).clone())),
                 incoming = socket.recv() => {
                     (self.last_frame, self.pinged) = (Instant::now(), false);
                     if let Some(answer) = self.receive(incoming.ok_or(Ending::Gone)??)? {

@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use axum::extract::ws::{CloseFrame, close_code};
 use tokio_tungstenite::tungstenite;
-use upbeat_work::hub::{Closed, Left};
+use upbeat_work::hub::{HubClosed, RecvError};
 
 use crate::names::InvalidName;
 
@@ -45,17 +45,17 @@ impl Ending {
     }
 }
 
-impl From<Left> for Ending {
-    fn from(left: Left) -> Self {
-        match left {
-            Left::TooSlow => Self::TooSlow,
+impl From<RecvError> for Ending {
+    fn from(closed: RecvError) -> Self {
+        match closed {
+            RecvError::TooSlow => Self::TooSlow,
             _ => Self::Closed,
         }
     }
 }
 
-impl From<Closed> for Ending {
-    fn from(_: Closed) -> Self {
+impl From<HubClosed> for Ending {
+    fn from(_: HubClosed) -> Self {
         Self::Closed
     }
 }

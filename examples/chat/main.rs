@@ -63,7 +63,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn play(arguments: Arguments, listener: TcpListener) -> Report {
-    let room = Room::with_buffer(arguments.buffer.get() as usize);
+    let room = Room::with_capacity(arguments.buffer.get() as usize);
     let limits = Limits { rate: arguments.rate, burst: arguments.burst };
     let ping = Duration::from_secs(arguments.ping.get().into());
     let routes = web::routes(AppState { room: room.clone(), limits, ping });

@@ -3,7 +3,7 @@
 use axum::extract::ws::Utf8Bytes;
 use jiff::Timestamp;
 use upbeat_chat::Event;
-use upbeat_work::{Hub, hub::Member};
+use upbeat_work::{Hub, hub::Receiver};
 
 use crate::{
     ending::Ending,
@@ -19,14 +19,14 @@ pub(crate) struct Room {
 
 /// A client's membership of the room, which ends on drop.
 pub(crate) struct Seat {
-    pub(crate) member: Member<Utf8Bytes>,
+    pub(crate) receiver: Receiver<Utf8Bytes>,
     pub(crate) name: Name,
 }
 
 impl Room {
     /// Returns a room that buffers up to `messages` messages for each client.
-    pub(crate) fn with_buffer(messages: usize) -> Self {
-        Self { hub: Hub::with_buffer(messages), names: Names::default() }
+    pub(crate) fn with_capacity(messages: usize) -> Self {
+        Self { hub: Hub::with_capacity(messages), names: Names::default() }
     }
 
     /// Returns the player of the room.
@@ -37,9 +37,9 @@ impl Room {
     /// Adds a client, and returns its membership and its first event.
     pub(crate) fn enter(&self, requested: &str) -> Result<(Seat, Event), Ending> {
         let name = self.names.take(requested)?;
-        let member = self.hub.join()?;
-        let welcome = Event::Welcome { name: name.to_string(), members: self.hub.counts().members };
-        Ok((Seat { member, name }, welcome))
+        let receiver = self.hub.subscribe()?;
+        let welcome = Event::Welcome { name: name.to_string(), members: self.hub.counts().receivers };
+        Ok((Seat { receiver, name }, welcome))
     }
 
     /// Sends a message to all clients. The server sets its sender and time.

@@ -1,124 +1,139 @@
+//! The handle to a hub.
+
 use std::{fmt, sync::Arc};
 
-use super::{Closed, Counts, Member, Sent, shared::Shared};
+use super::{
+    error::{HubClosed, HubCounts, Sent},
+    receiver::Receiver,
+    shared::HubShared,
+};
 
-/// How many messages may wait for one member, if nothing else is said.
-const BUFFER: usize = 10;
+/// The default number of messages that may wait for one receiver.
+const CAPACITY: usize = 10;
 
-/// Gives every message to every member, in one order, and waits for nobody. A cheap clone.
+/// A broadcast of each message to all receivers, in the same order. Clones are cheap.
 ///
-/// Each member has a buffer of its own. One whose buffer is full when a message comes is dropped, and learns why; the others do not notice.
+/// Each receiver has its own buffer. If the buffer is full when a message is sent, that receiver is
+/// dropped, and its next call returns the reason. Other receivers are not affected.
 ///
 /// ```
-/// use upbeat_work::{Hub, hub::Left};
+/// use upbeat_work::{Hub, hub::RecvError};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let hub: Hub<str> = Hub::with_buffer(2);
-/// let mut ada = hub.join()?;
-/// let mut slow = hub.join()?;
+/// let hub: Hub<str> = Hub::with_capacity(2);
+/// let mut ada = hub.subscribe()?;
+/// let mut slow = hub.subscribe()?;
 /// for (text, reached, dropped) in [("one", 2, 0), ("two", 2, 0)] {
 ///     let sent = hub.send(text)?;
 ///     assert_eq!((sent.reached, sent.dropped), (reached, dropped));
 /// }
 /// assert_eq!(&*ada.recv().await?, "one");
 ///
-/// // There is no room for a third message with `slow`.
+/// // The buffer of `slow` is full.
 /// let sent = hub.send("three")?;
 /// assert_eq!((sent.reached, sent.dropped), (1, 1));
-/// assert_eq!(slow.recv().await, Err(Left::TooSlow));
+/// assert_eq!(slow.recv().await, Err(RecvError::TooSlow));
 ///
 /// hub.close();
 /// assert_eq!(&*ada.recv().await?, "two");
 /// assert_eq!(&*ada.recv().await?, "three");
-/// assert_eq!(ada.recv().await, Err(Left::Closed));
+/// assert_eq!(ada.recv().await, Err(RecvError::Closed));
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// It is a player, too: told to stop, it closes itself, and the report says what it has done. Whoever sends to it comes [after](upbeat::Part::after)
-/// it.
+/// A hub is also a player. On a stop it closes, and the report contains its counts. Parts that send
+/// come [after](upbeat::Part::after) it.
 ///
 /// # Guarantees
 ///
-/// - All members get messages in the same order, also those of several senders at once, and each gets all from when it joined until it leaves.
-/// - [`send`](Self::send) never waits for a member: it takes a lock that is held for as long as it takes to put one pointer into each buffer, or take one out.
-/// - One message is one allocation, however many members there are.
-/// - No more than the buffer waits for a member, and nothing for one that was dropped.
-/// - When the last clone of the hub is dropped it is closed.
+/// - All receivers get messages in the same order, also from several senders. Each gets all
+///   messages between its subscription and its end.
+/// - [`send`](Self::send) never waits for a receiver. It takes one lock, which is held for one
+///   pointer operation for each receiver.
+/// - One message is one allocation, for any number of receivers.
+/// - At most the capacity of its buffer waits for a receiver. Nothing is kept for one that was
+///   dropped.
+/// - The hub is closed when its last clone is dropped.
 ///
 /// # Not guaranteed
 ///
-/// - That a member has read what [`send`](Self::send) says has reached it: that it has a place in its buffer is all that is known.
-/// - That a member which is dropped has read what was in its buffer. What it did read is all that was sent up to some message.
+/// - A message that has reached a receiver is in its buffer. It may never be read.
+/// - A receiver that is dropped may not have read its buffer. The messages that it has read are all
+///   messages up to some point.
 ///
 /// # Compared with `tokio::sync::broadcast`
 ///
-/// That one keeps a single ring for all receivers, so a message costs the same for ten as for ten thousand; here it costs some tens of nanoseconds for each, as does waking
-/// them there. A receiver that lags loses messages and goes on with a gap, of which it learns by `Lagged` when it next receives; until then neither the sender
-/// knows nor can whoever is stuck in writing to that receiver's client be told. The ring's capacity is rounded up to a power of two. Where a gap
-/// does no harm, as with measurements, it is the better choice.
+/// `broadcast` keeps a single ring for all receivers, so that a message costs the same for ten as
+/// for ten thousand. Here it costs some tens of nanoseconds for each receiver, as waking does in
+/// both. In `broadcast`, a receiver that lags loses messages and goes on with a gap. It gets the
+/// error `Lagged` when it next receives. Until then, the sender has no count of it, and a task that
+/// is stuck in a write to that receiver's client is not notified. The capacity of the ring is
+/// rounded up to a power of two. `broadcast` is the better choice where gaps do no harm, as with
+/// measurements.
 ///
-/// An `mpsc` channel for each member, with `try_send` under a lock that makes the order, is nearer; but it wakes receivers while that lock is held, so a waker that
-/// does something with the hub would wait for itself, and the reason for an end and its announcement to a busy member have to be added beside it. With
-/// these there is not much left for the channel to do.
+/// One `mpsc` channel for each receiver, with `try_send` under a lock that makes the order, is
+/// nearer. But it wakes receivers under that lock, so that a waker which uses the hub deadlocks.
+/// The reason of an end and its notification have to be added beside the channels.
 pub struct Hub<T: ?Sized> {
-    handle: Arc<Handle<T>>,
+    handle: Arc<HubHandle<T>>,
 }
 
-/// Closes the hub with the last clone; the members have the other reference.
-struct Handle<T: ?Sized> {
-    shared: Arc<Shared<T>>,
+/// Closes the hub when its last clone is dropped. Receivers hold only the other reference.
+struct HubHandle<T: ?Sized> {
+    shared: Arc<HubShared<T>>,
 }
 
 impl<T: ?Sized> Hub<T> {
-    /// A hub with a buffer of ten messages for each member.
+    /// Creates a hub with a buffer of ten messages for each receiver.
     pub fn new() -> Self {
-        Self::with_buffer(BUFFER)
+        Self::with_capacity(CAPACITY)
     }
 
-    /// A hub in which so many messages, at least one, may wait for each member.
-    pub fn with_buffer(messages: usize) -> Self {
-        Self { handle: Arc::new(Handle { shared: Arc::new(Shared::new(messages.max(1))) }) }
+    /// Creates a hub with a buffer of this many messages, at least one, for each receiver.
+    pub fn with_capacity(messages: usize) -> Self {
+        Self { handle: Arc::new(HubHandle { shared: Arc::new(HubShared::new(messages.max(1))) }) }
     }
 
-    /// A new member, which gets what is sent from now on.
+    /// Creates a receiver of all messages that are sent from now on.
     ///
     /// # Errors
     ///
-    /// When the hub is closed.
-    pub fn join(&self) -> Result<Member<T>, Closed> {
-        let key = self.shared().join()?;
-        Ok(Member::new(self.shared().clone(), key))
+    /// Returns an error if the hub is closed.
+    pub fn subscribe(&self) -> Result<Receiver<T>, HubClosed> {
+        let key = self.shared().subscribe()?;
+        Ok(Receiver::new(self.shared().clone(), key))
     }
 
-    /// Gives a message to all members, also to that of whoever sends it. Waits for nobody, needs no runtime.
+    /// Sends a message to all receivers. It does not wait and needs no runtime.
     ///
-    /// A hub without members takes messages, too.
+    /// Without receivers the message is dropped, which is no error.
     ///
     /// # Errors
     ///
-    /// When the hub is closed. The message comes back.
-    pub fn send(&self, message: impl Into<Arc<T>>) -> Result<Sent, Closed<Arc<T>>> {
+    /// Returns the message if the hub is closed.
+    pub fn send(&self, message: impl Into<Arc<T>>) -> Result<Sent, HubClosed<Arc<T>>> {
         self.shared().send(message.into())
     }
 
-    /// Takes no more messages and members. Members can read what was sent before, and then learn that the hub is [closed](super::Left::Closed).
+    /// Closes the hub for messages and subscriptions. Receivers can read the messages that were
+    /// sent before, and then get [`RecvError::Closed`](super::RecvError::Closed).
     pub fn close(&self) {
         self.shared().close();
     }
 
-    /// What it has done so far, and how many members there are.
-    pub fn counts(&self) -> Counts {
+    /// Returns the numbers of receivers and messages.
+    pub fn counts(&self) -> HubCounts {
         self.shared().counts()
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared<T>> {
+    pub(super) fn shared(&self) -> &Arc<HubShared<T>> {
         &self.handle.shared
     }
 }
 
-impl<T: ?Sized> Drop for Handle<T> {
+impl<T: ?Sized> Drop for HubHandle<T> {
     fn drop(&mut self) {
         self.shared.close();
     }
@@ -138,6 +153,6 @@ impl<T: ?Sized> Clone for Hub<T> {
 
 impl<T: ?Sized> fmt::Debug for Hub<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub").field("buffer", &self.shared().buffer()).field("counts", &self.counts()).finish()
+        f.debug_struct("Hub").field("capacity", &self.shared().capacity()).field("counts", &self.counts()).finish()
     }
 }

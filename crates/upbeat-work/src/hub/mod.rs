@@ -1,11 +1,11 @@
-//! Every message to every member: see [`Hub`].
+//! Broadcasts of each message to all receivers: see [`Hub`].
 
+mod error;
 mod handle;
-mod member;
-mod outcome;
 mod play;
+mod receiver;
 mod shared;
 
+pub use error::{HubClosed, HubCounts, RecvError, Sent};
 pub use handle::Hub;
-pub use member::Member;
-pub use outcome::{Closed, Counts, Left, Sent};
+pub use receiver::Receiver;

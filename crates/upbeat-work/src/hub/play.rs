@@ -4,13 +4,13 @@ use std::{convert::Infallible, sync::Arc};
 
 use upbeat::{Context, Player};
 
-use super::Hub;
+use super::handle::Hub;
 
 impl<T: ?Sized + Send + Sync + 'static> Player for Hub<T> {
     type Error = Infallible;
 
     async fn play(&self, cx: Context) -> Result<(), Infallible> {
-        // A run after the first one finds the hub closed.
+        // The stop of an earlier run has closed the hub.
         self.shared().reopen();
         cx.stopping().await;
         self.close();

@@ -1,7 +1,8 @@
-//! What a hub and its members share: all buffers, under one lock.
+//! The buffers of all receivers, under one lock.
 //!
-//! One lock is what makes the order total, and what lets a count be of one instant. It is held for some tens of nanoseconds a member, and
-//! never while a task is woken, or a message or a waker is dropped, for that may be anybody's code.
+//! One lock makes the order total, and lets counts be of one instant. It is held for some tens of
+//! nanoseconds for each receiver. It is not held while a task is woken, or a message or a waker is
+//! dropped, because these may run foreign code.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -11,73 +12,74 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Closed, Counts, Left, Sent};
+use super::error::{HubClosed, HubCounts, RecvError, Sent};
 
-pub(super) struct Shared<T: ?Sized> {
-    /// How many messages may wait for one member.
-    buffer: usize,
+pub(super) struct HubShared<T: ?Sized> {
+    /// The number of messages that may wait for one receiver.
+    capacity: usize,
     state: Mutex<State<T>>,
 }
 
 struct State<T: ?Sized> {
-    /// By the order of joining. Who is neither here nor in `closed` was too slow.
-    present: BTreeMap<u64, Mailbox<T>>,
-    /// Those who were present when the hub was closed, and may still have something to read.
+    /// The receivers in the order of subscription. One that is neither here nor in `closed` was too
+    /// slow.
+    open: BTreeMap<u64, Mailbox<T>>,
+    /// The receivers that were there when the hub was closed. They may have messages to read.
     closed: BTreeMap<u64, Mailbox<T>>,
     is_closed: bool,
-    counts: Counts,
+    counts: HubCounts,
 }
 
 struct Mailbox<T: ?Sized> {
-    waiting: VecDeque<Arc<T>>,
-    /// Of the task that waits for news of this member.
+    messages: VecDeque<Arc<T>>,
+    /// The task that waits for a message or for the end.
     waker: Option<Waker>,
 }
 
-impl<T: ?Sized> Shared<T> {
-    pub(super) fn new(buffer: usize) -> Self {
+impl<T: ?Sized> HubShared<T> {
+    pub(super) fn new(capacity: usize) -> Self {
         let state =
-            State { present: BTreeMap::new(), closed: BTreeMap::new(), is_closed: false, counts: Counts::default() };
-        Self { buffer, state: Mutex::new(state) }
+            State { open: BTreeMap::new(), closed: BTreeMap::new(), is_closed: false, counts: HubCounts::default() };
+        Self { capacity, state: Mutex::new(state) }
     }
 
-    pub(super) fn buffer(&self) -> usize {
-        self.buffer
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
     }
 
-    pub(super) fn join(&self) -> Result<u64, Closed> {
+    pub(super) fn subscribe(&self) -> Result<u64, HubClosed> {
         let mut state = self.state.lock();
         if state.is_closed {
-            return Err(Closed(()));
+            return Err(HubClosed(()));
         }
-        let key = state.counts.joined;
-        state.counts.joined += 1;
-        state.present.insert(key, Mailbox { waiting: VecDeque::new(), waker: None });
+        let key = state.counts.subscribed;
+        state.counts.subscribed += 1;
+        state.open.insert(key, Mailbox { messages: VecDeque::new(), waker: None });
         Ok(key)
     }
 
-    pub(super) fn leave(&self, key: u64) {
+    pub(super) fn unsubscribe(&self, key: u64) {
         let mut state = self.state.lock();
-        let left = state.present.remove(&key).or_else(|| state.closed.remove(&key));
+        let mailbox = state.open.remove(&key).or_else(|| state.closed.remove(&key));
         drop(state);
-        drop(left);
+        drop(mailbox);
     }
 
-    pub(super) fn send(&self, message: Arc<T>) -> Result<Sent, Closed<Arc<T>>> {
+    pub(super) fn send(&self, message: Arc<T>) -> Result<Sent, HubClosed<Arc<T>>> {
         let mut wakers = Vec::new();
         let mut state = self.state.lock();
         if state.is_closed {
-            return Err(Closed(message));
+            return Err(HubClosed(message));
         }
         let too_slow: Vec<_> =
-            state.present.extract_if(.., |_, mailbox| mailbox.waiting.len() >= self.buffer).collect();
-        for mailbox in state.present.values_mut() {
-            mailbox.waiting.push_back(message.clone());
+            state.open.extract_if(.., |_, mailbox| mailbox.messages.len() >= self.capacity).collect();
+        for mailbox in state.open.values_mut() {
+            mailbox.messages.push_back(message.clone());
             wakers.extend(mailbox.waker.take());
         }
         state.counts.messages += 1;
         state.counts.dropped += too_slow.len() as u64;
-        let sent = Sent { reached: state.present.len(), dropped: too_slow.len() };
+        let sent = Sent { reached: state.open.len(), dropped: too_slow.len() };
         drop(state);
         wakers.extend(too_slow.into_iter().filter_map(|(_, mailbox)| mailbox.waker));
         wake(wakers);
@@ -87,56 +89,57 @@ impl<T: ?Sized> Shared<T> {
     pub(super) fn close(&self) {
         let mut state = self.state.lock();
         state.is_closed = true;
-        let mut present = std::mem::take(&mut state.present);
-        let wakers = present.values_mut().filter_map(|mailbox| mailbox.waker.take()).collect();
-        state.closed.append(&mut present);
+        let mut open = std::mem::take(&mut state.open);
+        let wakers = open.values_mut().filter_map(|mailbox| mailbox.waker.take()).collect();
+        state.closed.append(&mut open);
         drop(state);
         wake(wakers);
     }
 
-    /// Takes new members again. Those of before stay closed.
+    /// Accepts receivers and messages again. Earlier receivers stay closed.
     pub(super) fn reopen(&self) {
         self.state.lock().is_closed = false;
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> HubCounts {
         let state = self.state.lock();
-        Counts { members: state.present.len(), ..state.counts }
+        HubCounts { receivers: state.open.len(), ..state.counts }
     }
 
-    /// The next message for a member; `None` if there is none yet.
-    pub(super) fn next(&self, key: u64, cx: Option<&mut Context<'_>>) -> Result<Option<Arc<T>>, Left> {
+    /// Returns the next message of a receiver, or `None` if there is none yet. With `cx`, registers
+    /// the task to be woken then.
+    pub(super) fn next(&self, key: u64, cx: Option<&mut Context<'_>>) -> Result<Option<Arc<T>>, RecvError> {
         let mut state = self.state.lock();
         if let Some(mailbox) = state.closed.get_mut(&key) {
-            return mailbox.waiting.pop_front().map(Some).ok_or(Left::Closed);
+            return mailbox.messages.pop_front().map(Some).ok_or(RecvError::Closed);
         }
-        let mailbox = state.present.get_mut(&key).ok_or(Left::TooSlow)?;
-        let message = mailbox.waiting.pop_front();
-        let unneeded = match cx {
-            Some(cx) if message.is_none() => mailbox.wait(cx),
+        let mailbox = state.open.get_mut(&key).ok_or(RecvError::TooSlow)?;
+        let message = mailbox.messages.pop_front();
+        let old = match cx {
+            Some(cx) if message.is_none() => mailbox.register(cx),
             _ => None,
         };
         drop(state);
-        drop(unneeded);
+        drop(old);
         Ok(message)
     }
 
-    /// Ready once nothing more is sent to a member.
-    pub(super) fn left(&self, key: u64, cx: &mut Context<'_>) -> Poll<Left> {
+    /// Completes once no more messages are sent to a receiver.
+    pub(super) fn poll_closed(&self, key: u64, cx: &mut Context<'_>) -> Poll<RecvError> {
         let mut state = self.state.lock();
-        if let Some(mailbox) = state.present.get_mut(&key) {
-            let unneeded = mailbox.wait(cx);
+        if let Some(mailbox) = state.open.get_mut(&key) {
+            let old = mailbox.register(cx);
             drop(state);
-            drop(unneeded);
+            drop(old);
             return Poll::Pending;
         }
-        Poll::Ready(if state.closed.contains_key(&key) { Left::Closed } else { Left::TooSlow })
+        Poll::Ready(if state.closed.contains_key(&key) { RecvError::Closed } else { RecvError::TooSlow })
     }
 }
 
 impl<T: ?Sized> Mailbox<T> {
-    /// Has this task woken by what comes next; the waker that is not needed any more is to be dropped without the lock.
-    fn wait(&mut self, cx: &mut Context<'_>) -> Option<Waker> {
+    /// Registers the task. Returns the waker that it replaces, to be dropped without the lock.
+    fn register(&mut self, cx: &mut Context<'_>) -> Option<Waker> {
         match &self.waker {
             Some(waker) if waker.will_wake(cx.waker()) => None,
             _ => self.waker.replace(cx.waker().clone()),

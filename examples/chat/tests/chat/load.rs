@@ -89,7 +89,8 @@ impl Load {
         let server = Arc::into_inner(server).expect("the last reference");
         let ended = server.stop().await;
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        let counts = format!("{messages} messages sent, {} members joined, {stalled} dropped as too slow", clients + 1);
+        let counts =
+            format!("{messages} messages sent, {} receivers subscribed, {stalled} dropped as too slow", clients + 1);
         assert!(ended.stderr.contains(&counts), "{}", ended.stderr);
     }
 }

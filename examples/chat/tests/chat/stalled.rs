@@ -45,7 +45,7 @@ async fn a_client_that_does_not_read_is_dropped_and_others_lose_no_message() {
     let ended = server.stop().await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("100 messages sent, "), "{}", ended.stderr);
-    assert!(ended.stderr.contains(" members joined, 1 dropped as too slow"), "{}", ended.stderr);
+    assert!(ended.stderr.contains(" receivers subscribed, 1 dropped as too slow"), "{}", ended.stderr);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ async fn all_clients_get_a_close_frame_and_the_exit_code_is_zero() {
         assert_eq!((received.len(), closed.map(|(code, _)| code)), (0, Some(CloseCode::Away)));
     }
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stderr.contains("1 messages sent, 20 members joined, 0 dropped"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("1 messages sent, 20 receivers subscribed, 0 dropped"), "{}", ended.stderr);
     assert!(ended.stderr.contains("20 requests in flight finished"), "{}", ended.stderr);
 }
 

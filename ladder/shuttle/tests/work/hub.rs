@@ -1,28 +1,28 @@
-//! Hubs: one order for all, nobody waits for anybody, and nobody waits in vain.
+//! Hubs: one order for all receivers, no sender waits, and no wake-up is lost.
 
 use std::sync::{Arc, Mutex};
 
 use upbeat::Conductor;
 use upbeat_work::{
     Hub,
-    hub::{Left, Member},
+    hub::{Receiver, RecvError},
 };
 
 use crate::explore::{Time, explore, pause};
 
-/// What a member was given, and how it ended.
-async fn listen(mut member: Member<u32>) -> (Vec<u32>, Left) {
-    let mut heard = Vec::new();
+/// Receives until the end. Returns the messages and the reason of the end.
+async fn listen(mut receiver: Receiver<u32>) -> (Vec<u32>, RecvError) {
+    let mut received = Vec::new();
     loop {
-        match member.recv().await {
-            Ok(message) => heard.push(*message),
-            Err(left) => return (heard, left),
+        match receiver.recv().await {
+            Ok(message) => received.push(*message),
+            Err(end) => return (received, end),
         }
         pause(2).await;
     }
 }
 
-/// Sends three messages, and says how many members were dropped for them.
+/// Sends three messages. Returns the number of receivers that were dropped.
 async fn send(hub: Hub<u32>, first: u32) -> u64 {
     let mut dropped = 0;
     for message in first..first + 3 {
@@ -33,57 +33,57 @@ async fn send(hub: Hub<u32>, first: u32) -> u64 {
 }
 
 #[test]
-fn all_hear_the_same_in_the_same_order() {
+fn all_receivers_get_the_same_messages_in_the_same_order() {
     explore(Time::WhenIdle, || async {
-        let hub = Hub::with_buffer(6);
-        let members: Vec<_> = (0..2).map(|_| tokio::spawn(listen(hub.join().unwrap()))).collect();
+        let hub = Hub::with_capacity(6);
+        let receivers: Vec<_> = (0..2).map(|_| tokio::spawn(listen(hub.subscribe().unwrap()))).collect();
         let senders: Vec<_> = (0..2).map(|at| tokio::spawn(send(hub.clone(), at * 10))).collect();
         pause(3).await;
-        let late = tokio::spawn(listen(hub.join().unwrap()));
+        let late = tokio::spawn(listen(hub.subscribe().unwrap()));
         for sender in senders {
             assert_eq!(sender.await.unwrap(), 0);
         }
-        // The last clone: nothing else tells those who wait.
+        // The last clone: nothing else wakes the receivers.
         drop(hub);
-        let mut heard = Vec::new();
-        for member in members {
-            let (messages, left) = member.await.unwrap();
-            assert_eq!(left, Left::Closed);
-            heard.push(messages);
+        let mut received = Vec::new();
+        for receiver in receivers {
+            let (messages, end) = receiver.await.unwrap();
+            assert_eq!(end, RecvError::Closed);
+            received.push(messages);
         }
-        let [one, other] = &heard[..] else { panic!("two members") };
+        let [one, other] = &received[..] else { panic!("two receivers") };
         assert_eq!(one, other);
         assert_eq!(one.len(), 6, "{one:?}");
         for sender in 0..2 {
             let of_one = one.iter().copied().filter(|message| message / 10 == sender);
             assert!(of_one.eq(sender * 10..sender * 10 + 3), "{one:?}");
         }
-        let (messages, left) = late.await.unwrap();
-        assert!(left == Left::Closed && one.ends_with(&messages), "{messages:?} of {one:?}");
+        let (messages, end) = late.await.unwrap();
+        assert!(end == RecvError::Closed && one.ends_with(&messages), "{messages:?} of {one:?}");
     });
 }
 
 #[test]
-fn who_has_no_room_is_dropped_and_told_and_the_others_do_not_notice() {
+fn a_slow_receiver_is_dropped_and_notified_and_no_other_is_affected() {
     explore(Time::WhenIdle, || async {
-        let hub = Hub::with_buffer(2);
-        let mut busy = hub.join().unwrap();
-        // It never receives, and hears of it all the same.
-        let busy = tokio::spawn(async move { busy.left().await });
-        let members: Vec<_> = (0..3).map(|_| tokio::spawn(listen(hub.join().unwrap()))).collect();
+        let hub = Hub::with_capacity(2);
+        let mut busy = hub.subscribe().unwrap();
+        // It never receives, and is notified all the same.
+        let busy = tokio::spawn(async move { busy.closed().await });
+        let receivers: Vec<_> = (0..3).map(|_| tokio::spawn(listen(hub.subscribe().unwrap()))).collect();
         let senders: Vec<_> = (0..2).map(|at| tokio::spawn(send(hub.clone(), at * 10))).collect();
         let mut dropped = 0;
         for sender in senders {
             dropped += sender.await.unwrap();
         }
-        assert_eq!(busy.await.unwrap(), Left::TooSlow);
+        assert_eq!(busy.await.unwrap(), RecvError::TooSlow);
         assert_eq!((hub.counts().dropped, hub.counts().messages), (dropped, 6));
         hub.close();
         let (mut too_slow, mut all) = (1, None::<Vec<u32>>);
         let mut parts = Vec::new();
-        for member in members {
-            match member.await.unwrap() {
-                (messages, Left::Closed) => {
+        for receiver in receivers {
+            match receiver.await.unwrap() {
+                (messages, RecvError::Closed) => {
                     assert_eq!(messages.len(), 6, "a gap: {messages:?}");
                     assert!(all.as_ref().is_none_or(|all| *all == messages));
                     all = Some(messages);
@@ -102,65 +102,65 @@ fn who_has_no_room_is_dropped_and_told_and_the_others_do_not_notice() {
 }
 
 #[test]
-fn a_close_wakes_whoever_waits() {
+fn a_close_wakes_waiting_receivers() {
     explore(Time::WhenIdle, || async {
         let hub: Hub<u32> = Hub::new();
-        let mut busy = hub.join().unwrap();
+        let mut busy = hub.subscribe().unwrap();
         let busy = tokio::spawn(async move {
-            let left = busy.left().await;
-            (left, busy.try_recv().map(|message| message.as_deref().copied()), busy.recv().await.is_err())
+            let end = busy.closed().await;
+            (end, busy.try_recv().map(|message| message.as_deref().copied()), busy.recv().await.is_err())
         });
-        let listener = tokio::spawn(listen(hub.join().unwrap()));
+        let listener = tokio::spawn(listen(hub.subscribe().unwrap()));
         let other = hub.clone();
         let sender = tokio::spawn(async move { other.send(1) });
         pause(6).await;
         hub.close();
         let sent = sender.await.unwrap();
-        let (left, waiting, is_over) = busy.await.unwrap();
-        assert!(left == Left::Closed && is_over);
-        let (heard, left) = listener.await.unwrap();
-        assert_eq!(left, Left::Closed);
+        let (end, waiting, is_over) = busy.await.unwrap();
+        assert!(end == RecvError::Closed && is_over);
+        let (received, end) = listener.await.unwrap();
+        assert_eq!(end, RecvError::Closed);
         match sent {
             Ok(sent) => {
                 assert_eq!((sent.reached, sent.dropped), (2, 0));
-                assert_eq!((heard, waiting), (vec![1], Ok(Some(1))));
+                assert_eq!((received, waiting), (vec![1], Ok(Some(1))));
             }
-            Err(_) => assert_eq!((heard, waiting), (vec![], Err(Left::Closed))),
+            Err(_) => assert_eq!((received, waiting), (vec![], Err(RecvError::Closed))),
         }
-        assert!(hub.join().is_err());
+        assert!(hub.subscribe().is_err());
     });
 }
 
 #[test]
-fn a_wait_that_is_given_up_loses_no_message_and_no_wake_up() {
+fn a_dropped_wait_loses_no_message_and_no_wake_up() {
     explore(Time::WhenIdle, || async {
-        let hub = Hub::with_buffer(3);
-        let mut member = hub.join().unwrap();
+        let hub = Hub::with_capacity(3);
+        let mut receiver = hub.subscribe().unwrap();
         let listener = tokio::spawn(async move {
-            let mut heard = Vec::new();
+            let mut received = Vec::new();
             loop {
                 let news = tokio::select! {
                     biased;
-                    news = member.recv() => Some(news),
+                    news = receiver.recv() => Some(news),
                     () = pause(2) => None,
                 };
                 let Some(news) = news else {
-                    // Another wait takes its place, and is given up as well.
+                    // Another wait replaces it, and is dropped too.
                     tokio::select! {
                         biased;
-                        _ = member.left() => break,
+                        _ = receiver.closed() => break,
                         () = pause(2) => continue,
                     }
                 };
                 match news {
-                    Ok(message) => heard.push(*message),
+                    Ok(message) => received.push(*message),
                     Err(_) => break,
                 }
             }
-            while let Ok(Some(message)) = member.try_recv() {
-                heard.push(*message);
+            while let Ok(Some(message)) = receiver.try_recv() {
+                received.push(*message);
             }
-            heard
+            received
         });
         let sender = tokio::spawn(send(hub.clone(), 0));
         assert_eq!(sender.await.unwrap(), 0);
@@ -170,16 +170,16 @@ fn a_wait_that_is_given_up_loses_no_message_and_no_wake_up() {
 }
 
 #[test]
-fn a_hub_that_is_stopped_tells_its_members() {
+fn a_stopped_hub_closes_its_receivers() {
     explore(Time::WhenIdle, || async {
-        let hub: Hub<u32> = Hub::with_buffer(8);
-        let heard = Arc::new(Mutex::new(Vec::new()));
+        let hub: Hub<u32> = Hub::with_capacity(8);
+        let received = Arc::new(Mutex::new(Vec::new()));
         let listener = tokio::spawn({
-            let (member, heard) = (hub.join().unwrap(), heard.clone());
+            let (receiver, received) = (hub.subscribe().unwrap(), received.clone());
             async move {
-                let (messages, left) = listen(member).await;
-                heard.lock().unwrap().extend(messages);
-                left
+                let (messages, end) = listen(receiver).await;
+                received.lock().unwrap().extend(messages);
+                end
             }
         });
         let sender = tokio::spawn({
@@ -200,7 +200,7 @@ fn a_hub_that_is_stopped_tells_its_members() {
             hub.close();
         }
         let sent = sender.await.unwrap();
-        assert_eq!(listener.await.unwrap(), Left::Closed);
-        assert_eq!(*heard.lock().unwrap(), sent);
+        assert_eq!(listener.await.unwrap(), RecvError::Closed);
+        assert_eq!(*received.lock().unwrap(), sent);
     });
 }
