@@ -106,8 +106,10 @@ async fn channels(load: Load, workers: usize) -> Result<u64> {
 
 fn pool(workers: usize) -> Result<Pool<Job, u64>> {
     let make = async |_: Worker| Ok::<_, Infallible>(());
-    let pool =
-        Pool::builder("bench").workers(workers).queue(WINDOW).build(make, async |(): &mut (), job: Job| job.run());
+    let pool = Pool::builder("bench")
+        .workers(workers)
+        .queue_capacity(WINDOW)
+        .build(make, async |(): &mut (), job: Job| job.run());
     pool.start(&Context::background())?;
     Ok(pool)
 }

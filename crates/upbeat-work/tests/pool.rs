@@ -1,4 +1,4 @@
-//! Jobs, replies, and what may come between them.
+//! Jobs, replies, permits and cancels.
 
 use std::{
     future::poll_fn,
@@ -29,7 +29,7 @@ async fn nothing(_: upbeat_work::pool::Worker) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// A job that says when it begins, and ends when it is let.
+/// A job that records its begin, and ends when it is notified.
 struct Gate {
     id: u32,
     log: Arc<Mutex<Vec<u32>>>,
@@ -59,8 +59,8 @@ async fn pass((): &mut (), gate: Gate) -> u32 {
 }
 
 fn gated(workers: usize, queue: usize) -> (Pool<Gate, u32>, Gates) {
-    let pool = Pool::builder("gated").workers(workers).queue(queue).build(nothing, pass);
-    pool.start(&Context::background()).expect("it was made just now");
+    let pool = Pool::builder("gated").workers(workers).queue_capacity(queue).build(nothing, pass);
+    pool.start(&Context::background()).expect("the pool is new");
     (pool, Gates::default())
 }
 
@@ -76,11 +76,11 @@ async fn until(mut is_so: impl FnMut() -> bool) {
         }
         yield_now().await;
     }
-    panic!("it never is");
+    panic!("the condition never holds");
 }
 
 #[test]
-fn its_types_can_be_sent_and_shared() {
+fn types_are_send_and_sync() {
     fn free<T: Send + Sync + Unpin>() {}
     fn sent<T: Send + Unpin>() {}
     free::<Pool<u32, u32>>();
@@ -99,15 +99,17 @@ async fn with_one_worker_jobs_begin_and_end_in_the_order_of_acceptance() {
         let log = log.clone();
         async move { Ok::<_, BoxError>(log) }
     };
-    let pool =
-        Pool::builder("one").workers(1).queue(1000).build(make, async |log: &mut Arc<Mutex<Vec<u32>>>, id: u32| {
-            // Some wait and some do not, so that jobs in hand go back into the queue.
+    let pool = Pool::builder("one").workers(1).queue_capacity(1000).build(
+        make,
+        async |log: &mut Arc<Mutex<Vec<u32>>>, id: u32| {
+            // Some jobs wait, so that jobs in the local queue go back into the pool's.
             log.lock().push(id);
             if id.is_multiple_of(7) {
                 sleep(S).await;
             }
             id
-        });
+        },
+    );
     let tickets: Vec<_> = (0..500).map(|id| pool.try_submit(id).unwrap()).collect();
     pool.start(&Context::background()).unwrap();
     let mut more = pool.submit_all(500..1000);
@@ -126,7 +128,7 @@ async fn the_bound_of_the_queue_is_exact() {
         tickets.push(pool.try_submit(gates.job(id)).unwrap());
     }
     until(|| gates.begun().len() == 2).await;
-    assert_eq!(pool.counts().queued, 0, "what has begun has no place in the queue");
+    assert_eq!(pool.counts().queued, 0, "a job that has begun holds no permit");
     for id in 2..5 {
         tickets.push(pool.try_submit(gates.job(id)).unwrap());
     }
@@ -134,7 +136,7 @@ async fn the_bound_of_the_queue_is_exact() {
     assert!(refused.is_busy());
     assert_eq!(refused.into_job().id, 5);
 
-    // Whoever waits gets the next place, and nobody may overtake it.
+    // The submission that waits gets the next permit, and no other overtakes it.
     let mut waits = pin!(pool.submit(gates.job(6)));
     assert!(pends(waits.as_mut()).await);
     gates.open.notify_one();
@@ -166,21 +168,22 @@ async fn the_bound_of_the_queue_is_exact() {
 async fn for_all<R>(tickets: Vec<Ticket<R>>) -> Vec<R> {
     let mut replies = Vec::new();
     for ticket in tickets {
-        replies.push(ticket.await.expect("its job is done"));
+        replies.push(ticket.await.expect("its job finishes"));
     }
     replies
 }
 
 #[tokio::test]
-async fn a_job_that_is_behind_a_cheap_one_in_hand_keeps_its_place_until_it_begins() {
-    // On one thread: the worker takes all of them at once when it is cheap, and the sixth waits in its hand.
+async fn a_job_in_a_local_queue_keeps_its_permit_until_it_begins() {
+    // On one thread: the worker takes cheap jobs together. The sixth waits, and the others stay in
+    // the local queue.
     let (begun, open) = (Arc::new(AtomicU32::new(0)), Arc::new(Notify::new()));
     let state = (begun.clone(), open.clone());
     let make = move |_| {
         let state = state.clone();
         async move { Ok::<_, BoxError>(state) }
     };
-    let pool = Pool::builder("cheap").workers(1).queue(100).build(
+    let pool = Pool::builder("cheap").workers(1).queue_capacity(100).build(
         make,
         async |(begun, open): &mut (Arc<AtomicU32>, Arc<Notify>), waits: bool| {
             begun.fetch_add(1, Relaxed);
@@ -190,7 +193,7 @@ async fn a_job_that_is_behind_a_cheap_one_in_hand_keeps_its_place_until_it_begin
         },
     );
     pool.start(&Context::background()).unwrap();
-    // It learns that jobs are cheap.
+    // The worker measures that jobs are cheap.
     let mut warm = pool.submit_all(std::iter::repeat_n(false, 1000));
     while warm.next().await.is_some() {}
     let tickets: Vec<_> = (0..100).map(|at| pool.try_submit(at == 5).unwrap()).collect();
@@ -205,7 +208,7 @@ async fn a_job_that_is_behind_a_cheap_one_in_hand_keeps_its_place_until_it_begin
 }
 
 #[tokio::test]
-async fn cancelling_removes_what_has_not_begun_and_frees_its_place() {
+async fn a_cancel_removes_a_job_that_has_not_begun_and_frees_its_permit() {
     let (pool, gates) = gated(1, 2);
     let running = pool.try_submit(gates.job(0)).unwrap();
     until(|| gates.begun().len() == 1).await;
@@ -213,15 +216,15 @@ async fn cancelling_removes_what_has_not_begun_and_frees_its_place() {
     let third = pool.try_submit(gates.job(2)).unwrap();
     assert!(pool.try_submit(gates.job(9)).is_err());
     assert!(second.cancel());
-    let fourth = pool.try_submit(gates.job(3)).expect("its place is free");
+    let fourth = pool.try_submit(gates.job(3)).expect("its permit is free");
 
-    // Also for whoever waits.
+    // Also for a submission that waits.
     let mut waits = pin!(pool.submit(gates.job(4)));
     assert!(pends(waits.as_mut()).await);
     drop(third);
     let fifth = waits.await.unwrap();
 
-    // One under way is finished.
+    // A running job finishes.
     assert!(!running.cancel());
     gates.open.notify_one();
     until(|| gates.begun().len() == 2).await;
@@ -250,7 +253,7 @@ async fn a_cancelled_job_is_dropped_at_once_and_leaves_nothing_in_the_queue() {
 }
 
 #[tokio::test]
-async fn a_submission_that_waits_and_is_dropped_passes_its_place_on() {
+async fn a_waiting_submission_that_is_dropped_passes_its_permit_on() {
     let (pool, gates) = gated(1, 1);
     let first = pool.try_submit(gates.job(0)).unwrap();
     until(|| gates.begun().len() == 1).await;
@@ -264,7 +267,7 @@ async fn a_submission_that_waits_and_is_dropped_passes_its_place_on() {
         assert!(pends(next.as_mut()).await);
         drop(forgotten);
         assert!(second.cancel());
-        // The place is reserved for one that is gone before it comes to that.
+        // The permit goes to a submission that is dropped before it is polled.
         drop(granted);
         drop(next.await.unwrap());
     }
@@ -274,7 +277,7 @@ async fn a_submission_that_waits_and_is_dropped_passes_its_place_on() {
 }
 
 #[tokio::test]
-async fn a_panic_is_an_error_of_its_job_and_the_state_is_built_anew() {
+async fn a_panic_is_an_error_of_its_job_and_the_state_is_built_again() {
     let built = Arc::new(AtomicU32::new(0));
     let count = built.clone();
     let make = move |_| {
@@ -310,14 +313,14 @@ async fn a_panic_is_an_error_of_its_job_and_the_state_is_built_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_waits_does_not_hold_up_others_while_a_worker_is_idle() {
+async fn a_waiting_job_delays_no_other_while_a_worker_is_idle() {
     let pool = Pool::builder("two").workers(2).build(nothing, async |(): &mut (), wait: Duration| {
         if !wait.is_zero() {
             sleep(wait).await;
         }
     });
     pool.start(&Context::background()).unwrap();
-    // Both learn that jobs are cheap, and take many at once.
+    // Both measure that jobs are cheap, and take many at once.
     let mut warm = pool.submit_all(std::iter::repeat_n(Duration::ZERO, 10_000));
     while warm.next().await.is_some() {}
     let begun = Instant::now();
@@ -329,8 +332,8 @@ async fn a_job_that_waits_does_not_hold_up_others_while_a_worker_is_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_results_come_in_order_or_as_they_come() {
-    let pool = Pool::builder("naps").workers(4).queue(16).build(nothing, async |(): &mut (), nap: u64| {
+async fn all_results_come_in_order_or_as_jobs_finish() {
+    let pool = Pool::builder("naps").workers(4).queue_capacity(16).build(nothing, async |(): &mut (), nap: u64| {
         sleep(Duration::from_millis(nap)).await;
         nap
     });
@@ -344,19 +347,19 @@ async fn all_results_come_in_order_or_as_they_come() {
     assert_eq!(seen, naps);
 
     let mut unordered = pool.submit_all_unordered(naps.clone());
-    let mut by_place = vec![None; naps.len()];
+    let mut by_position = vec![None; naps.len()];
     let mut order = Vec::new();
     while let Some((at, nap)) = unordered.next().await {
-        assert_eq!(by_place[at].replace(nap.unwrap()), None, "twice");
+        assert_eq!(by_position[at].replace(nap.unwrap()), None, "a position came twice");
         order.push(at);
     }
-    assert!(by_place.into_iter().map(Option::unwrap).eq(naps));
+    assert!(by_position.into_iter().map(Option::unwrap).eq(naps));
     assert!(!order.is_sorted());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_endless_iterator_is_read_no_further_than_the_window() {
-    let pool = Pool::builder("endless").workers(1).queue(10).build(nothing, async |(): &mut (), id: u32| id);
+    let pool = Pool::builder("endless").workers(1).queue_capacity(10).build(nothing, async |(): &mut (), id: u32| id);
     pool.start(&Context::background()).unwrap();
     let pulled = Arc::new(AtomicU32::new(0));
     let count = pulled.clone();
@@ -367,11 +370,11 @@ async fn an_endless_iterator_is_read_no_further_than_the_window() {
         assert!(pulled.load(Relaxed) <= id + 1 + 20);
     }
     drop(all);
-    assert_eq!(pool.counts().queued, 0, "what has not begun is cancelled");
+    assert_eq!(pool.counts().queued, 0, "jobs that have not begun are cancelled");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_result_of_a_batch_does_not_wait_for_the_others() {
+async fn a_result_of_a_batch_does_not_wait_for_later_ones() {
     let pool = Pool::builder("slow").workers(1).build(nothing, async |(): &mut (), nap: Duration| sleep(nap).await);
     pool.start(&Context::background()).unwrap();
     let begun = Instant::now();
@@ -392,14 +395,14 @@ async fn count((): &mut (), job: Count) -> &'static str {
     for n in 0..job.to {
         assert!(n < 50, "too far");
         if job.out.send(n).await.is_err() {
-            return "nobody listens";
+            return "stream dropped";
         }
     }
     "done"
 }
 
 #[tokio::test]
-async fn a_job_may_send_several_results() {
+async fn a_job_sends_several_results() {
     let pool = Pool::builder("count").workers(1).build(nothing, count);
     pool.start(&Context::background()).unwrap();
     let mut numbers = pool.submit_stream(2, |out| Count { to: 20, out }).await.unwrap();
@@ -409,7 +412,7 @@ async fn a_job_may_send_several_results() {
     assert!(numbers.next().await.is_none());
     assert_eq!(numbers.into_reply(), Some("done"));
 
-    // A panic is the last item, after all that was sent.
+    // A panic is the last item, after all results that were sent.
     let mut numbers = pool.submit_stream(100, |out| Count { to: 60, out }).await.unwrap();
     for n in 0..50 {
         assert_eq!(numbers.next().await.unwrap().unwrap(), n);
@@ -417,7 +420,7 @@ async fn a_job_may_send_several_results() {
     assert!(numbers.next().await.unwrap().unwrap_err().is_panic());
     assert!(numbers.next().await.is_none());
 
-    // A reader that goes away is noticed.
+    // The job is notified of a dropped stream.
     let mut numbers = pool.submit_stream(1, |out| Count { to: 40, out }).await.unwrap();
     numbers.next().await.unwrap().unwrap();
     drop(numbers);
@@ -425,7 +428,7 @@ async fn a_job_may_send_several_results() {
 }
 
 #[tokio::test]
-async fn when_the_last_handle_goes_what_was_accepted_is_finished() {
+async fn accepted_jobs_finish_after_the_last_handle_is_dropped() {
     let (pool, gates) = gated(1, 10);
     let tickets: Vec<_> = (0..5).map(|id| pool.try_submit(gates.job(id)).unwrap()).collect();
     drop(pool);
@@ -441,7 +444,7 @@ async fn when_the_last_handle_goes_what_was_accepted_is_finished() {
 }
 
 #[tokio::test]
-async fn jobs_of_a_pool_that_never_plays_are_lost_with_it() {
+async fn jobs_of_a_pool_that_is_never_started_are_lost_with_it() {
     let pool = Pool::builder("mute").build(nothing, async |(): &mut (), id: u32| id);
     let ticket = pool.try_submit(1).unwrap();
     drop(pool);

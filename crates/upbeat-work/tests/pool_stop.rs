@@ -1,4 +1,4 @@
-//! Pools as players: ready, drained, cut; failing factories; workers that come and go.
+//! Pools as players: ready, drained, aborted. Failing states, and elastic pools.
 
 use std::{
     sync::{
@@ -27,8 +27,8 @@ async fn nap((): &mut (), nap: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn as_a_player_it_finishes_what_was_accepted() {
-    let pool = Pool::builder("naps").workers(4).queue(1000).build(nothing, nap);
+async fn as_a_player_a_pool_finishes_accepted_jobs() {
+    let pool = Pool::builder("naps").workers(4).queue_capacity(1000).build(nothing, nap);
     let shop = Conductor::new("shop").part(Part::new("naps", pool.clone())).stop_timeout(60 * S);
     let tickets: Vec<_> = (0..100).map(|_| pool.try_submit(S).unwrap()).collect();
     let refused = pool.clone();
@@ -42,17 +42,18 @@ async fn as_a_player_it_finishes_what_was_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_deadline_the_rest_is_cut_counted_and_named() {
-    let builder = Pool::builder("naps").workers(2).queue(100).name_jobs(|nap: &Duration| format!("a nap of {nap:?}"));
+async fn jobs_lost_at_the_deadline_are_counted_and_named() {
+    let builder =
+        Pool::builder("naps").workers(2).queue_capacity(100).name_jobs(|nap: &Duration| format!("a nap of {nap:?}"));
     let pool = builder.build(nothing, nap);
     let tickets: Vec<_> = (0..20).map(|_| pool.try_submit(S).unwrap()).collect();
     let shop = Conductor::new("shop").part(Part::new("naps", pool.clone())).stop_timeout(3 * S);
     let report = shop.play_until(sleep(500 * MS)).await;
-    // It has 3 s less a tenth, and began half a second before.
+    // It has 3 s less 100 ms, and has run for half a second before.
     let naps = report.player("shop/naps").unwrap();
     assert_eq!(naps.notes, ["6 finished, 14 lost"]);
     assert_eq!(naps.lost.len(), 14);
-    assert_eq!(naps.lost[0], "job 6 (a nap of 1s), under way for 0.4 s");
+    assert_eq!(naps.lost[0], "job 6 (a nap of 1s), running for 0.4 s");
     assert_eq!(naps.lost[2], "job 8 (a nap of 1s), not begun");
     assert_eq!(report.exit_code(), exit_code::OVERRAN);
     for (at, ticket) in tickets.into_iter().enumerate() {
@@ -66,10 +67,10 @@ async fn at_the_deadline_the_rest_is_cut_counted_and_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_conductor_shutdown_drains_and_cuts() {
-    let pool = Pool::builder("naps").workers(1).queue(8).build(nothing, nap);
+async fn without_a_conductor_shutdown_drains_and_aborts() {
+    let pool = Pool::builder("naps").workers(1).queue_capacity(8).build(nothing, nap);
     pool.start(&Context::background()).unwrap();
-    assert!(pool.start(&Context::background()).is_err(), "it plays already");
+    assert!(pool.start(&Context::background()).is_err(), "it is started");
     let tickets: Vec<_> = (0..4).map(|_| pool.try_submit(S).unwrap()).collect();
     let waits = tokio::spawn({
         let pool = pool.clone();
@@ -80,13 +81,13 @@ async fn without_a_conductor_shutdown_drains_and_cuts() {
     });
     sleep(100 * MS).await;
     let end = pool.shutdown(Instant::now() + 2 * S).await;
-    assert!(waits.await.unwrap().is_err(), "whoever waits for room is refused");
+    assert!(waits.await.unwrap().is_err(), "a waiting submission is refused");
     assert_eq!(end.counts.accepted, end.counts.finished + end.counts.lost + end.counts.cancelled);
     assert_eq!(end.counts.finished, 2);
     assert_eq!((end.lost[0].number, end.lost[0].begun.is_some()), (2, true));
     drop(tickets);
 
-    // It can be used again, and begins clean.
+    // A second run begins clean.
     pool.start(&Context::background()).unwrap();
     pool.submit(S).await.unwrap().await.unwrap();
     let end = pool.shutdown(Instant::now() + 2 * S).await;
@@ -104,7 +105,7 @@ async fn a_restarted_part_accepts_again() {
             if count.fetch_add(1, Relaxed) < 5 { Err(BoxError::from("no route")) } else { Ok(()) }
         }
     };
-    let pool = Pool::builder("flaky").workers(1).attempts(3).build(make, nap);
+    let pool = Pool::builder("flaky").workers(1).max_attempts(3).build(make, nap);
     let begun = Instant::now();
     let part = Part::new("flaky", pool.clone())
         .restart(upbeat::restart::Restart::on_failure(upbeat::restart::Backoff::constant(S).jitter(0.0)));
@@ -113,7 +114,7 @@ async fn a_restarted_part_accepts_again() {
     let report = shop
         .play_until(async {
             overview.wait_ready().await;
-            // Twice 100 ms and 200 ms between attempts, and a second between the runs, but for the last attempt.
+            // 100 ms and 200 ms between attempts, twice, and a second between the runs.
             assert_eq!(begun.elapsed(), 1600 * MS);
             pool.submit(S).await.unwrap().await.unwrap();
         })
@@ -123,27 +124,27 @@ async fn a_restarted_part_accepts_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_whose_states_cannot_be_built_fails_and_loses_nothing_silently() {
+async fn a_pool_whose_states_cannot_be_built_fails_and_reports_lost_jobs() {
     let make = async |_: Worker| Err::<(), _>(BoxError::from("no route"));
-    let pool = Pool::builder("broken").workers(2).attempts(2).build(make, nap);
+    let pool = Pool::builder("broken").workers(2).max_attempts(2).build(make, nap);
     let ticket = pool.try_submit(S).unwrap();
     let report = Conductor::new("shop").part(Part::new("broken", pool)).play_until(std::future::pending()).await;
     let broken = report.player("shop/broken").unwrap();
     assert_eq!(broken.outcome, Outcome::Failed);
     let error = broken.failures[0].to_string();
-    assert!(error.contains("a worker could not be built after 2 attempts"), "{error}");
+    assert!(error.contains("no worker state after 2 attempts"), "{error}");
     assert_eq!(broken.lost, ["job 0, not begun"]);
     assert!(matches!(ticket.await, Err(JobError::Lost { begun: false })));
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_one_worker_cannot_be_built_the_others_finish_what_was_accepted() {
+async fn if_one_worker_cannot_be_built_the_others_finish_accepted_jobs() {
     let make = |worker: Worker| async move {
-        // The state of the second worker is never there, and a panic counts like an error.
+        // The state of the second worker cannot be built. A panic counts like an error.
         assert_eq!(worker.number(), 0, "no room");
         Ok::<_, BoxError>(())
     };
-    let pool = Pool::builder("half").workers(2).attempts(2).build(make, nap);
+    let pool = Pool::builder("half").workers(2).max_attempts(2).build(make, nap);
     pool.start(&Context::background()).unwrap();
     let tickets: Vec<_> = (0..5).map(|_| pool.try_submit(S).unwrap()).collect();
     for ticket in tickets {
@@ -155,7 +156,7 @@ async fn when_one_worker_cannot_be_built_the_others_finish_what_was_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_aborted_player_leaves_no_ticket_open() {
+async fn an_aborted_player_completes_all_tickets() {
     let pool = Pool::builder("naps").workers(2).build(nothing, nap);
     let tickets: Vec<_> = (0..5).map(|_| pool.try_submit(100 * S).unwrap()).collect();
     let player = pool.clone();
@@ -171,7 +172,7 @@ async fn an_aborted_player_leaves_no_ticket_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn jobs_under_way_are_in_the_overview() {
+async fn running_jobs_are_in_the_overview() {
     let builder = Pool::builder("naps").workers(2).name_jobs(|nap: &Duration| format!("{nap:?}"));
     let pool = builder.build(nothing, nap);
     let shop = Conductor::new("shop").part(Part::new("naps", pool.clone())).stop_timeout(60 * S);
@@ -182,7 +183,7 @@ async fn jobs_under_way_are_in_the_overview() {
             sleep(2 * S).await;
             let snapshot = overview.dump(S).await.to_string();
             assert!(snapshot.contains("job 0 (10s) on worker 0 for 2.0 s"), "{snapshot}");
-            assert!(snapshot.contains("3 jobs in the queue"), "{snapshot}");
+            assert!(snapshot.contains("3 jobs queued, no idle worker"), "{snapshot}");
         })
         .await;
     assert!(report.is_clean(), "{report}");
@@ -190,12 +191,12 @@ async fn jobs_under_way_are_in_the_overview() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_elastic_pool_grows_while_jobs_wait_and_shrinks_when_workers_are_idle() {
-    let pool = Pool::builder("elastic").elastic(1..=4).grow_after(10 * MS).idle_after(5 * S).build(nothing, nap);
+async fn an_elastic_pool_grows_while_jobs_wait_and_shrinks_while_workers_are_idle() {
+    let pool = Pool::builder("elastic").elastic(1..=4).grow_after(10 * MS).idle_timeout(5 * S).build(nothing, nap);
     pool.start(&Context::background()).unwrap();
     let workers = || pool.counts().workers;
     sleep(60 * S).await;
-    assert_eq!(workers(), 1, "it begins with the least");
+    assert_eq!(workers(), 1, "it starts with the smallest number");
 
     let begun = Instant::now();
     let tickets: Vec<_> = (0..8).map(|_| pool.try_submit(S).unwrap()).collect();
@@ -206,7 +207,7 @@ async fn an_elastic_pool_grows_while_jobs_wait_and_shrinks_when_workers_are_idle
     }
     assert!(seen.is_sorted(), "{seen:?}");
     let first = |n| seen.iter().position(|&workers| workers == n).unwrap();
-    // The clock's timer is exact to a millisecond.
+    // The timer has a resolution of a millisecond.
     for (n, at) in [(2, 10), (3, 20), (4, 30)] {
         assert!(first(n).abs_diff(at) <= 2, "{n} workers after {} ms", first(n));
     }
@@ -215,7 +216,7 @@ async fn an_elastic_pool_grows_while_jobs_wait_and_shrinks_when_workers_are_idle
     }
     assert!(begun.elapsed() < 2100 * MS, "{:?}", begun.elapsed());
     assert_eq!(workers(), 4);
-    // With one job a second one worker is enough: the others have their idle time.
+    // One job a second needs one worker. The others reach their idle timeout.
     for _ in 0..4 {
         pool.submit(MS).await.unwrap().await.unwrap();
         sleep(S).await;
@@ -227,10 +228,10 @@ async fn an_elastic_pool_grows_while_jobs_wait_and_shrinks_when_workers_are_idle
     }
     assert_eq!(workers(), 1);
     sleep(60 * S).await;
-    assert_eq!(workers(), 1, "never below the least");
+    assert_eq!(workers(), 1, "never below the smallest number");
     let tickets: Vec<_> = (0..8).map(|_| pool.try_submit(S).unwrap()).collect();
     sleep(100 * MS).await;
-    assert_eq!(workers(), 4, "and again");
+    assert_eq!(workers(), 4, "it grows again");
     let end = pool.shutdown(Instant::now() + 10 * S).await;
     assert_eq!((end.counts.lost, end.counts.finished), (0, 8 + 7 + 8));
     drop(tickets);

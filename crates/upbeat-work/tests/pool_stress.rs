@@ -1,4 +1,5 @@
-//! Many submitters, cancels, panics, rebuilds and a shutdown in the middle: every job has one outcome.
+//! Many submitters, cancels, panics, new states and a shutdown in between: each job has one
+//! outcome.
 
 use std::{
     sync::{
@@ -15,13 +16,13 @@ use tokio::{
 use upbeat::{BoxError, Context};
 use upbeat_work::{
     Pool,
-    pool::{Counts, JobError, TrySubmitError},
+    pool::{JobError, PoolCounts, TrySubmitError},
 };
 
 const SUBMITTERS: u64 = 8;
 const JOBS: u32 = 2_000;
 
-/// What the submitters saw.
+/// The results that submitters got.
 #[derive(Default)]
 struct Seen {
     accepted: AtomicU64,
@@ -29,7 +30,7 @@ struct Seen {
     panicked: AtomicU64,
     lost: AtomicU64,
     cancelled: AtomicU64,
-    /// Let go without a look, so done or cancelled.
+    /// Detached, or dropped too late to be cancelled.
     detached: AtomicU64,
     refused: AtomicU64,
 }
@@ -48,7 +49,7 @@ impl Seen {
     }
 }
 
-/// What happened to jobs.
+/// The record of all jobs.
 #[derive(Default)]
 struct Tally {
     ran: AtomicU64,
@@ -56,12 +57,12 @@ struct Tally {
     living: AtomicU64,
 }
 
-/// A job that knows whether it ran, and whether it still exists.
+/// A job that records whether it ran, and whether it still exists.
 struct Job {
     id: u32,
     ran: Arc<AtomicBool>,
     tally: Arc<Tally>,
-    manner: u8,
+    behavior: u8,
 }
 
 impl Drop for Job {
@@ -71,13 +72,13 @@ impl Drop for Job {
 }
 
 async fn work(state: &mut u32, job: Job) -> u32 {
-    // An assertion in here would be one more panic on purpose.
+    // An assertion here would be one more panic on purpose.
     job.tally.ran.fetch_add(1, Relaxed);
     if job.ran.swap(true, Relaxed) {
         job.tally.twice.fetch_add(1, Relaxed);
     }
     *state += 1;
-    match job.manner {
+    match job.behavior {
         0 => std::panic::resume_unwind(Box::new("on purpose")),
         1 => {
             yield_now().await;
@@ -98,7 +99,7 @@ struct Maker {
 impl Maker {
     fn job(&mut self, id: u32) -> Job {
         self.tally.living.fetch_add(1, Relaxed);
-        Job { id, ran: Arc::default(), tally: self.tally.clone(), manner: self.rng.u8(0..200) }
+        Job { id, ran: Arc::default(), tally: self.tally.clone(), behavior: self.rng.u8(0..200) }
     }
 }
 
@@ -127,7 +128,7 @@ async fn submitter(pool: Pool<Job, u32>, seen: Arc<Seen>, mut maker: Maker) {
                 }
             }
             11 => {
-                // Gives up waiting at some point, perhaps with a place in hand.
+                // Stops waiting at some point, perhaps with a permit.
                 let job = maker.job(id);
                 tokio::select! {
                     biased;
@@ -190,12 +191,13 @@ async fn finish(seen: &Seen, tickets: Vec<(u32, upbeat_work::pool::Ticket<u32>)>
     }
 }
 
-fn adds_up(counts: &Counts) {
+fn adds_up(counts: &PoolCounts) {
     assert_eq!(counts.accepted, counts.finished + counts.panicked + counts.cancelled + counts.lost, "{counts:?}");
     assert_eq!((counts.workers, counts.queued), (0, 0), "{counts:?}");
 }
 
-/// `stop`: after so many milliseconds a shutdown begins, with so many more until its deadline.
+/// Runs a storm. `stop` is the time before a shutdown and the time to its deadline, in
+/// milliseconds.
 async fn storm(random: u64, stop: Option<(u64, u64)>) {
     let mut rng = fastrand::Rng::with_seed(random);
     let (seen, tally) = (Arc::new(Seen::default()), Arc::new(Tally::default()));
@@ -203,10 +205,10 @@ async fn storm(random: u64, stop: Option<(u64, u64)>) {
     let pool = Pool::builder("storm")
         .elastic(least..=least + rng.usize(0..4))
         .grow_after(Duration::from_millis(1))
-        .idle_after(Duration::from_millis(2))
-        .queue(rng.usize(1..100))
+        .idle_timeout(Duration::from_millis(2))
+        .queue_capacity(rng.usize(1..100))
         .build(async |_| Ok::<_, BoxError>(0), work);
-    pool.start(&Context::background()).expect("it was made just now");
+    pool.start(&Context::background()).expect("the pool is new");
     let mut submitters = JoinSet::new();
     for _ in 0..SUBMITTERS {
         let maker = Maker { rng: rng.fork(), tally: tally.clone() };
@@ -239,11 +241,11 @@ async fn storm(random: u64, stop: Option<(u64, u64)>) {
     let begun = end.lost.iter().filter(|lost| lost.begun.is_some()).count() as u64;
     assert_eq!(tally.twice.load(Relaxed), 0, "jobs ran twice");
     let ran = tally.ran.load(Relaxed);
-    // One that was lost the moment it began has not run.
+    // A job that was lost the moment it began has not run.
     let ended = counts.finished + counts.panicked;
-    assert!(ended <= ran && ran <= ended + begun, "{ran} ran, {begun} lost under way: {counts:?}");
+    assert!(ended <= ran && ran <= ended + begun, "{ran} ran, {begun} lost while running: {counts:?}");
     drop(pool);
-    // A worker that was aborted drops its job when its task is dropped.
+    // An aborted worker drops its job when its task is dropped.
     for _ in 0..10_000 {
         if tally.living.load(Relaxed) == 0 {
             return;
@@ -254,21 +256,21 @@ async fn storm(random: u64, stop: Option<(u64, u64)>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn in_a_storm_every_job_has_one_outcome() {
+async fn in_a_storm_each_job_has_one_outcome() {
     for seed in 0..6 {
         storm(seed, None).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_shutdown_in_the_middle_of_a_storm_loses_nothing_silently() {
+async fn a_shutdown_during_a_storm_reports_all_lost_jobs() {
     for seed in 0..40 {
         storm(seed, Some((seed % 20, seed % 3))).await;
     }
 }
 
 #[tokio::test]
-async fn the_same_on_one_thread() {
+async fn a_storm_on_one_thread_ends_the_same() {
     for seed in 0..20 {
         storm(seed, (seed % 2 == 0).then_some((seed % 7, seed % 3))).await;
     }

@@ -1,10 +1,10 @@
-//! Pools: every job has one outcome, whoever cancels, panics, waits, closes, grows or shrinks meanwhile.
+//! Pools: each job has one outcome, in spite of cancels, panics, waits, closes and scaling.
 
 mod cancel;
-mod jobs;
+mod log;
+mod permits;
 mod played;
 mod replies;
-mod room;
-mod size;
+mod scale;
 mod stop;
 mod streams;

@@ -7,21 +7,21 @@ use upbeat_work::{
     pool::{JobError, Worker},
 };
 
-use super::jobs::{Books, State, adds_up, chance, drain, work};
+use super::log::{JobLog, State, assert_adds_up, chance, drain, work};
 use crate::explore::{MS, Time, explore, pause, settle};
 
 #[test]
-fn every_ticket_is_answered_with_the_reply_to_its_own_job() {
+fn each_ticket_returns_the_reply_to_its_own_job() {
     explore(Time::WhenIdle, || async {
-        let books = Books::default();
-        let pool = books.playing(Pool::builder("pool").workers(2).queue(2));
+        let log = JobLog::default();
+        let pool = log.playing(Pool::builder("pool").workers(2).queue_capacity(2));
         let submitters: Vec<_> = (0..3)
             .map(|submitter| {
-                let (pool, books) = (pool.clone(), books.clone());
+                let (pool, log) = (pool.clone(), log.clone());
                 tokio::spawn(async move {
                     let mut tickets = Vec::new();
                     for id in submitter * 10..submitter * 10 + 3 {
-                        let ticket = pool.submit(books.job(id)).await.unwrap();
+                        let ticket = pool.submit(log.job(id)).await.unwrap();
                         if chance() {
                             tickets.push((id, ticket));
                         } else {
@@ -38,22 +38,22 @@ fn every_ticket_is_answered_with_the_reply_to_its_own_job() {
             submitter.await.unwrap();
         }
         assert_eq!(drain(&pool).await.counts.finished, 9);
-        books.are_right();
+        log.check();
     });
 }
 
 #[test]
-fn a_panic_is_its_jobs_own_and_its_worker_goes_on_with_a_new_state() {
+fn a_panic_affects_one_job_and_its_worker_builds_a_new_state() {
     explore(Time::WhenIdle, || async {
-        let books = Books::default();
-        let pool = books.playing(Pool::builder("pool").workers(2).queue(4));
+        let log = JobLog::default();
+        let pool = log.playing(Pool::builder("pool").workers(2).queue_capacity(4));
         let submitters: Vec<_> = (0..2)
             .map(|submitter| {
-                let (pool, books) = (pool.clone(), books.clone());
+                let (pool, log) = (pool.clone(), log.clone());
                 tokio::spawn(async move {
                     let mut tickets = Vec::new();
                     for id in submitter * 10..submitter * 10 + 4 {
-                        let job = if id % 2 == 0 { books.panicking_job(id) } else { books.job(id) };
+                        let job = if id % 2 == 0 { log.panicking_job(id) } else { log.job(id) };
                         tickets.push((id, pool.submit(job).await.unwrap()));
                     }
                     for (id, ticket) in tickets {
@@ -70,15 +70,15 @@ fn a_panic_is_its_jobs_own_and_its_worker_goes_on_with_a_new_state() {
         }
         let drained = drain(&pool).await;
         assert_eq!((drained.counts.finished, drained.counts.panicked), (4, 4), "{drained}");
-        books.are_right();
+        log.check();
     });
 }
 
 #[test]
-fn a_pool_whose_states_cannot_be_built_answers_everybody() {
+fn a_pool_without_worker_states_completes_all_tickets() {
     explore(Time::WhenIdle, || async {
-        let books = Books::default();
-        let states = books.clone();
+        let log = JobLog::default();
+        let states = log.clone();
         let make = move |worker: Worker| {
             let state = (worker.number() == 0 && chance()).then(|| State::new(&states));
             async move {
@@ -86,14 +86,18 @@ fn a_pool_whose_states_cannot_be_built_answers_everybody() {
                 state.ok_or(BoxError::from("no route"))
             }
         };
-        let pool = Pool::builder("flaky").workers(2).queue(2).attempts(if chance() { 1 } else { 2 }).build(make, work);
+        let pool = Pool::builder("flaky")
+            .workers(2)
+            .queue_capacity(2)
+            .max_attempts(if chance() { 1 } else { 2 })
+            .build(make, work);
         pool.start(&Context::background()).unwrap();
         let submitter = {
-            let (pool, books) = (pool.clone(), books.clone());
+            let (pool, log) = (pool.clone(), log.clone());
             tokio::spawn(async move {
                 let mut tickets = Vec::new();
                 for id in 0..4 {
-                    let Ok(ticket) = pool.submit(books.job(id)).await else { break };
+                    let Ok(ticket) = pool.submit(log.job(id)).await else { break };
                     tickets.push((id, ticket));
                 }
                 for (id, ticket) in tickets {
@@ -101,7 +105,7 @@ fn a_pool_whose_states_cannot_be_built_answers_everybody() {
                         Ok(reply) => assert_eq!(reply, id),
                         Err(JobError::Lost { begun }) => {
                             assert!(!begun);
-                            assert!(pool.counts().lost > 0, "a loss was told before it was counted");
+                            assert!(pool.counts().lost > 0, "a loss was returned before it was counted");
                         }
                         Err(error) => panic!("{error}"),
                     }
@@ -109,25 +113,25 @@ fn a_pool_whose_states_cannot_be_built_answers_everybody() {
             })
         };
         pause(12).await;
-        // Workers that give up may be at ending it all just then.
+        // Workers that fail may be aborting the pool at that moment.
         let drained = pool.shutdown(Instant::now() + MS).await;
-        adds_up(&drained.counts);
+        assert_adds_up(&drained.counts);
         assert_eq!(drained.lost.len() as u64, drained.counts.lost, "{drained}");
         submitter.await.unwrap();
         settle().await;
-        assert_eq!(drained.counts.finished, books.done().len() as u64, "{drained}");
-        books.are_right();
+        assert_eq!(drained.counts.finished, log.done().len() as u64, "{drained}");
+        log.check();
     });
 }
 
 #[test]
-fn the_last_handle_goes_and_what_was_accepted_is_still_done() {
+fn accepted_jobs_finish_after_the_last_handle_is_dropped() {
     explore(Time::WhenIdle, || async {
-        let books = Books::default();
-        let pool = books.playing(Pool::builder("pool").workers(2).queue(4));
+        let log = JobLog::default();
+        let pool = log.playing(Pool::builder("pool").workers(2).queue_capacity(4));
         let mut tickets = Vec::new();
         for id in 0..4 {
-            let ticket = pool.submit(books.job(id)).await.unwrap();
+            let ticket = pool.submit(log.job(id)).await.unwrap();
             if id == 3 { ticket.detach() } else { tickets.push(ticket) }
         }
         drop(pool);
@@ -135,7 +139,7 @@ fn the_last_handle_goes_and_what_was_accepted_is_still_done() {
             assert_eq!(ticket.await.unwrap(), id);
         }
         settle().await;
-        assert_eq!(books.done().len(), 4, "{books:?}");
-        books.are_right();
+        assert_eq!(log.done().len(), 4, "{log:?}");
+        log.check();
     });
 }

@@ -1,4 +1,4 @@
-//! The end of a pool: drained, or cut and named.
+//! The end of a pool: drained or aborted.
 
 use std::collections::BTreeSet;
 
@@ -6,115 +6,120 @@ use tokio::{task::JoinHandle, time::Instant};
 use upbeat::Context;
 use upbeat_work::{Pool, pool::JobError};
 
-use super::jobs::{Books, Job, adds_up, drain};
+use super::log::{Job, JobLog, assert_adds_up, drain};
 use crate::explore::{MS, Time, explore, pause, settle};
 
-/// What a submitter was told: which jobs were accepted, and which of them were lost.
+/// The jobs of a submitter that were accepted, and those of them that were lost.
 #[derive(Default)]
-struct Told {
+struct Outcomes {
     accepted: BTreeSet<u32>,
     lost: BTreeSet<u32>,
     lost_before_they_began: BTreeSet<u32>,
 }
 
-async fn submit(pool: Pool<Job, u32>, books: Books, ids: std::ops::Range<u32>) -> Told {
-    let (mut told, mut tickets) = (Told::default(), Vec::new());
+async fn submit(pool: Pool<Job, u32>, log: JobLog, ids: std::ops::Range<u32>) -> Outcomes {
+    let (mut outcomes, mut tickets) = (Outcomes::default(), Vec::new());
     for id in ids {
-        match pool.submit(books.job(id)).await {
+        match pool.submit(log.job(id)).await {
             Ok(ticket) => tickets.push((id, ticket)),
             Err(_) => break,
         }
         pause(1).await;
     }
     for (id, ticket) in tickets {
-        told.accepted.insert(id);
+        outcomes.accepted.insert(id);
         match ticket.await {
             Ok(reply) => assert_eq!(reply, id),
             Err(JobError::Lost { begun }) => {
-                told.lost.insert(id);
+                outcomes.lost.insert(id);
                 if !begun {
-                    told.lost_before_they_began.insert(id);
+                    outcomes.lost_before_they_began.insert(id);
                 }
             }
             Err(error) => panic!("{error}"),
         }
     }
-    told
+    outcomes
 }
 
-async fn told_by(submitters: Vec<JoinHandle<Told>>) -> Told {
-    let mut all = Told::default();
+async fn join_all(submitters: Vec<JoinHandle<Outcomes>>) -> Outcomes {
+    let mut all = Outcomes::default();
     for submitter in submitters {
-        let mut told = submitter.await.unwrap();
-        all.accepted.append(&mut told.accepted);
-        all.lost.append(&mut told.lost);
-        all.lost_before_they_began.append(&mut told.lost_before_they_began);
+        let mut outcomes = submitter.await.unwrap();
+        all.accepted.append(&mut outcomes.accepted);
+        all.lost.append(&mut outcomes.lost);
+        all.lost_before_they_began.append(&mut outcomes.lost_before_they_began);
     }
     all
 }
 
-fn submitters(pool: &Pool<Job, u32>, books: &Books) -> Vec<JoinHandle<Told>> {
-    (0..3).map(|at| tokio::spawn(submit(pool.clone(), books.clone(), at * 10..at * 10 + 3))).collect()
+fn submitters(pool: &Pool<Job, u32>, log: &JobLog) -> Vec<JoinHandle<Outcomes>> {
+    (0..3).map(|at| tokio::spawn(submit(pool.clone(), log.clone(), at * 10..at * 10 + 3))).collect()
 }
 
 #[test]
-fn a_shutdown_at_any_moment_finishes_what_was_accepted() {
+fn a_shutdown_at_any_moment_finishes_accepted_jobs() {
     explore(Time::WhenIdle, || async {
-        let books = Books::default();
-        let pool = books.playing(Pool::builder("pool").workers(2).queue(2));
-        let submitting = submitters(&pool, &books);
+        let log = JobLog::default();
+        let pool = log.playing(Pool::builder("pool").workers(2).queue_capacity(2));
+        let submitting = submitters(&pool, &log);
         pause(10).await;
         let drained = drain(&pool).await;
-        let told = told_by(submitting).await;
-        assert!(told.lost.is_empty(), "{drained}");
-        assert_eq!(told.accepted, books.done(), "{drained}");
-        assert_eq!(drained.counts.accepted, told.accepted.len() as u64, "{drained}");
-        books.are_right();
+        let outcomes = join_all(submitting).await;
+        assert!(outcomes.lost.is_empty(), "{drained}");
+        assert_eq!(outcomes.accepted, log.done(), "{drained}");
+        assert_eq!(drained.counts.accepted, outcomes.accepted.len() as u64, "{drained}");
+        log.check();
     });
 }
 
 #[test]
-fn what_a_deadline_cuts_is_named_counted_and_told_to_its_ticket() {
+fn lost_jobs_are_named_counted_and_returned_to_their_tickets() {
     explore(Time::AtAnyMoment, || async {
-        let books = Books::default();
-        let pool = books.playing(Pool::builder("pool").workers(2).queue(3));
-        let submitting = submitters(&pool, &books);
+        let log = JobLog::default();
+        let pool = log.playing(Pool::builder("pool").workers(2).queue_capacity(3));
+        let submitting = submitters(&pool, &log);
         pause(6).await;
         let drained = pool.shutdown(Instant::now() + MS).await;
-        let told = told_by(submitting).await;
-        adds_up(&drained.counts);
+        let outcomes = join_all(submitting).await;
+        assert_adds_up(&drained.counts);
         let numbers: BTreeSet<u64> = drained.lost.iter().map(|lost| lost.number).collect();
-        assert_eq!((numbers.len(), told.lost.len()), (drained.lost.len(), drained.lost.len()), "{:?}", drained.lost);
+        assert_eq!(
+            (numbers.len(), outcomes.lost.len()),
+            (drained.lost.len(), drained.lost.len()),
+            "{:?}",
+            drained.lost
+        );
         for lost in &drained.lost {
             match &lost.name {
-                Some(name) => assert!(told.lost.contains(&name.parse().unwrap()), "{lost}"),
+                Some(name) => assert!(outcomes.lost.contains(&name.parse().unwrap()), "{lost}"),
                 None => assert!(lost.begun.is_some(), "{lost}"),
             }
         }
         let not_begun = drained.lost.iter().filter(|lost| lost.begun.is_none()).count();
-        assert_eq!(not_begun, told.lost_before_they_began.len(), "{drained}");
+        assert_eq!(not_begun, outcomes.lost_before_they_began.len(), "{drained}");
         settle().await;
-        assert!(told.lost_before_they_began.is_disjoint(&books.begun()), "{books:?}");
+        assert!(outcomes.lost_before_they_began.is_disjoint(&log.begun()), "{log:?}");
         let (counts, before) = (pool.counts(), drained.counts);
-        assert_eq!((counts.finished, counts.lost), (before.finished, before.lost), "it went on after its end");
-        books.are_right();
+        assert_eq!((counts.finished, counts.lost), (before.finished, before.lost), "the pool went on after its end");
+        log.check();
     });
 }
 
 #[test]
-fn only_the_job_that_never_ends_is_cut_and_at_the_deadline() {
+fn only_the_endless_job_is_lost_at_the_deadline() {
     explore(Time::WhenIdle, || async {
-        let books = Books::default();
-        let pool = books.playing(Pool::builder("pool").workers(2).queue(3));
+        let log = JobLog::default();
+        let pool = log.playing(Pool::builder("pool").workers(2).queue_capacity(3));
         let mut tickets = Vec::new();
         for id in 0..6 {
-            let job = if id == 2 { books.endless_job(id) } else { books.job(id) };
+            let job = if id == 2 { log.endless_job(id) } else { log.job(id) };
             tickets.push(pool.submit(job).await.unwrap());
         }
         let begun = Instant::now();
         let drained = pool.shutdown(begun + MS).await;
         assert_eq!(begun.elapsed(), MS, "{drained}");
-        // What was taken together with it is done by the other worker.
+        // The other worker runs the jobs that were taken with it.
         let lost: Vec<_> = drained.lost.iter().map(|lost| (lost.name.as_deref(), lost.begun.is_some())).collect();
         assert_eq!(lost, [(Some("2"), true)], "{drained}");
         for (id, ticket) in (0..).zip(tickets) {
@@ -124,46 +129,47 @@ fn only_the_job_that_never_ends_is_cut_and_at_the_deadline() {
             }
         }
         settle().await;
-        adds_up(&pool.counts());
-        books.are_right();
+        assert_adds_up(&pool.counts());
+        log.check();
     });
 }
 
-/// Lives one after the other, of which each ends while others still submit. In all but the last, workers may fail.
-async fn lives(flaky: bool) {
-    let books = Books::default();
-    let pool = books.pool(Pool::builder("pool").workers(3).queue(3).attempts(1));
-    books.are_flaky(flaky);
+/// Runs a pool several times. Each run ends while jobs are submitted. In all but the last, workers
+/// may fail.
+async fn runs(flaky: bool) {
+    let log = JobLog::default();
+    let pool = log.pool(Pool::builder("pool").workers(3).queue_capacity(3).max_attempts(1));
+    log.set_flaky(flaky);
     let mut before = Vec::new();
-    for life in 1..=3 {
+    for run in 1..=3 {
         pool.start(&Context::background()).unwrap();
-        before.push(tokio::spawn(submit(pool.clone(), books.clone(), life * 10..life * 10 + 3)));
+        before.push(tokio::spawn(submit(pool.clone(), log.clone(), run * 10..run * 10 + 3)));
         pause(6).await;
         pool.shutdown(Instant::now() + MS).await;
     }
-    books.are_flaky(false);
+    log.set_flaky(false);
     pool.start(&Context::background()).unwrap();
-    let last = submit(pool.clone(), books.clone(), 100..104).await;
-    assert!(last.accepted.len() == 4 && last.lost.is_empty(), "it was ended by what is left of an earlier life");
-    let before = told_by(before).await;
+    let last = submit(pool.clone(), log.clone(), 100..104).await;
+    assert!(last.accepted.len() == 4 && last.lost.is_empty(), "a worker of an earlier run ended it");
+    let before = join_all(before).await;
     settle().await;
     let done = drain(&pool).await.counts.finished;
-    // Who was still submitting may have got into the last life.
+    // Earlier submitters may have reached the last run.
     assert!(done >= 4 && done <= 4 + before.accepted.len() as u64, "{done}");
-    books.are_right();
+    log.check();
 }
 
 #[test]
-fn a_pool_that_is_drained_and_started_again_begins_clean() {
-    explore(Time::WhenIdle, || lives(false));
+fn a_drained_pool_that_is_started_again_begins_clean() {
+    explore(Time::WhenIdle, || runs(false));
 }
 
 #[test]
-fn a_pool_that_is_cut_and_started_again_begins_clean() {
-    explore(Time::AtAnyMoment, || lives(false));
+fn an_aborted_pool_that_is_started_again_begins_clean() {
+    explore(Time::AtAnyMoment, || runs(false));
 }
 
 #[test]
-fn a_pool_that_has_failed_and_is_started_again_begins_clean() {
-    explore(Time::AtAnyMoment, || lives(true));
+fn a_failed_pool_that_is_started_again_begins_clean() {
+    explore(Time::AtAnyMoment, || runs(true));
 }

@@ -6,26 +6,26 @@ use tokio::time::Instant;
 use upbeat::{BoxError, Context};
 use upbeat_work::{Pool, pool::Emitter};
 
-use super::jobs::{Books, drain};
+use super::log::{JobLog, drain};
 use crate::explore::{MS, Time, explore, pause};
 
-/// More than the queue holds, so that several batches are under way.
+/// More than the queue holds, so that several batches are in flight.
 const JOBS: u32 = 9;
 
 #[test]
 fn all_results_of_a_batch_come_in_the_order_of_the_jobs() {
     explore(Time::WhenIdle, || async {
-        let books = Books::default();
-        let pool = books.playing(Pool::builder("pool").workers(2).queue(3));
+        let log = JobLog::default();
+        let pool = log.playing(Pool::builder("pool").workers(2).queue_capacity(3));
         let other = {
-            let (pool, books) = (pool.clone(), books.clone());
+            let (pool, log) = (pool.clone(), log.clone());
             tokio::spawn(async move {
                 for id in 100..103 {
-                    assert_eq!(pool.submit(books.job(id)).await.unwrap().await.unwrap(), id);
+                    assert_eq!(pool.submit(log.job(id)).await.unwrap().await.unwrap(), id);
                 }
             })
         };
-        let jobs = (0..JOBS).map(|id| if id == 4 { books.panicking_job(id) } else { books.job(id) });
+        let jobs = (0..JOBS).map(|id| if id == 4 { log.panicking_job(id) } else { log.job(id) });
         let mut results = pool.submit_all(jobs);
         let mut next = 0;
         while let Some(result) = results.next().await {
@@ -39,16 +39,16 @@ fn all_results_of_a_batch_come_in_the_order_of_the_jobs() {
         other.await.unwrap();
         drop(results);
         drain(&pool).await;
-        books.are_right();
+        log.check();
     });
 }
 
 #[test]
 fn all_results_of_an_unordered_batch_come_once_with_the_right_position() {
     explore(Time::WhenIdle, || async {
-        let books = Books::default();
-        let pool = books.playing(Pool::builder("pool").workers(3).queue(4));
-        let mut results = pool.submit_all_unordered((0..JOBS).map(|id| books.job(id)));
+        let log = JobLog::default();
+        let pool = log.playing(Pool::builder("pool").workers(3).queue_capacity(4));
+        let mut results = pool.submit_all_unordered((0..JOBS).map(|id| log.job(id)));
         let mut seen = BTreeSet::new();
         while let Some((at, result)) = results.next().await {
             assert_eq!(at, result.unwrap() as usize);
@@ -57,21 +57,21 @@ fn all_results_of_an_unordered_batch_come_once_with_the_right_position() {
         assert_eq!(seen.len(), JOBS as usize);
         drop(results);
         drain(&pool).await;
-        books.are_right();
+        log.check();
     });
 }
 
 #[test]
-fn a_batch_that_is_given_up_cancels_what_has_not_begun() {
+fn a_dropped_batch_cancels_jobs_that_have_not_begun() {
     explore(Time::WhenIdle, || async {
-        let books = Books::default();
-        let pool = books.playing(Pool::builder("pool").workers(2).queue(3));
+        let log = JobLog::default();
+        let pool = log.playing(Pool::builder("pool").workers(2).queue_capacity(3));
         let readers: Vec<_> = (0..2)
             .map(|reader| {
-                let (pool, books) = (pool.clone(), books.clone());
+                let (pool, log) = (pool.clone(), log.clone());
                 tokio::spawn(async move {
                     let first = reader * 100;
-                    let mut results = pool.submit_all((first..first + JOBS).map(|id| books.job(id)));
+                    let mut results = pool.submit_all((first..first + JOBS).map(|id| log.job(id)));
                     for id in first..first + 3 {
                         assert_eq!(results.next().await.unwrap().unwrap(), id);
                     }
@@ -82,21 +82,21 @@ fn a_batch_that_is_given_up_cancels_what_has_not_begun() {
             reader.await.unwrap();
         }
         let drained = drain(&pool).await;
-        assert_eq!(drained.counts.finished, books.begun().len() as u64, "{drained}");
-        assert_eq!(books.begun(), books.done());
-        books.are_right();
+        assert_eq!(drained.counts.finished, log.begun().len() as u64, "{drained}");
+        assert_eq!(log.begun(), log.done());
+        log.check();
     });
 }
 
 #[test]
-fn a_batch_whose_pool_closes_says_so_once_and_last() {
+fn a_batch_whose_pool_closes_ends_with_one_refusal() {
     explore(Time::WhenIdle, || async {
-        let books = Books::default();
-        let pool = books.playing(Pool::builder("pool").workers(2).queue(2));
+        let log = JobLog::default();
+        let pool = log.playing(Pool::builder("pool").workers(2).queue_capacity(2));
         let reader = {
-            let (pool, books) = (pool.clone(), books.clone());
+            let (pool, log) = (pool.clone(), log.clone());
             tokio::spawn(async move {
-                let mut results = pool.submit_all((0..JOBS).map(|id| books.job(id)));
+                let mut results = pool.submit_all((0..JOBS).map(|id| log.job(id)));
                 let mut read = 0;
                 while let Some(result) = results.next().await {
                     if let Ok(id) = result {
@@ -104,7 +104,7 @@ fn a_batch_whose_pool_closes_says_so_once_and_last() {
                         read += 1;
                         continue;
                     }
-                    assert!(results.next().await.is_none(), "something follows a refusal");
+                    assert!(results.next().await.is_none(), "an item follows a refusal");
                     return (read, true);
                 }
                 (read, false)
@@ -115,13 +115,13 @@ fn a_batch_whose_pool_closes_says_so_once_and_last() {
         let (read, refused) = reader.await.unwrap();
         assert!(refused || read == JOBS, "{read} results and no refusal: {drained}");
         assert_eq!(drained.counts.finished, u64::from(read), "{drained}");
-        assert_eq!(pool.counts().queued, 0, "a refused submission keeps its places");
-        books.are_right();
+        assert_eq!(pool.counts().queued, 0, "a refused submission keeps its permits");
+        log.check();
     });
 }
 
 #[test]
-fn what_a_job_sends_comes_in_order_and_before_its_end() {
+fn results_of_a_job_arrive_in_order_before_its_end() {
     explore(Time::WhenIdle, || async {
         let work = async |(): &mut (), sent: Emitter<u32>| {
             let mut n = 0;
@@ -131,9 +131,9 @@ fn what_a_job_sends_comes_in_order_and_before_its_end() {
             }
             n
         };
-        let pool = Pool::builder("streams").workers(2).queue(2).build(async |_| Ok::<_, BoxError>(()), work);
+        let pool = Pool::builder("streams").workers(2).queue_capacity(2).build(async |_| Ok::<_, BoxError>(()), work);
         pool.start(&Context::background()).unwrap();
-        let leaver = {
+        let dropping = {
             let pool = pool.clone();
             tokio::spawn(async move {
                 let mut sent = pool.submit_stream(1, |sent| sent).await.unwrap();
@@ -146,8 +146,8 @@ fn what_a_job_sends_comes_in_order_and_before_its_end() {
         }
         assert!(sent.next().await.is_none());
         assert_eq!(sent.into_reply(), Some(4));
-        leaver.await.unwrap();
-        // The job whose reader has left ends too.
+        dropping.await.unwrap();
+        // The job whose stream was dropped ends too.
         let drained = pool.shutdown(Instant::now() + MS).await;
         assert_eq!((drained.counts.finished, drained.counts.lost), (2, 0), "{drained}");
     });

@@ -9,24 +9,25 @@ use upbeat_work::{
     pool::{TrySubmitError, Worker},
 };
 
-use super::jobs::{Books, chance, drain};
+use super::log::{JobLog, chance, drain};
 use crate::explore::{Time, explore, pause, settle};
 
 #[test]
-fn no_more_is_accepted_than_there_is_room_for_and_room_is_used_the_moment_it_comes() {
+fn the_bound_is_exact_and_a_free_permit_is_used_at_once() {
     explore(Time::WhenIdle, || async {
         const QUEUE: u64 = 3;
         const JOBS: u64 = 15;
         let open = Arc::new(Semaphore::new(0));
         let gate = open.clone();
         let make = move |_: Worker| std::future::ready(Ok::<_, BoxError>(gate.clone()));
-        // Those that are over at once teach the worker to take several, so that one of them begins while others are in its hand.
+        // After some cheap jobs the worker takes several at once, so that one begins while others
+        // are in its local queue.
         let pass = async |open: &mut Arc<Semaphore>, waits: bool| {
             if waits {
                 open.acquire().await.unwrap().forget();
             }
         };
-        let pool = Pool::builder("gate").workers(1).queue(3).build(make, pass);
+        let pool = Pool::builder("gate").workers(1).queue_capacity(3).build(make, pass);
         pool.start(&Context::background()).unwrap();
         let submitters: Vec<_> = (0..3)
             .map(|_| {
@@ -40,7 +41,7 @@ fn no_more_is_accepted_than_there_is_room_for_and_room_is_used_the_moment_it_com
             .collect();
         for _ in 0..3 {
             settle().await;
-            // One is under way, and waits.
+            // One job is running, and waits.
             let counts = pool.counts();
             let begun = counts.finished + 1;
             assert_eq!(counts.accepted, JOBS.min(begun + QUEUE), "{counts:?}");
@@ -60,22 +61,22 @@ fn no_more_is_accepted_than_there_is_room_for_and_room_is_used_the_moment_it_com
 }
 
 #[test]
-fn who_gives_up_waiting_for_room_takes_none_along() {
+fn a_submission_that_stops_waiting_keeps_no_permit() {
     explore(Time::WhenIdle, || async {
-        let books = Books::default();
-        let pool = books.playing(Pool::builder("pool").workers(1).queue(1));
+        let log = JobLog::default();
+        let pool = log.playing(Pool::builder("pool").workers(1).queue_capacity(1));
         let submitters: Vec<_> = (0..4)
             .map(|submitter| {
-                let (pool, books) = (pool.clone(), books.clone());
+                let (pool, log) = (pool.clone(), log.clone());
                 tokio::spawn(async move {
                     for id in submitter * 10..submitter * 10 + 2 {
-                        let patient = chance();
+                        let waits = chance();
                         tokio::select! {
                             biased;
-                            ticket = pool.submit(books.job(id)) => ticket.unwrap().detach(),
+                            ticket = pool.submit(log.job(id)) => ticket.unwrap().detach(),
                             () = async {
                                 pause(2).await;
-                                if patient {
+                                if waits {
                                     std::future::pending::<()>().await;
                                 }
                             } => {}
@@ -87,10 +88,10 @@ fn who_gives_up_waiting_for_room_takes_none_along() {
         for submitter in submitters {
             submitter.await.unwrap();
         }
-        // There is room for one again: it is begun, or it waits in the queue, but nobody waits for room.
-        pool.submit(books.job(100)).await.unwrap().await.unwrap();
+        // The one permit is free, or its job is queued and will begin. No submission waits.
+        pool.submit(log.job(100)).await.unwrap().await.unwrap();
         assert_eq!(drain(&pool).await.counts.queued, 0);
-        assert_eq!(books.begun(), books.done());
-        books.are_right();
+        assert_eq!(log.begun(), log.done());
+        log.check();
     });
 }

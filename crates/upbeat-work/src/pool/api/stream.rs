@@ -10,39 +10,44 @@ use std::{
 use futures_core::Stream;
 use tokio::sync::mpsc;
 
-use super::{outcome::JobError, ticket::Ticket};
+use super::{error::JobError, ticket::Ticket};
 
-/// Where a job sends its results, before it returns. Part of the job, from [`Pool::submit_stream`](super::Pool::submit_stream).
+/// The sending half of a [`JobStream`]. A job that sends several results contains one: see
+/// [`Pool::submit_stream`](super::super::Pool::submit_stream).
 pub struct Emitter<T> {
     sender: mpsc::Sender<T>,
 }
 
-/// Nobody reads a job's results any more: it may as well end.
+/// The error of [`Emitter::send`] after the stream was dropped. The job may as well end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("nobody reads the results any more")]
-pub struct ReaderGone;
+#[error("result not sent: stream dropped")]
+pub struct StreamClosed;
 
 impl<T> Emitter<T> {
-    pub(super) fn new(places: usize) -> (Self, mpsc::Receiver<T>) {
-        let (sender, receiver) = mpsc::channel(places.max(1));
+    pub(super) fn new(capacity: usize) -> (Self, mpsc::Receiver<T>) {
+        let (sender, receiver) = mpsc::channel(capacity.max(1));
         (Self { sender }, receiver)
     }
 
-    /// Sends one result; waits while the reader is behind.
+    /// Sends one result. Waits while the buffer of the stream is full.
     ///
     /// # Errors
     ///
-    /// When the reader is gone.
+    /// Returns an error if the stream was dropped.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped the result was not sent, and is dropped.
-    pub async fn send(&self, result: T) -> Result<(), ReaderGone> {
-        self.sender.send(result).await.map_err(|_| ReaderGone)
+    /// If the future is dropped, the result was not sent, and is dropped.
+    pub async fn send(&self, result: T) -> Result<(), StreamClosed> {
+        self.sender.send(result).await.map_err(|_| StreamClosed)
     }
 
-    /// Completes when nobody reads the results any more.
-    pub async fn reader_gone(&self) {
+    /// Completes when the stream is dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing is lost.
+    pub async fn closed(&self) {
         self.sender.closed().await;
     }
 }
@@ -53,13 +58,14 @@ impl<T> fmt::Debug for Emitter<T> {
     }
 }
 
-/// What one job sends: a stream of its results, which ends with the job's own end.
+/// The results that one job sends, as a stream. It ends with the job.
 ///
-/// When the job panics or is lost, that is the last item. Dropping the stream cancels a job that has not begun, and lets one that has know.
+/// If the job panics or is lost, that is the last item. If the stream is dropped, a job that has
+/// not begun is cancelled, and the [`Emitter`] of one that has is closed.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future of [`next`](JobStream::next) loses nothing.
+/// If the future of [`next`](JobStream::next) is dropped, no result is lost.
 #[must_use = "a job whose stream is dropped is cancelled if it has not begun"]
 pub struct JobStream<T, R> {
     results: mpsc::Receiver<T>,
@@ -72,16 +78,16 @@ impl<T, R> JobStream<T, R> {
         Self { results, ticket: Some(ticket), end: None }
     }
 
-    /// The next result; `None` when the job is over.
+    /// Waits for the next result. Returns `None` after the end of the job.
     ///
     /// # Errors
     ///
-    /// When the job panicked or was lost, after the results that it sent before.
+    /// Returns an error if the job panicked or was lost, after the results that it sent before.
     pub async fn next(&mut self) -> Option<Result<T, JobError>> {
         poll_fn(|cx| self.poll(cx)).await
     }
 
-    /// What the job returned, once the stream has ended.
+    /// Returns the reply of the job, once the stream has ended.
     pub fn into_reply(self) -> Option<R> {
         self.end.and_then(Result::ok)
     }
@@ -90,14 +96,14 @@ impl<T, R> JobStream<T, R> {
         if let Some(ticket) = &mut self.ticket
             && let Poll::Ready(end) = Pin::new(ticket).poll(cx)
         {
-            // Looked at first: whatever the job has sent before its end is in the channel now.
+            // Polled first: all results that the job has sent are in the channel now.
             self.ticket = None;
             self.end = Some(end);
         }
         if self.ticket.is_some() {
             return match self.results.poll_recv(cx) {
                 Poll::Ready(Some(result)) => Poll::Ready(Some(Ok(result))),
-                // It has dropped its emitter, and goes on.
+                // The job has dropped its emitter and goes on.
                 Poll::Ready(None) | Poll::Pending => Poll::Pending,
             };
         }
@@ -124,6 +130,6 @@ impl<T, R: Unpin> Stream for JobStream<T, R> {
 
 impl<T, R> fmt::Debug for JobStream<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JobStream").field("over", &self.ticket.is_none()).finish_non_exhaustive()
+        f.debug_struct("JobStream").field("ended", &self.ticket.is_none()).finish_non_exhaustive()
     }
 }

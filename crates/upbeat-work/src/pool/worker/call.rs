@@ -1,19 +1,20 @@
-//! The two functions that a pool is made of.
+//! The function that runs jobs.
 
 use std::future::Future;
 
-/// What a worker does with a job: an async function of its state and the job.
+/// The function that runs a job: an async function of the worker's state and the job.
 ///
-/// Implemented for `async fn(&mut S, J) -> R` and for `async |state: &mut S, job: J| ..` that captures nothing by reference; a plain closure may
-/// capture, and returns a future that does not borrow the state. It is never implemented by hand.
+/// It is implemented for `async fn(&mut S, J) -> R`, and for `async |state: &mut S, job: J| ..`
+/// that captures nothing by reference. A plain closure may capture, but its future cannot borrow
+/// the state. It is never implemented by hand.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the work of a pool's workers",
-    label = "not an `async |state: &mut S, job: J| -> R` that can be called again and again",
+    message = "`{Self}` cannot run the jobs of a pool",
+    label = "not an `async |state: &mut S, job: J| -> R` that can be called repeatedly",
     note = "the types of both arguments have to be written, as in `async |state: &mut S, job: J| ..`",
-    note = "an async closure that captures would lend to its future: what all jobs need goes into the state that the factory builds"
+    note = "the future of an async closure borrows its captures: put what all jobs need into the worker state"
 )]
 pub trait Work<'a, S: 'a, J>: Send + Sync + 'static {
-    /// The reply.
+    /// The reply to a job.
     type Reply;
     #[doc(hidden)]
     type Future: Future<Output = Self::Reply> + Send + 'a;

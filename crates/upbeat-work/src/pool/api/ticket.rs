@@ -1,27 +1,28 @@
-//! The reply of one job, for whoever submitted it.
+//! The reply to one job.
 
 use std::{
     fmt,
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context as TaskContext, Poll},
+    task::{Context as TaskContext, Poll, ready},
 };
 
-use super::{
-    cell::Reply,
-    outcome::{JobError, Outcome},
-    shared::Places,
+use super::error::JobError;
+use crate::pool::{
+    queue::pending::Reply,
+    worker::{end::CancelJobs, shared::RunNumber},
 };
 
-/// The reply of a job that a [`Pool`](super::Pool) has accepted: a future of its result. Some call it a promise.
+/// The reply to a job that a [`Pool`](super::super::Pool) has accepted: a future of its result.
 ///
 /// # Guarantees
 ///
-/// It completes, whatever becomes of the job: with its result, with its panic, or because the pool ended before it.
+/// It always completes: with the result of the job, with its panic, or with the end of the pool.
 ///
-/// Dropping the ticket, or [cancelling](Ticket::cancel) it, removes the job if it has not begun: the job is dropped, and its place in
-/// the queue is free at once. A job under way is finished, since it may have done half of what it does, and its result is dropped.
+/// If the ticket is dropped or [cancelled](Ticket::cancel) before the job has begun, the job is
+/// dropped, and its permit is free at once. A job that has begun runs to its end, since it may be
+/// half done, and its result is dropped.
 ///
 /// # Cancel safety
 ///
@@ -29,39 +30,40 @@ use super::{
 ///
 /// # Panics
 ///
-/// When it is polled after it has completed.
+/// Panics if it is polled after it has completed.
 #[must_use = "a job whose ticket is dropped is cancelled if it has not begun"]
 pub struct Ticket<R> {
     reply: Option<Arc<dyn Reply<R>>>,
-    places: Arc<dyn Places>,
+    pool: Arc<dyn CancelJobs>,
+    run: RunNumber,
 }
 
 impl<R> Ticket<R> {
-    pub(super) fn new(reply: Arc<dyn Reply<R>>, places: Arc<dyn Places>) -> Self {
-        Self { reply: Some(reply), places }
+    pub(super) fn new(reply: Arc<dyn Reply<R>>, pool: Arc<dyn CancelJobs>, run: RunNumber) -> Self {
+        Self { reply: Some(reply), pool, run }
     }
 
-    /// Gives the reply up. `true`: the job had not begun, and never will. `false`: it is under way or over.
+    /// Gives up the reply. Returns `true` if the job had not begun, and so never will.
     ///
     /// ```
     /// use upbeat_work::Pool;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// // Not started, so nothing begins.
+    /// // The pool is not started, so no job begins.
     /// let pool = Pool::new("echo", async |_| Ok::<_, std::io::Error>(()), async |_: &mut (), n: u32| n);
-    /// let ticket = pool.try_submit(7).expect("there is room");
+    /// let ticket = pool.try_submit(7).expect("the queue is empty");
     /// assert_eq!(pool.counts().queued, 1);
     /// assert!(ticket.cancel());
     /// assert_eq!(pool.counts().queued, 0);
     /// # }
     /// ```
-    #[expect(clippy::must_use_candidate, reason = "most do not want to know")]
+    #[expect(clippy::must_use_candidate, reason = "most callers do not need the result")]
     pub fn cancel(mut self) -> bool {
         self.give_up()
     }
 
-    /// Lets the job run, whatever becomes of its result.
+    /// Lets the job run, and drops its result.
     pub fn detach(mut self) {
         self.reply = None;
     }
@@ -69,7 +71,7 @@ impl<R> Ticket<R> {
     fn give_up(&mut self) -> bool {
         let cancelled = self.reply.take().is_some_and(|reply| reply.abandon());
         if cancelled {
-            self.places.cancelled(1);
+            self.pool.cancel(self.run, 1);
         }
         cancelled
     }
@@ -86,9 +88,9 @@ impl<R> Future for Ticket<R> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let polled = self.reply.as_ref().map(|reply| reply.poll(cx));
-        let outcome = std::task::ready!(polled.expect("a ticket is not polled after it has completed"));
+        let outcome = ready!(polled.expect("a ticket is not polled after it has completed"));
         self.reply = None;
-        Poll::Ready(Outcome::into_result(outcome))
+        Poll::Ready(outcome.into())
     }
 }
 
