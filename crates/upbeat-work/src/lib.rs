@@ -114,6 +114,7 @@ pub mod hub;
 mod parallelism;
 pub mod pipeline;
 pub mod pool;
+pub mod targets;
 
 pub use hub::Hub;
 pub use pipeline::{OnStop, Pipeline, PipelineError, Section};

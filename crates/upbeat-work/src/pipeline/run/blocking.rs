@@ -72,7 +72,7 @@ fn spawn<'scope>(
             Ok(_) => {}
             Err(error) if at == workers.start => return Err(error),
             Err(error) => {
-                tracing::warn!(%error, workers = at, wanted = workers.end, "pipeline runs with fewer workers");
+                tracing::warn!(target: crate::targets::PIPELINE, %error, workers = at, wanted = workers.end, "pipeline runs with fewer workers");
                 break;
             }
         }

@@ -16,10 +16,13 @@ use upbeat::{
 };
 
 use super::{Worker, call::Work, pace::Pace, shared::PoolShared, state::build};
-use crate::pool::queue::{
-    entry::Notification,
-    local::LocalQueue,
-    outcome::{JobOutcome, discard},
+use crate::{
+    pool::queue::{
+        entry::Notification,
+        local::LocalQueue,
+        outcome::{JobOutcome, discard},
+    },
+    targets,
 };
 
 /// Removes the worker from its pool, whatever ends its task.
@@ -80,7 +83,14 @@ pub(crate) async fn run<S, J, R, E, M, MFut, W>(
             match perform(shared, local, &*work, &mut state, job, &mut pace, &mut notifications).await {
                 Ok(reply) => outcome = Some(JobOutcome::Finished(reply)),
                 Err(panic) => {
-                    tracing::error!(pool = &*shared.name, worker = local.number, %panic, "job panicked");
+                    tracing::error!(
+                        target: targets::POOL,
+                        pool = &*shared.name,
+                        worker = local.number,
+                        panic = panic.message(),
+                        location = panic.location(),
+                        "job panicked"
+                    );
                     notifications.add(local.fail(panic));
                     break;
                 }

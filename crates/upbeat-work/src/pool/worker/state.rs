@@ -9,7 +9,10 @@ use upbeat::{
 };
 
 use super::{Worker, shared::PoolShared};
-use crate::pool::queue::{local::LocalQueue, stop::PoolPhase};
+use crate::{
+    pool::queue::{local::LocalQueue, stop::PoolPhase},
+    targets,
+};
 
 /// Builds the state of a worker, with retries. Returns `None` if the worker has to leave.
 pub(super) async fn build<S, J, R, E, M, MFut>(
@@ -37,6 +40,7 @@ where
             }
             let delay = shared.settings.delay(failed);
             tracing::warn!(
+                target: targets::POOL,
                 pool = &*shared.name,
                 worker = local.number,
                 attempt = failed,
