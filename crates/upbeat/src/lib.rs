@@ -1,8 +1,9 @@
-//! Runs the long-lived workers of a service as one: starts them in order, knows when they are ready, restarts them or fails fast, and stops
-//! them inside a deadline without losing accepted work.
+//! A conductor for the long-lived workers of a service: it starts them in order, reports when they
+//! are ready, restarts them or fails fast, and stops them inside a deadline without losing accepted
+//! work.
 //!
-//! Four words: a [`Player`] is a worker; a [`Part`] is a player with its name and policies; a [`Conductor`] plays parts, and is a player itself;
-//! a *score* is everything to be played, as data.
+//! Four words: a [`Player`] is a worker. A [`Part`] is a player with its name and policies. A
+//! [`Conductor`] plays parts, and is itself a player. A *score* is everything to be played, as data.
 //!
 //! ```
 //! use upbeat::{Conductor, Context, Part};
@@ -31,33 +32,49 @@
 //! # }
 //! ```
 //!
-//! # What holds
+//! # Guarantees
 //!
-//! - A score is [checked](Conductor::check) first: every fault at once, by name, before anything starts.
-//! - A part starts when its conditions hold, never before; when a dependency fails, those that wait for it never start, and say why.
-//! - The first failure that no [restart](Restart) answers stops the others politely, and waits for them. No error is lost, not even
-//!   one that happens while stopping: the [`Report`] has the root cause first, and every player by its full path.
-//! - Stopping goes in the reverse of the edges, in parallel where there are none, inside one budget that nested conductors share. What
-//!   does not stop in time is aborted; what does not even go then is reported as leaked, by name, and the others still stop.
-//! - Who holds the door is told while it does: by path, with what it is doing and the line of code on which it waits, also in the report.
-//!   [`Overview::dump`] tells it of everybody, at any time, without flags and without the co-operation of what is stuck.
-//! - A [`Context`] is Go's, too: children with deadlines, values and causes, which leave nothing behind when they are dropped.
-//!   A [`Group`] runs several tasks under one.
-//! - Panics are caught wherever a player's code runs, with message, place and backtrace, and are failures like others.
+//! - A score is [checked](Conductor::check) first: all faults at once, by name, before anything
+//!   starts.
+//! - A part starts when its conditions hold, never before. If a dependency fails, its dependents
+//!   never start, and the report names the dependency.
+//! - The first failure without a [restart](restart::Restart) requests a graceful stop of the others
+//!   and waits for them. No error is lost, not even one while stopping. The [`Report`] has the root
+//!   cause first, and every player by its full path.
+//! - A stop takes the reverse of the edges, in parallel where there are none, inside one budget that
+//!   nested conductors share. A part that does not stop in time is aborted. If it is still there, it
+//!   is reported as leaked, and the others still stop.
+//! - While stopping, each part that has not ended is logged: path, activity, and source line.
+//!   [`Overview::dump`](diagnostics::Overview::dump) returns this for all players, at any time,
+//!   without compiler flags and without changes to the stuck code.
+//! - A [`Context`] is also a context as in Go: children with deadlines, values and causes, of which
+//!   nothing is left when they are dropped. A [`Group`](task::Group) runs several tasks under one.
+//! - Panics are caught wherever code of a player runs, with message, location and backtrace. They are
+//!   failures like others.
 //! - The control loop never waits for a player.
 //!
-//! # What does not
+//! # Not guaranteed
 //!
-//! - A future that never yields cannot be stopped, only left behind: it is reported as leaked. Where it could keep the process from ending,
-//!   [`Conductor::play_until_signal`] ends it from a thread of its own; [`Conductor::play_until`] does not.
-//! - Where a task waits is found by polling it once more; one that never yields says only that, and for how long. See [`probe`].
-//! - Unix only: signals are those of Unix.
+//! - A future that never yields cannot be stopped. It is reported as leaked. If it keeps the process
+//!   from ending, [`Conductor::play_until_signal`] ends the process from a separate thread.
+//!   [`Conductor::play_until`] does not.
+//! - The location of a task is found by one more poll. For a task that never yields, only the duration
+//!   of its poll is reported.
+//! - Unix only, because signals are those of Unix.
+//!
+//! # Modules
+//!
+//! - [`task`]: groups of tasks, and tracked background work.
+//! - [`time`]: scheduled players and timers.
+//! - [`monitor`]: bounds and alerts for calls that may hang.
+//! - [`diagnostics`]: the state of all players, locations, log targets.
+//! - [`report`], [`restart`], [`score`], [`player`], [`panic`](mod@panic): the types of these subjects.
 //!
 //! # Features
 //!
 //! - `cron`: players by the calendar, `upbeat::time::cron`.
-//! - `limit`: rate limits and concurrency limits, for all and for each key, `upbeat::limit`.
-//! - `serde`: [`Report`] and [`Snapshot`] are `Serialize`.
+//! - `limit`: rate limits and concurrency limits, in total and for each key, `upbeat::limit`.
+//! - `serde`: [`Report`] and [`Snapshot`](diagnostics::Snapshot) are `Serialize`.
 
 mod conductor;
 mod context;

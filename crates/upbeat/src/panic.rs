@@ -1,8 +1,9 @@
-//! Catching panics of user code, with their message, place and backtrace.
+//! Caught panics of user code, with their message, location and backtrace.
 //!
-//! What `catch_unwind` returns is only the payload; place and backtrace are known to the panic hook alone. So the first conductor of a process puts
-//! a hook in front of the one that is there: on threads that are inside [`catch`] it takes notes, and it always calls
-//! the other one.
+//! `catch_unwind` returns only the payload. Location and backtrace are known to the panic hook
+//! alone. So the first conductor of a process installs a hook before the existing one. On threads
+//! that catch a panic here, the hook records location and backtrace. It always calls the previous
+//! hook.
 
 use std::{
     any::Any,
@@ -18,7 +19,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-/// A panic that was caught.
+/// A caught panic.
 #[derive(Debug)]
 pub struct Panic {
     message: String,
@@ -27,18 +28,18 @@ pub struct Panic {
 }
 
 impl Panic {
-    /// Runs user code, and turns a panic into a value, as the conductor does with players: for whoever runs code of others too.
+    /// Runs user code, and returns a panic as a value, as the conductor does with players.
     ///
-    /// The panic hook is called as ever, so the panic is also printed, unless the process says otherwise. Whatever the code was working on may be in an
-    /// inconsistent state afterwards: drop it, or be sure that it is not.
+    /// The panic hook is called as usual, and prints the panic unless the process has replaced it.
+    /// The data of the code may be inconsistent afterwards. Drop it, unless its state is known.
     ///
     /// # Errors
     ///
-    /// The panic, if there was one.
+    /// Returns the panic, if there was one.
     ///
     /// # Not guaranteed
     ///
-    /// Where panics abort (`panic = "abort"`) they are not caught, and nobody can catch them.
+    /// With `panic = "abort"`, panics cannot be caught.
     ///
     /// ```
     /// let panic = upbeat::panic::Panic::catch(|| -> u32 { panic!("no luck") }).expect_err("it panics");
@@ -48,17 +49,17 @@ impl Panic {
         catch(work)
     }
 
-    /// What the panic said.
+    /// Returns the message of the panic.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Where it happened, as `file:line:column`.
+    /// Returns its location as `file:line:column`.
     pub fn location(&self) -> Option<&str> {
         self.location.as_deref()
     }
 
-    /// The stack it happened on. Printing it resolves its symbols, which takes a while.
+    /// Returns its call stack. Printing it resolves its symbols, which takes a while.
     pub fn backtrace(&self) -> Option<&Backtrace> {
         self.backtrace.as_ref()
     }
@@ -79,8 +80,9 @@ impl std::error::Error for Panic {}
 pin_project! {
     /// A future that turns the panics of another future into values.
     ///
-    /// It completes with what the other future completes with, or with its first panic. The other future is dropped
-    /// before that, and a panic of its drop counts too. In that case its value is lost.
+    /// It completes with what the other future completes with, or with its first panic. The other
+    /// future is dropped before that, and a panic of its drop counts too. In that case its value is
+    /// lost.
     ///
     /// ```
     /// use upbeat::panic::CatchPanic;
@@ -95,8 +97,9 @@ pin_project! {
     ///
     /// # Not guaranteed
     ///
-    /// Polled again after its end, it never completes. If it is dropped before its end, a panic of the other future's
-    /// drop goes to the panic hook only. [`discard`](CatchPanic::discard) returns it. [`Panic::catch`] says more.
+    /// Polled again after its end, it never completes. If it is dropped before its end, a panic of
+    /// the other future's drop goes to the panic hook only. [`discard`](CatchPanic::discard)
+    /// returns it. [`Panic::catch`] says more.
     ///
     /// # Cancel safety
     ///
@@ -125,7 +128,8 @@ impl<F> CatchPanic<F> {
         Self { future: None }
     }
 
-    /// Makes the future in the place where it stays. A variable on the way would take its room twice.
+    /// Makes the future in the place where it stays. A variable on the way would take its room
+    /// twice.
     pub(crate) fn fill(mut self: Pin<&mut Self>, make: impl FnOnce() -> F) -> Result<(), Panic> {
         catch(|| self.as_mut().project().future.set(Some(make())))
     }
@@ -188,7 +192,8 @@ fn install_hook() {
         panic::set_hook(Box::new(move |info| {
             if DEPTH.get() > 0 {
                 let location = info.location().map(ToString::to_string);
-                // A panic inside the borrow is impossible: nothing that can panic runs while it is held.
+                // A panic inside the borrow is impossible: nothing that can panic runs while it is
+                // held.
                 NOTES.with(|notes| *notes.borrow_mut() = Some((location, Backtrace::force_capture())));
             }
             previous(info);
@@ -198,7 +203,8 @@ fn install_hook() {
 
 /// Runs user code, and turns a panic into a value.
 ///
-/// Whatever the code was working on may be in an inconsistent state afterwards: the caller only drops it.
+/// Whatever the code was working on may be in an inconsistent state afterwards: the caller only
+/// drops it.
 pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     install_hook();
     DEPTH.set(DEPTH.get() + 1);
@@ -208,7 +214,8 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
         let notes = NOTES.with(|notes| notes.borrow_mut().take());
         let (location, backtrace) = notes.map_or((None, None), |(location, trace)| (location, Some(trace)));
         let message = message(&*payload);
-        // The payload is user code too, and its drop may panic in turn; then it is leaked, as the standard library does.
+        // The payload is user code too, and its drop may panic in turn; then it is leaked, as the
+        // standard library does.
         if let Err(second) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             std::mem::forget(second);
         }

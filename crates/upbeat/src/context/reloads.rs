@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-/// A subscription to reload requests, from [`Context::reloads`].
+/// A subscription to reload requests, from [`Context::reloads`](super::Context::reloads).
 #[derive(Clone, Debug)]
 pub struct Reloads {
     pub(super) requests: watch::Receiver<u64>,
