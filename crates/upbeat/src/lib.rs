@@ -103,7 +103,10 @@ pub mod task;
 pub mod time;
 mod tree;
 
-pub use conductor::{Conductor, ConductorError, handle::Handle};
+pub use conductor::{
+    Conductor, ConductorError,
+    handle::{Handle, PartHandle},
+};
 pub use context::{Context, attachment, error::ContextError, reloads::Reloads};
 pub use error::BoxError;
 pub use player::{
@@ -113,4 +116,4 @@ pub use player::{
 };
 pub use report::Report;
 pub use signal::Signal;
-pub use supervisor::handle_error::HandleError;
+pub use supervisor::request::HandleError;

@@ -63,7 +63,7 @@ fn philosophers_in_a_deadlock_are_located_and_can_be_stopped() {
     let source = include_str!("../../philosophers.rs");
     let line = 1 + source.lines().position(|line| line.contains("right.lock().await")).expect("it is there");
     let mut program = Program::start("philosophers", &["--how", "deadlock", "--philosophers", "3"]);
-    let mut alarms: Vec<_> = (0..3).map(|_| program.until("the watchdog saw no sign of life")).collect();
+    let mut alarms: Vec<_> = (0..3).map(|_| program.until("missed heartbeat")).collect();
     alarms.sort_by_key(|alarm| alarm.split("player=").nth(1).map(str::to_owned));
     for (number, alarm) in alarms.iter().enumerate() {
         assert!(alarm.contains(&format!("player=table/philosopher-{number}")), "{alarm}");
@@ -134,7 +134,7 @@ fn a_classic_can_be_stopped_before_its_end() {
         program.until("all ready");
         let ended = program.stop();
         assert_eq!(ended.code, Some(0), "{name}: {}", ended.stderr);
-        assert!(ended.stderr.contains("stopping: SIGTERM"), "it was still running: {name}: {}", ended.stderr);
+        assert!(ended.stderr.contains("stopping cause=SIGTERM"), "it was still running: {name}: {}", ended.stderr);
     }
 }
 

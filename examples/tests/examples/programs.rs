@@ -59,7 +59,7 @@ fn stuck_logs_all_locations_on_a_signal() {
 fn deadlock_is_reported_by_the_watchdog_with_both_lines() {
     let source = include_str!("../../deadlock.rs");
     let mut program = Program::start("deadlock", &[]);
-    let two = [program.until("the watchdog saw no sign of life"), program.until("the watchdog saw no sign of life")];
+    let two = [program.until("missed heartbeat"), program.until("missed heartbeat")];
     for (player, code) in
         [("deposits", "_savings = bank.savings.lock()"), ("withdrawals", "_checking = bank.checking.lock()")]
     {

@@ -13,6 +13,7 @@ use tracing_subscriber::{
     layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
 };
+use upbeat::diagnostics::targets;
 use upbeat::{Report, exit_code};
 
 use self::{fields::PLAYER, format::Format, player::RememberPlayer};
@@ -20,9 +21,6 @@ use crate::{
     console::{self, Lines},
     score::LogStyle,
 };
-
-/// The target of the log lines that name the players that delay the stop.
-const STOP_LOG: &str = "upbeat::door";
 
 /// Installs the writer of log lines.
 ///
@@ -33,7 +31,7 @@ pub(crate) fn init(style: LogStyle, quiet: bool, has_status: bool) {
     // A line names its player at every level, so the spans that carry a player are always enabled.
     let names_a_player = filter_fn(|metadata| metadata.is_span() && metadata.fields().field(PLAYER).is_some());
     let enabled = filter(quiet).or(names_a_player.with_max_level_hint(LevelFilter::INFO));
-    let enabled = enabled.and(filter_fn(move |metadata| !(has_status && metadata.target() == STOP_LOG)));
+    let enabled = enabled.and(filter_fn(move |metadata| !(has_status && metadata.target() == targets::STOP)));
     let layer = RememberPlayer.and_then(fmt::layer().event_format(format).with_writer(|| Lines));
     // It fails only if a writer is installed already, which then stays.
     let _ = tracing_subscriber::registry().with(layer.with_filter(enabled)).try_init();

@@ -78,7 +78,7 @@ fn the_status_line_names_delaying_players_and_is_wiped_at_the_end() {
     client.write_all(b"GET /slow?for=3s HTTP/1.1\r\nhost: test\r\n\r\n").expect("the request is sent");
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().expect("it is sent").success());
-    terminal.until("stopping: SIGTERM");
+    terminal.until("stopping cause=SIGTERM");
     terminal.until("\r\u{1b}[Kstopping for 1s, ");
     let first = terminal.until("\r\u{1b}[K");
     assert!(first.contains(" left: shop/app (1 open, GET /slow for "), "{first:?}");

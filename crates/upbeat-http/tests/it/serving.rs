@@ -262,7 +262,7 @@ async fn a_given_listener_is_closed_at_the_stop_and_bound_again_by_the_next_run(
     let playing = play(server.clone()).await;
     assert_eq!(server.address().get(), Some(address));
     assert!(Raw::connect(address).await.get("/").await.ends_with("hello"));
-    playing.handle.restart("test/server").await.expect("restarts");
+    playing.handle.part("test/server").restart().await.expect("restarts");
     let overview = playing.handle.overview();
     let again = overview.wait_for(|snapshot| snapshot.ready && snapshot.players[0].runs == 2);
     timeout(TEST_TIMEOUT, again).await.expect("it is ready again");

@@ -1,15 +1,19 @@
 //! Operating a conductor from outside, while it plays.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use tokio::sync::oneshot;
 
 use crate::{
     player::part::Part,
     report::player::PlayerReport,
-    snapshot::player::State,
+    snapshot::player::PlayerState,
     stop_cause::StopCause,
-    supervisor::{control::Control, handle_error::HandleError, request::Request, state::Shared},
+    supervisor::{
+        control::Control,
+        request::{HandleError, Request},
+        state::Supervisor,
+    },
     tree::overview::Overview,
 };
 
@@ -35,8 +39,8 @@ use crate::{
 ///
 /// handle.overview().wait_for(|now| now.ready).await;
 /// handle.add(Part::new("mails", worker)).await?;
-/// handle.restart("orders").await?;
-/// let mails = handle.remove("mails").await?;
+/// handle.part("orders").restart().await?;
+/// let mails = handle.part("mails").remove().await?;
 /// assert!(mails.is_clean());
 ///
 /// handle.stop();
@@ -76,10 +80,11 @@ impl Handle {
         Overview::new(self.control.tree().clone())
     }
 
-    /// What the player of this path is doing; `None` when there is none, or nothing plays.
-    pub fn state(&self, path: &str) -> Option<State> {
-        let full = self.full(path);
-        Some(self.overview().snapshot().player(&full)?.state.clone())
+    /// Returns a handle to the part at `path`, which need not exist yet.
+    ///
+    /// Its requests find the part when they are made.
+    pub fn part(&self, path: &str) -> PartHandle {
+        PartHandle { control: self.control.clone(), path: full_path(&self.control, path) }
     }
 
     /// Adds a part to the outermost conductor. It starts once its conditions hold; this waits only
@@ -95,8 +100,8 @@ impl Handle {
     /// The request holds even if the future is dropped once it was polled.
     pub async fn add(&self, part: Part) -> Result<(), HandleError> {
         let path = self.control.tree().root_path().to_string();
-        let shared = self.control.playing().ok_or(HandleError::NotPlaying { path: path.clone() })?;
-        send_request(&shared, |reply| Request::Add { part, reply }).await
+        let supervisor = self.control.playing().ok_or(HandleError::NotPlaying { path: path.clone() })?;
+        send_request(&supervisor, |reply| Request::Add { part, reply }).await
     }
 
     /// Adds a part to the nested conductor of this path.
@@ -109,91 +114,145 @@ impl Handle {
     ///
     /// As [`add`](Handle::add).
     pub async fn add_to(&self, conductor: &str, part: Part) -> Result<(), HandleError> {
-        let path = self.full(conductor);
-        let shared = self.control.tree().find(&path).ok_or(HandleError::Unknown { path })?;
-        send_request(&shared, |reply| Request::Add { part, reply }).await
-    }
-
-    /// Stops a part, removes it, and returns its report, which will be missing in that of the
-    /// whole. Its name can be used again.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such part, or others depend on it.
-    ///
-    /// # Cancel safety
-    ///
-    /// The request holds even if the future is dropped once it was polled.
-    pub async fn remove(&self, path: &str) -> Result<PlayerReport, HandleError> {
-        let (shared, name) = self.locate(path)?;
-        send_request(&shared, |reply| Request::Remove { name, reply }).await
-    }
-
-    /// Stops a part for good, and waits until it is gone. It is not restarted, whatever its policy
-    /// says, but by [`restart`](Handle::restart).
-    ///
-    /// # Errors
-    ///
-    /// When there is no such part.
-    ///
-    /// # Cancel safety
-    ///
-    /// The request holds even if the future is dropped once it was polled.
-    pub async fn stop_part(&self, path: &str) -> Result<PlayerReport, HandleError> {
-        let (shared, name) = self.locate(path)?;
-        send_request(&shared, |reply| Request::Stop { name, reply }).await
-    }
-
-    /// Starts a part again: stops it first if it plays. Counts towards no limit. Waits only until
-    /// it is accepted.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such part, everything is stopping, or it can be played only once.
-    ///
-    /// # Cancel safety
-    ///
-    /// The request holds even if the future is dropped once it was polled.
-    pub async fn restart(&self, path: &str) -> Result<(), HandleError> {
-        let (shared, name) = self.locate(path)?;
-        send_request(&shared, |reply| Request::Restart { name, reply }).await
-    }
-
-    fn full(&self, path: &str) -> String {
-        let root = self.control.tree().root_path();
-        match path.strip_prefix(&**root) {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => path.to_owned(),
-            _ => format!("{root}/{path}"),
-        }
-    }
-
-    /// The conductor of a part, and the part's name.
-    fn locate(&self, path: &str) -> Result<(Arc<Shared>, String), HandleError> {
-        let full = self.full(path);
-        if self.control.playing().is_none() {
-            return Err(HandleError::NotPlaying { path: self.control.tree().root_path().to_string() });
-        }
-        let found = full.rsplit_once('/').and_then(|(conductor, name)| {
-            let shared = self.control.tree().find(conductor)?;
-            Some((shared, name.to_owned()))
-        });
-        found.ok_or(HandleError::Unknown { path: full })
+        let path = full_path(&self.control, conductor);
+        let supervisor = find(&self.control, &path).ok_or(HandleError::Unknown { path })?;
+        send_request(&supervisor, |reply| Request::Add { part, reply }).await
     }
 }
 
+/// A handle to one part of a conductor that plays: stops, restarts or removes it. A cheap clone.
+///
+/// From [`Handle::part`]. The part is found by its path at each request.
+///
+/// ```
+/// use upbeat::{Conductor, Context, diagnostics::PlayerState};
+///
+/// async fn worker(cx: Context) -> Result<(), std::io::Error> {
+///     cx.stopping().await;
+///     Ok(())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let shop = Conductor::new("shop").player("orders", worker);
+/// let handle = shop.handle();
+/// let playing = tokio::spawn(shop.play_until(std::future::pending()));
+/// handle.overview().wait_ready().await;
+///
+/// let orders = handle.part("orders");
+/// assert_eq!(orders.state(), Some(PlayerState::Ready));
+/// assert!(orders.stop().await?.is_clean());
+/// orders.restart().await?;
+/// # handle.stop();
+/// # assert!(playing.await?.is_clean());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct PartHandle {
+    control: Arc<Control>,
+    /// The full path.
+    path: String,
+}
+
+impl PartHandle {
+    /// Returns the full path of the part.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Returns the state of the player; `None` if there is no such part, or nothing plays.
+    pub fn state(&self) -> Option<PlayerState> {
+        let overview = Overview::new(self.control.tree().clone());
+        Some(overview.snapshot().player(&self.path)?.state.clone())
+    }
+
+    /// Stops the part for good and waits until it has ended. Whatever its policy, only
+    /// [`restart`](PartHandle::restart) starts it again.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such part, or nothing plays.
+    ///
+    /// # Cancel safety
+    ///
+    /// The request holds even if the future is dropped once it was polled.
+    pub async fn stop(&self) -> Result<PlayerReport, HandleError> {
+        let (supervisor, name) = self.find()?;
+        send_request(&supervisor, |reply| Request::Stop { name, reply }).await
+    }
+
+    /// Starts the part again. If it plays, it is stopped first. The restart counts towards no limit. Waits
+    /// only until the request is accepted.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such part, everything is stopping, or the part can be played only once.
+    ///
+    /// # Cancel safety
+    ///
+    /// The request holds even if the future is dropped once it was polled.
+    pub async fn restart(&self) -> Result<(), HandleError> {
+        let (supervisor, name) = self.find()?;
+        send_request(&supervisor, |reply| Request::Restart { name, reply }).await
+    }
+
+    /// Stops the part, removes it, and returns its report. The report of the whole does not contain it.
+    /// Its name can be used again.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such part, or others depend on it.
+    ///
+    /// # Cancel safety
+    ///
+    /// The request holds even if the future is dropped once it was polled.
+    pub async fn remove(&self) -> Result<PlayerReport, HandleError> {
+        let (supervisor, name) = self.find()?;
+        send_request(&supervisor, |reply| Request::Remove { name, reply }).await
+    }
+
+    /// Returns the conductor of the part, and the part's name.
+    fn find(&self) -> Result<(Arc<Supervisor>, String), HandleError> {
+        if self.control.playing().is_none() {
+            return Err(HandleError::NotPlaying { path: self.control.tree().root_path().to_string() });
+        }
+        let found = self.path.rsplit_once('/').and_then(|(conductor, name)| {
+            let supervisor = find(&self.control, conductor)?;
+            Some((supervisor, name.to_owned()))
+        });
+        found.ok_or_else(|| HandleError::Unknown { path: self.path.clone() })
+    }
+}
+
+/// Returns the path with the outermost conductor, which callers may leave out.
+fn full_path(control: &Control, path: &str) -> String {
+    let root = control.tree().root_path();
+    match path.strip_prefix(&**root) {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => path.to_owned(),
+        _ => format!("{root}/{path}"),
+    }
+}
+
+/// Returns the conductor that plays at this path.
+fn find(control: &Control, path: &str) -> Option<Arc<Supervisor>> {
+    let node: Arc<dyn Any + Send + Sync> = control.tree().find(path)?;
+    node.downcast().ok()
+}
+
 async fn send_request<T>(
-    shared: &Shared,
+    supervisor: &Supervisor,
     request: impl FnOnce(oneshot::Sender<Result<T, HandleError>>) -> Request,
 ) -> Result<T, HandleError> {
     let (reply, mut answer) = oneshot::channel();
-    shared.request(request(reply));
+    supervisor.request(request(reply));
     let answered = tokio::select! {
         biased;
         // The sender is dropped unanswered if the control loop has ended in between.
         answered = &mut answer => answered.ok(),
         // A request that is sent in the instant in which the receiver is dropped stays in the
         // channel, and its sender with it.
-        () = shared.link.closed() => answer.try_recv().ok(),
+        () = supervisor.closed() => answer.try_recv().ok(),
     };
-    answered.unwrap_or_else(|| Err(HandleError::NotPlaying { path: shared.path.to_string() }))
+    answered.unwrap_or_else(|| Err(HandleError::NotPlaying { path: supervisor.path.to_string() }))
 }

@@ -4,7 +4,7 @@ pub(crate) mod handle;
 
 use std::{collections::HashMap, fmt, future::Future, sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::sync::mpsc;
 use upbeat_score::{Fault, Machine, PartSpec, Plan, Readiness, Score, ScoreError, Strategy};
 
 use self::handle::Handle;
@@ -13,13 +13,14 @@ use crate::{
     player::{Player, erased::DynPlayer, part::Part},
     process::{guard::Guard, signals},
     report::{Report, failure::Cause},
-    run::{Link, event::Notice},
     signal::Signal,
     supervisor::{
         control::Control,
         driver::{self, Played},
-        state::{Record, Shared, Stage},
+        request::Message,
+        state::{PartEntry, Supervisor, SupervisorState},
     },
+    targets,
     tree::Tree,
 };
 
@@ -166,7 +167,7 @@ impl Conductor {
             never = asked => never,
             played = play => played,
         };
-        self.control.tree().found_out().await;
+        self.control.tree().wait_probers().await;
         self.report(played)
     }
 
@@ -204,16 +205,14 @@ impl Conductor {
     pub async fn play_until_signal(self) -> Report {
         let tree = self.control.tree().clone();
         let watched = signals::watch(&self.control, &self.stop_signals);
-        let guarded = Guard::new(self.score.stop_timeout, &tree).map(|guard| tree.set_guard(guard));
-        let watch = match watched.and_then(|watch| guarded.map(|()| watch)) {
-            Ok(watch) => watch,
+        let guarded = Guard::new(self.score.stop_timeout, &tree);
+        let (watch, guard) = match watched.and_then(|watch| guarded.map(|guard| (watch, guard))) {
+            Ok(set_up) => set_up,
             Err(error) => return self.report(Played::nothing(Cause::NoSignals(error))),
         };
         let report = self.play_until(std::future::pending()).await;
         drop(watch);
-        if let Some(guard) = tree.take_guard() {
-            guard.over(&report);
-        }
+        guard.end(&report);
         report
     }
 
@@ -244,30 +243,29 @@ impl Conductor {
     fn prepare(&self, path: Arc<str>, parent: Option<&Context>) -> Result<Prepared, ScoreError> {
         let machine = self.machine()?;
         for warning in machine.warnings() {
-            tracing::warn!(player = %path, "{warning}");
+            tracing::warn!(target: targets::CONDUCTOR, player = %path, %warning, "questionable score");
         }
         let tree = parent.map_or_else(|| self.control.tree().clone(), |parent| parent.run().tree().clone());
-        let (link, notices) = Link::new(tree);
-        let parts = self.score.parts.iter().zip(&self.players);
+        let specs = self.score.parts.iter().zip(&self.players);
         let mut part_path = format!("{path}/");
         let own = part_path.len();
-        let record = |(spec, player): (&PartSpec, &Arc<dyn DynPlayer>)| {
+        let entry = |(spec, player): (&PartSpec, &Arc<dyn DynPlayer>)| {
             part_path.truncate(own);
             part_path.push_str(&spec.name);
-            Record::new(part_path.as_str().into(), player.clone())
+            PartEntry::new(part_path.as_str().into(), player.clone())
         };
-        let records = parts.map(record).collect();
-        let dog = |spec: &PartSpec| Some((machine.find(&spec.name)?, spec.watchdog?));
-        let watchdogs = self.score.parts.iter().filter_map(dog).collect();
-        let stage = Stage { machine, records, watchdogs };
-        Ok(Prepared { shared: Shared::new(path, link, stage, Instant::now()), notices })
+        let parts = specs.map(entry).collect();
+        let watchdog = |spec: &PartSpec| Some((machine.find(&spec.name)?, spec.watchdog?));
+        let watchdogs = self.score.parts.iter().filter_map(watchdog).collect();
+        let (supervisor, messages) = Supervisor::new(path, tree, SupervisorState { machine, parts, watchdogs });
+        Ok(Prepared { supervisor, messages })
     }
 
     async fn play_prepared(&self, prepared: Result<Prepared, ScoreError>, parent: Option<&Context>) -> Played {
         match prepared {
-            Ok(Prepared { shared, notices }) => {
-                let _playing = self.control.begin(&shared);
-                driver::play(&shared, notices, self.score.stop_timeout, parent).await
+            Ok(Prepared { supervisor, messages }) => {
+                let _playing = self.control.begin(&supervisor);
+                driver::play(&supervisor, messages, self.score.stop_timeout, parent).await
             }
             Err(error) => Played::nothing(Cause::BadScore(error)),
         }
@@ -287,8 +285,8 @@ impl Conductor {
 
 /// A conductor about to play.
 struct Prepared {
-    shared: Arc<Shared>,
-    notices: mpsc::UnboundedReceiver<Notice>,
+    supervisor: Arc<Supervisor>,
+    messages: mpsc::UnboundedReceiver<Message>,
 }
 
 impl fmt::Debug for Conductor {

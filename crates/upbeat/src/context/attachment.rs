@@ -50,8 +50,8 @@ use std::{
 use upbeat_probe::{Probe, Watchpoint};
 
 use super::{
-    Context, Place,
-    scope::{Own, Scope, after},
+    Context, Origin,
+    scope::{Scope, ScopeOptions, after},
 };
 
 pub use super::scope::{AttachedValue, Attachment};
@@ -65,13 +65,13 @@ impl<T: Attachment> AttachedContext<T> {
     ///
     /// Without a timeout, only `cx` and a [cancel](Context::cancel) end it.
     pub fn new(cx: &Context, timeout: Option<Duration>, attachment: T) -> Self {
-        let own = Own { deadline: timeout.and_then(after), until_deadline: false };
-        Self(Scope::new(cx, own, attachment))
+        let own = ScopeOptions { deadline: timeout.and_then(after), until_deadline: false };
+        Self(Scope::new(cx.run(), cx.scope(), own, attachment))
     }
 
     /// Returns the context, for the code that runs below it.
     pub fn context(&self) -> Context {
-        Context(Place::Scope(self.0.clone()))
+        Context(Origin::Scope(self.0.clone()))
     }
 
     /// Returns [`Context::is_unique`]: no clone and no child of the context exists.

@@ -5,20 +5,20 @@ use std::{any::Any, future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    Context, Place,
+    Context, Origin,
     error::ContextError,
-    scope::{Attachment, Own, Scope, SingleValue, after},
+    scope::{Attachment, Scope, ScopeOptions, SingleValue, after},
 };
-use crate::{error::BoxError, run::wait::Wait};
+use crate::{error::BoxError, run::wait::Wait, targets};
 
 /// Scopes: derived contexts, as in Go.
 impl Context {
-    fn derive(&self, own: Own) -> Self {
+    fn derive(&self, own: ScopeOptions) -> Self {
         self.derive_with(own, ())
     }
 
-    fn derive_with(&self, own: Own, attachment: impl Attachment) -> Self {
-        Self(Place::Scope(Scope::new(self, own, attachment)))
+    fn derive_with(&self, own: ScopeOptions, attachment: impl Attachment) -> Self {
+        Self(Origin::Scope(Scope::new(self.run(), self.scope(), own, attachment)))
     }
 
     /// Returns a child: a context that is done with this one, and can be
@@ -31,7 +31,7 @@ impl Context {
     /// assert!(child.error().is_some() && cx.error().is_none());
     /// ```
     pub fn child(&self) -> Self {
-        self.derive(Own::default())
+        self.derive(ScopeOptions::default())
     }
 
     /// Returns a child that is done after `timeout` at the latest.
@@ -46,7 +46,7 @@ impl Context {
     /// # }
     /// ```
     pub fn with_timeout(&self, timeout: Duration) -> Self {
-        self.derive(Own { deadline: after(timeout), ..Own::default() })
+        self.derive(ScopeOptions { deadline: after(timeout), ..ScopeOptions::default() })
     }
 
     /// Returns a child that is done at `deadline` at the latest. With a deadline in the past it is
@@ -60,7 +60,7 @@ impl Context {
     /// assert_eq!(cx.with_deadline(later).deadline(), Some(soon), "a child may have less time, never more");
     /// ```
     pub fn with_deadline(&self, deadline: Instant) -> Self {
-        self.derive(Own { deadline: Some(deadline), ..Own::default() })
+        self.derive(ScopeOptions { deadline: Some(deadline), ..ScopeOptions::default() })
     }
 
     /// Returns a child that carries a value of one request or piece of work, such as its id or its
@@ -78,7 +78,7 @@ impl Context {
     /// assert_eq!(cx.value::<RequestId>().expect("it was given").0, 7);
     /// ```
     pub fn with_value<T: Any + Send + Sync>(&self, value: T) -> Self {
-        self.derive_with(Own::default(), SingleValue(Arc::new(value)))
+        self.derive_with(ScopeOptions::default(), SingleValue(Arc::new(value)))
     }
 
     /// Returns the value of this type: the own value, or that of the nearest context above.
@@ -114,7 +114,7 @@ impl Context {
     /// # upbeat::Conductor::new("shop").player("db", play);
     /// ```
     pub fn until_deadline(&self) -> Self {
-        self.derive(Own { until_deadline: true, ..Own::default() })
+        self.derive(ScopeOptions { until_deadline: true, ..ScopeOptions::default() })
     }
 
     /// Cancels this context and all its children with this cause. Returns whether it did: a context
@@ -133,10 +133,7 @@ impl Context {
     /// ```
     pub fn cancel(&self, cause: impl Into<BoxError>) -> bool {
         let Some(scope) = self.scope() else {
-            tracing::warn!(
-                player = %self.path(),
-                "`cancel()` has no effect: only the conductor ends a player's own context; cancel a `child()` of it"
-            );
+            tracing::warn!(target: targets::PART, player = %self.path(), "cancel without effect on a player's own context, cancel a child of it");
             return false;
         };
         scope.cancel(cause.into())
@@ -170,7 +167,7 @@ impl Context {
     /// ```
     pub fn error(&self) -> Option<ContextError> {
         match self.scope() {
-            None => self.run().stop.error(),
+            None => self.run().stop.done().map(ContextError::from),
             Some(scope) => scope.error(),
         }
     }

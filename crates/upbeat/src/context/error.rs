@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc};
 
-use crate::error::BoxError;
+use crate::{error::BoxError, run::stop::RunDone};
 
 /// The reason why a [`Context`](crate::Context) is done. A cheap clone.
 ///
@@ -35,6 +35,15 @@ pub enum ContextError {
 impl ContextError {
     pub(crate) fn canceled(cause: impl Into<BoxError>) -> Self {
         Self::Canceled { cause: Arc::from(cause.into()) }
+    }
+}
+
+impl From<RunDone> for ContextError {
+    fn from(done: RunDone) -> Self {
+        match done {
+            RunDone::Stopping(cause) => Self::canceled(cause),
+            RunDone::Over(over) => Self::canceled(over),
+        }
     }
 }
 

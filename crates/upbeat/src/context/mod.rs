@@ -66,12 +66,12 @@ use crate::{
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Context(pub(crate) Place);
+pub struct Context(pub(crate) Origin);
 
 /// The origin of a context. A scope contains its run, so that a context takes two words and its
 /// clone counts one reference. A server makes a context for every request.
 #[derive(Clone)]
-pub(crate) enum Place {
+pub(crate) enum Origin {
     /// The run's own context, which needs no memory of its own.
     Run(Arc<Run>),
     Scope(Arc<Scope>),
@@ -99,20 +99,20 @@ impl Context {
     /// assert!(!cx.is_stopping() && cx.error().is_none());
     /// ```
     pub fn background() -> Self {
-        Self(Place::Run(Run::background()))
+        Self(Origin::Run(Run::background()))
     }
 
     pub(crate) fn run(&self) -> &Arc<Run> {
         match &self.0 {
-            Place::Run(run) => run,
-            Place::Scope(scope) => scope.run(),
+            Origin::Run(run) => run,
+            Origin::Scope(scope) => scope.run(),
         }
     }
 
     pub(crate) fn scope(&self) -> Option<&Arc<Scope>> {
         match &self.0 {
-            Place::Run(_) => None,
-            Place::Scope(scope) => Some(scope),
+            Origin::Run(_) => None,
+            Origin::Scope(scope) => Some(scope),
         }
     }
 
@@ -137,7 +137,7 @@ impl Context {
     /// For parts whose readiness is [`Signalled`](crate::score::Readiness::Signalled). Other parts
     /// are ready after their first poll. There, a call has no effect and logs one warning.
     pub fn ready(&self) {
-        self.run().say_ready();
+        self.run().set_ready();
     }
 
     /// Returns whether this run was asked to stop.
@@ -228,7 +228,7 @@ impl Context {
     /// Publishes a fact about this run to the [`Overview`], such as
     /// `("listening", "127.0.0.1:8080")`. A later value of the same key replaces the earlier one.
     pub fn detail(&self, key: &'static str, value: impl fmt::Display) {
-        self.run().detail(key, value.to_string());
+        self.run().set_detail(key, value.to_string());
     }
 
     /// Adds a line to this player's entry in the [`Report`](crate::Report).
@@ -249,18 +249,18 @@ impl Context {
     /// Records a heartbeat for the part's [watchdog](crate::Part::watchdog) and for reports. It
     /// costs some tens of nanoseconds.
     pub fn heartbeat(&self) {
-        self.run().pulse().add(0);
+        self.run().activity().add(0);
     }
 
     /// Counts steps of work, and records a heartbeat. Reports and the [`Overview`] show the count.
     pub fn progress(&self, steps: u64) {
-        self.run().pulse().add(steps);
+        self.run().activity().add(steps);
     }
 
     /// Sets the status of this run, such as `flushing`. Reports show the last status and its age.
     /// It is systemd's `STATUS=`.
     pub fn set_status(&self, what: impl Into<Cow<'static, str>>) {
-        self.run().pulse().at(what.into());
+        self.run().activity().set_status(what.into());
     }
 
     /// Runs `work` that waits for another component, such as a full queue with a slow consumer.
@@ -280,7 +280,7 @@ impl Context {
     ///
     /// That of `work`.
     pub async fn blocked_on<T>(&self, what: impl Into<Cow<'static, str>>, work: impl Future<Output = T>) -> T {
-        let _blocked = self.run().pulse().blocked_on(what.into());
+        let _blocked = self.run().activity().blocked_on(what.into());
         work.await
     }
 

@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use upbeat_probe::Watchpoint;
 
-use super::{Context, error::ContextError};
+use super::error::ContextError;
 use crate::{
     error::BoxError,
-    run::{Run, root::Root},
+    run::{Run, root::RunTokens, stop::RunOver},
 };
 
 /// A value of a context, as [`Context::value`] finds it by its type.
@@ -48,12 +48,25 @@ impl<T: Any + Send + Sync> Attachment for SingleValue<T> {
 
 /// What a context ended with, and when.
 #[derive(Clone, Debug)]
-pub(crate) struct Ended {
+pub(crate) struct ScopeEnd {
     pub(crate) at: Instant,
     pub(crate) error: ContextError,
 }
 
-impl Ended {
+impl ScopeEnd {
+    /// Returns the end of the contexts that end with a stop.
+    fn of_stop(run: &Run, tokens: &RunTokens) -> Option<Self> {
+        let error = run.stop.done()?.into();
+        Some(Self { at: tokens.stopped_at().unwrap_or_else(Instant::now), error })
+    }
+
+    /// Returns the end of the contexts that a stop does not end.
+    fn of_run(run: &Run, tokens: &RunTokens) -> Option<Self> {
+        let gone = tokens.gone_at().map(|at| Self { at, error: ContextError::canceled(RunOver::Gone) });
+        let deadline = run.stop.stopping().map(|stopping| stopping.deadline);
+        Self::or_deadline(gone, deadline, None)
+    }
+
     /// What came first: an end, or a deadline, if it has passed. At the same time it is the
     /// deadline, as it would have been said just before the end.
     pub(crate) fn or_deadline(ended: Option<Self>, deadline: Option<Instant>, now: Option<Instant>) -> Option<Self> {
@@ -92,33 +105,33 @@ enum Bound {
     /// The end of the scope that it was made from.
     Outer,
     /// The stop of the run.
-    Stop(Arc<Root>),
+    Stop(Arc<RunTokens>),
     /// The stop deadline and the end of the run.
-    Gone(Arc<Root>),
+    Gone(Arc<RunTokens>),
 }
 
 #[derive(Default)]
 struct State {
     /// What it ended with, once somebody has asked or has cancelled it.
-    ended: Option<Ended>,
+    ended: Option<ScopeEnd>,
     token: Option<CancellationToken>,
 }
 
 /// What a new scope has of its own.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Own {
+pub(crate) struct ScopeOptions {
     pub(crate) deadline: Option<Instant>,
     pub(crate) until_deadline: bool,
 }
 
 impl<C> Scope<C> {
-    pub(crate) fn new(above: &Context, own: Own, attachment: C) -> Arc<Self> {
-        let (run, outer) = (above.run(), above.scope());
-        let Own { mut deadline, until_deadline } = own;
+    /// Returns a context below `outer`, or below the run's own if there is none.
+    pub(crate) fn new(run: &Arc<Run>, outer: Option<&Arc<Scope>>, own: ScopeOptions, attachment: C) -> Arc<Self> {
+        let ScopeOptions { mut deadline, until_deadline } = own;
         let in_the_past = deadline.is_some_and(|deadline| deadline <= Instant::now());
         let bound = match outer {
-            _ if until_deadline => Bound::Gone(run.root()),
-            None => Bound::Stop(run.root()),
+            _ if until_deadline => Bound::Gone(run.tokens()),
+            None => Bound::Stop(run.tokens()),
             Some(outer) => {
                 deadline = deadline.into_iter().chain(outer.deadline).min();
                 Bound::Outer
@@ -133,8 +146,8 @@ impl<C> Scope<C> {
                 let mut state = outer.state.lock();
                 if in_the_past { outer.look(&mut state, None).cloned() } else { state.ended.clone() }
             }
-            (Bound::Stop(root), _) if in_the_past => root.stopped(run),
-            (Bound::Gone(root), _) if in_the_past => root.gone(run),
+            (Bound::Stop(tokens), _) if in_the_past => ScopeEnd::of_stop(run, tokens),
+            (Bound::Gone(tokens), _) if in_the_past => ScopeEnd::of_run(run, tokens),
             _ => None,
         };
         let state = Mutex::new(State { ended, token: None });
@@ -173,7 +186,7 @@ impl Scope {
         if self.look(&mut state, Some(at)).is_some() {
             return false;
         }
-        state.ended = Some(Ended { at, error: ContextError::canceled(cause) });
+        state.ended = Some(ScopeEnd { at, error: ContextError::canceled(cause) });
         let token = state.token.clone();
         drop(state);
         if let Some(token) = token {
@@ -187,9 +200,9 @@ impl Scope {
     }
 
     /// What it has ended with. Once said, this never changes.
-    fn look<'a>(&self, state: &'a mut State, now: Option<Instant>) -> Option<&'a Ended> {
+    fn look<'a>(&self, state: &'a mut State, now: Option<Instant>) -> Option<&'a ScopeEnd> {
         if state.ended.is_none() {
-            state.ended = Ended::or_deadline(self.above(), self.deadline, now);
+            state.ended = ScopeEnd::or_deadline(self.above(), self.deadline, now);
         }
         state.ended.as_ref()
     }
@@ -197,12 +210,12 @@ impl Scope {
     /// What has ended a scope above, or the run. Deadlines above count through `deadline`.
     ///
     /// A loop, because a chain may be long. Locks go upwards only.
-    fn above(&self) -> Option<Ended> {
+    fn above(&self) -> Option<ScopeEnd> {
         let mut scope = self;
         loop {
             scope = match (&scope.bound, &scope.outer) {
-                (Bound::Stop(root), _) => return root.stopped(&self.run),
-                (Bound::Gone(root), _) => return root.gone(&self.run),
+                (Bound::Stop(tokens), _) => return ScopeEnd::of_stop(&self.run, tokens),
+                (Bound::Gone(tokens), _) => return ScopeEnd::of_run(&self.run, tokens),
                 (Bound::Outer, Some(outer)) => outer,
                 (Bound::Outer, None) => unreachable!("a scope below a run's own context is bound to the run"),
             };
@@ -222,8 +235,8 @@ impl Scope {
                 break token.clone();
             }
             match (&scope.bound, &scope.outer) {
-                (Bound::Stop(root), _) => break root.stop.clone(),
-                (Bound::Gone(root), _) => break root.gone.clone(),
+                (Bound::Stop(tokens), _) => break tokens.stop.clone(),
+                (Bound::Gone(tokens), _) => break tokens.gone.clone(),
                 (Bound::Outer, Some(outer)) => without.push(outer),
                 (Bound::Outer, None) => unreachable!("a scope below a run's own context is bound to the run"),
             }
@@ -241,11 +254,11 @@ impl Scope {
     }
 
     /// Where its token is made from, if a stop of the run does not end it.
-    fn until_deadline(&self) -> Option<&Root> {
+    fn until_deadline(&self) -> Option<&RunTokens> {
         let mut scope = self;
         loop {
             scope = match (&scope.bound, &scope.outer) {
-                (Bound::Gone(root), _) => return Some(root),
+                (Bound::Gone(tokens), _) => return Some(tokens),
                 (Bound::Outer, Some(outer)) => outer,
                 _ => return None,
             };
@@ -260,8 +273,8 @@ impl Scope {
             }
             let token = self.token();
             let run_deadline = async {
-                let Some(root) = self.until_deadline() else { return std::future::pending().await };
-                root.bounded.cancelled().await;
+                let Some(tokens) = self.until_deadline() else { return std::future::pending().await };
+                tokens.bounded.cancelled().await;
                 until(self.run.stop.stopping().map(|stopping| stopping.deadline)).await;
             };
             tokio::select! {

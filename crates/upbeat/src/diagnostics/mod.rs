@@ -14,7 +14,7 @@ pub use crate::{
         Snapshot,
         breadcrumb::Breadcrumb,
         location::Location,
-        player::{PlayerSnapshot, State},
+        player::{PlayerSnapshot, PlayerState},
         work::{Work, WorkList},
     },
     tree::{

@@ -6,10 +6,10 @@ use tracing::Instrument as _;
 
 use super::Player;
 use crate::{
-    context::{Context, Place},
+    context::{Context, Origin},
     run::{
         Playing, Run,
-        record::Fault,
+        record::RunFailure,
         spawn::{Guarded, Lease},
     },
 };
@@ -50,12 +50,12 @@ pub(crate) fn perform<P: Player>(player: Arc<P>, lease: Lease) -> impl Future<Ou
     async move {
         let mut playing = pin!(Guarded::empty(lease));
         // The future is made where it stays. In a variable on the way the task would hold it twice.
-        if let Err(panic) = playing.as_mut().fill(|run| player.play(Context(Place::Run(run)))) {
-            return playing.lease.run.returned(Err(Fault::Panic(panic)));
+        if let Err(panic) = playing.as_mut().fill(|run| player.play(Context(Origin::Run(run)))) {
+            return playing.lease.run.returned(Err(RunFailure::Panic(panic)));
         }
         let result = match playing.as_mut().await {
-            Ok(returned) => returned.map_err(|error| Fault::Error(error.into())),
-            Err(panic) => Err(Fault::Panic(panic)),
+            Ok(returned) => returned.map_err(|error| RunFailure::Error(error.into())),
+            Err(panic) => Err(RunFailure::Panic(panic)),
         };
         playing.lease.run.returned(result);
     }

@@ -1,13 +1,14 @@
-//! The thread that ends the process when the asynchronous side cannot.
+//! The thread that ends the process if the runtime cannot.
 //!
-//! Every worker may be blocked, and then no timer fires and no control loop runs; or a blocking task never returns, and the runtime waits for it
-//! after everything is over. A plain thread with a clock of its own does not depend on any of that.
+//! If every worker is blocked, no timer fires and no control loop runs. And a blocking task that never
+//! returns keeps the runtime from shutting down. A plain thread with a clock of its own depends on
+//! neither.
 
 use std::{
     io::{self, Write as _},
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError, channel},
     },
     thread,
     time::{Duration, Instant},
@@ -21,112 +22,95 @@ use crate::{
     exit_code,
     report::Report,
     snapshot::Snapshot,
-    tree::{Tree, lookup::PROBE_TIMEOUT, overview::Overview},
+    tree::{StopEvent, Tree, lookup::PROBE_TIMEOUT, overview::Overview},
 };
 
-/// What comes on top of the stop's budget and the time to settle, before the guard takes over.
+/// The time after the stop's budget and the time to settle, before the guard ends the process.
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// How long it may then take to find out where everybody waits, before the process is ended without that.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+/// The time for a last dump. After that the process is ended without locations.
+const FINAL_DUMP_TIMEOUT: Duration = Duration::from_millis(500);
 
-#[derive(Debug)]
-enum News {
-    /// A stop has begun.
-    Stopping,
-    /// Everything is being aborted, because of a second signal.
-    Aborting { exit_code: u8 },
-    /// All is over, and something was killed: this is what is to be said if `main` does not get to it.
-    Over { report: String, exit_code: u8 },
-}
-
-/// The way to the thread. Dropping it releases the thread.
+/// The guard of one tree of conductors. Its thread ends with the subscription.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    news: Sender<News>,
+    tree: Arc<Tree>,
 }
 
 impl Guard {
-    /// Starts the thread. It counts from [`stopping`](Guard::stopping) on, and ends the process after `budget` and a little.
+    /// Starts the thread. It ends the process a little more than `budget` after the begin of the stop.
     pub(crate) fn new(budget: Duration, tree: &Arc<Tree>) -> io::Result<Self> {
-        let (news, receiver) = channel();
+        let (events, receiver) = channel();
         let overview = Overview::new(tree.clone());
         thread::Builder::new()
             .name("upbeat-guard".into())
             .spawn(move || watch(&receiver, budget.saturating_add(SETTLE + MARGIN), &overview))?;
-        Ok(Self { news })
+        tree.subscribe_stop(events);
+        Ok(Self { tree: tree.clone() })
     }
 
-    /// A stop has begun. Only the first call counts.
-    pub(crate) fn stopping(&self) {
-        // The thread is gone only when it has ended the process.
-        let _ = self.news.send(News::Stopping);
-    }
-
-    /// Everything is being aborted, because of a second signal: that may take a moment, and no longer.
-    pub(crate) fn aborting(&self, exit_code: u8) {
-        let _ = self.news.send(News::Aborting { exit_code });
-    }
-
-    /// All is over. If something was killed it may still hold the runtime, and with it the end of `main`: then the process is
-    /// ended a moment later.
-    pub(crate) fn over(self, report: &Report) {
+    /// Releases the thread after the end.
+    ///
+    /// If something was killed, it may still hold the runtime, and with it the end of `main`. Then the
+    /// process is ended a moment later.
+    pub(crate) fn end(self, report: &Report) {
+        let Some(events) = self.tree.unsubscribe_stop() else { return };
         if report.overran_or_lost() {
-            let _ = self.news.send(News::Over { report: report.to_string(), exit_code: report.exit_code() });
-            // The thread goes on waiting, for the end of the process.
-            std::mem::forget(self);
+            let _ = events.send(StopEvent::Ended { report: report.to_string(), exit_code: report.exit_code() });
+            // The thread goes on waiting for the end of the process.
+            std::mem::forget(events);
         }
     }
 }
 
-fn watch(news: &Receiver<News>, patience: Duration, overview: &Overview) {
+fn watch(events: &Receiver<StopEvent>, limit: Duration, overview: &Overview) {
     let mut ends_at: Option<Instant> = None;
     let mut begun = Instant::now();
-    let (mut last_words, mut code) = (None, exit_code::OVERRAN);
+    let (mut final_report, mut code) = (None, exit_code::OVERRAN);
     loop {
-        let heard = match ends_at {
-            None => news.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(at) => news.recv_timeout(at.saturating_duration_since(Instant::now())),
+        let event = match ends_at {
+            None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at) => events.recv_timeout(at.saturating_duration_since(Instant::now())),
         };
-        match heard {
-            Ok(News::Stopping) if ends_at.is_none() => {
+        match event {
+            Ok(StopEvent::Stopping) if ends_at.is_none() => {
                 begun = Instant::now();
-                ends_at = begun.checked_add(patience);
-                overview.look();
+                ends_at = begun.checked_add(limit);
+                overview.check_busy();
             }
-            Ok(News::Stopping) => {}
-            Ok(News::Aborting { exit_code }) => {
+            Ok(StopEvent::Stopping) => {}
+            Ok(StopEvent::Aborting { exit_code }) => {
                 code = exit_code;
                 ends_at = Instant::now().checked_add(SETTLE + MARGIN);
             }
-            Ok(News::Over { report, exit_code }) => {
-                last_words = Some(report);
+            Ok(StopEvent::Ended { report, exit_code }) => {
+                final_report = Some(report);
                 code = exit_code;
-                ends_at = Instant::now().checked_add(MARGIN + LAST_WORDS);
+                ends_at = Instant::now().checked_add(MARGIN + FINAL_DUMP_TIMEOUT);
             }
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => break,
         }
     }
-    let text = last_words.unwrap_or_else(|| {
+    let text = final_report.unwrap_or_else(|| {
         let now = dump(overview);
         let after = human(begun.elapsed());
-        format!("the stop has not ended {after} after it began; the process is ended now\n{now}")
+        format!("stop not complete after {after}, ending the process\n{now}")
     });
-    // Whatever becomes of it, the process ends.
+    // The process ends even if the text cannot be written.
     let _ = writeln!(io::stderr(), "{text}");
     leave_with(code)
 }
 
-/// Everybody, with where they wait if that can be found out in time.
+/// Returns the states of all players, with locations if these are found in time.
 fn dump(overview: &Overview) -> Snapshot {
     let (done, dump) = channel();
-    let asking = overview.clone();
-    // On a thread of its own, because looking names up may take for ever: debug information is large, and disks are slow.
-    let thread = thread::Builder::new().name("upbeat-last-words".into()).spawn(move || {
-        // Nobody listens any more if it took too long.
-        let _ = done.send(asking.dump_blocking(PROBE_TIMEOUT));
+    let own = overview.clone();
+    // On a thread of its own, because foreign code lists the open work, and may block.
+    let thread = thread::Builder::new().name("upbeat-final-dump".into()).spawn(move || {
+        // The receiver is gone if it took too long.
+        let _ = done.send(own.dump_blocking(PROBE_TIMEOUT));
     });
-    let dump = thread.ok().and_then(|_| dump.recv_timeout(LAST_WORDS).ok());
+    let dump = thread.ok().and_then(|_| dump.recv_timeout(FINAL_DUMP_TIMEOUT).ok());
     dump.unwrap_or_else(|| overview.snapshot())
 }

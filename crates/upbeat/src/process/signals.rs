@@ -1,4 +1,4 @@
-//! Signals: caught on a thread of their own, so that they count even when every worker of the runtime hangs.
+//! Signals, caught on a thread, so that they count even if every worker of the runtime is blocked.
 
 use std::{
     io::{self, Write as _},
@@ -17,17 +17,18 @@ use crate::{
     exit_code,
     signal::Signal,
     supervisor::control::Control,
+    targets,
     tree::{lookup::PROBE_TIMEOUT, overview::Overview},
 };
 
 /// The one thread of the process that catches signals.
-struct Hub {
+struct SignalHub {
     signals: Handle,
     /// Who plays. Several, where a test plays several in one process; each gets every signal.
     playing: Vec<Weak<Control>>,
 }
 
-static HUB: Mutex<Option<Hub>> = Mutex::new(None);
+static HUB: Mutex<Option<SignalHub>> = Mutex::new(None);
 
 /// As long as it lives, signals go to a conductor.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub(crate) fn watch(control: &Arc<Control>, stop: &[Signal]) -> io::Result<Watch
     let mut hub = HUB.lock();
     if hub.is_none() {
         let mut signals = Signals::new([SIGHUP, SIGUSR1])?;
-        *hub = Some(Hub { signals: signals.handle(), playing: Vec::new() });
+        *hub = Some(SignalHub { signals: signals.handle(), playing: Vec::new() });
         thread::Builder::new().name("upbeat-signals".into()).spawn(move || {
             for number in signals.forever() {
                 dispatch(Signal::from_delivered(number));
@@ -71,7 +72,7 @@ fn dispatch(signal: Signal) {
     };
     match signal.number() {
         SIGHUP => {
-            tracing::info!("SIGHUP: reload requested");
+            tracing::info!(target: targets::PROCESS, %signal, "reload requested");
             for control in &playing {
                 control.tree().reload();
             }

@@ -9,9 +9,9 @@ mod serialize;
 pub use self::{
     failure::{Cause, Failure},
     failure_log::FailureLog,
-    player::{Outcome, PlayerReport},
+    player::PlayerReport,
 };
-pub use crate::{display::HumanDuration, stop_cause::StopCause};
+pub use crate::{display::HumanDuration, snapshot::outcome::Outcome, stop_cause::StopCause};
 
 use std::{
     fmt,

@@ -5,9 +5,9 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use super::{
     Report,
     failure::{Cause, Failure},
-    player::{Outcome, PlayerReport},
+    player::PlayerReport,
 };
-use crate::{error::chain, panic::Panic, stop_cause::StopCause};
+use crate::{error::chain, panic::Panic, snapshot::outcome::Outcome, stop_cause::StopCause};
 
 impl Serialize for StopCause {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

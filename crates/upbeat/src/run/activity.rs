@@ -1,4 +1,4 @@
-//! Signs of life of a run: heartbeats, progress, and what it says it is doing.
+//! The activity of a run: its heartbeats, its progress, and its status.
 
 use std::borrow::Cow;
 
@@ -10,21 +10,22 @@ use crate::{
     snapshot::breadcrumb::Breadcrumb,
 };
 
-/// What a player says of itself, and when it last gave a sign of life.
+/// The heartbeats, the progress and the breadcrumbs of a run.
 #[derive(Debug, Default)]
-pub(crate) struct Pulse {
+pub(crate) struct Activity {
     meter: Progress,
-    notes: Mutex<Notes>,
+    breadcrumbs: Mutex<Breadcrumbs>,
 }
 
 #[derive(Debug, Default)]
-struct Notes {
-    at: Option<(Cow<'static, str>, Instant)>,
+struct Breadcrumbs {
+    status: Option<(Cow<'static, str>, Instant)>,
     blocked_on: Vec<(u64, Cow<'static, str>, Instant)>,
     next: u64,
 }
 
-impl Pulse {
+impl Activity {
+    /// Counts steps, which is a heartbeat. Zero steps are a heartbeat too.
     pub(crate) fn add(&self, steps: u64) {
         self.meter.add(steps);
     }
@@ -33,42 +34,43 @@ impl Pulse {
         self.meter.read()
     }
 
-    pub(crate) fn at(&self, what: Cow<'static, str>) {
-        self.notes.lock().at = Some((what, Instant::now()));
+    pub(crate) fn set_status(&self, text: Cow<'static, str>) {
+        self.breadcrumbs.lock().status = Some((text, Instant::now()));
     }
 
-    /// The player waits for somebody else, and is not to blame for it until the guard is dropped.
-    pub(crate) fn blocked_on(&self, what: Cow<'static, str>) -> Blocked<'_> {
-        let mut notes = self.notes.lock();
-        let key = notes.next;
-        notes.next += 1;
-        notes.blocked_on.push((key, what, Instant::now()));
-        Blocked { pulse: self, key }
+    /// Marks the run as blocked on something else until the guard is dropped.
+    pub(crate) fn blocked_on(&self, text: Cow<'static, str>) -> BlockedGuard<'_> {
+        let mut breadcrumbs = self.breadcrumbs.lock();
+        let key = breadcrumbs.next;
+        breadcrumbs.next += 1;
+        breadcrumbs.blocked_on.push((key, text, Instant::now()));
+        BlockedGuard { activity: self, key }
     }
 
+    /// Returns whether the run is blocked on something else, so that no heartbeat is expected.
     pub(crate) fn is_blocked(&self) -> bool {
-        !self.notes.lock().blocked_on.is_empty()
+        !self.breadcrumbs.lock().blocked_on.is_empty()
     }
 
-    /// The last breadcrumb, and on whom the player waits.
+    /// Returns the last status, and everything that the run is blocked on.
     pub(crate) fn breadcrumbs(&self) -> (Option<Breadcrumb>, Vec<Breadcrumb>) {
-        let notes = self.notes.lock();
+        let breadcrumbs = self.breadcrumbs.lock();
         let crumb = |text: &Cow<'static, str>, since: Instant| Breadcrumb { text: text.clone(), age: since.elapsed() };
-        let at = notes.at.as_ref().map(|(text, since)| crumb(text, *since));
-        (at, notes.blocked_on.iter().map(|(_, text, since)| crumb(text, *since)).collect())
+        let status = breadcrumbs.status.as_ref().map(|(text, since)| crumb(text, *since));
+        (status, breadcrumbs.blocked_on.iter().map(|(_, text, since)| crumb(text, *since)).collect())
     }
 }
 
-/// Ends a time in which the player is not to blame.
-pub(crate) struct Blocked<'a> {
-    pulse: &'a Pulse,
+/// A time in which a run is blocked on something else.
+pub(crate) struct BlockedGuard<'a> {
+    activity: &'a Activity,
     key: u64,
 }
 
-impl Drop for Blocked<'_> {
+impl Drop for BlockedGuard<'_> {
     fn drop(&mut self) {
-        // First, so that nobody sees an old sign of life without its excuse.
-        self.pulse.add(0);
-        self.pulse.notes.lock().blocked_on.retain(|(key, ..)| *key != self.key);
+        // First, so that the watchdog never sees an old heartbeat of a run that is not blocked.
+        self.activity.add(0);
+        self.activity.breadcrumbs.lock().blocked_on.retain(|(key, ..)| *key != self.key);
     }
 }

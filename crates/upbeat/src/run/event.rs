@@ -1,22 +1,37 @@
-//! What the control loop hears of.
+//! The events of runs.
+
+use std::fmt::Debug;
 
 use upbeat_score::PartId;
 
-use crate::supervisor::request::Request;
-
-/// What the control loop hears of.
+/// An event of a run that concerns its conductor.
 #[derive(Debug)]
-pub(crate) enum Notice {
-    /// A run is ready.
+pub(crate) enum RunEvent {
+    /// The run is ready.
     Ready { part: PartId, run: u64 },
-    /// A player has returned, but what it spawned is not gone.
-    Leaving { part: PartId, run: u64 },
-    /// A run has given no sign of life for too long.
+    /// The player has returned. Tasks that it has spawned are left.
+    Returned { part: PartId, run: u64 },
+    /// The run has missed its heartbeat.
     Unresponsive { part: PartId, run: u64, restart: bool },
-    /// A run does not count as ready, or counts again.
+    /// The run does not count as ready, or counts as ready again.
     Degraded { part: PartId, run: u64, degraded: bool },
-    /// Nothing is left of a run.
+    /// Nothing is left of the run.
     Ended { part: PartId, run: u64 },
-    /// Somebody wants something.
-    Request(Box<Request>),
+}
+
+/// The receiver of the events of a conductor's runs.
+///
+/// A trait, so that a run knows of events only. The receiver takes requests too, and keeps the order
+/// in which requests and events are sent.
+pub(crate) trait EventSink: Debug + Send + Sync {
+    /// Takes an event. It is dropped if the conductor has ended: a leaked run may outlive it.
+    fn send(&self, event: RunEvent);
+}
+
+/// Drops all events. For runs without a conductor.
+#[derive(Debug)]
+pub(crate) struct NoSink;
+
+impl EventSink for NoSink {
+    fn send(&self, _: RunEvent) {}
 }

@@ -1,4 +1,4 @@
-//! The way of a stop request to a run: a flag, what it means, and who is woken by it.
+//! The stop request of a run: a flag, its cause and deadline, and the tasks that wait for it.
 
 use std::{
     sync::{
@@ -11,9 +11,9 @@ use std::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::{context::error::ContextError, stop_cause::StopCause};
+use crate::stop_cause::StopCause;
 
-/// How a run was over without having been asked to stop.
+/// The end of a run that was not asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RunOver {
     #[error("the player has returned")]
@@ -22,36 +22,43 @@ pub(crate) enum RunOver {
     Gone,
 }
 
-/// When and why a run was asked to stop.
+/// The reason for which a run's own context is done.
+#[derive(Clone, Debug)]
+pub(crate) enum RunDone {
+    Stopping(StopCause),
+    Over(RunOver),
+}
+
+/// The deadline and the cause of a stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stopping {
     pub(crate) deadline: Instant,
     pub(crate) cause: StopCause,
 }
 
-/// The run's side of a stop request.
+/// The stop request of a run.
 ///
-/// A `CancellationToken` of tokio-util would do; but every idle player waits on one of these, and a wait on a token takes
-/// 100 bytes in the player's future and 100 in the token, where this takes 24 and 40. For those who do wait on tokens
-/// there is [`Root`](crate::root::Root).
+/// A `CancellationToken` of tokio-util would do. But every idle player waits on one of these. A wait
+/// on a token takes 100 bytes in the player's future and 100 in the token. Here it takes 24 and 40.
+/// Contexts below a run's own wait on [`RunTokens`](super::root::RunTokens).
 #[derive(Debug, Default)]
 pub(crate) struct StopSignal {
-    /// One of `NOT_ASKED`, `ASKED`, `RETURNED`, `GONE`: what came first, which is kept.
+    /// `NOT_ASKED`, `ASKED`, `RETURNED` or `GONE`. The first change is kept.
     asked: AtomicU8,
-    pub(super) waiters: Mutex<Waiters>,
+    waiters: Mutex<Waiters>,
 }
 
 const NOT_ASKED: u8 = 0;
-/// By the conductor.
+/// Asked to stop by the conductor.
 const ASKED: u8 = 1;
-/// By nobody: the player has returned.
+/// Not asked to stop. The player has returned.
 const RETURNED: u8 = 2;
-/// By nobody: nothing is left of the run.
+/// Not asked to stop. Nothing is left of the run.
 const GONE: u8 = 3;
 
-/// Who waits, and for what. Nearly always nobody or one.
+/// The wakers of the tasks that wait. Nearly always there is none or one.
 #[derive(Debug, Default)]
-pub(super) struct Waiters {
+struct Waiters {
     /// Shared by all runs that are asked to stop together.
     stopping: Option<Arc<Stopping>>,
     first: Option<Waker>,
@@ -61,15 +68,15 @@ pub(super) struct Waiters {
 }
 
 impl Waiters {
-    /// The place of a waiter: 0 is the first.
-    pub(super) fn at(&mut self, key: usize) -> &mut Option<Waker> {
+    /// Returns the waker in a slot. Slot 0 is the first.
+    fn slot(&mut self, key: usize) -> &mut Option<Waker> {
         match key.checked_sub(1) {
             None => &mut self.first,
             Some(i) => &mut self.more.get_or_insert_default()[i],
         }
     }
 
-    pub(super) fn free_place(&mut self) -> usize {
+    fn free_slot(&mut self) -> usize {
         if self.first.is_none() {
             return 0;
         }
@@ -83,13 +90,14 @@ impl Waiters {
 }
 
 impl StopSignal {
-    /// Asks to stop. The first request wins: a later one changes neither cause nor deadline.
+    /// Asks to stop. The first request counts. A later one changes neither cause nor deadline.
     pub(crate) fn request(&self, stopping: Arc<Stopping>) {
         self.waiters.lock().stopping.get_or_insert(stopping);
         self.wake(ASKED);
     }
 
-    /// The run is over without having been asked: releases what its helpers wait for, without a deadline or cause of a stop.
+    /// Wakes the tasks that wait, because the run has ended without a stop request. There is no
+    /// deadline and no cause of a stop.
     pub(crate) fn release(&self, over: RunOver) {
         self.wake(match over {
             RunOver::Returned => RETURNED,
@@ -98,7 +106,7 @@ impl StopSignal {
     }
 
     fn wake(&self, why: u8) {
-        // Release, so that whoever sees the flag sees what was done before.
+        // Release, so that a task that sees the flag sees everything that was done before.
         if self.asked.compare_exchange(NOT_ASKED, why, Ordering::Release, Ordering::Relaxed).is_err() {
             return;
         }
@@ -110,21 +118,55 @@ impl StopSignal {
         first.into_iter().chain(more).for_each(Waker::wake);
     }
 
+    /// Returns whether the run is to stop: it was asked to, or it is over.
     pub(crate) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire) != NOT_ASKED
     }
 
-    /// What the player's own context was ended by.
-    pub(crate) fn error(&self) -> Option<ContextError> {
+    /// Returns the reason for which the run's own context is done.
+    pub(crate) fn done(&self) -> Option<RunDone> {
         match self.asked.load(Ordering::Acquire) {
             NOT_ASKED => None,
-            ASKED => Some(ContextError::canceled(self.stopping()?.cause.clone())),
-            RETURNED => Some(ContextError::canceled(RunOver::Returned)),
-            _ => Some(ContextError::canceled(RunOver::Gone)),
+            ASKED => Some(RunDone::Stopping(self.stopping()?.cause.clone())),
+            RETURNED => Some(RunDone::Over(RunOver::Returned)),
+            _ => Some(RunDone::Over(RunOver::Gone)),
         }
     }
 
+    /// Returns the deadline and the cause of the stop.
     pub(crate) fn stopping(&self) -> Option<Arc<Stopping>> {
         self.waiters.lock().stopping.clone()
+    }
+
+    /// Returns whether the run is to stop, and otherwise keeps the waker in the task's slot. A task
+    /// without a slot gets one.
+    pub(super) fn poll_asked(&self, slot: &mut Option<usize>, waker: &Waker) -> bool {
+        if self.is_asked() {
+            *slot = None;
+            return true;
+        }
+        let mut waiters = self.waiters.lock();
+        // Checked again under the lock: `wake` sets the flag before it takes the wakers.
+        if self.is_asked() {
+            *slot = None;
+            return true;
+        }
+        let key = *slot.get_or_insert_with(|| waiters.free_slot());
+        let kept = waiters.slot(key);
+        if kept.as_ref().is_none_or(|kept| !kept.will_wake(waker)) {
+            *kept = Some(waker.clone());
+        }
+        false
+    }
+
+    /// Frees a slot.
+    pub(super) fn leave(&self, slot: usize) {
+        let mut waiters = self.waiters.lock();
+        // Once asked, the wakers are gone, and the slots with them.
+        if !self.is_asked() {
+            let waker = waiters.slot(slot).take();
+            drop(waiters);
+            drop(waker);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod breadcrumb;
 pub(crate) mod location;
+pub(crate) mod outcome;
 pub(crate) mod player;
 pub(crate) mod work;
 
@@ -53,7 +54,7 @@ impl Snapshot {
                 other.path.strip_prefix(&*player.path).is_some_and(|rest| rest.starts_with('/'))
             };
             let mut inside = self.players[i + 1..].iter().take_while(is_inside);
-            (player.state.holds_the_door() && !inside.any(|inner| inner.state.holds_the_door())).then_some(player)
+            (player.state.delays_stop() && !inside.any(|inner| inner.state.delays_stop())).then_some(player)
         })
     }
 }

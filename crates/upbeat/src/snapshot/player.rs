@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use upbeat_probe::Probe;
 
-use super::{breadcrumb::Breadcrumb, location::Location, work::WorkList};
+use super::{breadcrumb::Breadcrumb, location::Location, outcome::Outcome, work::WorkList};
 use crate::display::human;
 
 #[cfg(feature = "serde")]
@@ -16,7 +16,7 @@ const MOST_ON_A_LINE: usize = 3;
 /// What a player is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum State {
+pub enum PlayerState {
     /// It waits for those that it starts after.
     Waiting,
     /// It has been started and is not ready.
@@ -24,7 +24,7 @@ pub enum State {
     /// It is ready.
     Ready,
     /// It was ready, but gives no sign of life: [`OnUnresponsive::NotReady`](crate::score::OnUnresponsive::NotReady).
-    Silent,
+    Unresponsive,
     /// It was asked to stop, or has returned and its tasks are ending.
     Stopping,
     /// It was aborted and is not gone.
@@ -32,27 +32,27 @@ pub enum State {
     /// Its last run has ended; the next one begins later.
     Restarting,
     /// It is over.
-    Ended(&'static str),
+    Ended(Outcome),
 }
 
-impl State {
+impl PlayerState {
     /// Whether it keeps a stop from coming to its end.
-    pub(super) fn holds_the_door(&self) -> bool {
+    pub(super) fn delays_stop(&self) -> bool {
         matches!(self, Self::Stopping | Self::Aborting)
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for PlayerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Waiting => "waiting",
             Self::Starting => "starting",
             Self::Ready => "ready",
-            Self::Silent => "silent",
+            Self::Unresponsive => "unresponsive",
             Self::Stopping => "stopping",
             Self::Aborting => "aborting",
             Self::Restarting => "restarting",
-            Self::Ended(how) => how,
+            Self::Ended(outcome) => outcome.as_str(),
         })
     }
 }
@@ -66,7 +66,7 @@ pub struct PlayerSnapshot {
     pub path: Arc<str>,
     /// What it is doing.
     #[cfg_attr(feature = "serde", serde(serialize_with = "as_text"))]
-    pub state: State,
+    pub state: PlayerState,
     /// For how long it has been doing that.
     #[cfg_attr(feature = "serde", serde(rename = "for_secs", serialize_with = "as_secs"))]
     pub since: Duration,
@@ -106,7 +106,7 @@ pub struct PlayerSnapshot {
 }
 
 #[cfg(feature = "serde")]
-fn as_text<S: serde::Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
+fn as_text<S: serde::Serializer>(state: &PlayerState, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(state)
 }
 

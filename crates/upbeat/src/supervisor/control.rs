@@ -1,13 +1,13 @@
-//! What a conductor shares with its handles and with the signal handlers: valid before, while and after it plays.
+//! The control of a conductor by its handles and by signals, before, during and after its play.
 
 use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 
-use super::{request::Request, state::Shared};
+use super::{request::Request, state::Supervisor};
 use crate::{exit_code, signal::Signal, stop_cause::StopCause, tree::Tree};
 
-/// What a conductor shares with its handles and with the signal handlers.
+/// The state that a conductor shares with its handles and with the signal handlers.
 #[derive(Debug)]
 pub(crate) struct Control {
     tree: Arc<Tree>,
@@ -18,14 +18,14 @@ pub(crate) struct Control {
 
 #[derive(Debug, Default)]
 struct State {
-    playing: Weak<Shared>,
-    /// A stop that was asked for before it plays.
+    playing: Weak<Supervisor>,
+    /// A stop that was requested before the play.
     asked: Option<StopCause>,
-    /// How many stop signals have come.
+    /// The number of stop signals so far.
     signals: u32,
 }
 
-/// Ends what [`Control::begin`] began.
+/// Ends the play that [`Control::begin`] began.
 pub(crate) struct PlayingGuard<'a>(&'a Control);
 
 impl Drop for PlayingGuard<'_> {
@@ -43,31 +43,31 @@ impl Control {
         &self.tree
     }
 
-    pub(crate) fn begin(&self, shared: &Arc<Shared>) -> PlayingGuard<'_> {
+    pub(crate) fn begin(&self, supervisor: &Arc<Supervisor>) -> PlayingGuard<'_> {
         let mut state = self.state.lock();
-        state.playing = Arc::downgrade(shared);
+        state.playing = Arc::downgrade(supervisor);
         if let Some(cause) = state.asked.take() {
-            shared.request(Request::StopAll(cause));
+            supervisor.request(Request::StopAll(cause));
         }
         PlayingGuard(self)
     }
 
-    pub(crate) fn playing(&self) -> Option<Arc<Shared>> {
+    pub(crate) fn playing(&self) -> Option<Arc<Supervisor>> {
         self.state.lock().playing.upgrade()
     }
 
-    /// Asks for a polite stop, also of what does not play yet.
+    /// Requests a graceful stop. Before the play, nothing will be started.
     pub(crate) fn stop(&self, cause: StopCause) {
         let mut state = self.state.lock();
         match state.playing.upgrade() {
-            Some(shared) => shared.request(Request::StopAll(cause)),
+            Some(supervisor) => supervisor.request(Request::StopAll(cause)),
             None => state.asked = state.asked.take().or(Some(cause)),
         }
     }
 
     pub(crate) fn abort(&self, cause: StopCause) {
-        if let Some(shared) = self.playing() {
-            shared.request(Request::AbortAll(cause));
+        if let Some(supervisor) = self.playing() {
+            supervisor.request(Request::AbortAll(cause));
         }
     }
 

@@ -1,58 +1,61 @@
-//! The control loop: performs what the machine of `upbeat-score` decides, and tells it what came of it. It never awaits a player.
+//! The control loop: it performs the actions of the machine of `upbeat-score`, and returns events to it.
+//! It never awaits a player.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc,
-    task::AbortHandle,
     time::{Instant, sleep_until},
 };
 use upbeat_score::{Action, Budget, Cause as ScoreCause, Event, PartId, PartState, RunEnd, StopReason};
 
 use super::{
-    overrun::{Late, MAX_LATE_PROBED, abort_late},
-    request::Request,
-    state::{Shared, Stage},
-    stop_log, watchdog,
+    convert::{stop_cause_of_all, stop_cause_of_part},
+    overrun::{MAX_PROBED, Overrun, abort_overrun},
+    request::{Message, Request},
+    state::{Supervisor, SupervisorState},
+    stop_log::StopLog,
+    watchdog,
 };
 use crate::{
     context::Context,
-    display::human,
+    display::millis,
     instant::later,
     report::{failure::Cause, player::PlayerReport},
-    run::{Playing, Run, event::Notice, stop::Stopping},
+    run::{Playing, Run, event::RunEvent, stop::Stopping},
     stop_cause::StopCause,
+    targets,
     tree::overview::Overview,
 };
 
-/// How many notices are taken at once.
+/// The number of messages that are taken at once.
 const BATCH: usize = 256;
 
-/// Aborts whatever is left when the control loop is dropped: nothing outlives its conductor.
-struct AbortAllOnDrop<'a>(&'a Shared);
+/// Aborts all runs when the control loop is dropped: nothing outlives its conductor.
+struct AbortAllOnDrop<'a>(&'a Supervisor);
 
 impl Drop for AbortAllOnDrop<'_> {
     fn drop(&mut self) {
         let left: Vec<_> = {
-            let mut stage = self.0.stage.lock();
-            stage.records.iter_mut().filter_map(|record| record.playing.take()).collect()
+            let mut state = self.0.state.lock();
+            state.parts.iter_mut().filter_map(|part| part.playing.take()).collect()
         };
         left.iter().for_each(Playing::abort);
         self.0.link.tree.leave(&self.0.path);
     }
 }
 
-/// How one conductor's playing ended.
+/// The end of one conductor's play.
 pub(crate) struct Played {
     pub(crate) cause: Cause,
     pub(crate) players: Vec<PlayerReport>,
-    /// When the stop began.
+    /// The time at which the stop began.
     pub(crate) stopped_at: Option<Duration>,
     pub(crate) took: Duration,
 }
 
 impl Played {
-    /// Nothing was started.
+    /// Returns the end of a play in which nothing was started.
     pub(crate) fn nothing(cause: Cause) -> Self {
         Self { cause, players: Vec::new(), stopped_at: None, took: Duration::ZERO }
     }
@@ -60,69 +63,58 @@ impl Played {
 
 /// Plays to the end. `parent` is the context of a nested conductor.
 pub(crate) async fn play(
-    shared: &Arc<Shared>,
-    mut notices: mpsc::UnboundedReceiver<Notice>,
+    supervisor: &Arc<Supervisor>,
+    mut messages: mpsc::UnboundedReceiver<Message>,
     stop_timeout: Duration,
     parent: Option<&Context>,
 ) -> Played {
-    shared.link.tree.enter(shared);
-    let _guard = AbortAllOnDrop(shared);
+    supervisor.link.tree.enter(supervisor);
+    let _guard = AbortAllOnDrop(supervisor);
     let mut driver = Driver {
-        shared,
+        supervisor,
         parent,
         stop_timeout,
         stopped_at: None,
-        seen_stopping: false,
-        said_ready: false,
+        stop_log: None,
+        stop_logged: false,
+        ready_logged: false,
         last_stop: None,
     };
-    // Nothing is started if a stop was asked for even before the start.
-    let asked_early = shared.cause.get().is_some();
-    let first = if asked_early { Event::StopAll { budget: None } } else { Event::Begin };
-    let mut finished = driver.event(first, shared.now());
+    // If a stop was requested before the start, nothing is started.
+    let early_stop = supervisor.cause.get().is_some();
+    let first = if early_stop { Event::StopAll { budget: None } } else { Event::Begin };
+    let mut finished = driver.event(first, supervisor.now());
     let mut batch = Vec::with_capacity(BATCH);
     let mut armed_for = None;
     let mut alarm = pin!(sleep_until(Instant::now()));
-    let asked = async {
+    let parent_stop = async {
         match parent {
             Some(parent) => parent.stopping().await,
             None => std::future::pending().await,
         }
     };
-    let mut asked = pin!(asked);
-    let mut passed_on = false;
-    // Set by the stop of everything: one that takes less needs no explanation, and no task to give it.
-    let mut patience = pin!(sleep_until(Instant::now()));
-    let mut door = Door::Closed;
+    let mut parent_stop = pin!(parent_stop);
+    let mut parent_stopped = false;
     while !finished {
-        let wakeup = shared.stage.lock().machine.poll_timeout();
+        let wakeup = supervisor.state.lock().machine.poll_timeout();
         if wakeup != armed_for {
             armed_for = wakeup;
-            if let Some(at) = wakeup.and_then(|at| shared.epoch.checked_add(at)) {
+            if let Some(at) = wakeup.and_then(|at| supervisor.epoch.checked_add(at)) {
                 alarm.as_mut().reset(at);
             }
         }
-        if let (Door::Closed, Some(_), None) = (&door, driver.stopped_at, parent) {
-            patience.as_mut().reset(Instant::now() + stop_log::EVERY);
-            door = Door::Patient;
-        }
-        // Once for all that came of one wake-up: whoever watches looks at everything anew each time.
-        shared.link.tree.changed();
+        // Once for all messages of one wake-up, because a watcher looks at everything again each time.
+        supervisor.link.tree.changed();
         finished = tokio::select! {
             biased;
-            () = &mut asked, if !passed_on => {
-                passed_on = true;
+            () = &mut parent_stop, if !parent_stopped => {
+                parent_stopped = true;
                 driver.stop_with_parent()
             }
-            _ = notices.recv_many(&mut batch, BATCH) => driver.notices(&mut batch),
+            _ = messages.recv_many(&mut batch, BATCH) => driver.messages(&mut batch),
             () = &mut alarm, if armed_for.is_some() => {
                 armed_for = None;
-                driver.timeout(shared.now())
-            }
-            () = &mut patience, if matches!(door, Door::Patient) => {
-                let watch = stop_log::watch(Overview::new(shared.link.tree.clone()));
-                door = Door::Watched { _task: AbortOnDrop(tokio::spawn(watch).abort_handle()) };
-                false
+                driver.timeout(supervisor.now())
             }
         };
     }
@@ -130,213 +122,197 @@ pub(crate) async fn play(
 }
 
 struct Driver<'a> {
-    shared: &'a Arc<Shared>,
+    supervisor: &'a Arc<Supervisor>,
     parent: Option<&'a Context>,
     stop_timeout: Duration,
     stopped_at: Option<Duration>,
-    seen_stopping: bool,
-    said_ready: bool,
+    /// Set while the outermost conductor stops.
+    stop_log: Option<StopLog>,
+    stop_logged: bool,
+    ready_logged: bool,
     last_stop: Option<Arc<Stopping>>,
 }
 
-/// Who says who is still there while everything stops.
-enum Door {
-    /// Nothing stops.
-    Closed,
-    /// Nobody yet.
-    Patient,
-    Watched {
-        _task: AbortOnDrop,
-    },
-}
-
-struct AbortOnDrop(AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 impl Driver<'_> {
-    /// The parent asks to stop: with its cause, and inside what it has left.
+    /// Stops with the parent: with its cause, and within the time that it has left.
     fn stop_with_parent(&mut self) -> bool {
         let Some(parent) = self.parent else { return false };
         let left = parent.remaining().unwrap_or(Duration::MAX);
-        let _ = self.shared.cause.set(parent.stop_cause().unwrap_or(StopCause::Requested));
+        let _ = self.supervisor.cause.set(parent.stop_cause().unwrap_or(StopCause::Requested));
         let budget = Budget::nested(self.stop_timeout, left);
-        self.event(Event::StopAll { budget: Some(budget) }, self.shared.now())
+        self.event(Event::StopAll { budget: Some(budget) }, self.supervisor.now())
     }
 
-    fn notices(&mut self, batch: &mut Vec<Notice>) -> bool {
-        let now = self.shared.now();
+    fn messages(&mut self, batch: &mut Vec<Message>) -> bool {
+        let now = self.supervisor.now();
         let mut finished = false;
-        for notice in batch.drain(..) {
-            finished |= match notice {
-                Notice::Ready { part, run } => self.event(Event::Ready { part, run }, now),
-                Notice::Leaving { part, run } => self.event(Event::Returned { part, run }, now),
-                Notice::Unresponsive { part, run, restart } => {
-                    self.event(Event::Unresponsive { part, run, restart }, now)
-                }
-                Notice::Degraded { part, run, degraded } => self.event(Event::Degraded { part, run, degraded }, now),
-                Notice::Ended { part, run } => self.ended(part, run, now),
-                Notice::Request(request) => self.request(*request, now),
+        for message in batch.drain(..) {
+            finished |= match message {
+                Message::Event(event) => self.run_event(event, now),
+                Message::Request(request) => self.request(*request, now),
             };
         }
         finished
     }
 
+    fn run_event(&mut self, event: RunEvent, now: Duration) -> bool {
+        match event {
+            RunEvent::Ready { part, run } => self.event(Event::Ready { part, run }, now),
+            RunEvent::Returned { part, run } => self.event(Event::Returned { part, run }, now),
+            RunEvent::Unresponsive { part, run, restart } => {
+                self.event(Event::Unresponsive { part, run, restart }, now)
+            }
+            RunEvent::Degraded { part, run, degraded } => self.event(Event::Degraded { part, run, degraded }, now),
+            RunEvent::Ended { part, run } => self.ended(part, run, now),
+        }
+    }
+
     fn timeout(&mut self, now: Duration) -> bool {
-        let mut stage = self.shared.stage.lock();
-        let actions = stage.machine.handle_timeout(now);
-        self.perform(&mut stage, actions, now)
+        let mut state = self.supervisor.state.lock();
+        let actions = state.machine.handle_timeout(now);
+        self.perform(&mut state, actions, now)
     }
 
     fn event(&mut self, event: Event, now: Duration) -> bool {
-        let mut stage = self.shared.stage.lock();
-        let actions = stage.machine.handle_event(event, now);
+        let mut state = self.supervisor.state.lock();
+        let actions = state.machine.handle_event(event, now);
         if let Event::Ready { part, .. } = event
-            && stage.machine.state(part) == PartState::Ready
+            && state.machine.state(part) == PartState::Ready
         {
-            let record = &stage.records[part.index()];
-            tracing::debug!(player = %record.path, "ready");
-            if let (Some(dog), Some(playing)) = (stage.watchdogs.get(&part), &record.playing) {
-                tokio::spawn(watchdog::watch(playing.clone(), *dog));
+            let entry = state.part(part);
+            tracing::debug!(target: targets::PART, player = %entry.path, "part ready");
+            if let (Some(watchdog), Some(playing)) = (state.watchdogs.get(&part), &entry.playing) {
+                tokio::spawn(watchdog::watch(playing.clone(), *watchdog));
             }
         }
-        self.perform(&mut stage, actions, now)
+        self.perform(&mut state, actions, now)
     }
 
-    /// A run is gone: keeps what it leaves behind, and tells the machine how it ended.
+    /// Keeps the record of a run that is gone, and reports its end to the machine.
     fn ended(&mut self, part: PartId, run: u64, now: Duration) -> bool {
-        let mut stage = self.shared.stage.lock();
-        let record = stage.record(part);
-        // A leaked run of a removed part may come to its end when another already has its place.
-        let how = match record.playing.take_if(|playing| playing.run.id() == run) {
-            Some(playing) => record.settle(&playing.run),
+        let mut state = self.supervisor.state.lock();
+        let entry = state.part_mut(part);
+        // A leaked run of a removed part may end when another part already has its index.
+        let how = match entry.playing.take_if(|playing| playing.run.id() == run) {
+            Some(playing) => entry.settle(&playing.run),
             None => RunEnd::Aborted,
         };
-        drop(stage);
+        drop(state);
         self.event(Event::Ended { part, run, how }, now)
     }
 
     fn request(&mut self, request: Request, now: Duration) -> bool {
-        let mut stage = self.shared.stage.lock();
-        let actions = stage.operate(&self.shared.path, request, now);
-        self.perform(&mut stage, actions, now)
+        let mut state = self.supervisor.state.lock();
+        let actions = state.operate(&self.supervisor.path, request, now);
+        self.perform(&mut state, actions, now)
     }
 
-    /// Does what the machine decided. Returns whether all is over.
-    fn perform(&mut self, stage: &mut Stage, actions: Vec<Action>, now: Duration) -> bool {
-        if stage.machine.is_stopping() && !self.seen_stopping {
-            self.seen_stopping = true;
-            self.stopped_at = Some(now);
-            let cause = match stage.machine.cause() {
-                Some(ScoreCause::Failed(part)) => StopCause::Failed(stage.record(part).path.clone()),
-                Some(ScoreCause::EndedBy(part)) => StopCause::EndedBy(stage.record(part).path.clone()),
-                Some(ScoreCause::Requested) => StopCause::Requested,
-                Some(ScoreCause::AllDone) | None => StopCause::Done,
-            };
-            let cause = self.shared.cause.get_or_init(|| cause);
-            if self.parent.is_none() {
-                self.shared.link.tree.stopping();
-            }
-            if !stage.machine.is_finished() {
-                tracing::info!(player = %self.shared.path, "stopping: {cause}");
-            }
+    /// Performs the actions of the machine. Returns whether everything has ended.
+    fn perform(&mut self, state: &mut SupervisorState, actions: Vec<Action>, now: Duration) -> bool {
+        if state.machine.is_stopping() && !self.stop_logged {
+            self.stop_logged = true;
+            self.begin_stop(state, now);
         }
-        if !self.said_ready && stage.machine.all_ready() {
-            self.said_ready = true;
-            tracing::info!(player = %self.shared.path, "all ready after {}", human(now));
+        if !self.ready_logged && state.machine.all_ready() {
+            self.ready_logged = true;
+            let player = &self.supervisor.path;
+            tracing::info!(target: targets::CONDUCTOR, %player, elapsed_ms = millis(now), "all ready");
             if let Some(parent) = self.parent {
                 parent.ready();
             }
         }
         let mut finished = false;
-        let mut late = Vec::new();
+        let mut overrun = Vec::new();
         for action in actions {
             match action {
-                Action::Start { part, run, attempt } => self.start(stage, part, run, attempt),
-                Action::Stop { part, deadline, reason, .. } => self.stop(stage, part, deadline, reason),
-                Action::Abort { part, .. } => {
-                    if let Some(playing) = stage.record(part).playing.clone() {
-                        if stage.machine.overran(part) && late.len() < MAX_LATE_PROBED {
-                            let mut doing = stage.snapshot(part, now);
-                            // A conductor waits for its players, who have been asked already.
-                            doing.probe.take_if(|_| self.shared.link.tree.find(&doing.path).is_some());
-                            late.push(Late { playing, doing });
-                        } else {
-                            tracing::warn!(player = %playing.run.path(), "aborted");
-                            playing.abort();
-                        }
-                    }
-                }
+                Action::Start { part, run, attempt } => self.start(state, part, run, attempt),
+                Action::Stop { part, deadline, reason, .. } => self.stop(state, part, deadline, reason),
+                Action::Abort { part, .. } => self.abort(state, part, now, &mut overrun),
                 Action::Retry { part, at } => {
-                    let record = stage.record(part);
-                    let why = record.last_failure().unwrap_or_else(|| "it ended".to_owned());
-                    let after = at.saturating_sub(now);
-                    tracing::warn!(player = %record.path, "restarting in {}: {why}", human(after));
+                    let entry = state.part(part);
+                    let error = entry.last_failure();
+                    let delay_ms = millis(at.saturating_sub(now));
+                    tracing::warn!(target: targets::PART, player = %entry.path, delay_ms, error, "restarting part");
                 }
-                Action::Over { part, end } => stage.over(part, end),
+                Action::Over { part, end } => state.over(part, end),
                 Action::Finished => finished = true,
             }
         }
-        if !late.is_empty() {
-            self.shared.link.tree.finding_out(tokio::spawn(abort_late(late)));
+        if !overrun.is_empty() {
+            self.supervisor.link.tree.add_prober(tokio::spawn(abort_overrun(overrun)));
         }
         finished
     }
 
-    fn start(&self, stage: &mut Stage, part: PartId, run: u64, attempt: u32) {
-        let link = self.shared.link.clone();
-        let readiness = stage.machine.readiness(part);
-        let record = stage.record(part);
-        let run = Run::new(link, record.path.clone(), part, run, attempt, readiness);
-        tracing::debug!(player = %record.path, attempt, "starting");
-        record.playing = Some(record.player.clone().start(&run));
+    fn begin_stop(&mut self, state: &SupervisorState, now: Duration) {
+        self.stopped_at = Some(now);
+        let cause = || stop_cause_of_all(state.machine.cause(), |part| state.path(part));
+        let cause = self.supervisor.cause.get_or_init(cause);
+        if self.parent.is_none() {
+            self.supervisor.link.tree.stopping();
+        }
+        if !state.machine.is_finished() {
+            tracing::info!(target: targets::CONDUCTOR, player = %self.supervisor.path, %cause, "stopping");
+            if self.parent.is_none() {
+                self.stop_log = Some(StopLog::start(Overview::new(self.supervisor.link.tree.clone())));
+            }
+        }
     }
 
-    fn stop(&mut self, stage: &mut Stage, part: PartId, deadline: Duration, reason: StopReason) {
-        let cause = match reason {
-            StopReason::All => self.shared.cause.get().cloned().unwrap_or(StopCause::Requested),
-            StopReason::Requested => StopCause::PartStopped,
-            StopReason::Restart => StopCause::PartRestarted,
-            StopReason::NotReady => StopCause::NotReady,
-            StopReason::Unresponsive => StopCause::Unresponsive,
-            StopReason::With(other) => StopCause::RestartWith(stage.record(other).path.clone()),
-        };
-        if let Some(playing) = &stage.record(part).playing {
-            let run = &playing.run;
-            tracing::debug!(player = %run.path(), "asked to stop: {cause}");
-            // A look, so that the time inside of a poll that blocks its thread is counted from here on.
-            playing.probe().busy();
-            let deadline = later(self.shared.epoch, deadline);
-            let stopping = Stopping { deadline, cause };
-            // Those that are told together share it.
-            let shared = self.last_stop.take().filter(|last| **last == stopping).unwrap_or_else(|| Arc::new(stopping));
-            run.ask_to_stop(shared.clone());
-            self.last_stop = Some(shared);
+    fn start(&self, state: &mut SupervisorState, part: PartId, run: u64, attempt: u32) {
+        let link = self.supervisor.link.clone();
+        let readiness = state.machine.readiness(part);
+        let entry = state.part_mut(part);
+        let run = Run::new(link, entry.path.clone(), part, run, attempt, readiness);
+        tracing::debug!(target: targets::PART, player = %entry.path, attempt, "starting part");
+        entry.playing = Some(entry.player.clone().start(&run));
+    }
+
+    fn stop(&mut self, state: &SupervisorState, part: PartId, deadline: Duration, reason: StopReason) {
+        let Some(playing) = &state.part(part).playing else { return };
+        let cause = stop_cause_of_part(reason, self.supervisor.cause.get(), |other| state.path(other));
+        let run = &playing.run;
+        tracing::debug!(target: targets::PART, player = %run.path(), %cause, "stopping part");
+        // From here on the time inside a poll that blocks its thread is measured.
+        playing.probe().busy();
+        let stopping = Stopping { deadline: later(self.supervisor.epoch, deadline), cause };
+        // Shared by all runs that are asked to stop together.
+        let shared = self.last_stop.take().filter(|last| **last == stopping).unwrap_or_else(|| Arc::new(stopping));
+        run.ask_to_stop(shared.clone());
+        self.last_stop = Some(shared);
+    }
+
+    fn abort(&self, state: &SupervisorState, part: PartId, now: Duration, overrun: &mut Vec<Overrun>) {
+        let Some(playing) = state.part(part).playing.clone() else { return };
+        if state.machine.overran(part) && overrun.len() < MAX_PROBED {
+            let mut snapshot = state.snapshot(part, now);
+            // A conductor waits for its players, which are probed themselves.
+            snapshot.probe.take_if(|_| self.supervisor.link.tree.find(&snapshot.path).is_some());
+            overrun.push(Overrun { playing, snapshot });
+        } else {
+            tracing::warn!(target: targets::PART, player = %playing.run.path(), "part aborted");
+            playing.abort();
         }
     }
 
     fn played(self) -> Played {
-        let took = self.shared.now();
-        let mut stage = self.shared.stage.lock();
-        let cause = match stage.machine.cause() {
-            Some(ScoreCause::Failed(part)) => Cause::Failed { path: stage.root_cause(part) },
+        let took = self.supervisor.now();
+        let mut state = self.supervisor.state.lock();
+        let cause = match state.machine.cause() {
+            Some(ScoreCause::Failed(part)) => Cause::Failed { path: state.root_cause(part) },
             Some(ScoreCause::AllDone) | None => Cause::AllDone,
             Some(ScoreCause::Requested | ScoreCause::EndedBy(_)) => {
-                Cause::Stopped(self.shared.cause.get().cloned().unwrap_or(StopCause::Requested))
+                Cause::Stopped(self.supervisor.cause.get().cloned().unwrap_or(StopCause::Requested))
             }
         };
-        let parts: Vec<_> = stage.machine.parts().collect();
+        let parts: Vec<_> = state.machine.parts().collect();
         let mut players = Vec::with_capacity(parts.len());
         for part in parts {
-            let report = stage.report(part);
+            let report = state.report(part);
             let optional = report.optional;
             players.push(report);
-            if let Some(history) = &mut stage.record(part).history {
-                // What is inside of something optional is optional too.
+            if let Some(history) = &mut state.part_mut(part).history {
+                // The players inside an optional part are optional too.
                 let nested = history.players.drain(..);
                 players.extend(nested.map(|player| PlayerReport { optional: player.optional || optional, ..player }));
             }

@@ -1,64 +1,62 @@
-//! What is kept of each part's runs, and how it is told in the end.
+//! The end of runs and of parts: what is kept of them, and what is reported.
 
 use std::sync::Arc;
 
 use upbeat_score::{End, OnFailure, PartId, PartState, RunEnd};
 
 use super::{
-    state::{Record, Stage},
-    view::outcome,
+    convert::outcome,
+    state::{PartEntry, SupervisorState},
 };
 use crate::{
     error::chain,
-    player::{adapters::RestartRequested, erased::DynPlayer},
+    player::adapters::RestartRequested,
     report::{failure::Failure, player::PlayerReport},
     run::{
         Run,
-        record::{Account, Fault},
+        record::{RunFailure, RunRecord},
     },
+    targets,
 };
 
-impl Stage {
-    /// A part has ended for good: says so, and tells those who wait for it.
-    pub(crate) fn over(&mut self, part: PartId, end: End) {
-        let waiting = match &mut self.record(part).history {
+impl SupervisorState {
+    /// Logs the final end of a part, and answers the callers that wait for it.
+    pub(super) fn over(&mut self, part: PartId, end: End) {
+        let waiting = match &mut self.part_mut(part).history {
             Some(history) => std::mem::take(&mut history.waiting),
             None => Vec::new(),
         };
-        let path = self.records[part.index()].path.clone();
-        match end {
-            End::Completed | End::Stopped | End::NeverStarted { because: None } => {
-                tracing::debug!(player = %path, "{}", outcome(end, |_| None).as_str());
-            }
-            _ => {
-                let word = outcome(end, |_| None).as_str();
-                let why = self.records[part.index()].last_failure().map_or_else(String::new, |why| format!(": {why}"));
-                tracing::error!(player = %path, "{word}{why}");
-            }
+        let entry = self.part(part);
+        let outcome = outcome(end, |other| self.path(other));
+        if outcome.is_clean() {
+            tracing::debug!(target: targets::PART, player = %entry.path, outcome = outcome.as_str(), "part ended");
+        } else {
+            let error = entry.last_failure();
+            tracing::error!(target: targets::PART, player = %entry.path, outcome = outcome.as_str(), error, "part failed");
         }
         for reply in waiting {
             let _ = reply.send(Ok(self.report(part)));
         }
     }
 
-    /// Says how a part ended.
-    pub(crate) fn report(&mut self, part: PartId) -> PlayerReport {
+    /// Returns the report of a part that has ended.
+    pub(super) fn report(&mut self, part: PartId) -> PlayerReport {
         let PartState::Over(end) = self.machine.state(part) else {
-            unreachable!("only what is over is reported");
+            unreachable!("only a part that has ended is reported");
         };
-        let outcome = outcome(end, |other| Some(self.records[other.index()].path.clone()));
+        let outcome = outcome(end, |other| self.path(other));
         let optional = self.machine.on_failure(part) == OnFailure::Ignore;
         let (runs, overran) = (self.machine.runs(part), self.machine.overran(part) || end == End::Overran);
-        let record = self.record(part);
-        if let (End::Leaked, Some(playing)) = (end, &record.playing) {
-            // It has not come to its end, so what it has said so far is fetched here.
+        let entry = self.part_mut(part);
+        if let (End::Leaked, Some(playing)) = (end, &entry.playing) {
+            // Its run has not ended, so its record is taken here.
             let run = playing.run.clone();
-            record.settle(&run);
+            entry.settle(&run);
         }
-        let mut report = PlayerReport::new(record.path.clone(), outcome, runs);
+        let mut report = PlayerReport::new(entry.path.clone(), outcome, runs);
         report.overran = overran;
         report.optional = optional;
-        if let Some(history) = &record.history {
+        if let Some(history) = &entry.history {
             report.failures = history.failures.as_slice().to_vec();
             report.omitted_failures = history.failures.omitted();
             report.notes.clone_from(&history.notes);
@@ -69,38 +67,35 @@ impl Stage {
         report
     }
 
-    /// The path of the part that is really to blame: the one that failed, not the one that could not start because of it.
-    pub(crate) fn root_cause(&self, part: PartId) -> Arc<str> {
+    /// Returns the path of the root cause: the part that failed, not one that could not start for it.
+    pub(super) fn root_cause(&self, part: PartId) -> Arc<str> {
         let mut part = part;
         while let PartState::Over(End::NeverStarted { because: Some(other) }) = self.machine.state(part) {
             part = other;
         }
-        self.records[part.index()].path.clone()
+        self.path(part)
     }
 }
 
-impl Record {
-    pub(crate) fn new(path: Arc<str>, player: Arc<dyn DynPlayer>) -> Self {
-        Self { path, player, playing: None, history: None }
-    }
-
-    /// Keeps what a run leaves behind, and says how it ended.
-    pub(crate) fn settle(&mut self, run: &Run) -> RunEnd {
-        let account = run.take_account();
+impl PartEntry {
+    /// Keeps the record of a run that has ended, and returns its end.
+    pub(super) fn settle(&mut self, run: &Run) -> RunEnd {
+        let record = run.take_record();
         let mut how = if run.returned_ok() { RunEnd::Ok } else { RunEnd::Aborted };
-        let Some(account) = account else { return how };
-        let Account { fault, other_panics, notes, lost, omitted_lost, players, stuck, silence, .. } = account;
+        let Some(record) = record else { return how };
+        let RunRecord { failure, other_panics, notes, lost, omitted_lost, players, stuck, missed_heartbeat, .. } =
+            record;
         let history = self.history.get_or_insert_default();
-        if let Some(silence) = silence {
-            history.failures.push(Failure { attempt: run.attempt(), task: None, error: Arc::new(silence) });
+        if let Some(missed) = missed_heartbeat {
+            history.failures.push(Failure { attempt: run.attempt(), task: None, error: Arc::new(missed) });
         }
-        match fault {
-            Some(Fault::Error(error)) if error.is::<RestartRequested>() => how = RunEnd::RestartRequested,
-            Some(Fault::Error(error)) => {
+        match failure {
+            Some(RunFailure::Error(error)) if error.is::<RestartRequested>() => how = RunEnd::RestartRequested,
+            Some(RunFailure::Error(error)) => {
                 how = RunEnd::Failed;
                 history.failures.push(Failure { attempt: run.attempt(), task: None, error: error.into() });
             }
-            Some(Fault::Panic(panic)) => {
+            Some(RunFailure::Panic(panic)) => {
                 how = RunEnd::Failed;
                 history.failures.push(Failure { attempt: run.attempt(), task: None, error: Arc::new(panic) });
             }
@@ -118,7 +113,8 @@ impl Record {
         how
     }
 
-    pub(crate) fn last_failure(&self) -> Option<String> {
+    /// Returns the last failure and its sources as text.
+    pub(super) fn last_failure(&self) -> Option<String> {
         let failure = self.history.as_ref()?.failures.last()?;
         Some(chain(&*failure.error))
     }

@@ -1,8 +1,8 @@
-//! The control loop of one conductor, and what belongs to it.
+//! The control loop of one conductor: its state, its requests, and what watches its runs.
 
 pub(crate) mod control;
+pub(crate) mod convert;
 pub(crate) mod driver;
-pub(crate) mod handle_error;
 pub(crate) mod history;
 pub(crate) mod operate;
 pub(crate) mod overrun;

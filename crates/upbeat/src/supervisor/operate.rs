@@ -1,4 +1,4 @@
-//! What somebody asks of a conductor while it plays, and the answer.
+//! The requests of callers, and their answers.
 
 use std::time::Duration;
 
@@ -6,47 +6,46 @@ use tokio::sync::oneshot;
 use upbeat_score::{Action, AddError, End, Event, Fault, Machine, PartId, PartState};
 
 use super::{
-    handle_error::HandleError,
-    request::Request,
-    state::{Record, Stage},
+    request::{HandleError, Request},
+    state::{PartEntry, SupervisorState},
 };
 use crate::{player::part::Part, report::player::PlayerReport};
 
 type Reply<T> = oneshot::Sender<Result<T, HandleError>>;
 
-impl Stage {
-    /// Takes a request, answers it or sees to it that it is answered later, and returns what to do about it.
+impl SupervisorState {
+    /// Takes a request, answers it now or at the end of the part, and returns the actions for it.
     ///
-    /// Whoever asked may have gone: then the answer is for nobody, and the request holds all the same.
-    pub(crate) fn operate(&mut self, conductor: &str, request: Request, now: Duration) -> Vec<Action> {
+    /// The caller may be gone. The request holds all the same.
+    pub(super) fn operate(&mut self, conductor: &str, request: Request, now: Duration) -> Vec<Action> {
         let path = |name: &str| format!("{conductor}/{name}");
         match request {
             Request::StopAll(_) => self.machine.handle_event(Event::StopAll { budget: None }, now),
             Request::AbortAll(_) => self.machine.handle_event(Event::AbortAll, now),
             Request::Stop { name, reply } => {
-                let part = self.part(path(&name), &name);
+                let part = self.find(path(&name), &name);
                 self.answer_when_over(part, |machine, part| Ok(machine.handle_event(Event::Stop { part }, now)), reply)
             }
             Request::Remove { name, reply } => {
-                let part = self.part(path(&name), &name);
+                let part = self.find(path(&name), &name);
                 let remove = |machine: &mut Machine, part| {
                     machine.remove(part, now).map_err(|source| HandleError::Needed { path: path(&name), source })
                 };
                 self.answer_when_over(part, remove, reply)
             }
             Request::Restart { name, reply } => {
-                let part = self.part(path(&name), &name).and_then(|part| self.restartable(part).map(|()| part));
+                let part = self.find(path(&name), &name).and_then(|part| self.restartable(part).map(|()| part));
                 answer(part.map(|part| self.machine.handle_event(Event::Restart { part }, now)), reply)
             }
             Request::Add { part, reply } => answer(self.add(path(part.name()), part, now), reply),
         }
     }
 
-    fn part(&self, path: String, name: &str) -> Result<PartId, HandleError> {
+    fn find(&self, path: String, name: &str) -> Result<PartId, HandleError> {
         self.machine.find(name).ok_or(HandleError::Unknown { path })
     }
 
-    /// Begins to end a part, and answers with its report: now, if it is over, or when it is.
+    /// Begins to end a part. The answer is its report, now or at its end.
     fn answer_when_over(
         &mut self,
         part: Result<PartId, HandleError>,
@@ -63,7 +62,7 @@ impl Stage {
                 actions
             }
             Ok((part, false, actions)) => {
-                self.record(part).history().waiting.push(reply);
+                self.part_mut(part).history().waiting.push(reply);
                 actions
             }
             Err(error) => {
@@ -74,11 +73,11 @@ impl Stage {
     }
 
     fn restartable(&self, part: PartId) -> Result<(), HandleError> {
-        let record = &self.records[part.index()];
-        let path = record.path.to_string();
+        let entry = self.part(part);
+        let path = entry.path.to_string();
         if self.machine.is_stopping() {
             Err(HandleError::Stopping { path })
-        } else if !record.player.restartable() && self.machine.runs(part) > 0 {
+        } else if !entry.player.restartable() && self.machine.runs(part) > 0 {
             Err(HandleError::NotRestartable { path })
         } else if self.machine.state(part) == PartState::Over(End::Leaked) {
             Err(HandleError::Leaked { path })
@@ -89,24 +88,24 @@ impl Stage {
 
     fn add(&mut self, path: String, part: Part, now: Duration) -> Result<Vec<Action>, HandleError> {
         if let Some(instance) = part.player.instance() {
-            let same = self.machine.parts().find(|part| self.records[part.index()].player.instance() == Some(instance));
+            let same = self.machine.parts().find(|part| self.part(*part).player.instance() == Some(instance));
             if let Some(other) = same {
                 let other = self.machine.name(other).into();
                 let fault = Fault::DuplicateInstance { part: part.spec.name.clone(), other };
                 return Err(HandleError::DuplicateInstance { path, fault });
             }
         }
-        // The record has to be there before the actions are performed, and its place is known only afterwards.
+        // The entry has to be there before the actions are performed. Its index is known only afterwards.
         match self.machine.add(&part.spec, now) {
             Ok((id, actions)) => {
-                let record = Record::new(path.into(), part.player);
+                let entry = PartEntry::new(path.into(), part.player);
                 // The id may be that of a part that was removed.
                 self.watchdogs.remove(&id);
                 self.watchdogs.extend(part.spec.watchdog.map(|dog| (id, dog)));
-                if id.index() == self.records.len() {
-                    self.records.push(record);
+                if id.index() == self.parts.len() {
+                    self.parts.push(entry);
                 } else {
-                    self.records[id.index()] = record;
+                    self.parts[id.index()] = entry;
                 }
                 Ok(actions)
             }
@@ -116,7 +115,7 @@ impl Stage {
     }
 }
 
-/// Answers whether the request is accepted.
+/// Answers with the error of a request, or that it is accepted.
 fn answer(result: Result<Vec<Action>, HandleError>, reply: Reply<()>) -> Vec<Action> {
     let (answer, actions) = match result {
         Ok(actions) => (Ok(()), actions),

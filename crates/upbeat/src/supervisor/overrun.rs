@@ -1,37 +1,41 @@
-//! The end of what did not stop in time: it is asked where it waits, and then aborted.
+//! The end of runs that did not stop in time: they are probed for their locations, and then aborted.
 
 use crate::{
     run::Playing,
     snapshot::player::PlayerSnapshot,
+    targets,
     tree::lookup::{PROBE_TIMEOUT, probe_players, symbolize},
 };
 
-/// How many are asked at once. The others are aborted without.
-pub(crate) const MAX_LATE_PROBED: usize = 64;
+/// The number of runs that are probed at once. The others are aborted without that.
+pub(super) const MAX_PROBED: usize = 64;
 
 /// A run that did not stop in time.
 #[derive(Debug)]
-pub(crate) struct Late {
-    pub(crate) playing: Playing,
-    pub(crate) doing: PlayerSnapshot,
+pub(super) struct Overrun {
+    pub(super) playing: Playing,
+    pub(super) snapshot: PlayerSnapshot,
 }
 
-/// Asks those who are late where they wait, keeps that for the report, and aborts them.
+/// Probes runs for their locations, keeps these for the report, and aborts the runs.
 ///
-/// A task of its own, because the control loop waits for nobody.
-pub(crate) async fn abort_late(late: Vec<Late>) {
-    let (playing, mut doing): (Vec<_>, Vec<_>) = late.into_iter().map(|late| (late.playing, late.doing)).unzip();
-    for (playing, doing) in playing.iter().zip(&mut doing) {
-        doing.open = playing.run.register_work();
+/// A task of its own, because the control loop never waits for a player.
+pub(super) async fn abort_overrun(overrun: Vec<Overrun>) {
+    let (playing, mut snapshots): (Vec<_>, Vec<_>) =
+        overrun.into_iter().map(|overrun| (overrun.playing, overrun.snapshot)).unzip();
+    for (playing, snapshot) in playing.iter().zip(&mut snapshots) {
+        snapshot.open = playing.run.open_work();
     }
-    let locations = probe_players(&mut doing, PROBE_TIMEOUT).await;
-    for (playing, doing) in playing.iter().zip(&doing) {
-        playing.run.was_stuck(doing.clone());
+    // The timeout is a part of the time to settle, which begins at the stop deadline.
+    let locations = probe_players(&mut snapshots, PROBE_TIMEOUT).await;
+    for (playing, snapshot) in playing.iter().zip(&snapshots) {
+        playing.run.set_stuck(snapshot.clone());
         playing.abort();
     }
-    // Looking names up takes longer than anybody should wait to be aborted. The report shares the locations, and waits a little.
+    // Looking up names takes too long for an abort to wait for it. The report shares the locations.
     symbolize(&locations).await;
-    for doing in doing {
-        tracing::warn!(player = %doing.path, "did not stop in time, and was aborted: {}", doing.end_line());
+    for snapshot in snapshots {
+        let state = snapshot.end_line();
+        tracing::warn!(target: targets::PART, player = %snapshot.path, state, "stop deadline exceeded, part aborted");
     }
 }

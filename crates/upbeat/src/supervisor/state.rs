@@ -1,99 +1,132 @@
-//! What the control loop of one conductor shares with its players and its handles.
+//! The state of one conductor that plays.
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use parking_lot::Mutex;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use upbeat_score::{Machine, PartId, Watchdog};
 
-use super::{handle_error::HandleError, request::Request};
+use super::request::{HandleError, Message, Request};
 use crate::{
     player::erased::DynPlayer,
     report::{failure_log::FailureLog, player::PlayerReport},
-    run::{Link, Playing, event::Notice},
+    run::{Link, Playing},
     snapshot::player::PlayerSnapshot,
     stop_cause::StopCause,
+    tree::Tree,
 };
 
-/// One conductor that plays.
+/// One conductor that plays, shared by its control loop and its handles.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct Supervisor {
     pub(crate) path: Arc<str>,
     pub(crate) link: Arc<Link>,
     pub(crate) epoch: Instant,
-    /// Why everything stops, from the instant that is asked for.
+    /// The cause of the stop, from the instant of the request on.
     pub(crate) cause: OnceLock<StopCause>,
-    pub(crate) stage: Mutex<Stage>,
+    pub(crate) state: Mutex<SupervisorState>,
+    messages: mpsc::UnboundedSender<Message>,
 }
 
-impl Shared {
-    pub(crate) fn new(path: Arc<str>, link: Arc<Link>, stage: Stage, epoch: Instant) -> Arc<Self> {
-        Arc::new(Self { path, link, epoch, cause: OnceLock::new(), stage: Mutex::new(stage) })
+impl Supervisor {
+    /// Returns a conductor without parts, and the receiver for its control loop. `fill` makes the parts.
+    pub(crate) fn new(
+        path: Arc<str>,
+        tree: Arc<Tree>,
+        state: SupervisorState,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Message>) {
+        let (messages, receiver) = mpsc::unbounded_channel();
+        let link = Link::new(tree, messages.clone());
+        let (epoch, cause, state) = (Instant::now(), OnceLock::new(), Mutex::new(state));
+        (Arc::new(Self { path, link, epoch, cause, state, messages }), receiver)
     }
 
+    /// Returns the time since the start.
     pub(crate) fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
 
+    /// Sends a request to the control loop.
     pub(crate) fn request(&self, request: Request) {
         if let Request::StopAll(cause) | Request::AbortAll(cause) = &request {
-            // From now on nobody is told that all is ready, even before the control loop gets round to it.
+            // From now on nothing is ready, even before the control loop takes the request.
             let _ = self.cause.set(cause.clone());
             self.link.tree.stopping();
         }
-        self.link.notify(Notice::Request(Box::new(request)));
+        let _ = self.messages.send(Message::Request(Box::new(request)));
+    }
+
+    /// Returns when the control loop has ended.
+    pub(crate) async fn closed(&self) {
+        self.messages.closed().await;
     }
 }
 
-/// The state of one conductor. Locked only briefly, never while user code runs.
+/// The parts of one conductor. Locked only briefly, and never while user code runs.
 #[derive(Debug)]
-pub(crate) struct Stage {
+pub(crate) struct SupervisorState {
     pub(crate) machine: Machine,
     /// By the index of the part.
-    pub(crate) records: Vec<Record>,
-    /// Of the few that have one.
+    pub(crate) parts: Vec<PartEntry>,
+    /// Of the few parts that have one.
     pub(crate) watchdogs: HashMap<PartId, Watchdog>,
 }
 
 /// One part and its current run.
-pub(crate) struct Record {
+pub(crate) struct PartEntry {
     pub(crate) path: Arc<str>,
     pub(crate) player: Arc<dyn DynPlayer>,
     pub(crate) playing: Option<Playing>,
-    /// Empty for most, so it takes only a pointer until it is needed.
-    pub(crate) history: Option<Box<History>>,
+    /// Empty for most parts, so it takes only a pointer until it is needed.
+    pub(super) history: Option<Box<PartHistory>>,
 }
 
-impl std::fmt::Debug for Record {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Record").field("path", &self.path).field("playing", &self.playing).finish_non_exhaustive()
+impl fmt::Debug for PartEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PartEntry").field("path", &self.path).field("playing", &self.playing).finish_non_exhaustive()
     }
 }
 
-/// What is known of the earlier runs of a part, and who waits for its end.
+/// The earlier runs of a part, and the callers that wait for its end.
 #[derive(Debug, Default)]
-pub(crate) struct History {
-    pub(crate) failures: FailureLog,
-    pub(crate) notes: Vec<String>,
-    pub(crate) lost: Vec<String>,
-    pub(crate) omitted_lost: u64,
-    pub(crate) players: Vec<PlayerReport>,
-    pub(crate) stuck: Option<Box<PlayerSnapshot>>,
-    pub(crate) waiting: Vec<oneshot::Sender<Result<PlayerReport, HandleError>>>,
+pub(super) struct PartHistory {
+    pub(super) failures: FailureLog,
+    pub(super) notes: Vec<String>,
+    pub(super) lost: Vec<String>,
+    pub(super) omitted_lost: u64,
+    pub(super) players: Vec<PlayerReport>,
+    pub(super) stuck: Option<Box<PlayerSnapshot>>,
+    pub(super) waiting: Vec<oneshot::Sender<Result<PlayerReport, HandleError>>>,
 }
 
-impl Stage {
-    pub(crate) fn record(&mut self, part: PartId) -> &mut Record {
-        &mut self.records[part.index()]
+impl SupervisorState {
+    pub(super) fn part(&self, part: PartId) -> &PartEntry {
+        &self.parts[part.index()]
+    }
+
+    pub(super) fn part_mut(&mut self, part: PartId) -> &mut PartEntry {
+        &mut self.parts[part.index()]
+    }
+
+    pub(super) fn path(&self, part: PartId) -> Arc<str> {
+        self.part(part).path.clone()
     }
 }
 
-impl Record {
-    pub(crate) fn history(&mut self) -> &mut History {
+impl PartEntry {
+    pub(crate) fn new(path: Arc<str>, player: Arc<dyn DynPlayer>) -> Self {
+        Self { path, player, playing: None, history: None }
+    }
+
+    pub(super) fn history(&mut self) -> &mut PartHistory {
         self.history.get_or_insert_default()
     }
 }

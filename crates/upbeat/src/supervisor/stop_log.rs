@@ -1,34 +1,56 @@
-//! Who holds the door: says, while everything stops, who is still there and what for.
+//! The stop log: while a stop lasts, it logs the parts that have not stopped.
 
 use std::time::Duration;
 
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, sleep},
+};
+
 use crate::{
-    display::human,
+    display::millis,
+    targets,
     tree::{lookup::PROBE_TIMEOUT, overview::Overview},
 };
 
-/// How often it is said. A stop that takes less says nothing.
-pub(crate) const EVERY: Duration = Duration::from_secs(2);
+/// The time between two rounds. A stop that takes less logs nothing.
+const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Filtered by the program.
-const TARGET: &str = "upbeat::door";
+/// The number of parts that are logged in a round.
+const MAX_PARTS: usize = 10;
 
-/// How many are named each time.
-const MOST_NAMED: usize = 10;
+/// The stop log of one stop. It ends when this is dropped.
+///
+/// A task of its own, because foreign code lists the open work of the parts.
+#[derive(Debug)]
+pub(super) struct StopLog {
+    task: AbortHandle,
+}
 
-/// Says who is still there, now and then every so often, for as long as it is polled. The stop began [`EVERY`] ago.
-pub(crate) async fn watch(overview: Overview) {
-    let begun = tokio::time::Instant::now();
+impl StopLog {
+    /// Begins with the stop.
+    pub(super) fn start(overview: Overview) -> Self {
+        Self { task: tokio::spawn(log(overview, Instant::now())).abort_handle() }
+    }
+}
+
+impl Drop for StopLog {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn log(overview: Overview, begun: Instant) {
     loop {
+        sleep(INTERVAL).await;
+        let elapsed_ms = millis(begun.elapsed());
         let dump = overview.dump(PROBE_TIMEOUT).await;
-        let after = human(EVERY + begun.elapsed());
         let all = dump.delaying_stop().count();
-        for player in dump.delaying_stop().take(MOST_NAMED) {
-            tracing::info!(target: TARGET, player = %player.path, "still there {after} after the stop began: {}", player.line());
+        for player in dump.delaying_stop().take(MAX_PARTS) {
+            tracing::info!(target: targets::STOP, player = %player.path, elapsed_ms, state = player.line(), "still stopping");
         }
-        if all > MOST_NAMED {
-            tracing::info!(target: TARGET, player = %dump.name, "and {} more", all - MOST_NAMED);
+        if all > MAX_PARTS {
+            tracing::info!(target: targets::STOP, player = %dump.name, elapsed_ms, parts = all - MAX_PARTS, "more parts still stopping");
         }
-        tokio::time::sleep(EVERY).await;
     }
 }

@@ -1,61 +1,87 @@
-//! What the parts of a conductor are doing, and how they ended.
+//! The states of a conductor's parts, for the tree.
 
 use std::{sync::Arc, time::Duration};
 
-use upbeat_score::{End, OnFailure, PartId, PartState as Score};
+use upbeat_score::{End, OnFailure, PartId, PartState};
 
-use super::state::Stage;
+use super::{
+    convert::player_state,
+    state::{Supervisor, SupervisorState},
+};
 use crate::{
-    report::player::Outcome,
     run::Run,
-    snapshot::{
-        player::{PlayerSnapshot, State},
-        work::WorkList,
-    },
+    snapshot::{player::PlayerSnapshot, work::WorkList},
+    stop_cause::StopCause,
+    tree::node::Node,
 };
 
-/// The machine's word for an end, with the paths of the parts it mentions.
-pub(crate) fn outcome(end: End, path: impl Fn(PartId) -> Option<Arc<str>>) -> Outcome {
-    match end {
-        End::Completed => Outcome::Completed,
-        End::Stopped => Outcome::Stopped,
-        End::FinishedEarly => Outcome::FinishedEarly,
-        End::Failed => Outcome::Failed,
-        End::NotReady => Outcome::NotReady,
-        End::Unresponsive => Outcome::Unresponsive,
-        End::Overran => Outcome::Overran,
-        End::Aborted => Outcome::Aborted,
-        End::Leaked => Outcome::Leaked,
-        End::NeverStarted { because } => Outcome::NeverStarted { because: because.and_then(path) },
+impl Node for Supervisor {
+    fn path(&self) -> &Arc<str> {
+        &self.path
+    }
+
+    fn stop_cause(&self) -> Option<StopCause> {
+        self.cause.get().cloned()
+    }
+
+    fn all_ready(&self) -> bool {
+        self.state.lock().machine.all_ready()
+    }
+
+    fn players(&self) -> Vec<PlayerSnapshot> {
+        let players: Vec<_> = {
+            let state = self.state.lock();
+            let now = self.now();
+            state.machine.parts().map(|part| (state.snapshot(part, now), state.run(part))).collect()
+        };
+        // Foreign code lists the open work, so it runs without the lock.
+        players.into_iter().map(|(player, run)| with_open_work(player, run)).collect()
+    }
+
+    fn player(&self, name: &str) -> Option<PlayerSnapshot> {
+        let (player, run) = {
+            let state = self.state.lock();
+            let part = state.machine.find(name)?;
+            (state.snapshot(part, self.now()), state.run(part))
+        };
+        Some(with_open_work(player, run))
+    }
+
+    fn check_busy(&self, max: usize) {
+        let state = self.state.lock();
+        for playing in state.parts.iter().filter_map(|part| part.playing.as_ref()).take(max) {
+            playing.probe().busy();
+        }
     }
 }
 
-impl Stage {
-    pub(crate) fn run(&self, part: PartId) -> Option<Arc<Run>> {
-        Some(self.records[part.index()].playing.as_ref()?.run.clone())
+fn with_open_work(mut player: PlayerSnapshot, run: Option<Arc<Run>>) -> PlayerSnapshot {
+    player.open = run.map(|run| run.open_work()).unwrap_or_default();
+    player
+}
+
+impl SupervisorState {
+    fn run(&self, part: PartId) -> Option<Arc<Run>> {
+        Some(self.part(part).playing.as_ref()?.run.clone())
     }
 
-    /// What one part is doing, without its open work: that is listed by foreign code, which must not run under this lock.
-    pub(crate) fn snapshot(&self, part: PartId, now: Duration) -> PlayerSnapshot {
+    /// Returns the state of a part, without its open work.
+    pub(super) fn snapshot(&self, part: PartId, now: Duration) -> PlayerSnapshot {
         let machine = &self.machine;
-        let record = &self.records[part.index()];
-        let (state, ready) = match machine.state(part) {
-            Score::Waiting => (State::Waiting, false),
-            Score::Starting => (State::Starting, false),
-            Score::Ready if machine.is_degraded(part) => (State::Silent, false),
-            Score::Ready => (State::Ready, true),
-            Score::Stopping => (State::Stopping, false),
-            Score::Aborting => (State::Aborting, false),
-            Score::Backoff => (State::Restarting, false),
-            Score::Over(end) => (State::Ended(outcome(end, |_| None).as_str()), end == End::Completed),
+        let entry = self.part(part);
+        let state = machine.state(part);
+        let ready = match state {
+            PartState::Ready => !machine.is_degraded(part),
+            PartState::Over(end) => end == End::Completed,
+            _ => false,
         };
         let mut snapshot = PlayerSnapshot {
-            path: record.path.clone(),
-            state,
+            path: entry.path.clone(),
+            state: player_state(state, machine.is_degraded(part), |other| self.path(other)),
             since: now.saturating_sub(machine.since(part)),
             remaining: None,
             runs: machine.runs(part),
-            waits_for: machine.waits_for(part).map(|other| self.records[other.index()].path.clone()),
+            waits_for: machine.waits_for(part).map(|other| self.path(other)),
             optional: machine.on_failure(part) == OnFailure::Ignore,
             ready,
             started: ready || machine.was_ready(part),
@@ -69,9 +95,9 @@ impl Stage {
             open: WorkList::default(),
             probe: None,
         };
-        if let Some(playing) = &record.playing {
+        if let Some(playing) = &entry.playing {
             snapshot.probe = Some(playing.probe());
-            playing.run.look(&mut snapshot);
+            playing.run.fill(&mut snapshot);
         }
         snapshot
     }

@@ -1,73 +1,80 @@
-//! The watchdog of a run: notices that it gives no sign of life, says where it is, and acts.
+//! The watchdog of a run: it notices missing heartbeats, logs the location of the player, and acts.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 use upbeat_score::{OnUnresponsive, Watchdog};
 
 use crate::{
-    run::{Playing, Run, record::Silence, wait::Wait},
+    display::millis,
+    instant::later,
+    run::{Playing, Run, record::MissedHeartbeat, wait::Wait},
+    targets,
     tree::{lookup::PROBE_TIMEOUT, overview::Overview},
 };
 
-/// Watches one run, from the moment that it is ready until it is asked to stop or has ended.
+/// Watches one run from the moment that it is ready until it is asked to stop or has ended.
 ///
-/// A task of its own, so that it notices also a player that never yields.
-pub(crate) async fn watch(playing: Playing, dog: Watchdog) {
+/// A task of its own, so that it also notices a player that never yields.
+pub(super) async fn watch(playing: Playing, watchdog: Watchdog) {
     tokio::select! {
         biased;
         () = Wait::new(playing.run.clone()) => {}
-        () = guard(&playing, dog) => {}
+        () = guard(&playing, watchdog) => {}
     }
 }
 
-async fn guard(playing: &Playing, dog: Watchdog) {
+async fn guard(playing: &Playing, watchdog: Watchdog) {
     let run = &playing.run;
-    // To have become ready is a sign of life.
-    run.pulse().add(0);
+    // To have become ready is a heartbeat.
+    run.activity().add(0);
     loop {
-        let lasted = until_silent(playing, dog.timeout).await;
-        let doing = Overview::new(run.tree().clone()).dump_of(run.path(), PROBE_TIMEOUT).await;
-        let silence = Silence { lasted, doing: doing.map_or_else(String::new, |doing| doing.line()) };
-        tracing::error!(player = %run.path(), action = dog.action.as_str(), "{silence}");
-        match dog.action {
-            OnUnresponsive::Restart => return run.fell_silent(silence, true),
-            OnUnresponsive::Fail => return run.fell_silent(silence, false),
+        let elapsed = until_unresponsive(playing, watchdog.timeout).await;
+        let state = Overview::new(run.tree().clone()).dump_of(run.path(), PROBE_TIMEOUT).await;
+        let missed = MissedHeartbeat { elapsed, state: state.map_or_else(String::new, |state| state.line()) };
+        tracing::error!(
+            target: targets::WATCHDOG,
+            player = %run.path(),
+            action = watchdog.action.as_str(),
+            elapsed_ms = millis(missed.elapsed),
+            state = missed.state,
+            "missed heartbeat"
+        );
+        match watchdog.action {
+            OnUnresponsive::Restart => return run.fail_unresponsive(missed, true),
+            OnUnresponsive::Fail => return run.fail_unresponsive(missed, false),
             OnUnresponsive::NotReady => run.set_degraded(true),
             _ => {}
         }
-        while is_silent(run, dog.timeout) {
-            sleep(dog.timeout / 2).await;
+        while is_unresponsive(run, watchdog.timeout) {
+            sleep(watchdog.timeout / 2).await;
         }
-        tracing::info!(player = %run.path(), "gives signs of life again");
-        if dog.action == OnUnresponsive::NotReady {
+        tracing::info!(target: targets::WATCHDOG, player = %run.path(), "heartbeat resumed");
+        if watchdog.action == OnUnresponsive::NotReady {
             run.set_degraded(false);
         }
     }
 }
 
-/// Completes when there was no sign of life for `timeout`, and says for how long.
-async fn until_silent(playing: &Playing, timeout: Duration) -> Duration {
+/// Returns the time since the last heartbeat, once it is at least `timeout`.
+async fn until_unresponsive(playing: &Playing, timeout: Duration) -> Duration {
     loop {
-        // A look, so that the time inside of a poll that blocks its thread is counted from here on.
+        // From here on the time inside a poll that blocks its thread is measured.
         playing.probe().busy();
-        let seen = playing.run.pulse().read();
-        if is_silent(&playing.run, timeout) {
+        let seen = playing.run.activity().read();
+        if is_unresponsive(&playing.run, timeout) {
             return seen.since_last;
         }
         let left = timeout.saturating_sub(seen.since_last);
-        // Who is blocked on somebody else has all of its time again when that is over.
+        // A run that is blocked on something else has all of its time again afterwards.
         let left = if left.is_zero() { timeout } else { left };
-        match Instant::now().checked_add(left) {
-            Some(at) => sleep_until(at).await,
-            None => std::future::pending().await,
-        }
+        sleep_until(later(Instant::now(), left)).await;
     }
 }
 
-fn is_silent(run: &Arc<Run>, timeout: Duration) -> bool {
-    let pulse = run.pulse();
-    // In this order: whoever is not blocked any more has given a sign of life before.
-    let blocked = pulse.is_blocked();
-    !blocked && pulse.read().since_last >= timeout
+fn is_unresponsive(run: &Run, timeout: Duration) -> bool {
+    let activity = run.activity();
+    // In this order: a run that is no longer blocked has sent a heartbeat before.
+    let blocked = activity.is_blocked();
+    !blocked && activity.read().since_last >= timeout
 }

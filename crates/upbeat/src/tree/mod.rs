@@ -1,36 +1,49 @@
-//! What all conductors that are nested in each other share.
+//! The state that all conductors nested in each other share.
 
 pub(crate) mod lookup;
+pub(crate) mod node;
 pub(crate) mod overview;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, mpsc},
     time::Duration,
 };
 
 use parking_lot::Mutex;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
-use crate::{process::guard::Guard, supervisor::state::Shared};
+use self::node::Node;
 
-/// What all conductors that are nested in each other share.
+/// The state that all conductors nested in each other share.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    /// By path, those that play now.
-    conductors: Mutex<HashMap<Arc<str>, Weak<Shared>>>,
+    /// The conductors that play now, by path.
+    conductors: Mutex<HashMap<Arc<str>, Weak<dyn Node>>>,
     reloads: watch::Sender<u64>,
     /// Counts changes of any state.
     changes: watch::Sender<u64>,
     /// The path of the outermost conductor.
     root: Arc<str>,
-    guard: Mutex<Option<Guard>>,
-    /// Those who find out where something was stuck, for the report.
-    finding_out: Mutex<Vec<JoinHandle<()>>>,
+    stop_events: Mutex<Option<mpsc::Sender<StopEvent>>>,
+    /// The tasks that find out where something was stuck, for the report.
+    probers: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// How long the report waits for them. Names that take longer are missing in it.
-const FIND_OUT: Duration = Duration::from_millis(400);
+/// A step of the stop of the whole tree.
+#[derive(Debug)]
+pub(crate) enum StopEvent {
+    /// The stop has begun.
+    Stopping,
+    /// Everything is being aborted because of a second signal.
+    Aborting { exit_code: u8 },
+    /// All conductors have ended, and something was killed. The report is for the case that `main`
+    /// does not get to print it.
+    Ended { report: String, exit_code: u8 },
+}
+
+/// The time for which the report waits for the probers. Locations that take longer are missing.
+const PROBERS_TIMEOUT: Duration = Duration::from_millis(400);
 
 impl Tree {
     pub(crate) fn new(root: Arc<str>) -> Arc<Self> {
@@ -39,30 +52,31 @@ impl Tree {
             reloads: watch::Sender::new(0),
             changes: watch::Sender::new(0),
             root,
-            guard: Mutex::new(None),
-            finding_out: Mutex::default(),
+            stop_events: Mutex::default(),
+            probers: Mutex::default(),
         })
     }
 
-    /// A task finds out where something was stuck.
-    pub(crate) fn finding_out(&self, task: JoinHandle<()>) {
-        self.finding_out.lock().push(task);
+    /// Adds a task that finds out where something was stuck.
+    pub(crate) fn add_prober(&self, task: JoinHandle<()>) {
+        self.probers.lock().push(task);
     }
 
-    /// Waits a little until it is known where everything was stuck.
-    pub(crate) async fn found_out(&self) {
-        let tasks = std::mem::take(&mut *self.finding_out.lock());
+    /// Waits until it is known where everything was stuck, for a limited time.
+    pub(crate) async fn wait_probers(&self) {
+        let tasks = std::mem::take(&mut *self.probers.lock());
         let all = async {
             for task in tasks {
-                // It is not a player's code, and nobody aborts it.
+                // No player's code, and never aborted.
                 let _ = task.await;
             }
         };
-        let _ = timeout(FIND_OUT, all).await;
+        let _ = timeout(PROBERS_TIMEOUT, all).await;
     }
 
-    pub(crate) fn enter(&self, shared: &Arc<Shared>) {
-        self.conductors.lock().insert(shared.path.clone(), Arc::downgrade(shared));
+    pub(crate) fn enter<N: Node>(&self, node: &Arc<N>) {
+        let weak: Weak<N> = Arc::downgrade(node);
+        self.conductors.lock().insert(node.path().clone(), weak);
     }
 
     pub(crate) fn leave(&self, path: &str) {
@@ -70,16 +84,16 @@ impl Tree {
         self.changed();
     }
 
-    pub(crate) fn find(&self, path: &str) -> Option<Arc<Shared>> {
+    pub(crate) fn find(&self, path: &str) -> Option<Arc<dyn Node>> {
         self.conductors.lock().get(path)?.upgrade()
     }
 
-    /// All conductors that play.
-    pub(crate) fn all(&self) -> Vec<Arc<Shared>> {
+    /// Returns all conductors that play.
+    pub(crate) fn all(&self) -> Vec<Arc<dyn Node>> {
         self.conductors.lock().values().filter_map(Weak::upgrade).collect()
     }
 
-    pub(crate) fn root(&self) -> Option<Arc<Shared>> {
+    pub(crate) fn root(&self) -> Option<Arc<dyn Node>> {
         self.find(&self.root)
     }
 
@@ -87,26 +101,31 @@ impl Tree {
         &self.root
     }
 
-    pub(crate) fn set_guard(&self, guard: Guard) {
-        *self.guard.lock() = Some(guard);
+    /// Has the steps of the stop sent to a receiver.
+    pub(crate) fn subscribe_stop(&self, events: mpsc::Sender<StopEvent>) {
+        *self.stop_events.lock() = Some(events);
     }
 
-    pub(crate) fn take_guard(&self) -> Option<Guard> {
-        self.guard.lock().take()
+    /// Returns the way to the receiver of the steps of the stop. None are sent from now on.
+    pub(crate) fn unsubscribe_stop(&self) -> Option<mpsc::Sender<StopEvent>> {
+        self.stop_events.lock().take()
     }
 
     /// The outermost conductor begins to stop.
     pub(crate) fn stopping(&self) {
-        if let Some(guard) = &*self.guard.lock() {
-            guard.stopping();
-        }
+        self.send(StopEvent::Stopping);
         self.changed();
     }
 
     /// The outermost conductor aborts everything, because of a second signal.
     pub(crate) fn aborting(&self, exit_code: u8) {
-        if let Some(guard) = &*self.guard.lock() {
-            guard.aborting(exit_code);
+        self.send(StopEvent::Aborting { exit_code });
+    }
+
+    fn send(&self, event: StopEvent) {
+        if let Some(events) = &*self.stop_events.lock() {
+            // The receiver is gone only if it has ended the process.
+            let _ = events.send(event);
         }
     }
 

@@ -1,17 +1,15 @@
-//! Looking at everybody from outside, and asking them where they wait.
+//! The states of all players, and the locations of their tasks.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
     Tree,
     lookup::{MAX_PROBED, locate_blocking, probe_players, probes, set_locations, symbolize},
+    node::Node,
 };
-use crate::{
-    snapshot::{Snapshot, player::PlayerSnapshot},
-    supervisor::state::Shared,
-};
+use crate::snapshot::{Snapshot, player::PlayerSnapshot};
 
-/// The states of all players of a tree of nested conductors, for diagnostics. A cheap clone.
+/// The states of all players in a tree of nested conductors. A cheap clone.
 ///
 /// From [`Context::overview`](crate::Context::overview) or [`Handle::overview`](crate::Handle::overview).
 #[derive(Clone, Debug)]
@@ -24,23 +22,24 @@ impl Overview {
         Self { tree }
     }
 
-    /// What everybody is doing now. Takes each conductor's lock for a moment; never waits for a player.
+    /// Returns the states of all players now. Takes each conductor's lock for a moment, and never waits
+    /// for a player.
     ///
-    /// Without any player before the start and after the end.
+    /// Before the start and after the end there are no players.
     pub fn snapshot(&self) -> Snapshot {
-        let mut snapshot = self.askable();
+        let mut snapshot = self.with_probes();
         snapshot.players.iter_mut().for_each(PlayerSnapshot::forget_probes);
         snapshot
     }
 
-    /// A snapshot that has the probes of all that can be asked where it waits. They keep memory of the runs, so whoever gets the snapshot
-    /// for good must not have them.
-    fn askable(&self) -> Snapshot {
+    /// Returns a snapshot with the probes of everything that can be probed. Probes keep memory of the
+    /// runs, so they are never in a snapshot that is given away.
+    fn with_probes(&self) -> Snapshot {
         let mut players = Vec::new();
         let mut stopping = None;
         if let Some(root) = self.tree.root() {
             self.collect(&root, &mut players);
-            stopping = root.cause.get().cloned();
+            stopping = root.stop_cause();
         }
         let counted = || players.iter().filter(|player| !player.optional);
         Snapshot {
@@ -52,12 +51,12 @@ impl Overview {
         }
     }
 
-    /// A [snapshot](Overview::snapshot) in which every live task, and the open work that can be asked, says where it waits: with file
-    /// and line; or that it is inside one poll and blocks its thread; or that nothing will wake it.
+    /// Returns a [snapshot](Overview::snapshot) with the [locations](crate::diagnostics::Location) of
+    /// every live task, and of open work that can be probed.
     ///
-    /// The first thousand tasks are probed, all at once, and have `timeout` together to be polled. A task whose executor is too busy to poll
-    /// it costs all of that time. Each is polled once more than it would have been. Then the names are looked up on a thread
-    /// for that, for five seconds at most.
+    /// The first thousand tasks are probed at once, and have `timeout` together to be polled. A task
+    /// whose executor is too busy to poll it costs all of that time. Each is polled once more than it
+    /// would have been. Then the names are looked up on a thread for that, for five seconds at most.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -87,50 +86,42 @@ impl Overview {
     ///
     /// Dropping the future loses nothing.
     pub async fn dump(&self, timeout: Duration) -> Snapshot {
-        let mut snapshot = self.askable();
+        let mut snapshot = self.with_probes();
         symbolize(&probe_players(&mut snapshot.players, timeout).await).await;
         snapshot
     }
 
-    /// The same for one player. `None` if nothing is played as `path`.
+    /// Returns the same for one player; `None` if there is no player at `path`.
     pub(crate) async fn dump_of(&self, path: &str, timeout: Duration) -> Option<PlayerSnapshot> {
         let (conductor, name) = path.rsplit_once('/')?;
-        let shared = self.tree.find(conductor)?;
-        let (mut player, run) = {
-            let stage = shared.stage.lock();
-            let part = stage.machine.find(name)?;
-            (stage.snapshot(part, shared.now()), stage.run(part))
-        };
-        player.open = run.map(|run| run.register_work()).unwrap_or_default();
+        let mut player = self.tree.find(conductor)?.player(name)?;
         symbolize(&probe_players(std::slice::from_mut(&mut player), timeout).await).await;
         Some(player)
     }
 
-    /// [`dump`](Overview::dump) for a plain thread, such as one that looks after a runtime whose workers are all blocked. Needs no
-    /// runtime.
+    /// Returns a [`dump`](Overview::dump) without a runtime. For a plain thread, such as one that watches
+    /// a runtime whose workers are all blocked.
     pub fn dump_blocking(&self, timeout: Duration) -> Snapshot {
-        let mut snapshot = self.askable();
+        let mut snapshot = self.with_probes();
         let locations = locate_blocking(&probes(&mut snapshot.players), timeout);
         set_locations(&mut snapshot.players, &locations);
         snapshot
     }
 
-    /// Looks whether tasks are inside of a poll, so that the time is counted from here on.
-    pub(crate) fn look(&self) {
+    /// Checks which tasks are inside a poll. From then on the time is measured.
+    pub(crate) fn check_busy(&self) {
         for conductor in self.tree.all() {
-            let stage = conductor.stage.lock();
-            for playing in stage.records.iter().filter_map(|record| record.playing.as_ref()).take(MAX_PROBED) {
-                playing.probe().busy();
-            }
+            conductor.check_busy(MAX_PROBED);
         }
     }
 
-    /// Whether everything is ready, and nothing stops: [`Snapshot::ready`] at a fraction of its cost.
+    /// Returns whether everything is ready and nothing stops: [`Snapshot::ready`] at a fraction of its
+    /// cost.
     pub fn is_ready(&self) -> bool {
-        self.tree.root().is_some_and(|root| root.cause.get().is_none() && root.stage.lock().machine.all_ready())
+        self.tree.root().is_some_and(|root| root.stop_cause().is_none() && root.all_ready())
     }
 
-    /// Waits until everything is ready. Never completes if that does not happen.
+    /// Waits until everything is ready. Otherwise it never completes.
     ///
     /// # Cancel safety
     ///
@@ -138,14 +129,15 @@ impl Overview {
     pub async fn wait_ready(&self) {
         let mut changes = self.tree.changes();
         while !self.is_ready() {
-            // The sender lives in the tree, which this holds.
+            // The tree has the sender, so it is not closed.
             let _ = changes.changed().await;
         }
     }
 
     /// Waits until `condition` holds, and returns the snapshot for which it did.
     ///
-    /// Takes a snapshot of all players at each change: not for thousands of players, nor for ever.
+    /// Takes a snapshot of all players at each change. It is too slow for thousands of players, and not
+    /// meant to run forever.
     ///
     /// # Cancel safety
     ///
@@ -158,25 +150,17 @@ impl Overview {
             if condition(&snapshot) {
                 return snapshot;
             }
-            // The sender lives in the tree, which this holds.
+            // The tree has the sender, so it is not closed.
             let _ = changes.changed().await;
         }
     }
 
-    fn collect(&self, shared: &Arc<Shared>, players: &mut Vec<PlayerSnapshot>) {
-        let own = {
-            let stage = shared.stage.lock();
-            let now = shared.now();
-            stage.machine.parts().map(|part| (stage.snapshot(part, now), stage.run(part))).collect::<Vec<_>>()
-        };
-        for (mut player, run) in own {
-            if let Some(run) = run {
-                player.open = run.register_work();
-            }
-            // A conductor is found under the path that it plays as, so a player that is none is not found.
-            let nested = self.tree.find(&player.path).filter(|nested| !Arc::ptr_eq(nested, shared));
+    fn collect(&self, conductor: &Arc<dyn Node>, players: &mut Vec<PlayerSnapshot>) {
+        for mut player in conductor.players() {
+            // The path of a nested conductor is that of its part. A player that is no conductor is not found.
+            let nested = self.tree.find(&player.path).filter(|nested| !Arc::ptr_eq(nested, conductor));
             if nested.is_some() {
-                // It waits for its players, and they are asked.
+                // It waits for its players, which are probed themselves.
                 player.probe = None;
             }
             players.push(player);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::common::{Log, MS, S, ZERO, idle, polite};
 use upbeat::{
     BoxError, Conductor, Context, Handle, HandleError, Part, Report,
-    diagnostics::State,
+    diagnostics::PlayerState,
     report::Outcome,
     restart::{Backoff, Restart},
     score::AddError,
@@ -33,13 +33,16 @@ async fn parts_come_and_go_while_it_plays() {
     assert!(matches!(&twice, HandleError::Refused { source: AddError::Faults { .. }, .. }), "{twice}");
     let same = handle.add(Part::new("again", shared)).await.unwrap_err();
     assert!(matches!(same, HandleError::DuplicateInstance { .. }), "{same}");
-    let needed = handle.remove("base").await.unwrap_err();
+    let needed = handle.part("base").remove().await.unwrap_err();
     assert!(matches!(needed, HandleError::Needed { .. }), "{needed}");
 
-    let guest = handle.remove("shop/guest").await.unwrap();
+    let guest = handle.part("shop/guest").remove().await.unwrap();
     assert_eq!((guest.outcome, log.lines().last().unwrap().as_str()), (Outcome::Stopped, "guest down"));
     handle.add(Part::new("guest", polite(&log, "second", ZERO, S))).await.unwrap();
-    handle.overview().wait_for(|now| now.player("shop/guest").is_some_and(|guest| guest.state == State::Ready)).await;
+    handle
+        .overview()
+        .wait_for(|now| now.player("shop/guest").is_some_and(|guest| guest.state == PlayerState::Ready))
+        .await;
 
     handle.stop();
     let late = handle.add(Part::new("late", idle)).await.unwrap_err();
@@ -59,23 +62,23 @@ async fn parts_are_restarted_and_stopped_by_hand_at_any_depth() {
         .player("other", idle);
     let (handle, playing) = playing(Conductor::new("shop").player("inner", inner)).await;
 
-    handle.restart("inner/deep").await.unwrap();
+    handle.part("inner/deep").restart().await.unwrap();
     handle.overview().wait_for(|now| now.player("shop/inner/deep").is_some_and(|deep| deep.runs == 2)).await;
     handle.overview().wait_ready().await;
 
-    let stopped = handle.stop_part("inner/deep").await.unwrap();
+    let stopped = handle.part("inner/deep").stop().await.unwrap();
     assert_eq!((stopped.outcome, stopped.runs), (Outcome::Stopped, 2), "an explicit stop beats the policy");
     tokio::time::sleep(10 * S).await;
     assert_eq!(log.count("deep up"), 2);
 
-    handle.restart("inner/deep").await.unwrap();
+    handle.part("inner/deep").restart().await.unwrap();
     handle
         .overview()
-        .wait_for(|now| now.player("shop/inner/deep").is_some_and(|deep| deep.state == State::Ready))
+        .wait_for(|now| now.player("shop/inner/deep").is_some_and(|deep| deep.state == PlayerState::Ready))
         .await;
     assert_eq!(log.count("deep up"), 3);
-    assert!(matches!(handle.restart("inner/nobody").await, Err(HandleError::Unknown { .. })));
-    assert!(matches!(handle.restart("nowhere/deep").await, Err(HandleError::Unknown { .. })));
+    assert!(matches!(handle.part("inner/nobody").restart().await, Err(HandleError::Unknown { .. })));
+    assert!(matches!(handle.part("nowhere/deep").restart().await, Err(HandleError::Unknown { .. })));
     handle.stop();
     assert!(playing.await.unwrap().is_clean());
 }
@@ -87,7 +90,7 @@ async fn a_player_that_can_play_only_once_is_not_restarted() {
         Ok::<_, BoxError>(())
     });
     let (handle, playing) = playing(Conductor::new("shop").player("once", player)).await;
-    assert!(matches!(handle.restart("once").await, Err(HandleError::NotRestartable { .. })));
+    assert!(matches!(handle.part("once").restart().await, Err(HandleError::NotRestartable { .. })));
     handle.stop();
     assert!(playing.await.unwrap().is_clean());
 }

@@ -164,7 +164,7 @@ async fn lame_duck_keeps_serving_but_not_ready_and_inside_the_budget() {
     let now = handle.overview().snapshot();
     assert!(!now.ready && now.stopping == Some(StopCause::Requested), "not ready from the instant of the request");
     tokio::time::sleep(2 * S).await;
-    assert_eq!(handle.overview().snapshot().player("shop/web").unwrap().state, upbeat::diagnostics::State::Ready);
+    assert_eq!(handle.overview().snapshot().player("shop/web").unwrap().state, upbeat::diagnostics::PlayerState::Ready);
     assert!(playing.await.unwrap().is_clean());
     assert_eq!(begun.elapsed(), 3 * S);
 }

@@ -109,12 +109,12 @@ async fn the_report_has_the_location_of_parts_that_overran() {
 async fn parts_that_delay_the_stop_are_logged_every_two_seconds() {
     let (events, _heard) = Events::record();
     let _ = while_playing(shop(), async |_| ()).await;
-    let named = events.with(Level::INFO, "still there");
+    let named = events.with(Level::INFO, "still stopping");
     // At 2, 4, 6 and 8 s; a nested conductor has a little less than the 10 s.
     assert_eq!(named.len(), 4, "{named:?}");
     assert!(named.iter().all(|line| line.contains(&here(WAITS)) && line.contains("at flushing")), "{named:?}");
     assert!(named[0].contains("stopping for 2.0 s") && named[0].contains(" left"), "{named:?}");
-    let aborted = events.with(Level::WARN, "did not stop in time");
+    let aborted = events.with(Level::WARN, "stop deadline exceeded");
     assert!(aborted.len() == 1 && aborted[0].contains(&here(WAITS)), "{aborted:?}");
 }
 

@@ -76,8 +76,8 @@ async fn a_silent_player_is_replaced_by_a_fresh_instance_when_the_old_one_is_gon
         let silent = report.player("shop/silent").unwrap();
         assert_eq!((&silent.outcome, silent.runs), (&Outcome::Stopped, 2), "{report}");
         let why = silent.failures[0].to_string();
-        assert!(why.contains("the watchdog saw no sign of life for 5.0 s") && why.contains("watchdog.rs:"), "{why}");
-        let events = events.with(Level::ERROR, "the watchdog saw no sign of life");
+        assert!(why.contains("no heartbeat for 5.0 s") && why.contains("watchdog.rs:"), "{why}");
+        let events = events.with(Level::ERROR, "missed heartbeat");
         assert!(events.last().unwrap().contains("watchdog.rs:"), "{events:?}");
     }
 }
@@ -119,7 +119,7 @@ async fn not_ready_while_silent_and_ready_again_afterwards() {
             assert!(overview.is_ready());
             sleep(2 * S).await;
             assert!(!overview.is_ready());
-            assert_eq!(overview.snapshot().not_ready().as_deref(), Some("not ready: shop/naps is silent"));
+            assert_eq!(overview.snapshot().not_ready().as_deref(), Some("not ready: shop/naps is unresponsive"));
             // Looked at every two seconds, so at 12 s at the latest; silent again from 14 s on.
             sleep(Duration::from_millis(7500)).await;
             assert!(overview.is_ready(), "{}", overview.snapshot());
@@ -144,8 +144,8 @@ async fn it_is_said_once_for_each_silence() {
     };
     let report = play(Part::new("naps", naps).watchdog(S * 45, OnUnresponsive::Log), 150 * S).await;
     assert!(report.is_clean(), "{report}");
-    assert_eq!(events.with(Level::ERROR, "no sign of life").len(), 2);
-    assert_eq!(events.with(Level::INFO, "gives signs of life again").len(), 2);
+    assert_eq!(events.with(Level::ERROR, "missed heartbeat").len(), 2);
+    assert_eq!(events.with(Level::INFO, "heartbeat resumed").len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -163,7 +163,7 @@ fn runs_never_overlap() {
         let handle = conductor.handle();
         let by_hand = async move {
             // It may come before, between and after the others, or be refused because of the stop.
-            let _ = handle.restart("shop/worker").await;
+            let _ = handle.part("shop/worker").restart().await;
             tokio::time::sleep(MS * 100).await;
         };
         let report = conductor.play_until(by_hand).await;

@@ -41,14 +41,14 @@ fn every_request_is_answered() {
             .part(Part::new("b", polite(&log, "b")).signals_ready().after("a"))
             .part(Part::new("c", idle).after("b"));
         let (one, two, three) = (conductor.handle(), conductor.handle(), conductor.handle());
-        let stopping = tokio::spawn(async move { one.stop_part("shop/c").await });
+        let stopping = tokio::spawn(async move { one.part("shop/c").stop().await });
         let removing = tokio::spawn(async move {
             pause(6).await;
-            two.remove("shop/c").await
+            two.part("shop/c").remove().await
         });
         let restarting = tokio::spawn(async move {
             pause(6).await;
-            three.restart("shop/a").await
+            three.part("shop/a").restart().await
         });
         let report = conductor.play_until(pause(16)).await;
         // None of them waits for ever; shuttle would say so.
