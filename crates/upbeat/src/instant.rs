@@ -1,13 +1,13 @@
-//! Points in time that cannot be represented, or that are never reached.
+//! Points in time beyond the range of the clock.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Thirty years. Leaves room for sums on every clock.
+/// Thirty years, which leaves room for sums on every clock.
 const FAR: Duration = Duration::from_hours(24 * 365 * 30);
 
-/// Returns a time that is as good as never, for timers that need one although nothing is due.
+/// Returns a time in thirty years, for timers that need a time although nothing is due.
 ///
 /// ```
 /// use tokio::time::{Duration, Instant};
@@ -18,7 +18,8 @@ pub fn far_future() -> Instant {
     Instant::now() + FAR
 }
 
-/// Returns the time `delay` after `from`, or one in the far future if the clock cannot represent that.
+/// Returns the time `delay` after `from`, or one in the far future if the clock cannot represent
+/// that.
 pub(crate) fn later(from: Instant, delay: Duration) -> Instant {
     from.checked_add(delay).unwrap_or_else(|| from + FAR)
 }

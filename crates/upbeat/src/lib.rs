@@ -3,7 +3,8 @@
 //! work.
 //!
 //! Four words: a [`Player`] is a worker. A [`Part`] is a player with its name and policies. A
-//! [`Conductor`] plays parts, and is itself a player. A *score* is everything to be played, as data.
+//! [`Conductor`] plays parts, and is itself a player. A *score* is everything to be played, as
+//! data.
 //!
 //! ```
 //! use upbeat::{Conductor, Context, Part};
@@ -41,25 +42,25 @@
 //! - The first failure without a [restart](restart::Restart) requests a graceful stop of the others
 //!   and waits for them. No error is lost, not even one while stopping. The [`Report`] has the root
 //!   cause first, and every player by its full path.
-//! - A stop takes the reverse of the edges, in parallel where there are none, inside one budget that
-//!   nested conductors share. A part that does not stop in time is aborted. If it is still there, it
-//!   is reported as leaked, and the others still stop.
+//! - A stop takes the reverse of the edges, in parallel where there are none, inside one budget
+//!   that nested conductors share. A part that does not stop in time is aborted. If it is still
+//!   there, it is reported as leaked, and the others still stop.
 //! - While stopping, each part that has not ended is logged: path, activity, and source line.
 //!   [`Overview::dump`](diagnostics::Overview::dump) returns this for all players, at any time,
 //!   without compiler flags and without changes to the stuck code.
 //! - A [`Context`] is also a context as in Go: children with deadlines, values and causes, of which
 //!   nothing is left when they are dropped. A [`Group`](task::Group) runs several tasks under one.
-//! - Panics are caught wherever code of a player runs, with message, location and backtrace. They are
-//!   failures like others.
+//! - Panics are caught wherever code of a player runs, with message, location and backtrace. They
+//!   are failures like others.
 //! - The control loop never waits for a player.
 //!
 //! # Not guaranteed
 //!
-//! - A future that never yields cannot be stopped. It is reported as leaked. If it keeps the process
-//!   from ending, [`Conductor::play_until_signal`] ends the process from a separate thread.
+//! - A future that never yields cannot be stopped. It is reported as leaked. If it keeps the
+//!   process from ending, [`Conductor::play_until_signal`] ends the process from a separate thread.
 //!   [`Conductor::play_until`] does not.
-//! - The location of a task is found by one more poll. For a task that never yields, only the duration
-//!   of its poll is reported.
+//! - The location of a task is found by one more poll. For a task that never yields, only the
+//!   duration of its poll is reported.
 //! - Unix only, because signals are those of Unix.
 //!
 //! # Modules
@@ -68,7 +69,8 @@
 //! - [`time`]: scheduled players and timers.
 //! - [`monitor`]: bounds and alerts for calls that may hang.
 //! - [`diagnostics`]: the state of all players, locations, log targets.
-//! - [`report`], [`restart`], [`score`], [`player`], [`panic`](mod@panic): the types of these subjects.
+//! - [`report`], [`restart`], [`score`], [`player`], [`panic`](mod@panic): the types of these
+//!   subjects.
 //!
 //! # Features
 //!

@@ -1,6 +1,7 @@
 //! The end of the process.
 
-/// The one place where the library ends the process: on a third signal, on one after the end, and when the guard's patience is at its end.
+/// Ends the process. It is the one place where the library does so: on a third signal, on a signal
+/// after the end, and when the timeout of the guard expires.
 #[expect(clippy::exit, reason = "whoever hangs may hang for ever, and the process always ends")]
 pub(crate) fn leave_with(code: u8) -> ! {
     std::process::exit(code.into())

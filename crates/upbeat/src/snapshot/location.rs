@@ -1,4 +1,4 @@
-//! Where a task waits, as the probe found it, with the names looked up or not.
+//! Locations of tasks and calls, with or without their names.
 
 use std::{
     fmt,
@@ -10,13 +10,14 @@ use upbeat_probe::{Answer, Frame};
 
 use crate::display::human;
 
-/// Where a task or a call was waiting when it was looked at: in which `await`s, with file and line. A cheap clone.
+/// The location of a task or a call: the `await`s in which it was waiting, with file and line. A
+/// cheap clone.
 ///
-/// Or what is known instead: that it was inside one poll and blocked its thread, that nothing would wake it, or that it is
-/// a function on a blocking thread, into which nothing can look.
+/// Without such an `await` it is the reason: the task was inside one poll and blocked its thread,
+/// nothing would wake it, or it is a function on a blocking thread.
 ///
-/// The names are looked up on a thread of their own, so displaying this never blocks. If the names are not there yet,
-/// the text says so.
+/// The names are looked up on a separate thread, so displaying this never blocks. The text says so
+/// if the names are missing.
 #[derive(Clone)]
 pub struct Location {
     inner: Arc<Inner>,
@@ -24,13 +25,13 @@ pub struct Location {
 
 struct Inner {
     kind: Kind,
-    /// The text on several lines and on one, once the names are looked up.
+    /// The text on several lines and on one line, once the names are looked up.
     texts: OnceLock<(String, String)>,
 }
 
 enum Kind {
     Probed(Answer),
-    /// A function on a blocking thread, and for how long.
+    /// A function on a blocking thread, and its time there.
     Blocking(Duration),
     /// A function that waits for a blocking thread.
     Queued,
@@ -62,21 +63,23 @@ impl Location {
         Self { inner: Arc::new(Inner { kind, texts }) }
     }
 
-    /// Looks up the names. Takes milliseconds, the first time in a large program perhaps seconds.
+    /// Looks up the names. It takes milliseconds, and perhaps seconds the first time in a large
+    /// program.
     pub(crate) fn symbolize(&self) {
         if let Kind::Probed(answer) = &self.inner.kind {
             self.inner.texts.get_or_init(|| (answer.to_string(), line(answer)));
         }
     }
 
-    /// Returns whether the names are there.
+    /// Returns whether the names were looked up.
     pub(crate) fn is_named(&self) -> bool {
         self.inner.texts.get().is_some()
     }
 
     /// Returns the answer of the probe; `None` for a function on a blocking thread.
     ///
-    /// Displaying a [`Waiting`](Answer::Waiting) answer, or its frames, looks up names, which blocks.
+    /// Displaying a [`Waiting`](Answer::Waiting) answer, or its frames, looks up names, which
+    /// blocks.
     pub fn answer(&self) -> Option<&Answer> {
         match &self.inner.kind {
             Kind::Probed(answer) => Some(answer),
@@ -84,8 +87,8 @@ impl Location {
         }
     }
 
-    /// Returns for how long it has kept a thread busy: inside one poll at least, or in a function on a blocking thread.
-    /// `None` if it waits.
+    /// Returns the time for which it has kept a thread busy, at least: inside one poll, or in a
+    /// function on a blocking thread. `None` if it waits.
     pub fn busy_for(&self) -> Option<Duration> {
         match &self.inner.kind {
             Kind::Probed(Answer::Busy { at_least, .. }) => Some(*at_least),
@@ -109,7 +112,7 @@ impl Location {
 const UNNAMED: &str = "waiting (the names were not looked up in time)";
 
 impl fmt::Display for Location {
-    /// Writes the whole text, for a task that waits a tree of frames on several lines.
+    /// Writes the whole text. For a waiting task it is a tree of frames on several lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.inner.texts.get().map_or(UNNAMED, |(text, _)| text))
     }

@@ -1,4 +1,4 @@
-//! What a run has under way beside its own task.
+//! The work of a run outside its own task.
 
 use std::fmt;
 
@@ -8,41 +8,42 @@ use upbeat_probe::Probe;
 use super::location::Location;
 use crate::display::human;
 
-/// How many pieces of work a list keeps.
+/// The largest number of pieces of work that a list keeps.
 const MOST: usize = 64;
 
-/// Something that a run has under way beside its own task: a task that it spawned, a request, tracked work, a child process.
+/// A piece of work of a run outside its own task: a spawned task, a request, tracked work, or a
+/// child process.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Work {
-    /// What it is, such as `GET /slow`.
+    /// Its name, such as `GET /slow`.
     pub name: String,
-    /// For how long it has been under way.
+    /// The time since it began.
     #[cfg_attr(feature = "serde", serde(rename = "age_secs", serialize_with = "crate::display::as_secs"))]
     pub age: Duration,
-    /// Where it waits, if it was asked.
+    /// Its location, if it was probed.
     pub location: Option<Location>,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) probe: Option<Probe>,
 }
 
-/// The oldest pieces of work of their kind, and how many more there are.
+/// The oldest pieces of work, and the number of further ones.
 ///
-/// Filled by whoever has the work, for [`Context::register_work`](crate::Context::register_work).
+/// A function given to [`Context::register_work`](crate::Context::register_work) fills it.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct WorkList {
-    /// The oldest, at most 64, the oldest first.
+    /// The oldest ones, at most 64, the oldest first.
     pub oldest: Vec<Work>,
-    /// How many are left out.
+    /// The number of pieces left out.
     pub more: u64,
 }
 
 impl WorkList {
-    /// Adds a piece of work that has been under way `since` then. Its name is asked for only if the list has room for it, or has
-    /// younger ones. With a probe it can be asked where it waits.
+    /// Adds a piece of work that began at `since`. `name` is called only if the list keeps it. A
+    /// dump asks its probe for its location.
     pub fn add(&mut self, since: Instant, name: impl FnOnce() -> String, probe: Option<Probe>) {
         let age = since.elapsed();
         let place = self.oldest.partition_point(|other| other.age >= age);
@@ -56,19 +57,19 @@ impl WorkList {
         self.oldest.insert(place, Work { name: name(), age, location: None, probe });
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     pub fn is_empty(&self) -> bool {
         self.oldest.is_empty()
     }
 
-    /// How many there are, those that are left out included.
+    /// Returns the number of pieces, including those left out.
     pub fn count(&self) -> u64 {
         self.oldest.len() as u64 + self.more
     }
 }
 
 impl fmt::Display for Work {
-    /// `GET /slow for 2.0 s`
+    /// Writes it as `GET /slow for 2.0 s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} for {}", self.name, human(self.age))
     }

@@ -1,4 +1,4 @@
-//! Finding out where tasks wait, without holding up anything else.
+//! The lookup of locations: probes, and one thread that resolves names.
 
 use std::{sync::mpsc, thread, time::Duration};
 
@@ -11,19 +11,21 @@ use crate::{
     snapshot::{location::Location, player::PlayerSnapshot},
 };
 
-/// How long tasks that are probed have to be polled. A task whose worker is free needs microseconds.
+/// The time in which a probed task has to be polled. With a free worker that takes microseconds.
 pub const PROBE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How long names are waited for. Looking them up goes on in the background if it takes longer.
+/// The longest wait for names. A longer lookup goes on in the background.
 const SYMBOL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many tasks of a tree are probed. The first of them show the reason of a deadlock, and the time for all stays small.
+/// The largest number of tasks that are probed together. The first ones show the reason of a
+/// deadlock, and the time for all stays short.
 pub(crate) const MAX_PROBED: usize = 1000;
 
-/// Returns where the tasks of these probes wait, in the order of the probes.
+/// Returns the locations of the probed tasks, in the order of the probes.
 ///
-/// All are probed at once and have `timeout` together to be polled. Then their names are looked up on a thread for
-/// that, for five seconds at most. A location whose names are not there by then says so.
+/// All tasks are probed at once, and `timeout` bounds all of them together. Then their names are
+/// looked up on a separate thread, for five seconds at most. A location without its names by then
+/// has a text that says so.
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,14 +47,14 @@ pub(crate) const MAX_PROBED: usize = 1000;
 ///
 /// # Panics
 ///
-/// If it is polled outside a tokio runtime with its timer enabled.
+/// If polled outside a tokio runtime with timers.
 pub async fn locate(probes: &[Probe], timeout: Duration) -> Vec<Location> {
     let locations = probe(probes, timeout).await;
     symbolize(&locations).await;
     locations
 }
 
-/// The same as [`locate`] for a thread that does not belong to a runtime.
+/// Returns the locations of the probed tasks, as [`locate`], from a plain thread.
 pub fn locate_blocking(probes: &[Probe], timeout: Duration) -> Vec<Location> {
     let locations: Vec<_> = Probe::ask_all_blocking(probes, timeout).into_iter().map(Location::new).collect();
     let (done, symbolized) = mpsc::channel();
@@ -64,12 +66,12 @@ pub fn locate_blocking(probes: &[Probe], timeout: Duration) -> Vec<Location> {
     locations
 }
 
-/// Probes all at once. The names are still to be looked up by [`symbolize`].
+/// Probes all tasks at once. [`symbolize`] looks up the names.
 pub(crate) async fn probe(probes: &[Probe], timeout: Duration) -> Vec<Location> {
     Probe::ask_all(probes, timeout).await.into_iter().map(Location::new).collect()
 }
 
-/// Waits until the names of these locations are looked up, or the time for it is over.
+/// Waits until the names of these locations are looked up, for `SYMBOL_TIMEOUT` at most.
 pub(crate) async fn symbolize(locations: &[Location]) {
     if locations.iter().all(Location::is_named) {
         return;
@@ -79,8 +81,8 @@ pub(crate) async fn symbolize(locations: &[Location]) {
         let _ = done.send(());
         let _ = over.send(());
     });
-    // A paused clock stands still as long as a blocking task runs. The task is not relied on: when something is stuck,
-    // the runtime's blocking threads may be what is exhausted.
+    // A paused clock stands still while a blocking task runs. Nothing else depends on that task,
+    // because the runtime may be out of blocking threads.
     let still = spawn_blocking(move || ended.blocking_recv());
     tokio::select! {
         _ = symbolized => {}
@@ -88,16 +90,18 @@ pub(crate) async fn symbolize(locations: &[Location]) {
     }
 }
 
-/// Locations whose names are to be looked up, and the function that is called afterwards.
+/// Locations without names, and the function to call after the lookup.
 struct SymbolRequest {
     locations: Vec<Location>,
     done: Box<dyn FnOnce() + Send>,
 }
 
-/// The way to the thread that looks up names. It is one for all, because they share what was read.
+/// The channel of the thread that looks up names. One thread serves all, because they share the
+/// debug information.
 static SYMBOLIZER: Mutex<Option<mpsc::Sender<SymbolRequest>>> = Mutex::new(None);
 
-/// Has names looked up on a plain thread: workers have other things to do than to read debug information.
+/// Requests a lookup of names on the separate thread, so that no worker of the runtime reads debug
+/// information.
 fn request(locations: &[Location], done: impl FnOnce() + Send + 'static) {
     let locations = locations.iter().filter(|location| !location.is_named()).cloned().collect();
     let request = SymbolRequest { locations, done: Box::new(done) };
@@ -106,7 +110,7 @@ fn request(locations: &[Location], done: impl FnOnce() + Send + 'static) {
         let (sender, requests) = mpsc::channel::<SymbolRequest>();
         let thread = thread::Builder::new().name("upbeat-symbols".into()).spawn(move || {
             for SymbolRequest { locations, done } in requests {
-                // The debug information of a program may be anything. Names that are not found do not stop the thread.
+                // Invalid debug information may cause a panic, which must not end the thread.
                 let _ = catch(|| locations.iter().for_each(Location::symbolize));
                 done();
             }
@@ -118,7 +122,7 @@ fn request(locations: &[Location], done: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Probes players and their work. The names are still to be looked up by [`symbolize`].
+/// Probes players and their work. [`symbolize`] looks up the names.
 pub(crate) async fn probe_players(players: &mut [PlayerSnapshot], timeout: Duration) -> Vec<Location> {
     let locations = probe(&probes(players), timeout).await;
     set_locations(players, &locations);
@@ -130,7 +134,7 @@ pub(super) fn probes(players: &mut [PlayerSnapshot]) -> Vec<Probe> {
     players.iter_mut().flat_map(PlayerSnapshot::probes).take(MAX_PROBED).collect()
 }
 
-/// Enters the locations, in the order of the [`probes`]. The snapshots lose their probes.
+/// Stores the locations in the order of the [`probes`], and removes the probes.
 pub(super) fn set_locations(players: &mut [PlayerSnapshot], locations: &[Location]) {
     let mut locations = locations.iter();
     for player in players {

@@ -1,4 +1,5 @@
-//! The real pools, pipelines and hubs under random and PCT schedules, as the `schedules` do it with the conductor.
+//! The real pools, pipelines and hubs under random and PCT schedules, as the `schedules` do it with
+//! the conductor.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 #[path = "../schedules/explore.rs"]
