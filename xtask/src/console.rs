@@ -8,6 +8,11 @@ pub(crate) fn say(text: &str) -> io::Result<()> {
 }
 
 /// Writes a result to standard output, so that it can be redirected to a file.
+///
+/// A reader that has left, such as `head`, is no error.
 pub(crate) fn print(text: &str) -> io::Result<()> {
-    io::stdout().write_all(text.as_bytes())
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }

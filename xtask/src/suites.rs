@@ -13,6 +13,8 @@ pub(crate) fn test() -> Vec<Step> {
         Step::cargo("format", "fmt --all --check"),
         Step::cargo("format of the schedules", "fmt --all --check --manifest-path ladder/shuttle/Cargo.toml"),
         Step::cargo("format of the network", "fmt --all --check --manifest-path ladder/network/Cargo.toml"),
+        Step::cargo("rooms", "xtask structure"),
+        Step::cargo("words", "xtask words"),
         Step::cargo("faults that apply", "xtask faults --check"),
         Step::cargo("lints", "clippy --workspace --all-targets --all-features -- -D warnings"),
         Step::cargo("a browser", "xtask browser"),

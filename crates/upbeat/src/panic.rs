@@ -180,7 +180,7 @@ impl<F> fmt::Debug for CatchPanic<F> {
 }
 
 thread_local! {
-    /// How many calls of [`catch`] this thread is inside of.
+    /// The number of calls of [`catch`] on the stack of this thread.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     static NOTES: RefCell<Option<(Option<String>, Backtrace)>> = const { RefCell::new(None) };
 }
