@@ -1,8 +1,8 @@
 //! A hub as a player.
 
-use std::{convert::Infallible, sync::Arc};
+use std::convert::Infallible;
 
-use upbeat::{Context, Player};
+use upbeat::{Context, Player, player::PlayerId};
 
 use super::handle::Hub;
 
@@ -18,7 +18,7 @@ impl<T: ?Sized + Send + Sync + 'static> Player for Hub<T> {
         Ok(())
     }
 
-    fn instance(&self) -> Option<usize> {
-        Some(Arc::as_ptr(self.shared()).addr())
+    fn identity(&self) -> Option<PlayerId> {
+        Some(PlayerId::of(self.shared()))
     }
 }

@@ -10,7 +10,7 @@ use upbeat_score::{Fault, Machine, PartSpec, Plan, Readiness, Score, ScoreError,
 use self::handle::Handle;
 use crate::{
     context::Context,
-    player::{Player, erased::DynPlayer, part::Part},
+    player::{Player, PlayerId, erased::DynPlayer, part::Part},
     process::{guard::Guard, signals},
     report::{Report, failure::Cause},
     signal::Signal,
@@ -217,11 +217,11 @@ impl Conductor {
     }
 
     fn shared_instances(&self) -> Vec<Fault> {
-        let mut seen: HashMap<usize, &PartSpec> = HashMap::new();
+        let mut seen: HashMap<PlayerId, &PartSpec> = HashMap::new();
         let mut faults = Vec::new();
         for (part, player) in self.score.parts.iter().zip(&self.players) {
-            let Some(instance) = player.instance() else { continue };
-            if let Some(other) = seen.insert(instance, part) {
+            let Some(identity) = player.identity() else { continue };
+            if let Some(other) = seen.insert(identity, part) {
                 faults.push(Fault::DuplicateInstance { part: part.name.clone(), other: other.name.clone() });
             }
         }
@@ -324,8 +324,8 @@ impl Player for Conductor {
         Readiness::Signalled
     }
 
-    fn restartable(&self) -> bool {
-        self.players.iter().all(|player| player.restartable())
+    fn is_restartable(&self) -> bool {
+        self.players.iter().all(|player| player.is_restartable())
     }
 }
 

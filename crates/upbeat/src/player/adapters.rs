@@ -97,7 +97,7 @@ where
         play(cx).await.map_err(Into::into)
     }
 
-    fn restartable(&self) -> bool {
+    fn is_restartable(&self) -> bool {
         false
     }
 }

@@ -4,7 +4,7 @@ use std::{future::Future, pin::pin, sync::Arc};
 
 use tracing::Instrument as _;
 
-use super::Player;
+use super::{Player, PlayerId};
 use crate::{
     context::{Context, Origin},
     run::{
@@ -19,8 +19,8 @@ pub(crate) trait DynPlayer: Send + Sync {
     /// Starts it on a task of its own. Here, where the future's type is known, so that it needs no
     /// box.
     fn start(self: Arc<Self>, run: &Arc<Run>) -> Playing;
-    fn instance(&self) -> Option<usize>;
-    fn restartable(&self) -> bool;
+    fn identity(&self) -> Option<PlayerId>;
+    fn is_restartable(&self) -> bool;
 }
 
 impl<P: Player> DynPlayer for P {
@@ -32,12 +32,12 @@ impl<P: Player> DynPlayer for P {
         Playing { run: run.clone(), task: task.abort_handle() }
     }
 
-    fn instance(&self) -> Option<usize> {
-        Player::instance(self)
+    fn identity(&self) -> Option<PlayerId> {
+        Player::identity(self)
     }
 
-    fn restartable(&self) -> bool {
-        Player::restartable(self)
+    fn is_restartable(&self) -> bool {
+        Player::is_restartable(self)
     }
 }
 

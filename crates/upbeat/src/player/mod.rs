@@ -2,9 +2,13 @@
 
 pub(crate) mod adapters;
 pub(crate) mod erased;
+mod id;
 pub(crate) mod part;
 
-pub use self::adapters::{AlreadyPlayed, Once, With};
+pub use self::{
+    adapters::{AlreadyPlayed, Once, With},
+    id::PlayerId,
+};
 
 use std::{future::Future, sync::Arc};
 
@@ -123,15 +127,18 @@ pub trait Player: Send + Sync + 'static {
         Readiness::AtStart
     }
 
-    /// Returns the identity of a shared instance, so that it is not played twice at the same time.
-    #[doc(hidden)]
-    fn instance(&self) -> Option<usize> {
+    /// Returns the identity of a player whose clones share their state. `None`, the default, is a
+    /// player that may be given to several parts.
+    ///
+    /// A score with two parts of the same identity is refused.
+    fn identity(&self) -> Option<PlayerId> {
         None
     }
 
-    /// Returns whether `play` can be called again.
-    #[doc(hidden)]
-    fn restartable(&self) -> bool {
+    /// Returns whether [`play`](Player::play) can be called again. Default: true.
+    ///
+    /// A part whose player returns false cannot have a restart policy.
+    fn is_restartable(&self) -> bool {
         true
     }
 }
@@ -184,11 +191,11 @@ impl<P: Player> Player for Arc<P> {
         P::readiness(self)
     }
 
-    fn instance(&self) -> Option<usize> {
-        Some(Arc::as_ptr(self).addr())
+    fn identity(&self) -> Option<PlayerId> {
+        Some(PlayerId::of(self))
     }
 
-    fn restartable(&self) -> bool {
-        P::restartable(self)
+    fn is_restartable(&self) -> bool {
+        P::is_restartable(self)
     }
 }

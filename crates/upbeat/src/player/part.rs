@@ -39,7 +39,7 @@ impl Part {
     pub fn new(name: impl Into<Arc<str>>, player: impl Player) -> Self {
         let mut spec = PartSpec::new(name);
         spec.readiness = Player::readiness(&player);
-        spec.restartable = Player::restartable(&player);
+        spec.restartable = Player::is_restartable(&player);
         Self { spec, player: Arc::new(player) }
     }
 

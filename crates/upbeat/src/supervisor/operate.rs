@@ -77,7 +77,7 @@ impl SupervisorState {
         let path = entry.path.to_string();
         if self.machine.is_stopping() {
             Err(HandleError::Stopping { path })
-        } else if !entry.player.restartable() && self.machine.runs(part) > 0 {
+        } else if !entry.player.is_restartable() && self.machine.runs(part) > 0 {
             Err(HandleError::NotRestartable { path })
         } else if self.machine.state(part) == PartState::Over(End::Leaked) {
             Err(HandleError::Leaked { path })
@@ -87,8 +87,8 @@ impl SupervisorState {
     }
 
     fn add(&mut self, path: String, part: Part, now: Duration) -> Result<Vec<Action>, HandleError> {
-        if let Some(instance) = part.player.instance() {
-            let same = self.machine.parts().find(|part| self.part(*part).player.instance() == Some(instance));
+        if let Some(identity) = part.player.identity() {
+            let same = self.machine.parts().find(|part| self.part(*part).player.identity() == Some(identity));
             if let Some(other) = same {
                 let other = self.machine.name(other).into();
                 let fault = Fault::DuplicateInstance { part: part.spec.name.clone(), other };

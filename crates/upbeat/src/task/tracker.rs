@@ -16,7 +16,7 @@ use crate::{
     context::Context,
     display::human,
     panic::{CatchPanic, Panic},
-    player::Player,
+    player::{Player, PlayerId},
     report::{failure::Failure, failure_log::FailureLog},
     targets,
 };
@@ -381,7 +381,7 @@ impl Player for Tracker {
         }
     }
 
-    fn instance(&self) -> Option<usize> {
-        Some(Arc::as_ptr(&self.inner).addr())
+    fn identity(&self) -> Option<PlayerId> {
+        Some(PlayerId::of(&self.inner))
     }
 }

@@ -6,7 +6,11 @@ use tokio::time::{Duration, sleep};
 use upbeat_score::Readiness;
 
 use super::wall::WallClock;
-use crate::{context::Context, error::BoxError, player::Player};
+use crate::{
+    context::Context,
+    error::BoxError,
+    player::{Player, PlayerId},
+};
 
 /// Returns a player that plays `player` once `delay` has passed since its start.
 ///
@@ -108,12 +112,12 @@ impl<P: Player, T: Start> Player for Delayed<P, T> {
         self.player.readiness()
     }
 
-    fn instance(&self) -> Option<usize> {
-        self.player.instance()
+    fn identity(&self) -> Option<PlayerId> {
+        self.player.identity()
     }
 
-    fn restartable(&self) -> bool {
-        self.player.restartable()
+    fn is_restartable(&self) -> bool {
+        self.player.is_restartable()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{future::pending, sync::Arc};
 
 use tokio::time::Instant;
-use upbeat::{BoxError, Context, Player, diagnostics::WorkList, score::Readiness};
+use upbeat::{BoxError, Context, Player, diagnostics::WorkList, player::PlayerId, score::Readiness};
 
 use super::{error::PoolFailed, pool::Pool};
 use crate::pool::{
@@ -62,8 +62,8 @@ impl<J: Send + 'static, R: Send + 'static> Player for Pool<J, R> {
         Readiness::Signalled
     }
 
-    fn instance(&self) -> Option<usize> {
-        Some(Arc::as_ptr(self.shared()).addr())
+    fn identity(&self) -> Option<PlayerId> {
+        Some(PlayerId::of(self.shared()))
     }
 }
 

@@ -16,10 +16,10 @@ use std::future::Future;
 pub trait Work<'a, S: 'a, J>: Send + Sync + 'static {
     /// The reply to a job.
     type Reply;
-    #[doc(hidden)]
+    /// The future of a job.
     type Future: Future<Output = Self::Reply> + Send + 'a;
 
-    #[doc(hidden)]
+    /// Runs a job.
     fn call(&self, state: &'a mut S, job: J) -> Self::Future;
 }
 
