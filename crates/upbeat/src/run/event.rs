@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use upbeat_score::PartId;
 
 /// An event of a run that concerns its conductor.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum RunEvent {
     /// The run is ready.
     Ready { part: PartId, run: u64 },

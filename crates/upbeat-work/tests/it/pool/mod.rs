@@ -1,0 +1,5 @@
+//! Pools.
+
+mod jobs;
+mod stop;
+mod stress;
