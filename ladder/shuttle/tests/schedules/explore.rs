@@ -15,11 +15,11 @@ pub(crate) const MS: Duration = Duration::from_millis(1);
 
 /// The seed of the random schedules of a scenario, unless `UPBEAT_SEED` is set. Every run explores
 /// the same ones.
-const SEED: u64 = 1;
+pub(crate) const SEED: u64 = 1;
 
 /// The number of runs of each scenario under each of the two schedulers, unless
 /// `UPBEAT_SHUTTLE_RUNS` is set.
-const RUNS: usize = 500;
+pub(crate) const RUNS: usize = 500;
 
 /// The number of priority changes of a PCT schedule, less one.
 const DEPTH: usize = 3;
@@ -66,6 +66,7 @@ pub(crate) fn explore<F: Future<Output = ()> + 'static>(
         // The jitter of a backoff is the only chance outside of the schedule.
         fastrand::seed(1);
         tokio::reset();
+        shuttled_std::reset();
         drop(tokio::spawn(tokio::time::clock()));
         // PCT takes an execution in which there never was a choice for a mistake; a stop that comes
         // first is none.
@@ -95,7 +96,7 @@ pub(crate) fn explore<F: Future<Output = ()> + 'static>(
     Runner::new(Clocked(PctScheduler::new_from_seed(seed, DEPTH, runs)), config).run(execution);
 }
 
-fn number<T: FromStr<Err: fmt::Debug>>(variable: &str) -> Option<T> {
+pub(crate) fn number<T: FromStr<Err: fmt::Debug>>(variable: &str) -> Option<T> {
     let text = env::var(variable).ok()?;
     Some(text.parse().unwrap_or_else(|error| panic!("{variable} is no number: {error:?}")))
 }

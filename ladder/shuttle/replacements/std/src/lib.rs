@@ -1,7 +1,12 @@
 //! The standard library, with atomics, channels, a `OnceLock` and threads that are points of
-//! shuttle's schedules, and a clock that is part of them.
+//! shuttle's schedules, a clock that is part of them, and a `LazyLock` for each execution.
 
 pub use std::*;
+
+/// Forgets the statics of the last execution of this thread.
+pub fn reset() {
+    lazy_lock::reset();
+}
 
 /// As `std::sync`.
 pub mod sync {
@@ -9,7 +14,7 @@ pub mod sync {
 
     pub use shuttle::sync::mpsc;
 
-    pub use crate::once_lock::OnceLock;
+    pub use crate::{lazy_lock::LazyLock, once_lock::OnceLock};
 
     /// Shuttle's: sequentially consistent whatever ordering is asked for, so what a weaker ordering
     /// allows is not seen.
@@ -36,5 +41,6 @@ pub mod time {
 
 mod builder;
 mod instant;
+mod lazy_lock;
 mod once_lock;
 mod scope;

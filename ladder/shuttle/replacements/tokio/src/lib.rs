@@ -1,5 +1,5 @@
-//! shuttle-tokio, with a clock, with a budget that is used up, with tokio's channels, and with what
-//! it lacks otherwise.
+//! shuttle-tokio, with a clock, with a budget that is used up, with tokio's channels and semaphore,
+//! and with what it lacks otherwise.
 
 pub use shuttle_tokio::*;
 
@@ -17,7 +17,11 @@ pub fn reset() {
 pub mod sync {
     pub use shuttle_tokio::sync::*;
 
+    pub use self::semaphore::{AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+
     pub mod mpsc;
+    mod permits;
+    mod semaphore;
     pub mod watch;
 }
 

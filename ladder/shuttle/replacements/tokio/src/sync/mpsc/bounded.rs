@@ -8,15 +8,13 @@ use std::{
 };
 
 use shuttle::{
-    future::{
-        self,
-        batch_semaphore::{BatchSemaphore, Fairness, TryAcquireError},
-    },
+    future,
     sync::{Mutex, MutexGuard},
 };
-use shuttle_tokio::sync::Notify;
+use shuttle_tokio::sync::{Notify, TryAcquireError};
 
 use super::{
+    super::permits::Permits,
     Permit,
     error::{SendError, TryRecvError, TrySendError},
 };
@@ -33,19 +31,15 @@ pub fn channel<T>(buffer: usize) -> (Sender<T>, Receiver<T>) {
 
 pub(super) fn with_permits<T>(max: usize) -> (Sender<T>, Receiver<T>) {
     let state = State { items: VecDeque::new(), senders: 1, receiver: None };
-    let channel = Arc::new(Channel {
-        max,
-        permits: BatchSemaphore::new(max, Fairness::StrictlyFair),
-        state: Mutex::new(state),
-        closed: Notify::new(),
-    });
+    let channel =
+        Arc::new(Channel { max, permits: Permits::new(max), state: Mutex::new(state), closed: Notify::new() });
     (Sender(channel.clone()), Receiver(channel))
 }
 
 pub(super) struct Channel<T> {
     max: usize,
     /// Those that neither an item nor a sender holds. Closed with the receiver.
-    permits: BatchSemaphore,
+    permits: Permits,
     state: Mutex<State<T>>,
     /// Notifies the senders.
     closed: Notify,
@@ -85,7 +79,7 @@ impl<T> Channel<T> {
     /// The receiver is closed, and neither an item nor a sender holds a permit: nothing is in it,
     /// and nothing will come.
     fn is_closed_and_idle(&self) -> bool {
-        self.permits.is_closed() && self.permits.available_permits() == self.max
+        self.permits.is_closed_and_idle(self.max)
     }
 }
 
@@ -136,7 +130,7 @@ impl<T> Sender<T> {
                 unfinished.0 = None;
                 Ok(Permit::new(&self.0))
             }
-            Err(_) => Err(SendError(())),
+            Err(()) => Err(SendError(())),
         }
     }
 
@@ -169,7 +163,7 @@ impl<T> Sender<T> {
 
     /// As tokio's.
     pub fn capacity(&self) -> usize {
-        self.0.permits.available_permits()
+        self.0.permits.available()
     }
 
     /// As tokio's.
