@@ -1,6 +1,11 @@
 //! The lookup of locations: probes, and one thread that resolves names.
 
-use std::{sync::mpsc, thread, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{LazyLock, mpsc},
+    thread,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::{sync::oneshot, task::spawn_blocking, time::timeout};
@@ -96,9 +101,17 @@ struct SymbolRequest {
     done: Box<dyn FnOnce() + Send>,
 }
 
-/// The channel of the thread that looks up names. One thread serves all, because they share the
-/// debug information.
-static SYMBOLIZER: Mutex<Option<mpsc::Sender<SymbolRequest>>> = Mutex::new(None);
+/// The requests of lookups that are not done.
+#[derive(Default)]
+struct Symbolizer {
+    requests: VecDeque<SymbolRequest>,
+    /// Whether a thread takes the requests. It ends when there are none.
+    is_running: bool,
+}
+
+/// One thread serves all lookups, because they share the debug information. Lazy, so that each
+/// execution of a schedule has its own.
+static SYMBOLIZER: LazyLock<Mutex<Symbolizer>> = LazyLock::new(Mutex::default);
 
 /// Requests a lookup of names on the separate thread, so that no worker of the runtime reads debug
 /// information.
@@ -106,19 +119,27 @@ fn request(locations: &[Location], done: impl FnOnce() + Send + 'static) {
     let locations = locations.iter().filter(|location| !location.is_named()).cloned().collect();
     let request = SymbolRequest { locations, done: Box::new(done) };
     let mut symbolizer = SYMBOLIZER.lock();
-    if symbolizer.is_none() {
-        let (sender, requests) = mpsc::channel::<SymbolRequest>();
-        let thread = thread::Builder::new().name("upbeat-symbols".into()).spawn(move || {
-            for SymbolRequest { locations, done } in requests {
-                // Invalid debug information may cause a panic, which must not end the thread.
-                let _ = catch(|| locations.iter().for_each(Location::symbolize));
-                done();
-            }
-        });
-        *symbolizer = thread.ok().map(|_| sender);
+    if !symbolizer.is_running {
+        let thread = thread::Builder::new().name("upbeat-symbols".into()).spawn(symbolize_requests);
+        symbolizer.is_running = thread.is_ok();
     }
-    if let Some(symbolizer) = &*symbolizer {
-        let _ = symbolizer.send(request);
+    if symbolizer.is_running {
+        symbolizer.requests.push_back(request);
+    }
+}
+
+/// Looks up names until there is no request left.
+fn symbolize_requests() {
+    loop {
+        let mut symbolizer = SYMBOLIZER.lock();
+        let Some(SymbolRequest { locations, done }) = symbolizer.requests.pop_front() else {
+            symbolizer.is_running = false;
+            return;
+        };
+        drop(symbolizer);
+        // Invalid debug information may cause a panic, which must not end the thread.
+        let _ = catch(|| locations.iter().for_each(Location::symbolize));
+        done();
     }
 }
 
