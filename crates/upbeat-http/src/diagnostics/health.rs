@@ -20,7 +20,10 @@ impl HealthCheck {
             // A process that responds is alive. Neither a missing readiness nor a stop is a reason
             // to kill it.
             Self::Live => None,
-            Self::Ready => snapshot.not_ready(),
+            Self::Ready => {
+                let ready = snapshot.stopping.is_none() && snapshot.not_ready().is_empty();
+                (!ready).then(|| snapshot.summary())
+            }
             Self::Started if snapshot.started => None,
             Self::Started => {
                 let missing = snapshot.players.iter().find(|player| !player.started && !player.optional);

@@ -182,8 +182,8 @@ impl PartHandle {
         send_request(&supervisor, |reply| Request::Stop { name, reply }).await
     }
 
-    /// Starts the part again. If it plays, it is stopped first. The restart counts towards no limit. Waits
-    /// only until the request is accepted.
+    /// Starts the part again. If it plays, it is stopped first. The restart counts towards no
+    /// limit. Waits only until the request is accepted.
     ///
     /// # Errors
     ///
@@ -197,8 +197,8 @@ impl PartHandle {
         send_request(&supervisor, |reply| Request::Restart { name, reply }).await
     }
 
-    /// Stops the part, removes it, and returns its report. The report of the whole does not contain it.
-    /// Its name can be used again.
+    /// Stops the part, removes it, and returns its report. The report of the whole does not contain
+    /// it. Its name can be used again.
     ///
     /// # Errors
     ///

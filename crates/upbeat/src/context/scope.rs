@@ -46,7 +46,7 @@ impl<T: Any + Send + Sync> Attachment for SingleValue<T> {
     }
 }
 
-/// What a context ended with, and when.
+/// The end of a context: the time and the error.
 #[derive(Clone, Debug)]
 pub(crate) struct ScopeEnd {
     pub(crate) at: Instant,
@@ -67,7 +67,7 @@ impl ScopeEnd {
         Self::or_deadline(gone, deadline, None)
     }
 
-    /// What came first: an end, or a deadline, if it has passed. At the same time it is the
+    /// Returns the first of an end and a deadline that has passed. At the same time it is the
     /// deadline, as it would have been said just before the end.
     pub(crate) fn or_deadline(ended: Option<Self>, deadline: Option<Instant>, now: Option<Instant>) -> Option<Self> {
         let passed = deadline.filter(|deadline| match &ended {
@@ -84,9 +84,9 @@ impl ScopeEnd {
 
 /// One context below a run's own.
 ///
-/// It points at what is above it and never the other way round, so a scope that is dropped leaves
-/// nothing behind. What wakes those who wait is a token, which is made only when somebody waits;
-/// what is true is in the scopes themselves.
+/// It points at the scope above it and never the other way round, so a scope that is dropped leaves
+/// nothing behind. Waiting tasks are woken by a token, which is made with the first wait. The end
+/// itself is kept in the scopes.
 pub(crate) struct Scope<C: ?Sized = dyn Attachment> {
     run: Arc<Run>,
     /// The context that it was made from; `None` where that is the run's own. Values are looked up
@@ -100,7 +100,7 @@ pub(crate) struct Scope<C: ?Sized = dyn Attachment> {
     attachment: C,
 }
 
-/// What ends a scope besides itself.
+/// The end of a scope besides its own.
 enum Bound {
     /// The end of the scope that it was made from.
     Outer,
@@ -112,12 +112,12 @@ enum Bound {
 
 #[derive(Default)]
 struct State {
-    /// What it ended with, once somebody has asked or has cancelled it.
+    /// Its end, kept once it was read or the scope was canceled.
     ended: Option<ScopeEnd>,
     token: Option<CancellationToken>,
 }
 
-/// What a new scope has of its own.
+/// The options of a new scope.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct ScopeOptions {
     pub(crate) deadline: Option<Instant>,
@@ -199,7 +199,7 @@ impl Scope {
         Some(self.look(&mut self.state.lock(), None)?.error.clone())
     }
 
-    /// What it has ended with. Once said, this never changes.
+    /// Returns its end. Once returned, it never changes.
     fn look<'a>(&self, state: &'a mut State, now: Option<Instant>) -> Option<&'a ScopeEnd> {
         if state.ended.is_none() {
             state.ended = ScopeEnd::or_deadline(self.above(), self.deadline, now);
@@ -207,7 +207,7 @@ impl Scope {
         state.ended.as_ref()
     }
 
-    /// What has ended a scope above, or the run. Deadlines above count through `deadline`.
+    /// Returns the end of a scope above, or of the run. Deadlines above count through `deadline`.
     ///
     /// A loop, because a chain may be long. Locks go upwards only.
     fn above(&self) -> Option<ScopeEnd> {
@@ -253,7 +253,7 @@ impl Scope {
         token
     }
 
-    /// Where its token is made from, if a stop of the run does not end it.
+    /// Returns the tokens that its own is made from, if a stop of the run does not end it.
     fn until_deadline(&self) -> Option<&RunTokens> {
         let mut scope = self;
         loop {
@@ -305,8 +305,7 @@ impl<C: ?Sized> Drop for Scope<C> {
     fn drop(&mut self) {
         let mut outer = self.outer.take();
         while let Some(mut scope) = outer {
-            // One that somebody else holds, or is just letting go, too: whoever is last has a loop
-            // of his own.
+            // A scope that another thread also holds or drops is left to that thread's loop.
             outer = Arc::get_mut(&mut scope).and_then(|scope| scope.outer.take());
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// The object-safe twin of [`Player`], which is not (its `play` returns `impl Future`).
+/// The object-safe version of [`Player`], whose `play` returns `impl Future`.
 pub(crate) trait DynPlayer: Send + Sync {
     /// Starts it on a task of its own. Here, where the future's type is known, so that it needs no
     /// box.
@@ -27,7 +27,7 @@ impl<P: Player> DynPlayer for P {
     fn start(self: Arc<Self>, run: &Arc<Run>) -> Playing {
         let span = tracing::info_span!(parent: None, "player", player = %run.path());
         let task = perform(self, Lease::new(run, ()));
-        // A span that nobody listens to would only cost memory.
+        // A span without a subscriber would only cost memory.
         let task = if span.is_disabled() { tokio::spawn(task) } else { tokio::spawn(task.instrument(span)) };
         Playing { run: run.clone(), task: task.abort_handle() }
     }

@@ -20,8 +20,8 @@ use crate::{context::Context, error::BoxError};
 ///
 /// `&self` is a *recipe*: state lives inside [`play`](Player::play), so that every run begins with
 /// fresh state. A plain function or closure `Fn(Context) -> impl Future<Output = Result<(), E>>` is
-/// a player, and so is an `Arc` of a player. [`with`](crate::with) gives a cloned state to a closure. [`once`](crate::once)
-/// takes a closure that can run only once.
+/// a player, and so is an `Arc` of a player. [`with`](crate::with) gives a cloned state to a
+/// closure. [`once`](crate::once) takes a closure that can run only once.
 ///
 /// # Contract
 ///

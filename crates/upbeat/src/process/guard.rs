@@ -1,8 +1,8 @@
 //! The thread that ends the process if the runtime cannot.
 //!
-//! If every worker is blocked, no timer fires and no control loop runs. And a blocking task that never
-//! returns keeps the runtime from shutting down. A plain thread with a clock of its own depends on
-//! neither.
+//! If every worker is blocked, no timer fires and no control loop runs. And a blocking task that
+//! never returns keeps the runtime from shutting down. A plain thread with a clock of its own
+//! depends on neither.
 
 use std::{
     io::{self, Write as _},
@@ -38,7 +38,8 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Starts the thread. It ends the process a little more than `budget` after the begin of the stop.
+    /// Starts the thread. It ends the process a little more than `budget` after the begin of the
+    /// stop.
     pub(crate) fn new(budget: Duration, tree: &Arc<Tree>) -> io::Result<Self> {
         let (events, receiver) = channel();
         let overview = Overview::new(tree.clone());
@@ -51,8 +52,8 @@ impl Guard {
 
     /// Releases the thread after the end.
     ///
-    /// If something was killed, it may still hold the runtime, and with it the end of `main`. Then the
-    /// process is ended a moment later.
+    /// If something was killed, it may still hold the runtime, and with it the end of `main`. Then
+    /// the process is ended a moment later.
     pub(crate) fn end(self, report: &Report) {
         let Some(events) = self.tree.unsubscribe_stop() else { return };
         if report.overran_or_lost() {

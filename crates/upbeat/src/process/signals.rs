@@ -24,19 +24,19 @@ use crate::{
 /// The one thread of the process that catches signals.
 struct SignalHub {
     signals: Handle,
-    /// Who plays. Several, where a test plays several in one process; each gets every signal.
+    /// The conductors that play. Each gets every signal. In a test there may be several.
     playing: Vec<Weak<Control>>,
 }
 
 static HUB: Mutex<Option<SignalHub>> = Mutex::new(None);
 
-/// As long as it lives, signals go to a conductor.
+/// The delivery of signals to a conductor. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Watch {
     control: Arc<Control>,
 }
 
-/// Lets signals go to `control` from now on.
+/// Has signals delivered to `control` from now on.
 pub(crate) fn watch(control: &Arc<Control>, stop: &[Signal]) -> io::Result<Watch> {
     let mut hub = HUB.lock();
     if hub.is_none() {
@@ -79,16 +79,17 @@ fn dispatch(signal: Signal) {
         }
         SIGUSR1 => {
             let overviews: Vec<_> = playing.iter().map(|control| Overview::new(control.tree().clone())).collect();
-            // On a thread of its own, so that the signals that stop are heard meanwhile. Without a thread there is nothing to say it with.
+            // On a thread of its own, so that signals are handled meanwhile. Without a thread there
+            // is no dump.
             let _ = thread::Builder::new().name("upbeat-dump".into()).spawn(move || {
                 for overview in overviews {
-                    // Asked for on purpose, so it goes where the person who asked looks, whatever becomes of the log.
+                    // The signal asks for it, so it goes to standard error and not to the log.
                     let _ = writeln!(io::stderr(), "{}", overview.dump_blocking(PROBE_TIMEOUT));
                 }
             });
         }
         _ => {
-            // Where nothing plays any more a signal means what it means to every process.
+            // If nothing plays, a signal ends the process, as it does by default.
             let leaving = playing.iter().fold(playing.is_empty(), |leaving, control| {
                 let leaves = control.stop_signal(signal);
                 leaving || leaves

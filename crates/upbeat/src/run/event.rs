@@ -21,8 +21,8 @@ pub(crate) enum RunEvent {
 
 /// The receiver of the events of a conductor's runs.
 ///
-/// A trait, so that a run knows of events only. The receiver takes requests too, and keeps the order
-/// in which requests and events are sent.
+/// A trait, so that a run knows of events only. The receiver takes requests too, and keeps the
+/// order in which requests and events are sent.
 pub(crate) trait EventSink: Debug + Send + Sync {
     /// Takes an event. It is dropped if the conductor has ended: a leaked run may outlive it.
     fn send(&self, event: RunEvent);

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// The tokens that end the contexts below a run's own. Made with the first of these contexts, because
-/// most runs have none.
+/// The tokens that end the contexts below a run's own. Made with the first of these contexts,
+/// because most runs have none.
 #[derive(Debug, Default)]
 pub(crate) struct RunTokens {
     /// Canceled when the run is asked to stop, or has ended.

@@ -18,7 +18,8 @@ use crate::panic::{CatchPanic, Panic};
 #[derive(Debug)]
 pub(crate) struct Lease<N = ()> {
     pub(crate) run: Arc<Run>,
-    /// The task's name. A type, so that the player's own task, which has none, needs no room for it.
+    /// The task's name. A type, so that the player's own task, which has none, needs no room for
+    /// it.
     task: N,
 }
 
@@ -48,7 +49,8 @@ impl TaskName for Arc<str> {
 
 impl<N: TaskName> Lease<N> {
     pub(crate) fn new(run: &Arc<Run>, task: N) -> Self {
-        // Relaxed, because the caller holds a lease, or is the conductor, which has not started the run.
+        // Relaxed, because the caller holds a lease, or is the conductor, which has not started the
+        // run.
         run.live.fetch_add(1, Ordering::Relaxed);
         Self { run: run.clone(), task }
     }
@@ -80,8 +82,8 @@ impl Run {
         let (work, probe) = upbeat_probe::watch(assist(work, Lease::new(this, name.clone())));
         let task = tokio::spawn(work.in_current_span());
         let aborted = this.with_record(|record| {
-            // Only when it is full, and then with as much room again. Otherwise each spawn would look
-            // at all the others.
+            // Only when it is full, and then with as much room again. Otherwise each spawn would
+            // look at all the others.
             if record.spawned.len() == record.spawned.capacity() {
                 record.spawned.retain(|spawned| !spawned.task.is_finished());
                 record.spawned.reserve(record.spawned.len() + 4);
@@ -106,7 +108,8 @@ async fn assist<T>(work: impl Future<Output = T>, lease: Lease<Arc<str>>) -> T {
         Err(panic) => {
             let message = panic.to_string();
             working.lease.panicked(panic);
-            // The handle returns the panic too. The hook was called already, so it is not called again.
+            // The handle returns the panic too. The hook was called already, so it is not called
+            // again.
             std::panic::resume_unwind(Box::new(message))
         }
     }

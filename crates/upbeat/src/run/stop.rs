@@ -38,9 +38,9 @@ pub(crate) struct Stopping {
 
 /// The stop request of a run.
 ///
-/// A `CancellationToken` of tokio-util would do. But every idle player waits on one of these. A wait
-/// on a token takes 100 bytes in the player's future and 100 in the token. Here it takes 24 and 40.
-/// Contexts below a run's own wait on [`RunTokens`](super::root::RunTokens).
+/// A `CancellationToken` of tokio-util would do. But every idle player waits on one of these. A
+/// wait on a token takes 100 bytes in the player's future and 100 in the token. Here it takes 24
+/// and 40. Contexts below a run's own wait on [`RunTokens`](super::root::RunTokens).
 #[derive(Debug, Default)]
 pub(crate) struct StopSignal {
     /// `NOT_ASKED`, `ASKED`, `RETURNED` or `GONE`. The first change is kept.

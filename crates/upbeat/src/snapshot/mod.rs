@@ -1,4 +1,4 @@
-//! What everybody was doing at one moment.
+//! The states of all players at one moment.
 
 pub(crate) mod breadcrumb;
 pub(crate) mod location;
@@ -11,18 +11,18 @@ use std::{fmt, sync::Arc};
 use self::player::PlayerSnapshot;
 use crate::stop_cause::StopCause;
 
-/// What everybody was doing at one moment.
+/// The states of all players at one moment.
 ///
-/// Each conductor is seen at one moment; those nested in each other one after the other.
+/// The state of one conductor is of one moment. Nested conductors are read one after the other.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Snapshot {
     /// The name of the outermost conductor.
     pub name: Arc<str>,
-    /// Why everything stops, from the instant that this is decided.
+    /// The cause of the stop, from the instant of the request on.
     pub stopping: Option<StopCause>,
-    /// Whether everything is ready, and nothing stops.
+    /// Whether everything is ready and nothing stops.
     pub ready: bool,
     /// Whether everything has been ready at some time.
     pub started: bool,
@@ -31,22 +31,30 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Why it is not ready, in words; `None` when it is.
-    pub fn not_ready(&self) -> Option<String> {
-        if let Some(cause) = &self.stopping {
-            return Some(format!("stopping: {cause}"));
-        }
-        let missing = self.players.iter().find(|player| !player.ready && !player.optional)?;
-        Some(format!("not ready: {} is {}", missing.path, missing.state))
+    /// Returns the players that the whole waits for to be ready, in the order of `players`. Optional
+    /// players do not count.
+    ///
+    /// It does not depend on a stop, with which nothing is ready any more.
+    pub fn not_ready(&self) -> Vec<&PlayerSnapshot> {
+        self.players.iter().filter(|player| !player.ready && !player.optional).collect()
     }
 
-    /// The player of this full path.
+    /// Returns the state of the whole as text: `ready`, `stopping: …` or `not ready: … is …`.
+    pub fn summary(&self) -> String {
+        match (&self.stopping, self.not_ready().first()) {
+            (Some(cause), _) => format!("stopping: {cause}"),
+            (None, Some(player)) => format!("not ready: {} is {}", player.path, player.state),
+            (None, None) => "ready".to_owned(),
+        }
+    }
+
+    /// Returns the player of this full path.
     pub fn player(&self, path: &str) -> Option<&PlayerSnapshot> {
         self.players.iter().find(|player| &*player.path == path)
     }
 
-    /// Those who keep a stop from coming to its end: they were asked to stop, and are not gone. A conductor is not among them while
-    /// one of its own players is.
+    /// Returns the players that delay the stop: they were asked to stop, and have not ended. A
+    /// conductor is not among them if one of its own players is.
     pub fn delaying_stop(&self) -> impl Iterator<Item = &PlayerSnapshot> {
         self.players.iter().enumerate().filter_map(|(i, player)| {
             // Nested players stand behind their conductor.
@@ -61,7 +69,7 @@ impl Snapshot {
 
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.not_ready().unwrap_or_else(|| "ready".into()))?;
+        write!(f, "{}: {}", self.name, self.summary())?;
         let width = self.players.iter().map(|player| player.path.chars().count()).max().unwrap_or(0).min(40);
         for player in &self.players {
             write!(f, "\n  {:width$}  {}", player.path, player.head())?;

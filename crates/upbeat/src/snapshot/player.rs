@@ -1,4 +1,4 @@
-//! What one player was doing at one moment.
+//! The state of one player at one moment.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -10,33 +10,34 @@ use crate::display::human;
 #[cfg(feature = "serde")]
 use crate::{display::as_maybe_secs, display::as_secs};
 
-/// How many pieces of work of a kind a line names.
+/// The number of pieces of work of a kind on one line.
 const MOST_ON_A_LINE: usize = 3;
 
-/// What a player is doing.
+/// The state of a player.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PlayerState {
-    /// It waits for those that it starts after.
+    /// It waits for the parts that it starts after.
     Waiting,
     /// It has been started and is not ready.
     Starting,
     /// It is ready.
     Ready,
-    /// It was ready, but gives no sign of life: [`OnUnresponsive::NotReady`](crate::score::OnUnresponsive::NotReady).
+    /// It was ready, but has missed its heartbeat:
+    /// [`OnUnresponsive::NotReady`](crate::score::OnUnresponsive::NotReady).
     Unresponsive,
     /// It was asked to stop, or has returned and its tasks are ending.
     Stopping,
-    /// It was aborted and is not gone.
+    /// It was aborted and has not ended.
     Aborting,
-    /// Its last run has ended; the next one begins later.
+    /// Its last run has ended. The next one begins later.
     Restarting,
-    /// It is over.
+    /// It has ended.
     Ended(Outcome),
 }
 
 impl PlayerState {
-    /// Whether it keeps a stop from coming to its end.
+    /// Returns whether it delays a stop.
     pub(super) fn delays_stop(&self) -> bool {
         matches!(self, Self::Stopping | Self::Aborting)
     }
@@ -57,49 +58,49 @@ impl fmt::Display for PlayerState {
     }
 }
 
-/// What one player is doing.
+/// The state of one player at one moment.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct PlayerSnapshot {
     /// Its full path.
     pub path: Arc<str>,
-    /// What it is doing.
+    /// Its state.
     #[cfg_attr(feature = "serde", serde(serialize_with = "as_text"))]
     pub state: PlayerState,
-    /// For how long it has been doing that.
+    /// The time for which it has been in this state.
     #[cfg_attr(feature = "serde", serde(rename = "for_secs", serialize_with = "as_secs"))]
     pub since: Duration,
-    /// How long it has left to stop, if it was asked to.
+    /// The time until its stop deadline, if it was asked to stop.
     #[cfg_attr(feature = "serde", serde(rename = "remaining_secs", serialize_with = "as_maybe_secs"))]
     pub remaining: Option<Duration>,
-    /// How often it was started.
+    /// The number of its runs.
     pub runs: u32,
-    /// What it waits for: the path of the first part that is not as far as it has to be.
+    /// The path of the first part that it waits for.
     pub waits_for: Option<Arc<str>>,
     /// Whether its failure is no failure of the whole; then it does not count for readiness either.
     pub optional: bool,
-    /// Whether it is as far as it has to be for the whole to be ready.
+    /// Whether it counts as ready for the whole.
     pub ready: bool,
     /// Whether it has been ready at some time.
     pub started: bool,
-    /// What its current run says of itself: [`Context::detail`](crate::Context::detail).
+    /// The details of its current run: [`Context::detail`](crate::Context::detail).
     #[cfg_attr(feature = "serde", serde(serialize_with = "as_map"))]
     pub details: Vec<(&'static str, String)>,
     /// The last [`Context::set_status`](crate::Context::set_status).
     pub at: Option<Breadcrumb>,
-    /// On whom it waits: [`Context::blocked_on`](crate::Context::blocked_on).
+    /// The notes about what it is blocked on: [`Context::blocked_on`](crate::Context::blocked_on).
     pub blocked_on: Vec<Breadcrumb>,
-    /// How long ago it gave its last sign of life, if it ever did: [`Context::heartbeat`](crate::Context::heartbeat).
+    /// The time since its last [heartbeat](crate::Context::heartbeat), if there was one.
     #[cfg_attr(feature = "serde", serde(rename = "last_beat_secs", serialize_with = "as_maybe_secs"))]
     pub last_heartbeat: Option<Duration>,
-    /// How far it has come: [`Context::progress`](crate::Context::progress).
+    /// The number of steps it has counted: [`Context::progress`](crate::Context::progress).
     pub progress: u64,
-    /// Where its own task waits. Only in a [dump](crate::diagnostics::Overview::dump).
+    /// The location of its own task. Only in a [dump](crate::diagnostics::Overview::dump).
     pub location: Option<Location>,
     /// The tasks that it has [spawned](crate::Context::spawn) and that are not done.
     pub tasks: WorkList,
-    /// What else it has under way: [`Context::register_work`](crate::Context::register_work).
+    /// Its other open work: [`Context::register_work`](crate::Context::register_work).
     pub open: WorkList,
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) probe: Option<Probe>,
@@ -116,21 +117,22 @@ fn as_map<S: serde::Serializer>(details: &[(&'static str, String)], serializer: 
 }
 
 impl PlayerSnapshot {
-    /// Everything about it on one line, without its path: `stopping for 3.1 s, 6.9 s left, at flushing for 2.0 s; waiting in …`.
+    /// Returns everything about it on one line, without its path: `stopping for 3.1 s, 6.9 s left,
+    /// at flushing for 2.0 s; waiting in …`.
     pub fn line(&self) -> String {
         let mut parts = vec![self.head()];
         parts.extend(self.places());
         parts.join("; ")
     }
 
-    /// What it was doing when it was given up, on one line.
+    /// Returns its breadcrumbs and locations on one line, for the log of an abort.
     pub(crate) fn end_line(&self) -> String {
         let mut parts = self.said();
         parts.extend(self.places());
         parts.join("; ")
     }
 
-    /// Where it and its work wait, in few words.
+    /// Returns the locations of its task and its work, in few words.
     fn places(&self) -> Vec<String> {
         let place = |location: &Option<Location>| location.as_ref().map(|place| place.line().to_owned());
         let mut parts: Vec<_> = place(&self.location).into_iter().collect();
@@ -147,7 +149,7 @@ impl PlayerSnapshot {
         parts
     }
 
-    /// What it is doing and says of itself, without where it waits.
+    /// Returns its state and its details, without locations.
     pub(super) fn head(&self) -> String {
         let mut parts = vec![format!("{} for {}", self.state, human(self.since))];
         parts.extend(self.remaining.map(|left| format!("{} left", human(left))));
@@ -160,7 +162,7 @@ impl PlayerSnapshot {
         parts.join(", ")
     }
 
-    /// Its breadcrumbs and its last sign of life.
+    /// Returns its breadcrumbs and the time since its last heartbeat.
     fn said(&self) -> Vec<String> {
         let mut said: Vec<_> = self.at.iter().map(|at| format!("at {at}")).collect();
         said.extend(self.blocked_on.iter().map(|blocked| format!("blocked on {blocked}")));
@@ -171,7 +173,7 @@ impl PlayerSnapshot {
         said
     }
 
-    /// Where it and its work wait, each on lines of its own.
+    /// Writes the locations of its task and its work, each on lines of its own.
     pub(crate) fn write_places(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
         if let Some(location) = &self.location {
             write_indented(f, indent, location)?;
@@ -190,7 +192,7 @@ impl PlayerSnapshot {
         Ok(())
     }
 
-    /// What it was doing when it was given up: what it said of itself, and where it waited.
+    /// Writes its breadcrumbs and locations, for the report of an abort.
     pub(crate) fn write_end(&self, f: &mut fmt::Formatter<'_>, indent: &str) -> fmt::Result {
         let said = self.said();
         if !said.is_empty() {
@@ -199,14 +201,14 @@ impl PlayerSnapshot {
         self.write_places(f, indent)
     }
 
-    /// Each thing that can be asked where it waits, and where the answer goes.
+    /// Returns each probe, and the place of its location.
     fn questions(&mut self) -> impl Iterator<Item = (&Probe, &mut Option<Location>)> {
         let own = self.probe.iter().zip([&mut self.location]);
         let work = self.tasks.oldest.iter_mut().chain(&mut self.open.oldest);
         own.chain(work.filter_map(|work| Some((work.probe.as_ref()?, &mut work.location))))
     }
 
-    /// The probes of everything that can be asked.
+    /// Returns the probes of its task and its work.
     pub(crate) fn probes(&mut self) -> impl Iterator<Item = Probe> {
         self.questions().map(|(probe, _)| probe.clone())
     }

@@ -1,5 +1,5 @@
-//! The control loop: it performs the actions of the machine of `upbeat-score`, and returns events to it.
-//! It never awaits a player.
+//! The control loop: it performs the actions of the machine of `upbeat-score`, and returns events
+//! to it. It never awaits a player.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -103,7 +103,8 @@ pub(crate) async fn play(
                 alarm.as_mut().reset(at);
             }
         }
-        // Once for all messages of one wake-up, because a watcher looks at everything again each time.
+        // Once for all messages of one wake-up, because a watcher looks at everything again each
+        // time.
         supervisor.link.tree.changed();
         finished = tokio::select! {
             biased;

@@ -67,7 +67,8 @@ impl SupervisorState {
         report
     }
 
-    /// Returns the path of the root cause: the part that failed, not one that could not start for it.
+    /// Returns the path of the root cause: the part that failed, not one that could not start for
+    /// it.
     pub(super) fn root_cause(&self, part: PartId) -> Arc<str> {
         let mut part = part;
         while let PartState::Over(End::NeverStarted { because: Some(other) }) = self.machine.state(part) {

@@ -95,7 +95,8 @@ impl SupervisorState {
                 return Err(HandleError::DuplicateInstance { path, fault });
             }
         }
-        // The entry has to be there before the actions are performed. Its index is known only afterwards.
+        // The entry has to be there before the actions are performed. Its index is known only
+        // afterwards.
         match self.machine.add(&part.spec, now) {
             Ok((id, actions)) => {
                 let entry = PartEntry::new(path.into(), part.player);

@@ -1,4 +1,5 @@
-//! The end of runs that did not stop in time: they are probed for their locations, and then aborted.
+//! The end of runs that did not stop in time: they are probed for their locations, and then
+//! aborted.
 
 use crate::{
     run::Playing,

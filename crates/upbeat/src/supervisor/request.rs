@@ -12,8 +12,9 @@ use crate::{
 
 /// A message to the control loop.
 ///
-/// Events of runs and requests of callers share one queue, so the control loop takes them in the order
-/// in which they were sent: a stop that a player requests before it returns comes before its end.
+/// Events of runs and requests of callers share one queue, so the control loop takes them in the
+/// order in which they were sent: a stop that a player requests before it returns comes before its
+/// end.
 #[derive(Debug)]
 pub(crate) enum Message {
     Event(RunEvent),

@@ -37,7 +37,8 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Returns a conductor without parts, and the receiver for its control loop. `fill` makes the parts.
+    /// Returns a conductor without parts, and the receiver for its control loop. `fill` makes the
+    /// parts.
     pub(crate) fn new(
         path: Arc<str>,
         tree: Arc<Tree>,

@@ -20,6 +20,7 @@ pub(crate) trait Node: Any + Debug + Send + Sync {
     /// Returns the state of the part of this name.
     fn player(&self, name: &str) -> Option<PlayerSnapshot>;
 
-    /// Checks which tasks are inside a poll, at most `max` of them. From then on the time is measured.
+    /// Checks which tasks are inside a poll, at most `max` of them. From then on the time is
+    /// measured.
     fn check_busy(&self, max: usize);
 }

@@ -11,7 +11,8 @@ use crate::snapshot::{Snapshot, player::PlayerSnapshot};
 
 /// The states of all players in a tree of nested conductors. A cheap clone.
 ///
-/// From [`Context::overview`](crate::Context::overview) or [`Handle::overview`](crate::Handle::overview).
+/// From [`Context::overview`](crate::Context::overview) or
+/// [`Handle::overview`](crate::Handle::overview).
 #[derive(Clone, Debug)]
 pub struct Overview {
     tree: Arc<Tree>,
@@ -22,8 +23,8 @@ impl Overview {
         Self { tree }
     }
 
-    /// Returns the states of all players now. Takes each conductor's lock for a moment, and never waits
-    /// for a player.
+    /// Returns the states of all players now. Takes each conductor's lock for a moment, and never
+    /// waits for a player.
     ///
     /// Before the start and after the end there are no players.
     pub fn snapshot(&self) -> Snapshot {
@@ -32,8 +33,8 @@ impl Overview {
         snapshot
     }
 
-    /// Returns a snapshot with the probes of everything that can be probed. Probes keep memory of the
-    /// runs, so they are never in a snapshot that is given away.
+    /// Returns a snapshot with the probes of everything that can be probed. Probes keep memory of
+    /// the runs, so they are never in a snapshot that is given away.
     fn with_probes(&self) -> Snapshot {
         let mut players = Vec::new();
         let mut stopping = None;
@@ -51,12 +52,13 @@ impl Overview {
         }
     }
 
-    /// Returns a [snapshot](Overview::snapshot) with the [locations](crate::diagnostics::Location) of
-    /// every live task, and of open work that can be probed.
+    /// Returns a [snapshot](Overview::snapshot) with the [locations](crate::diagnostics::Location)
+    /// of every live task, and of open work that can be probed.
     ///
-    /// The first thousand tasks are probed at once, and have `timeout` together to be polled. A task
-    /// whose executor is too busy to poll it costs all of that time. Each is polled once more than it
-    /// would have been. Then the names are looked up on a thread for that, for five seconds at most.
+    /// The first thousand tasks are probed at once, and have `timeout` together to be polled. A
+    /// task whose executor is too busy to poll it costs all of that time. Each is polled once more
+    /// than it would have been. Then the names are looked up on a thread for that, for five seconds
+    /// at most.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -99,8 +101,8 @@ impl Overview {
         Some(player)
     }
 
-    /// Returns a [`dump`](Overview::dump) without a runtime. For a plain thread, such as one that watches
-    /// a runtime whose workers are all blocked.
+    /// Returns a [`dump`](Overview::dump) without a runtime. For a plain thread, such as one that
+    /// watches a runtime whose workers are all blocked.
     pub fn dump_blocking(&self, timeout: Duration) -> Snapshot {
         let mut snapshot = self.with_probes();
         let locations = locate_blocking(&probes(&mut snapshot.players), timeout);
@@ -115,8 +117,8 @@ impl Overview {
         }
     }
 
-    /// Returns whether everything is ready and nothing stops: [`Snapshot::ready`] at a fraction of its
-    /// cost.
+    /// Returns whether everything is ready and nothing stops: [`Snapshot::ready`] at a fraction of
+    /// its cost.
     pub fn is_ready(&self) -> bool {
         self.tree.root().is_some_and(|root| root.stop_cause().is_none() && root.all_ready())
     }
@@ -136,8 +138,8 @@ impl Overview {
 
     /// Waits until `condition` holds, and returns the snapshot for which it did.
     ///
-    /// Takes a snapshot of all players at each change. It is too slow for thousands of players, and not
-    /// meant to run forever.
+    /// Takes a snapshot of all players at each change. It is too slow for thousands of players, and
+    /// not meant to run forever.
     ///
     /// # Cancel safety
     ///
@@ -157,7 +159,8 @@ impl Overview {
 
     fn collect(&self, conductor: &Arc<dyn Node>, players: &mut Vec<PlayerSnapshot>) {
         for mut player in conductor.players() {
-            // The path of a nested conductor is that of its part. A player that is no conductor is not found.
+            // The path of a nested conductor is that of its part. A player that is no conductor is
+            // not found.
             let nested = self.tree.find(&player.path).filter(|nested| !Arc::ptr_eq(nested, conductor));
             if nested.is_some() {
                 // It waits for its players, which are probed themselves.

@@ -142,7 +142,7 @@ async fn the_overview_shows_nested_players_with_their_details() {
     let paths: Vec<&str> = now.players.iter().map(|player| &*player.path).collect();
     assert_eq!(paths, ["shop/inner", "shop/inner/web", "shop/after"]);
     assert_eq!(now.player("shop/inner/web").unwrap().details, [("listening", "127.0.0.1:80".to_owned())]);
-    assert!(now.ready && now.started && now.not_ready().is_none());
+    assert!(now.ready && now.started && now.not_ready().is_empty());
     handle.stop();
     assert!(playing.await.unwrap().is_clean());
 }
