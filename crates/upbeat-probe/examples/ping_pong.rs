@@ -7,8 +7,8 @@
 //!
 //! Both tasks run on one thread: every message is a wake and a poll, and nothing else takes time.
 //! That is the worst case for the probe. A second thread would add far more than the probe costs,
-//! and noise. Plain and watched rounds alternate, and each pair begins with the other kind, so that a
-//! slow phase of the machine hits both.
+//! and noise. Plain and watched rounds alternate, and each pair begins with the other kind, so that
+//! a slow phase of the machine hits both.
 
 use std::{
     error::Error,

@@ -31,8 +31,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Returns the players that the whole waits for to be ready, in the order of `players`. Optional
-    /// players do not count.
+    /// Returns the players that the whole waits for to be ready, in the order of `players`.
+    /// Optional players do not count.
     ///
     /// It does not depend on a stop, with which nothing is ready any more.
     pub fn not_ready(&self) -> Vec<&PlayerSnapshot> {

@@ -1,8 +1,8 @@
 //! The replacements and their originals: the same random scripts run on both, and are compared step
 //! by step.
 //!
-//! `scripts` is compiled twice, with the originals and with the replacements under the names that it
-//! uses.
+//! `scripts` is compiled twice, with the originals and with the replacements under the names that
+//! it uses.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 #![expect(clippy::duplicate_mod, reason = "the same scripts run on both")]
 

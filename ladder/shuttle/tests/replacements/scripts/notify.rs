@@ -1,7 +1,7 @@
 //! `tokio::sync::Notify`.
 //!
-//! In tokio `notify_one` wakes the first waiter, in the replacement a random one. A script therefore
-//! calls it only if at most one can be woken.
+//! In tokio `notify_one` wakes the first waiter, in the replacement a random one. A script
+//! therefore calls it only if at most one can be woken.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 

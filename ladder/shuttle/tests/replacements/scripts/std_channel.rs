@@ -13,7 +13,7 @@ enum AnySender {
 struct Script {
     senders: Vec<AnySender>,
     receiver: Option<Receiver<u8>>,
-    /// How many items are there.
+    /// The number of items in the channel.
     items: usize,
 }
 

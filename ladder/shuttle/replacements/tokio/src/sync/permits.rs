@@ -26,7 +26,7 @@ struct State {
 }
 
 struct Waiter {
-    /// How many permits it lacks. Changed under the lock of the state.
+    /// The number of permits it lacks. Changed under the lock of the state.
     missing: AtomicUsize,
     waker: std::sync::Mutex<Waker>,
 }
