@@ -323,7 +323,7 @@ fn a_silent_run_is_replaced_and_one_that_beats_is_not() {
         accounted(&report, &["shop/worker"]);
         let worker = report.player("shop/worker").unwrap();
         assert!(worker.runs == 2 && worker.outcome == Outcome::Stopped, "{report}");
-        assert!(failures(&report).len() == 1 && failures(&report)[0].contains("no sign of life"), "{report}");
+        assert!(failures(&report).len() == 1 && failures(&report)[0].contains("no heartbeat"), "{report}");
         assert_eq!(alive.0.load(Ordering::SeqCst), 0, "{report}");
     });
 }
