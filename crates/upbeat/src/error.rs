@@ -2,10 +2,13 @@
 
 use std::error::Error as StdError;
 
-/// Any error a player may fail with.
+/// Any error with which a player may fail.
 pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 
-/// An error and all its sources on one line, leaving out those that the one before already quotes.
+/// Returns an error and all its sources on one line.
+///
+/// A source that the text before already ends with is left out, because many foreign errors quote
+/// their source.
 pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
