@@ -29,7 +29,7 @@ const APP: &str = "[server.app]\nkind = \"app\"\nbind = \"127.0.0.1:0\"\n";
 #[test]
 fn the_default_score_serves_its_documented_responses() {
     let mut playing = play(&default_score());
-    playing.wait_for_message("ready after");
+    playing.wait_for_message("all ready");
 
     let hello = get(playing.address("hello"), "/");
     assert_eq!((hello.status, hello.text()), (200, "Hello, world!"));
@@ -131,7 +131,7 @@ fn ctrl_c_stops_in_reverse_order_and_prints_the_report() {
          [server.api]\nkind = \"app\"\nbind = \"127.0.0.1:0\"\n\
          [server.tell]\nkind = \"diagnostics\"\nbind = \"127.0.0.1:0\"\n";
     let mut playing = play_with(score, "debug");
-    playing.wait_for_message("ready after");
+    playing.wait_for_message("all ready");
     playing.signal("INT");
     let ended = playing.end();
     assert_eq!(ended.code, 0, "{}", ended.text());
@@ -223,7 +223,7 @@ fn a_lame_duck_serves_but_is_not_ready() {
         "[score]\nlame_duck = \"2s\"\n{APP}[server.tell]\nkind = \"diagnostics\"\nbind = \"127.0.0.1:0\"\n"
     ));
     let (app, tell) = (playing.address("app"), playing.address("tell"));
-    playing.wait_for_message("ready after");
+    playing.wait_for_message("all ready");
     assert_eq!(get(tell, "/ready").status, 200);
     playing.signal("TERM");
     playing.wait_for_message("stopping");
