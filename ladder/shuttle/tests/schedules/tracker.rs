@@ -92,17 +92,17 @@ fn a_close_at_any_moment_splits_work_into_accepted_and_rejected() {
             .collect();
         pause(6).await;
         let begun = Instant::now();
-        let tracked = tracker.shutdown(begun + MS).await;
-        assert!(begun.elapsed().is_zero(), "the shutdown has missed the end of the work: {tracked}");
+        let report = tracker.shutdown(begun + MS).await;
+        assert!(begun.elapsed().is_zero(), "the shutdown has missed the end of the work: {report}");
         let accepted = numbers.accepted();
         // The producer may record an acceptance after the shutdown has counted it.
         for producer in producers {
             producer.await.unwrap();
         }
-        assert!(tracked.lost.is_empty(), "{tracked}");
+        assert!(report.lost.is_empty(), "{report}");
         assert!(numbers.accepted().is_superset(&accepted));
-        assert_eq!(numbers.accepted(), numbers.ended(), "{tracked}");
-        assert_eq!(tracked.finished, numbers.ended().len() as u64, "{tracked}");
+        assert_eq!(numbers.accepted(), numbers.ended(), "{report}");
+        assert_eq!(report.finished, numbers.ended().len() as u64, "{report}");
     });
 }
 
@@ -119,12 +119,12 @@ fn work_past_the_deadline_is_reported_and_does_not_continue() {
             })
         };
         pause(6).await;
-        let tracked = tracker.shutdown(Instant::now() + MS).await;
+        let report = tracker.shutdown(Instant::now() + MS).await;
         producer.await.unwrap();
-        let lost: BTreeSet<u32> = tracked.lost.iter().map(|(name, _)| name.parse().unwrap()).collect();
-        assert_eq!(lost.len(), tracked.lost.len(), "{tracked}");
-        assert_eq!(tracked.finished + lost.len() as u64, numbers.accepted().len() as u64, "{tracked}");
-        assert_eq!(&(&numbers.ended() | &lost), &numbers.accepted(), "{tracked}");
+        let lost: BTreeSet<u32> = report.lost.iter().map(|(name, _)| name.parse().unwrap()).collect();
+        assert_eq!(lost.len(), report.lost.len(), "{report}");
+        assert_eq!(report.finished + lost.len() as u64, numbers.accepted().len() as u64, "{report}");
+        assert_eq!(&(&numbers.ended() | &lost), &numbers.accepted(), "{report}");
         assert_eq!(tracker.open(), 0);
     });
 }
@@ -146,11 +146,11 @@ fn reported_lost_work_has_ended() {
                 }
             })
         };
-        let tracked = tracker.shutdown(Instant::now() + MS).await;
+        let report = tracker.shutdown(Instant::now() + MS).await;
         producer.await.unwrap();
         assert_eq!(tracker.open(), 0);
         settle().await;
-        assert_eq!(Arc::strong_count(&here), 1, "lost work is still there: {tracked}");
+        assert_eq!(Arc::strong_count(&here), 1, "lost work is still there: {report}");
     });
 }
 

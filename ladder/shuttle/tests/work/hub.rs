@@ -12,11 +12,11 @@ use crate::explore::{Time, explore, pause};
 
 /// Receives until the end. Returns the messages and the reason of the end.
 async fn listen(mut receiver: Receiver<u32>) -> (Vec<u32>, RecvError) {
-    let mut received = Vec::new();
+    let mut messages = Vec::new();
     loop {
         match receiver.recv().await {
-            Ok(message) => received.push(*message),
-            Err(end) => return (received, end),
+            Ok(message) => messages.push(*message),
+            Err(end) => return (messages, end),
         }
         pause(2).await;
     }
@@ -45,13 +45,13 @@ fn all_receivers_get_the_same_messages_in_the_same_order() {
         }
         // The last clone: nothing else wakes the receivers.
         drop(hub);
-        let mut received = Vec::new();
+        let mut logs = Vec::new();
         for receiver in receivers {
             let (messages, end) = receiver.await.unwrap();
             assert_eq!(end, RecvError::Closed);
-            received.push(messages);
+            logs.push(messages);
         }
-        let [one, other] = &received[..] else { panic!("two receivers") };
+        let [one, other] = &logs[..] else { panic!("two receivers") };
         assert_eq!(one, other);
         assert_eq!(one.len(), 6, "{one:?}");
         for sender in 0..2 {
@@ -118,14 +118,14 @@ fn a_close_wakes_waiting_receivers() {
         let sent = sender.await.unwrap();
         let (end, waiting, is_over) = busy.await.unwrap();
         assert!(end == RecvError::Closed && is_over);
-        let (received, end) = listener.await.unwrap();
+        let (messages, end) = listener.await.unwrap();
         assert_eq!(end, RecvError::Closed);
         match sent {
             Ok(sent) => {
                 assert_eq!((sent.reached, sent.dropped), (2, 0));
-                assert_eq!((received, waiting), (vec![1], Ok(Some(1))));
+                assert_eq!((messages, waiting), (vec![1], Ok(Some(1))));
             }
-            Err(_) => assert_eq!((received, waiting), (vec![], Err(RecvError::Closed))),
+            Err(_) => assert_eq!((messages, waiting), (vec![], Err(RecvError::Closed))),
         }
         assert!(hub.subscribe().is_err());
     });
@@ -137,7 +137,7 @@ fn a_dropped_wait_loses_no_message_and_no_wake_up() {
         let hub = Hub::with_capacity(3);
         let mut receiver = hub.subscribe().unwrap();
         let listener = tokio::spawn(async move {
-            let mut received = Vec::new();
+            let mut messages = Vec::new();
             loop {
                 let news = tokio::select! {
                     biased;
@@ -153,14 +153,14 @@ fn a_dropped_wait_loses_no_message_and_no_wake_up() {
                     }
                 };
                 match news {
-                    Ok(message) => received.push(*message),
+                    Ok(message) => messages.push(*message),
                     Err(_) => break,
                 }
             }
             while let Ok(Some(message)) = receiver.try_recv() {
-                received.push(*message);
+                messages.push(*message);
             }
-            received
+            messages
         });
         let sender = tokio::spawn(send(hub.clone(), 0));
         assert_eq!(sender.await.unwrap(), 0);
@@ -173,12 +173,12 @@ fn a_dropped_wait_loses_no_message_and_no_wake_up() {
 fn a_stopped_hub_closes_its_receivers() {
     explore(Time::WhenIdle, || async {
         let hub: Hub<u32> = Hub::with_capacity(8);
-        let received = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::new(Mutex::new(Vec::new()));
         let listener = tokio::spawn({
-            let (receiver, received) = (hub.subscribe().unwrap(), received.clone());
+            let (receiver, heard) = (hub.subscribe().unwrap(), heard.clone());
             async move {
                 let (messages, end) = listen(receiver).await;
-                received.lock().unwrap().extend(messages);
+                heard.lock().unwrap().extend(messages);
                 end
             }
         });
@@ -201,6 +201,6 @@ fn a_stopped_hub_closes_its_receivers() {
         }
         let sent = sender.await.unwrap();
         assert_eq!(listener.await.unwrap(), RecvError::Closed);
-        assert_eq!(*received.lock().unwrap(), sent);
+        assert_eq!(*heard.lock().unwrap(), sent);
     });
 }

@@ -86,7 +86,7 @@ impl Script {
                 "close".to_owned()
             }
             // Rarely, because not much happens afterwards.
-            _ if n % 4 == 0 => {
+            _ if n.is_multiple_of(4) => {
                 drop(self.receiver.take()?);
                 "drop receiver".to_owned()
             }

@@ -62,7 +62,7 @@ impl Script {
                 self.semaphore.add_permits(n % 3);
                 format!("add_permits {}", n % 3)
             }
-            _ if n % 4 == 0 => {
+            _ if n.is_multiple_of(4) => {
                 self.semaphore.close();
                 "close".to_owned()
             }

@@ -81,7 +81,7 @@ impl Script {
                 self.items -= usize::from(received.is_ok());
                 format!("recv_timeout {received:?}")
             }
-            12 if n % 4 == 0 => {
+            12 if n.is_multiple_of(4) => {
                 drop(self.receiver.take()?);
                 self.items = 0;
                 "drop receiver".to_owned()

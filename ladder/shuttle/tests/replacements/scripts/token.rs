@@ -38,7 +38,7 @@ impl Script {
                 drop(self.tokens.remove(token?));
                 format!("drop {}", token?)
             }
-            5 if n % 2 == 0 => {
+            5 if n.is_multiple_of(2) => {
                 self.tokens[token?].cancel();
                 format!("cancel {}", token?)
             }

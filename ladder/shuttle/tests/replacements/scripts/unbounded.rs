@@ -70,7 +70,7 @@ impl Script {
                 self.receiver.as_mut()?.close();
                 "close".to_owned()
             }
-            _ if n % 4 == 0 => {
+            _ if n.is_multiple_of(4) => {
                 drop(self.receiver.take()?);
                 "drop receiver".to_owned()
             }

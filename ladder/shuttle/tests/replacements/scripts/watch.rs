@@ -45,7 +45,7 @@ impl Script {
             5 => {
                 let modified = self.sender.as_ref()?.send_if_modified(|value| {
                     *value = n;
-                    n % 2 == 0
+                    n.is_multiple_of(2)
                 });
                 format!("send_if_modified {modified}")
             }
@@ -66,10 +66,10 @@ impl Script {
                 }
                 format!("closed again {polled:?}")
             }
-            8 => {
+            8 if n.is_multiple_of(4) => {
                 // Also a future may have it.
                 self.closed.clear();
-                drop(self.sender.take().filter(|_| n % 4 == 0)?);
+                drop(self.sender.take()?);
                 "drop sender".to_owned()
             }
             9..=11 => self.poll(n)?,

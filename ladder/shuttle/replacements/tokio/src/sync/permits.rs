@@ -73,7 +73,9 @@ impl Permits {
         state.is_closed = true;
         let waiters = std::mem::take(&mut state.waiters);
         drop(state);
-        waiters.iter().for_each(|waiter| waiter.wake());
+        for waiter in waiters {
+            waiter.wake();
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -106,7 +108,9 @@ fn give(mut state: MutexGuard<'_, State>, mut permits: usize) {
     }
     state.available += permits;
     drop(state);
-    served.iter().for_each(|waiter| waiter.wake());
+    for waiter in served {
+        waiter.wake();
+    }
 }
 
 impl fmt::Debug for Permits {
