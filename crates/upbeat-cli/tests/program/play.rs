@@ -136,7 +136,7 @@ fn ctrl_c_stops_in_reverse_order_and_prints_the_report() {
     let ended = playing.end();
     assert_eq!(ended.code, 0, "{}", ended.text());
     assert_eq!(ended.order("listening on"), ["shop/tell", "shop/api", "shop/web"]);
-    assert_eq!(ended.order("stopped"), ["shop/web", "shop/api", "shop/tell"]);
+    assert_eq!(ended.order("part ended"), ["shop/web", "shop/api", "shop/tell"]);
 
     let report = ended.report();
     assert_eq!((report["name"].as_str(), report["exit_code"].as_u64()), (Some("shop"), Some(0)));
