@@ -260,7 +260,7 @@ async fn a_stop_answers_requests_in_flight_and_stops_the_back_ends_last() {
     let (response, ()) = tokio::join!(send(dashboard.get("/dashboard")), async {
         let (mut stream, _) = back_end.request().await;
         dashboard.program.signal(Signal::TERM);
-        dashboard.program.until("stopping cause=SIGTERM");
+        dashboard.program.until("cause=SIGTERM");
         answer(&mut stream, "[]").await;
     });
     let (status, headers, body) = response;
