@@ -306,7 +306,7 @@ async fn a_panic_is_an_error_of_its_job_and_the_state_is_built_again() {
     for (at, message) in [(2, "job 0 is even"), (4, "job 2 is even")] {
         let Err(JobError::Panicked(panic)) = &results[at] else { panic!("{:?}", results[at]) };
         assert_eq!(panic.message(), message);
-        assert!(panic.location().unwrap().contains("tests/pool.rs"));
+        assert!(panic.location().unwrap().contains("jobs.rs"));
     }
     assert_eq!(built.load(Relaxed), 3);
     assert_eq!((pool.counts().finished, pool.counts().panicked), (5, 2));
