@@ -141,9 +141,8 @@ impl Handle {
 ///
 /// let orders = handle.part("orders");
 /// assert_eq!(orders.state(), Some(PlayerState::Ready));
-/// assert!(orders.stop().await?.is_clean());
 /// orders.restart().await?;
-/// # handle.stop();
+/// assert!(orders.stop().await?.is_clean());
 /// # assert!(playing.await?.is_clean());
 /// # Ok(())
 /// # }
