@@ -18,15 +18,15 @@ use crate::{
     run::{Run, root::RunTokens, stop::RunOver},
 };
 
-/// A value of a context, as [`Context::value`] finds it by its type.
+/// A value of a context, as [`Context::value`](super::Context::value) finds it by its type.
 pub type AttachedValue = Arc<dyn Any + Send + Sync>;
 
 /// A state that a context holds for its creator.
 pub trait Attachment: Send + Sync + 'static {
     /// Returns the value of this type, if the state has one.
     ///
-    /// Each [`Context::value`] on the context or below it calls this, until one returns a value. It
-    /// should be fast.
+    /// Each [`Context::value`](super::Context::value) on the context or below it calls this, until
+    /// one returns a value. It should be fast.
     fn value(&self, wanted: TypeId) -> Option<AttachedValue>;
 }
 
