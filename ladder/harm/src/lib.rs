@@ -1,0 +1,4 @@
+//! Harm for tests: what the world does to a program, as functions that a test calls.
+//!
+//! Each module is one kind of harm. A test of a kind uses the module instead of an anecdote of its
+//! own, so every crate is tried with the same harm.
