@@ -13,12 +13,13 @@ use crate::{
     player::{Player, PlayerId, erased::DynPlayer, part::Part},
     process::{guard::Guard, signals},
     report::{Report, failure::Cause},
+    run::stealable::Stealable,
     signal::Signal,
     supervisor::{
         control::Control,
-        driver::{self, Played},
+        driver::{self, Parts, Played},
         request::Message,
-        state::{PartEntry, Supervisor, SupervisorState},
+        state::{PartEntry, PartRecord, Supervisor, SupervisorState},
     },
     targets,
     tree::Tree,
@@ -162,11 +163,14 @@ impl Conductor {
             control.stop(crate::stop_cause::StopCause::Requested);
             std::future::pending().await
         };
-        let played = tokio::select! {
-            biased;
-            never = asked => never,
-            played = play => played,
-        };
+        let played = Stealable::new(async {
+            tokio::select! {
+                biased;
+                never = asked => never,
+                played = play => played,
+            }
+        });
+        let played = played.await;
         self.control.tree().wait_probers().await;
         self.report(played)
     }
@@ -246,26 +250,26 @@ impl Conductor {
             tracing::warn!(target: targets::CONDUCTOR, player = %path, %warning, "questionable score");
         }
         let tree = parent.map_or_else(|| self.control.tree().clone(), |parent| parent.run().tree().clone());
-        let specs = self.score.parts.iter().zip(&self.players);
         let mut part_path = format!("{path}/");
         let own = part_path.len();
-        let entry = |(spec, player): (&PartSpec, &Arc<dyn DynPlayer>)| {
+        let entry = |spec: &PartSpec| {
             part_path.truncate(own);
             part_path.push_str(&spec.name);
-            PartEntry::new(part_path.as_str().into(), player.clone())
+            PartEntry::new(part_path.as_str().into())
         };
-        let parts = specs.map(entry).collect();
+        let entries = self.score.parts.iter().map(entry).collect();
         let watchdog = |spec: &PartSpec| Some((machine.find(&spec.name)?, spec.watchdog?));
         let watchdogs = self.score.parts.iter().filter_map(watchdog).collect();
-        let (supervisor, messages) = Supervisor::new(path, tree, SupervisorState { machine, parts, watchdogs });
-        Ok(Prepared { supervisor, messages })
+        let records = self.players.iter().cloned().map(PartRecord::new).collect();
+        let (supervisor, messages) = Supervisor::new(path, tree, SupervisorState { machine, parts: entries });
+        Ok(Prepared { supervisor, parts: Parts { records, watchdogs }, messages })
     }
 
     async fn play_prepared(&self, prepared: Result<Prepared, ScoreError>, parent: Option<&Context>) -> Played {
         match prepared {
-            Ok(Prepared { supervisor, messages }) => {
+            Ok(Prepared { supervisor, parts, messages }) => {
                 let _playing = self.control.begin(&supervisor);
-                driver::play(&supervisor, messages, self.score.stop_timeout, parent).await
+                driver::play(&supervisor, parts, messages, self.score.stop_timeout, parent).await
             }
             Err(error) => Played::nothing(Cause::BadScore(error)),
         }
@@ -286,6 +290,7 @@ impl Conductor {
 /// A conductor about to play.
 struct Prepared {
     supervisor: Arc<Supervisor>,
+    parts: Parts,
     messages: mpsc::UnboundedReceiver<Message>,
 }
 
@@ -305,7 +310,7 @@ impl Player for Conductor {
 
     async fn play(&self, cx: Context) -> Result<(), ConductorError> {
         let prepared = self.prepare(cx.path().into(), Some(&cx));
-        let played = self.play_prepared(prepared, Some(&cx)).await;
+        let played = Stealable::new(self.play_prepared(prepared, Some(&cx))).await;
         let failed = match &played.cause {
             Cause::Failed { path } => {
                 let failure = played.players.iter().find(|player| player.path == *path);

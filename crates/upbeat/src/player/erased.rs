@@ -2,13 +2,14 @@
 
 use std::{future::Future, pin::pin, sync::Arc};
 
+use tokio::task::AbortHandle;
 use tracing::Instrument as _;
 
 use super::{Player, PlayerId};
 use crate::{
     context::{Context, Origin},
     run::{
-        Playing, Run,
+        Run,
         record::RunFailure,
         spawn::{Guarded, Lease},
     },
@@ -18,18 +19,18 @@ use crate::{
 pub(crate) trait DynPlayer: Send + Sync {
     /// Starts it on a task of its own. Here, where the future's type is known, so that it needs no
     /// box.
-    fn start(self: Arc<Self>, run: &Arc<Run>) -> Playing;
+    fn start(self: Arc<Self>, run: &Arc<Run>) -> AbortHandle;
     fn identity(&self) -> Option<PlayerId>;
     fn is_restartable(&self) -> bool;
 }
 
 impl<P: Player> DynPlayer for P {
-    fn start(self: Arc<Self>, run: &Arc<Run>) -> Playing {
+    fn start(self: Arc<Self>, run: &Arc<Run>) -> AbortHandle {
         let span = tracing::info_span!(parent: None, "player", player = %run.path());
         let task = perform(self, Lease::new(run, ()));
         // A span without a subscriber would only cost memory.
         let task = if span.is_disabled() { tokio::spawn(task) } else { tokio::spawn(task.instrument(span)) };
-        Playing { run: run.clone(), task: task.abort_handle() }
+        task.abort_handle()
     }
 
     fn identity(&self) -> Option<PlayerId> {

@@ -23,11 +23,16 @@ impl FailureLog {
 
     /// Adds a failure. If the log is full, the second failure is dropped and counted.
     pub fn push(&mut self, failure: Failure) {
-        if self.kept.len() == CAPACITY {
-            self.kept.remove(1);
-            self.omitted += 1;
-        }
+        drop(self.add(failure));
+    }
+
+    /// Adds a failure, and returns the one that is omitted for it. An error is foreign code, which
+    /// is not dropped under a lock.
+    pub(crate) fn add(&mut self, failure: Failure) -> Option<Failure> {
+        let omitted = (self.kept.len() == CAPACITY).then(|| self.kept.remove(1));
+        self.omitted += u64::from(omitted.is_some());
         self.kept.push(failure);
+        omitted
     }
 
     /// Returns the failures that are kept, in the order in which they were added.

@@ -5,6 +5,7 @@ pub(crate) mod event;
 pub(crate) mod record;
 pub(crate) mod root;
 pub(crate) mod spawn;
+pub(crate) mod stealable;
 pub(crate) mod stop;
 pub(crate) mod wait;
 
@@ -72,19 +73,14 @@ impl AsRef<Watchpoint> for Run {
     }
 }
 
-/// A run that was started, and its task. A cheap clone.
-#[derive(Clone, Debug)]
+/// A run that was started, and its task.
+#[derive(Debug)]
 pub(crate) struct Playing {
     pub(crate) run: Arc<Run>,
     pub(crate) task: AbortHandle,
 }
 
 impl Playing {
-    /// Returns the probe of the player's own task.
-    pub(crate) fn probe(&self) -> Probe {
-        Probe::of(self.run.clone())
-    }
-
     /// Aborts the player and the tasks that it has spawned.
     pub(crate) fn abort(&self) {
         self.task.abort();
@@ -141,6 +137,11 @@ impl Run {
 
     pub(crate) fn tree(&self) -> &Arc<Tree> {
         &self.link.tree
+    }
+
+    /// Returns the probe of the player's own task.
+    pub(crate) fn probe(self: &Arc<Self>) -> Probe {
+        Probe::of(self.clone())
     }
 
     /// Returns whether the last lease was dropped.

@@ -81,16 +81,18 @@ impl Run {
     ) -> JoinHandle<T> {
         let (work, probe) = upbeat_probe::watch(assist(work, Lease::new(this, name.clone())));
         let task = tokio::spawn(work.in_current_span());
-        let aborted = this.with_record(|record| {
+        // Those that have ended are returned, so that they are dropped without the lock.
+        let (aborted, _ended) = this.with_record(|record| {
+            let mut ended = Vec::new();
             // Only when it is full, and then with as much room again. Otherwise each spawn would
             // look at all the others.
             if record.spawned.len() == record.spawned.capacity() {
-                record.spawned.retain(|spawned| !spawned.task.is_finished());
+                ended.extend(record.spawned.extract_if(.., |spawned| spawned.task.is_finished()));
                 record.spawned.reserve(record.spawned.len() + 4);
             }
             record.spawned.push(SpawnedTask { name, since: Instant::now(), task: task.abort_handle(), probe });
             // Relaxed, because it is set before the others are taken under this lock.
-            this.aborted.load(Ordering::Relaxed)
+            (this.aborted.load(Ordering::Relaxed), ended)
         });
         if aborted {
             // The player was inside a poll when it was aborted, so nothing else aborts this task.

@@ -153,9 +153,13 @@ impl StopSignal {
         }
         let key = *slot.get_or_insert_with(|| waiters.free_slot());
         let kept = waiters.slot(key);
-        if kept.as_ref().is_none_or(|kept| !kept.will_wake(waker)) {
-            *kept = Some(waker.clone());
-        }
+        let old = match kept {
+            Some(kept) if kept.will_wake(waker) => None,
+            _ => kept.replace(waker.clone()),
+        };
+        drop(waiters);
+        // Foreign code, so it is dropped without the lock.
+        drop(old);
         false
     }
 

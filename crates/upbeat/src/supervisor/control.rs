@@ -44,9 +44,13 @@ impl Control {
     }
 
     pub(crate) fn begin(&self, supervisor: &Arc<Supervisor>) -> PlayingGuard<'_> {
-        let mut state = self.state.lock();
-        state.playing = Arc::downgrade(supervisor);
-        if let Some(cause) = state.asked.take() {
+        let asked = {
+            let mut state = self.state.lock();
+            state.playing = Arc::downgrade(supervisor);
+            state.asked.take()
+        };
+        // A request wakes foreign code, so it is made without the lock.
+        if let Some(cause) = asked {
             supervisor.request(Request::StopAll(cause));
         }
         PlayingGuard(self)
@@ -58,10 +62,16 @@ impl Control {
 
     /// Requests a graceful stop. Before the play, nothing will be started.
     pub(crate) fn stop(&self, cause: StopCause) {
-        let mut state = self.state.lock();
-        match state.playing.upgrade() {
-            Some(supervisor) => supervisor.request(Request::StopAll(cause)),
-            None => state.asked = state.asked.take().or(Some(cause)),
+        let playing = {
+            let mut state = self.state.lock();
+            let playing = state.playing.upgrade();
+            if playing.is_none() {
+                state.asked.get_or_insert_with(|| cause.clone());
+            }
+            playing
+        };
+        if let Some(supervisor) = playing {
+            supervisor.request(Request::StopAll(cause));
         }
     }
 

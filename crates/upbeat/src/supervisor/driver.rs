@@ -1,19 +1,19 @@
 //! The control loop: it performs the actions of the machine of `upbeat-score`, and returns events
 //! to it. It never awaits a player.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
 };
-use upbeat_score::{Action, Budget, Cause as ScoreCause, Event, PartId, PartState, RunEnd, StopReason};
+use upbeat_score::{Action, Budget, Cause as ScoreCause, Event, PartId, PartState, RunEnd, StopReason, Watchdog};
 
 use super::{
     convert::{stop_cause_of_all, stop_cause_of_part},
     overrun::{MAX_PROBED, Overrun, abort_overrun},
-    request::{Message, Request},
-    state::{Supervisor, SupervisorState},
+    request::Message,
+    state::{PartRecord, Supervisor, SupervisorState},
     stop_log::StopLog,
     watchdog,
 };
@@ -31,20 +31,6 @@ use crate::{
 /// The number of messages that are taken at once.
 const BATCH: usize = 256;
 
-/// Aborts all runs when the control loop is dropped: nothing outlives its conductor.
-struct AbortAllOnDrop<'a>(&'a Supervisor);
-
-impl Drop for AbortAllOnDrop<'_> {
-    fn drop(&mut self) {
-        let left: Vec<_> = {
-            let mut state = self.0.state.lock();
-            state.parts.iter_mut().filter_map(|part| part.playing.take()).collect()
-        };
-        left.iter().for_each(Playing::abort);
-        self.0.link.tree.leave(&self.0.path);
-    }
-}
-
 /// The end of one conductor's play.
 pub(crate) struct Played {
     pub(crate) cause: Cause,
@@ -61,17 +47,27 @@ impl Played {
     }
 }
 
+/// The parts of a conductor, as only its control loop sees them.
+pub(crate) struct Parts {
+    /// By the index of the part.
+    pub(crate) records: Vec<PartRecord>,
+    /// Of the few parts that have one.
+    pub(crate) watchdogs: HashMap<PartId, Watchdog>,
+}
+
 /// Plays to the end. `parent` is the context of a nested conductor.
 pub(crate) async fn play(
     supervisor: &Arc<Supervisor>,
+    Parts { records, watchdogs }: Parts,
     mut messages: mpsc::UnboundedReceiver<Message>,
     stop_timeout: Duration,
     parent: Option<&Context>,
 ) -> Played {
     supervisor.link.tree.enter(supervisor);
-    let _guard = AbortAllOnDrop(supervisor);
     let mut driver = Driver {
         supervisor,
+        records,
+        watchdogs,
         parent,
         stop_timeout,
         stopped_at: None,
@@ -122,8 +118,16 @@ pub(crate) async fn play(
     driver.played()
 }
 
-struct Driver<'a> {
-    supervisor: &'a Arc<Supervisor>,
+/// The control loop's own state.
+///
+/// It performs the actions of the machine without the lock of the supervisor's state, in their
+/// order. So log events, wakers and code of players may look at the tree, and may block only the
+/// loop itself.
+pub(super) struct Driver<'a> {
+    pub(super) supervisor: &'a Arc<Supervisor>,
+    /// By the index of the part.
+    pub(super) records: Vec<PartRecord>,
+    pub(super) watchdogs: HashMap<PartId, Watchdog>,
     parent: Option<&'a Context>,
     stop_timeout: Duration,
     stopped_at: Option<Duration>,
@@ -132,6 +136,27 @@ struct Driver<'a> {
     stop_logged: bool,
     ready_logged: bool,
     last_stop: Option<Arc<Stopping>>,
+}
+
+/// The outcome of a step of the machine, which is performed after the step.
+pub(super) struct Step {
+    actions: Vec<Action>,
+    is_stopping: bool,
+    all_ready: bool,
+}
+
+impl Drop for Driver<'_> {
+    /// Aborts all runs: nothing outlives its conductor.
+    fn drop(&mut self) {
+        let left: Vec<_> = {
+            let mut state = self.supervisor.state.lock();
+            let tasks = self.records.iter_mut().map(|record| record.task.take());
+            let runs = state.parts.iter_mut().map(|part| part.run.take());
+            tasks.zip(runs).filter_map(|(task, run)| Some(Playing { task: task?, run: run? })).collect()
+        };
+        left.iter().for_each(Playing::abort);
+        self.supervisor.link.tree.leave(&self.supervisor.path);
+    }
 }
 
 impl Driver<'_> {
@@ -169,52 +194,70 @@ impl Driver<'_> {
     }
 
     fn timeout(&mut self, now: Duration) -> bool {
-        let mut state = self.supervisor.state.lock();
-        let actions = state.machine.handle_timeout(now);
-        self.perform(&mut state, actions, now)
+        let (step, ()) = self.must_step(|state| (state.machine.handle_timeout(now), ()));
+        self.perform(step, now)
     }
 
-    fn event(&mut self, event: Event, now: Duration) -> bool {
-        let mut state = self.supervisor.state.lock();
-        let actions = state.machine.handle_event(event, now);
-        if let Event::Ready { part, .. } = event
-            && state.machine.state(part) == PartState::Ready
-        {
-            let entry = state.part(part);
-            tracing::debug!(target: targets::PART, player = %entry.path, "part ready");
-            if let (Some(watchdog), Some(playing)) = (state.watchdogs.get(&part), &entry.playing) {
-                tokio::spawn(watchdog::watch(playing.clone(), *watchdog));
+    pub(super) fn event(&mut self, event: Event, now: Duration) -> bool {
+        let (step, ready) = self.must_step(|state| {
+            let actions = state.machine.handle_event(event, now);
+            let ready = match event {
+                Event::Ready { part, .. } if state.machine.state(part) == PartState::Ready => {
+                    let entry = state.part(part);
+                    Some((part, entry.path.clone(), entry.run.clone()))
+                }
+                _ => None,
+            };
+            (actions, ready)
+        });
+        if let Some((part, path, run)) = ready {
+            tracing::debug!(target: targets::PART, player = %path, "part ready");
+            if let (Some(watchdog), Some(run)) = (self.watchdogs.get(&part), run) {
+                tokio::spawn(watchdog::watch(run, *watchdog));
             }
         }
-        self.perform(&mut state, actions, now)
+        self.perform(step, now)
     }
 
     /// Keeps the record of a run that is gone, and reports its end to the machine.
     fn ended(&mut self, part: PartId, run: u64, now: Duration) -> bool {
-        let mut state = self.supervisor.state.lock();
-        let entry = state.part_mut(part);
         // A leaked run of a removed part may end when another part already has its index.
-        let how = match entry.playing.take_if(|playing| playing.run.id() == run) {
-            Some(playing) => entry.settle(&playing.run),
+        let ended = self.supervisor.state.lock().part_mut(part).run.take_if(|playing| playing.id() == run);
+        let how = match ended {
+            Some(run) => {
+                let record = &mut self.records[part.index()];
+                record.task = None;
+                record.settle(&run)
+            }
             None => RunEnd::Aborted,
         };
-        drop(state);
         self.event(Event::Ended { part, run, how }, now)
     }
 
-    fn request(&mut self, request: Request, now: Duration) -> bool {
+    /// Takes a step of the machine, unless it is refused.
+    pub(super) fn step<T, E>(
+        &self,
+        step: impl FnOnce(&mut SupervisorState) -> Result<(Vec<Action>, T), E>,
+    ) -> Result<(Step, T), E> {
         let mut state = self.supervisor.state.lock();
-        let actions = state.operate(&self.supervisor.path, request, now);
-        self.perform(&mut state, actions, now)
+        let (actions, value) = step(&mut state)?;
+        let machine = &state.machine;
+        let all_ready = !self.ready_logged && machine.all_ready();
+        Ok((Step { actions, is_stopping: machine.is_stopping(), all_ready }, value))
     }
 
-    /// Performs the actions of the machine. Returns whether everything has ended.
-    fn perform(&mut self, state: &mut SupervisorState, actions: Vec<Action>, now: Duration) -> bool {
-        if state.machine.is_stopping() && !self.stop_logged {
+    fn must_step<T>(&self, step: impl FnOnce(&mut SupervisorState) -> (Vec<Action>, T)) -> (Step, T) {
+        let Ok(taken) = self.step(|state| Ok::<_, Infallible>(step(state)));
+        taken
+    }
+
+    /// Performs the actions of a step. Returns whether everything has ended.
+    pub(super) fn perform(&mut self, step: Step, now: Duration) -> bool {
+        if step.is_stopping && !self.stop_logged {
             self.stop_logged = true;
-            self.begin_stop(state, now);
+            self.begin_stop(now);
         }
-        if !self.ready_logged && state.machine.all_ready() {
+        if step.all_ready && !self.ready_logged {
             self.ready_logged = true;
             let player = &self.supervisor.path;
             tracing::info!(target: targets::CONDUCTOR, %player, elapsed_ms = millis(now), "all ready");
@@ -224,18 +267,18 @@ impl Driver<'_> {
         }
         let mut finished = false;
         let mut overrun = Vec::new();
-        for action in actions {
+        for action in step.actions {
             match action {
-                Action::Start { part, run, attempt } => self.start(state, part, run, attempt),
-                Action::Stop { part, deadline, reason, .. } => self.stop(state, part, deadline, reason),
-                Action::Abort { part, .. } => self.abort(state, part, now, &mut overrun),
+                Action::Start { part, run, attempt } => self.start(part, run, attempt),
+                Action::Stop { part, deadline, reason, .. } => self.stop(part, deadline, reason),
+                Action::Abort { part, .. } => self.abort(part, now, &mut overrun),
                 Action::Retry { part, at } => {
-                    let entry = state.part(part);
-                    let error = entry.last_failure();
+                    let path = self.supervisor.state.lock().path(part);
+                    let error = self.records[part.index()].last_failure();
                     let delay_ms = millis(at.saturating_sub(now));
-                    tracing::warn!(target: targets::PART, player = %entry.path, delay_ms, error, "restarting part");
+                    tracing::warn!(target: targets::PART, player = %path, delay_ms, error, "restarting part");
                 }
-                Action::Over { part, end } => state.over(part, end),
+                Action::Over { part, end } => self.over(part, end),
                 Action::Finished => finished = true,
             }
         }
@@ -245,14 +288,17 @@ impl Driver<'_> {
         finished
     }
 
-    fn begin_stop(&mut self, state: &SupervisorState, now: Duration) {
+    fn begin_stop(&mut self, now: Duration) {
         self.stopped_at = Some(now);
-        let cause = || stop_cause_of_all(state.machine.cause(), |part| state.path(part));
-        let cause = self.supervisor.cause.get_or_init(cause);
+        let (cause, is_finished) = {
+            let state = self.supervisor.state.lock();
+            let cause = || stop_cause_of_all(state.machine.cause(), |part| state.path(part));
+            (self.supervisor.cause.get_or_init(cause), state.machine.is_finished())
+        };
         if self.parent.is_none() {
             self.supervisor.link.tree.stopping();
         }
-        if !state.machine.is_finished() {
+        if !is_finished {
             tracing::info!(target: targets::CONDUCTOR, player = %self.supervisor.path, %cause, "stopping");
             if self.parent.is_none() {
                 self.stop_log = Some(StopLog::start(Overview::new(self.supervisor.link.tree.clone())));
@@ -260,22 +306,31 @@ impl Driver<'_> {
         }
     }
 
-    fn start(&self, state: &mut SupervisorState, part: PartId, run: u64, attempt: u32) {
+    fn start(&mut self, part: PartId, run: u64, attempt: u32) {
         let link = self.supervisor.link.clone();
-        let readiness = state.machine.readiness(part);
-        let entry = state.part_mut(part);
-        let run = Run::new(link, entry.path.clone(), part, run, attempt, readiness);
-        tracing::debug!(target: targets::PART, player = %entry.path, attempt, "starting part");
-        entry.playing = Some(entry.player.clone().start(&run));
+        let run = {
+            let mut state = self.supervisor.state.lock();
+            let readiness = state.machine.readiness(part);
+            let entry = state.part_mut(part);
+            let run = Run::new(link, entry.path.clone(), part, run, attempt, readiness);
+            // Before the player begins, which may look for itself.
+            entry.run = Some(run.clone());
+            run
+        };
+        tracing::debug!(target: targets::PART, player = %run.path(), attempt, "starting part");
+        let record = &mut self.records[part.index()];
+        record.task = Some(record.player.clone().start(&run));
     }
 
-    fn stop(&mut self, state: &SupervisorState, part: PartId, deadline: Duration, reason: StopReason) {
-        let Some(playing) = &state.part(part).playing else { return };
-        let cause = stop_cause_of_part(reason, self.supervisor.cause.get(), |other| state.path(other));
-        let run = &playing.run;
+    fn stop(&mut self, part: PartId, deadline: Duration, reason: StopReason) {
+        let (run, cause) = {
+            let state = self.supervisor.state.lock();
+            let Some(run) = state.part(part).run.clone() else { return };
+            (run, stop_cause_of_part(reason, self.supervisor.cause.get(), |other| state.path(other)))
+        };
         tracing::debug!(target: targets::PART, player = %run.path(), %cause, "stopping part");
         // From here on the time inside a poll that blocks its thread is measured.
-        playing.probe().busy();
+        run.probe().busy();
         let stopping = Stopping { deadline: later(self.supervisor.epoch, deadline), cause };
         // Shared by all runs that are asked to stop together.
         let shared = self.last_stop.take().filter(|last| **last == stopping).unwrap_or_else(|| Arc::new(stopping));
@@ -283,10 +338,16 @@ impl Driver<'_> {
         self.last_stop = Some(shared);
     }
 
-    fn abort(&self, state: &SupervisorState, part: PartId, now: Duration, overrun: &mut Vec<Overrun>) {
-        let Some(playing) = state.part(part).playing.clone() else { return };
-        if state.machine.overran(part) && overrun.len() < MAX_PROBED {
-            let mut snapshot = state.snapshot(part, now);
+    fn abort(&self, part: PartId, now: Duration, overrun: &mut Vec<Overrun>) {
+        let Some(task) = self.records[part.index()].task.clone() else { return };
+        let (run, snapshot) = {
+            let state = self.supervisor.state.lock();
+            let Some(run) = state.part(part).run.clone() else { return };
+            let probed = state.machine.overran(part) && overrun.len() < MAX_PROBED;
+            (run, probed.then(|| state.snapshot(part, now)))
+        };
+        let playing = Playing { run, task };
+        if let Some(mut snapshot) = snapshot {
             // A conductor waits for its players, which are probed themselves.
             snapshot.probe.take_if(|_| self.supervisor.link.tree.find(&snapshot.path).is_some());
             overrun.push(Overrun { playing, snapshot });
@@ -296,23 +357,25 @@ impl Driver<'_> {
         }
     }
 
-    fn played(self) -> Played {
+    fn played(mut self) -> Played {
         let took = self.supervisor.now();
-        let mut state = self.supervisor.state.lock();
-        let cause = match state.machine.cause() {
-            Some(ScoreCause::Failed(part)) => Cause::Failed { path: state.root_cause(part) },
-            Some(ScoreCause::AllDone) | None => Cause::AllDone,
-            Some(ScoreCause::Requested | ScoreCause::EndedBy(_)) => {
-                Cause::Stopped(self.supervisor.cause.get().cloned().unwrap_or(StopCause::Requested))
-            }
+        let (cause, parts) = {
+            let state = self.supervisor.state.lock();
+            let cause = match state.machine.cause() {
+                Some(ScoreCause::Failed(part)) => Cause::Failed { path: state.root_cause(part) },
+                Some(ScoreCause::AllDone) | None => Cause::AllDone,
+                Some(ScoreCause::Requested | ScoreCause::EndedBy(_)) => {
+                    Cause::Stopped(self.supervisor.cause.get().cloned().unwrap_or(StopCause::Requested))
+                }
+            };
+            (cause, state.machine.parts().collect::<Vec<_>>())
         };
-        let parts: Vec<_> = state.machine.parts().collect();
         let mut players = Vec::with_capacity(parts.len());
         for part in parts {
-            let report = state.report(part);
+            let report = self.report(part);
             let optional = report.optional;
             players.push(report);
-            if let Some(history) = &mut state.part_mut(part).history {
+            if let Some(history) = &mut self.records[part.index()].history {
                 // The players inside an optional part are optional too.
                 let nested = history.players.drain(..);
                 players.extend(nested.map(|player| PlayerReport { optional: player.optional || optional, ..player }));

@@ -6,7 +6,8 @@ use upbeat_score::{End, OnFailure, PartId, PartState, RunEnd};
 
 use super::{
     convert::outcome,
-    state::{PartEntry, SupervisorState},
+    driver::Driver,
+    state::{PartRecord, SupervisorState},
 };
 use crate::{
     error::chain,
@@ -19,44 +20,46 @@ use crate::{
     targets,
 };
 
-impl SupervisorState {
+impl Driver<'_> {
     /// Logs the final end of a part, and answers the callers that wait for it.
     pub(super) fn over(&mut self, part: PartId, end: End) {
-        let waiting = match &mut self.part_mut(part).history {
-            Some(history) => std::mem::take(&mut history.waiting),
-            None => Vec::new(),
+        let (path, outcome) = {
+            let state = self.supervisor.state.lock();
+            (state.path(part), outcome(end, |other| state.path(other)))
         };
-        let entry = self.part(part);
-        let outcome = outcome(end, |other| self.path(other));
+        let record = &mut self.records[part.index()];
+        let waiting = record.history.as_mut().map(|history| std::mem::take(&mut history.waiting));
         if outcome.is_clean() {
-            tracing::debug!(target: targets::PART, player = %entry.path, outcome = outcome.as_str(), "part ended");
+            tracing::debug!(target: targets::PART, player = %path, outcome = outcome.as_str(), "part ended");
         } else {
-            let error = entry.last_failure();
-            tracing::error!(target: targets::PART, player = %entry.path, outcome = outcome.as_str(), error, "part failed");
+            let error = record.last_failure();
+            tracing::error!(target: targets::PART, player = %path, outcome = outcome.as_str(), error, "part failed");
         }
-        for reply in waiting {
+        for reply in waiting.into_iter().flatten() {
             let _ = reply.send(Ok(self.report(part)));
         }
     }
 
     /// Returns the report of a part that has ended.
     pub(super) fn report(&mut self, part: PartId) -> PlayerReport {
-        let PartState::Over(end) = self.machine.state(part) else {
-            unreachable!("only a part that has ended is reported");
+        let record = &mut self.records[part.index()];
+        let (mut report, leaked) = {
+            let state = self.supervisor.state.lock();
+            let PartState::Over(end) = state.machine.state(part) else {
+                unreachable!("only a part that has ended is reported");
+            };
+            let outcome = outcome(end, |other| state.path(other));
+            let mut report = PlayerReport::new(state.path(part), outcome, state.machine.runs(part));
+            report.overran = state.machine.overran(part) || end == End::Overran;
+            report.optional = state.machine.on_failure(part) == OnFailure::Ignore;
+            let leaked = if end == End::Leaked { state.part(part).run.clone() } else { None };
+            (report, leaked)
         };
-        let outcome = outcome(end, |other| self.path(other));
-        let optional = self.machine.on_failure(part) == OnFailure::Ignore;
-        let (runs, overran) = (self.machine.runs(part), self.machine.overran(part) || end == End::Overran);
-        let entry = self.part_mut(part);
-        if let (End::Leaked, Some(playing)) = (end, &entry.playing) {
+        if let Some(run) = leaked {
             // Its run has not ended, so its record is taken here.
-            let run = playing.run.clone();
-            entry.settle(&run);
+            record.settle(&run);
         }
-        let mut report = PlayerReport::new(entry.path.clone(), outcome, runs);
-        report.overran = overran;
-        report.optional = optional;
-        if let Some(history) = &entry.history {
+        if let Some(history) = &record.history {
             report.failures = history.failures.as_slice().to_vec();
             report.omitted_failures = history.failures.omitted();
             report.notes.clone_from(&history.notes);
@@ -66,7 +69,9 @@ impl SupervisorState {
         }
         report
     }
+}
 
+impl SupervisorState {
     /// Returns the path of the root cause: the part that failed, not one that could not start for
     /// it.
     pub(super) fn root_cause(&self, part: PartId) -> Arc<str> {
@@ -78,7 +83,7 @@ impl SupervisorState {
     }
 }
 
-impl PartEntry {
+impl PartRecord {
     /// Keeps the record of a run that has ended, and returns its end.
     pub(super) fn settle(&mut self, run: &Run) -> RunEnd {
         let record = run.take_record();

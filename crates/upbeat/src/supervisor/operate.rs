@@ -6,122 +6,149 @@ use tokio::sync::oneshot;
 use upbeat_score::{Action, AddError, End, Event, Fault, Machine, PartId, PartState};
 
 use super::{
+    driver::{Driver, Step},
     request::{HandleError, Request},
-    state::{PartEntry, SupervisorState},
+    state::{PartEntry, PartRecord, SupervisorState},
 };
 use crate::{player::part::Part, report::player::PlayerReport};
 
 type Reply<T> = oneshot::Sender<Result<T, HandleError>>;
 
-impl SupervisorState {
-    /// Takes a request, answers it now or at the end of the part, and returns the actions for it.
+impl Driver<'_> {
+    /// Takes a request, performs it, and answers it now or at the end of the part. Returns whether
+    /// everything has ended.
     ///
     /// The caller may be gone. The request holds all the same.
-    pub(super) fn operate(&mut self, conductor: &str, request: Request, now: Duration) -> Vec<Action> {
-        let path = |name: &str| format!("{conductor}/{name}");
+    pub(super) fn request(&mut self, request: Request, now: Duration) -> bool {
         match request {
-            Request::StopAll(_) => self.machine.handle_event(Event::StopAll { budget: None }, now),
-            Request::AbortAll(_) => self.machine.handle_event(Event::AbortAll, now),
+            Request::StopAll(_) => self.event(Event::StopAll { budget: None }, now),
+            Request::AbortAll(_) => self.event(Event::AbortAll, now),
             Request::Stop { name, reply } => {
-                let part = self.find(path(&name), &name);
-                self.answer_when_over(part, |machine, part| Ok(machine.handle_event(Event::Stop { part }, now)), reply)
+                let stop = |machine: &mut Machine, part, _: &Self| Ok(machine.handle_event(Event::Stop { part }, now));
+                self.end_part(&name, stop, reply, now)
             }
             Request::Remove { name, reply } => {
-                let part = self.find(path(&name), &name);
-                let remove = |machine: &mut Machine, part| {
-                    machine.remove(part, now).map_err(|source| HandleError::Needed { path: path(&name), source })
+                let remove = |machine: &mut Machine, part, driver: &Self| {
+                    let path = || driver.part_path(&name);
+                    machine.remove(part, now).map_err(|source| HandleError::Needed { path: path(), source })
                 };
-                self.answer_when_over(part, remove, reply)
+                self.end_part(&name, remove, reply, now)
             }
             Request::Restart { name, reply } => {
-                let part = self.find(path(&name), &name).and_then(|part| self.restartable(part).map(|()| part));
-                answer(part.map(|part| self.machine.handle_event(Event::Restart { part }, now)), reply)
+                let step = self.restart(&name, now);
+                self.answer(step, reply, now)
             }
-            Request::Add { part, reply } => answer(self.add(path(part.name()), part, now), reply),
+            Request::Add { part, reply } => {
+                let step = self.add(part, now);
+                self.answer(step, reply, now)
+            }
         }
     }
 
-    fn find(&self, path: String, name: &str) -> Result<PartId, HandleError> {
-        self.machine.find(name).ok_or(HandleError::Unknown { path })
+    fn part_path(&self, name: &str) -> String {
+        format!("{}/{name}", self.supervisor.path)
+    }
+
+    fn find(&self, machine: &Machine, name: &str) -> Result<PartId, HandleError> {
+        machine.find(name).ok_or_else(|| HandleError::Unknown { path: self.part_path(name) })
     }
 
     /// Begins to end a part. The answer is its report, now or at its end.
-    fn answer_when_over(
+    fn end_part(
         &mut self,
-        part: Result<PartId, HandleError>,
-        end: impl FnOnce(&mut Machine, PartId) -> Result<Vec<Action>, HandleError>,
+        name: &str,
+        end: impl FnOnce(&mut Machine, PartId, &Self) -> Result<Vec<Action>, HandleError>,
         reply: Reply<PlayerReport>,
-    ) -> Vec<Action> {
-        let begun = part.and_then(|part| {
-            let was_over = matches!(self.machine.state(part), PartState::Over(_));
-            end(&mut self.machine, part).map(|actions| (part, was_over, actions))
+        now: Duration,
+    ) -> bool {
+        let begun = self.step(|SupervisorState { machine, .. }| {
+            let part = self.find(machine, name)?;
+            let was_over = matches!(machine.state(part), PartState::Over(_));
+            Ok((end(machine, part, self)?, (part, was_over)))
         });
         match begun {
-            Ok((part, true, actions)) => {
-                let _ = reply.send(Ok(self.report(part)));
-                actions
+            Ok((step, (part, true))) => {
+                let report = self.report(part);
+                let finished = self.perform(step, now);
+                let _ = reply.send(Ok(report));
+                finished
             }
-            Ok((part, false, actions)) => {
-                self.part_mut(part).history().waiting.push(reply);
-                actions
+            Ok((step, (part, false))) => {
+                self.records[part.index()].history().waiting.push(reply);
+                self.perform(step, now)
             }
             Err(error) => {
                 let _ = reply.send(Err(error));
-                Vec::new()
+                false
             }
         }
     }
 
-    fn restartable(&self, part: PartId) -> Result<(), HandleError> {
-        let entry = self.part(part);
-        let path = entry.path.to_string();
-        if self.machine.is_stopping() {
-            Err(HandleError::Stopping { path })
-        } else if !entry.player.is_restartable() && self.machine.runs(part) > 0 {
-            Err(HandleError::NotRestartable { path })
-        } else if self.machine.state(part) == PartState::Over(End::Leaked) {
-            Err(HandleError::Leaked { path })
-        } else {
-            Ok(())
-        }
+    fn restart(&mut self, name: &str, now: Duration) -> Result<Step, HandleError> {
+        let part = self.find(&self.supervisor.state.lock().machine, name)?;
+        // Code of the player, so without the lock.
+        let restartable = self.records[part.index()].player.is_restartable();
+        let path = || self.part_path(name);
+        let (step, ()) = self.step(|SupervisorState { machine, .. }| {
+            if machine.is_stopping() {
+                Err(HandleError::Stopping { path: path() })
+            } else if !restartable && machine.runs(part) > 0 {
+                Err(HandleError::NotRestartable { path: path() })
+            } else if machine.state(part) == PartState::Over(End::Leaked) {
+                Err(HandleError::Leaked { path: path() })
+            } else {
+                Ok((machine.handle_event(Event::Restart { part }, now), ()))
+            }
+        })?;
+        Ok(step)
     }
 
-    fn add(&mut self, path: String, part: Part, now: Duration) -> Result<Vec<Action>, HandleError> {
+    fn add(&mut self, part: Part, now: Duration) -> Result<Step, HandleError> {
+        let path = self.part_path(part.name());
         if let Some(identity) = part.player.identity() {
-            let same = self.machine.parts().find(|part| self.part(*part).player.identity() == Some(identity));
+            let parts: Vec<_> = self.supervisor.state.lock().machine.parts().collect();
+            let same = parts.into_iter().find(|part| self.records[part.index()].player.identity() == Some(identity));
             if let Some(other) = same {
-                let other = self.machine.name(other).into();
+                let other = self.supervisor.state.lock().machine.name(other).into();
                 let fault = Fault::DuplicateInstance { part: part.spec.name.clone(), other };
                 return Err(HandleError::DuplicateInstance { path, fault });
             }
         }
-        // The entry has to be there before the actions are performed. Its index is known only
-        // afterwards.
-        match self.machine.add(&part.spec, now) {
+        let added = self.step(|state| match state.machine.add(&part.spec, now) {
             Ok((id, actions)) => {
-                let entry = PartEntry::new(path.into(), part.player);
-                // The id may be that of a part that was removed.
-                self.watchdogs.remove(&id);
-                self.watchdogs.extend(part.spec.watchdog.map(|dog| (id, dog)));
-                if id.index() == self.parts.len() {
-                    self.parts.push(entry);
+                let entry = PartEntry::new(path.into());
+                // The id may be that of a part that was removed, with a run that was left behind.
+                let removed = if id.index() == state.parts.len() {
+                    state.parts.push(entry);
+                    None
                 } else {
-                    self.parts[id.index()] = entry;
-                }
-                Ok(actions)
+                    Some(std::mem::replace(state.part_mut(id), entry))
+                };
+                Ok((actions, (id, removed)))
             }
             Err(AddError::Stopping { .. }) => Err(HandleError::Stopping { path }),
             Err(source) => Err(HandleError::Refused { path, source }),
+        });
+        let (step, (id, removed)) = added?;
+        drop(removed);
+        self.watchdogs.remove(&id);
+        self.watchdogs.extend(part.spec.watchdog.map(|dog| (id, dog)));
+        let record = PartRecord::new(part.player);
+        if id.index() == self.records.len() {
+            self.records.push(record);
+        } else {
+            self.records[id.index()] = record;
         }
+        Ok(step)
     }
-}
 
-/// Answers with the error of a request, or that it is accepted.
-fn answer(result: Result<Vec<Action>, HandleError>, reply: Reply<()>) -> Vec<Action> {
-    let (answer, actions) = match result {
-        Ok(actions) => (Ok(()), actions),
-        Err(error) => (Err(error), Vec::new()),
-    };
-    let _ = reply.send(answer);
-    actions
+    /// Performs a request that is accepted, and answers with that or with its error.
+    fn answer(&mut self, step: Result<Step, HandleError>, reply: Reply<()>, now: Duration) -> bool {
+        let (answer, finished) = match step {
+            Ok(step) => (Ok(()), self.perform(step, now)),
+            Err(error) => (Err(error), false),
+        };
+        let _ = reply.send(answer);
+        finished
+    }
 }

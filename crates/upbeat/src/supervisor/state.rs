@@ -1,8 +1,6 @@
 //! The state of one conductor that plays.
 
 use std::{
-    collections::HashMap,
-    fmt,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -10,15 +8,16 @@ use std::{
 use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, oneshot},
+    task::AbortHandle,
     time::Instant,
 };
-use upbeat_score::{Machine, PartId, Watchdog};
+use upbeat_score::{Machine, PartId};
 
 use super::request::{HandleError, Message, Request};
 use crate::{
     player::erased::DynPlayer,
     report::{failure_log::FailureLog, player::PlayerReport},
-    run::{Link, Playing},
+    run::{Link, Run},
     snapshot::player::PlayerSnapshot,
     stop_cause::StopCause,
     tree::Tree,
@@ -71,41 +70,24 @@ impl Supervisor {
     }
 }
 
-/// The parts of one conductor. Locked only briefly, and never while user code runs.
+/// The parts of one conductor, as their observers see them.
+///
+/// Locked only briefly. Under the lock no foreign code runs and nothing foreign is dropped: no log
+/// event, no waker, no code or value of a player. So all that can call or drop such code is with
+/// the control loop alone, in its [`PartRecord`]s, and the loop performs
+/// the actions of the machine without the lock.
 #[derive(Debug)]
 pub(crate) struct SupervisorState {
     pub(crate) machine: Machine,
     /// By the index of the part.
     pub(crate) parts: Vec<PartEntry>,
-    /// Of the few parts that have one.
-    pub(crate) watchdogs: HashMap<PartId, Watchdog>,
 }
 
 /// One part and its current run.
+#[derive(Debug)]
 pub(crate) struct PartEntry {
     pub(crate) path: Arc<str>,
-    pub(crate) player: Arc<dyn DynPlayer>,
-    pub(crate) playing: Option<Playing>,
-    /// Empty for most parts, so it takes only a pointer until it is needed.
-    pub(super) history: Option<Box<PartHistory>>,
-}
-
-impl fmt::Debug for PartEntry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PartEntry").field("path", &self.path).field("playing", &self.playing).finish_non_exhaustive()
-    }
-}
-
-/// The earlier runs of a part, and the callers that wait for its end.
-#[derive(Debug, Default)]
-pub(super) struct PartHistory {
-    pub(super) failures: FailureLog,
-    pub(super) notes: Vec<String>,
-    pub(super) lost: Vec<String>,
-    pub(super) omitted_lost: u64,
-    pub(super) players: Vec<PlayerReport>,
-    pub(super) stuck: Option<Box<PlayerSnapshot>>,
-    pub(super) waiting: Vec<oneshot::Sender<Result<PlayerReport, HandleError>>>,
+    pub(crate) run: Option<Arc<Run>>,
 }
 
 impl SupervisorState {
@@ -123,8 +105,36 @@ impl SupervisorState {
 }
 
 impl PartEntry {
-    pub(crate) fn new(path: Arc<str>, player: Arc<dyn DynPlayer>) -> Self {
-        Self { path, player, playing: None, history: None }
+    pub(crate) fn new(path: Arc<str>) -> Self {
+        Self { path, run: None }
+    }
+}
+
+/// One part, as only the control loop sees it: its player, the task of its run, and its earlier
+/// runs.
+pub(crate) struct PartRecord {
+    pub(super) player: Arc<dyn DynPlayer>,
+    /// The task of the run that the shared entry of the part has.
+    pub(super) task: Option<AbortHandle>,
+    /// Empty for most parts, so it takes only a pointer until it is needed.
+    pub(super) history: Option<Box<PartHistory>>,
+}
+
+/// The earlier runs of a part, and the callers that wait for its end.
+#[derive(Debug, Default)]
+pub(super) struct PartHistory {
+    pub(super) failures: FailureLog,
+    pub(super) notes: Vec<String>,
+    pub(super) lost: Vec<String>,
+    pub(super) omitted_lost: u64,
+    pub(super) players: Vec<PlayerReport>,
+    pub(super) stuck: Option<Box<PlayerSnapshot>>,
+    pub(super) waiting: Vec<oneshot::Sender<Result<PlayerReport, HandleError>>>,
+}
+
+impl PartRecord {
+    pub(crate) fn new(player: Arc<dyn DynPlayer>) -> Self {
+        Self { player, task: None, history: None }
     }
 
     pub(super) fn history(&mut self) -> &mut PartHistory {

@@ -48,9 +48,9 @@ impl Node for Supervisor {
     }
 
     fn check_busy(&self, max: usize) {
-        let state = self.state.lock();
-        for playing in state.parts.iter().filter_map(|part| part.playing.as_ref()).take(max) {
-            playing.probe().busy();
+        let runs: Vec<_> = self.state.lock().parts.iter().filter_map(|part| part.run.clone()).take(max).collect();
+        for run in &runs {
+            run.probe().busy();
         }
     }
 }
@@ -62,7 +62,7 @@ fn with_open_work(mut player: PlayerSnapshot, run: Option<Arc<Run>>) -> PlayerSn
 
 impl SupervisorState {
     fn run(&self, part: PartId) -> Option<Arc<Run>> {
-        Some(self.part(part).playing.as_ref()?.run.clone())
+        self.part(part).run.clone()
     }
 
     /// Returns the state of a part, without its open work.
@@ -95,9 +95,9 @@ impl SupervisorState {
             open: WorkList::default(),
             probe: None,
         };
-        if let Some(playing) = &entry.playing {
-            snapshot.probe = Some(playing.probe());
-            playing.run.fill(&mut snapshot);
+        if let Some(run) = &entry.run {
+            snapshot.probe = Some(run.probe());
+            run.fill(&mut snapshot);
         }
         snapshot
     }

@@ -1,6 +1,6 @@
 //! The watchdog of a run: it notices missing heartbeats, logs the location of the player, and acts.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, sleep_until};
 use upbeat_score::{OnUnresponsive, Watchdog};
@@ -8,7 +8,7 @@ use upbeat_score::{OnUnresponsive, Watchdog};
 use crate::{
     display::millis,
     instant::later,
-    run::{Playing, Run, record::MissedHeartbeat, wait::Wait},
+    run::{Run, record::MissedHeartbeat, wait::Wait},
     targets,
     tree::{lookup::PROBE_TIMEOUT, overview::Overview},
 };
@@ -16,20 +16,19 @@ use crate::{
 /// Watches one run from the moment that it is ready until it is asked to stop or has ended.
 ///
 /// A task of its own, so that it also notices a player that never yields.
-pub(super) async fn watch(playing: Playing, watchdog: Watchdog) {
+pub(super) async fn watch(run: Arc<Run>, watchdog: Watchdog) {
     tokio::select! {
         biased;
-        () = Wait::new(playing.run.clone()) => {}
-        () = guard(&playing, watchdog) => {}
+        () = Wait::new(run.clone()) => {}
+        () = guard(&run, watchdog) => {}
     }
 }
 
-async fn guard(playing: &Playing, watchdog: Watchdog) {
-    let run = &playing.run;
+async fn guard(run: &Arc<Run>, watchdog: Watchdog) {
     // To have become ready is a heartbeat.
     run.activity().add(0);
     loop {
-        let elapsed = until_unresponsive(playing, watchdog.timeout).await;
+        let elapsed = until_unresponsive(run, watchdog.timeout).await;
         let state = Overview::new(run.tree().clone()).dump_of(run.path(), PROBE_TIMEOUT).await;
         let missed = MissedHeartbeat { elapsed, state: state.map_or_else(String::new, |state| state.line()) };
         tracing::error!(
@@ -57,12 +56,12 @@ async fn guard(playing: &Playing, watchdog: Watchdog) {
 }
 
 /// Returns the time since the last heartbeat, once it is at least `timeout`.
-async fn until_unresponsive(playing: &Playing, timeout: Duration) -> Duration {
+async fn until_unresponsive(run: &Arc<Run>, timeout: Duration) -> Duration {
     loop {
         // From here on the time inside a poll that blocks its thread is measured.
-        playing.probe().busy();
-        let seen = playing.run.activity().read();
-        if is_unresponsive(&playing.run, timeout) {
+        run.probe().busy();
+        let seen = run.activity().read();
+        if is_unresponsive(run, timeout) {
             return seen.since_last;
         }
         let left = timeout.saturating_sub(seen.since_last);

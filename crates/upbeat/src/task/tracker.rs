@@ -305,14 +305,14 @@ impl Inner {
     fn end(&self, key: u64, failure: Option<Failure>) {
         let mut state = self.state.lock();
         // Aborted work has been reported as lost.
-        if state.open.remove(&key).is_none() {
-            return;
-        }
+        let Some(work) = state.open.remove(&key) else { return };
         state.finished += 1;
-        if let Some(failure) = failure {
-            state.failures.push(failure);
-        }
-        if state.open.is_empty() {
+        let omitted = failure.and_then(|failure| state.failures.add(failure));
+        let idle = state.open.is_empty();
+        drop(state);
+        // Wakers and errors are foreign code, so without the lock.
+        drop((work, omitted));
+        if idle {
             self.idle.notify_waiters();
         }
     }
@@ -355,12 +355,13 @@ impl Player for Tracker {
     type Error = TrackedFailed;
 
     async fn play(&self, cx: Context) -> Result<(), TrackedFailed> {
-        {
+        let earlier = {
             let mut state = self.inner.state.lock();
             state.closed = false;
             state.finished = 0;
-            state.failures.clear();
-        }
+            std::mem::take(&mut state.failures)
+        };
+        drop(earlier);
         let tracked = Arc::downgrade(&self.inner);
         cx.register_work(move |list| {
             let Some(tracked) = tracked.upgrade() else { return };

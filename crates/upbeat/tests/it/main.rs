@@ -4,10 +4,12 @@
 mod common;
 
 mod api;
+mod blocked_worker;
 mod concurrency_limit;
 mod context;
 mod cron;
 mod every;
+mod foreign_code;
 mod group;
 mod handle;
 mod log_events;

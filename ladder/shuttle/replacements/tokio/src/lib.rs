@@ -30,4 +30,9 @@ pub mod task {
     pub use shuttle_tokio::task::*;
 
     pub mod coop;
+
+    /// As tokio's. All code of an execution runs in a task.
+    pub fn try_id() -> Option<Id> {
+        Some(id())
+    }
 }

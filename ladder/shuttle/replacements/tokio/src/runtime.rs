@@ -13,7 +13,22 @@ pub struct Handle(shuttle_tokio::runtime::Handle);
 #[derive(Debug)]
 pub struct EnterGuard<'a>(PhantomData<&'a Handle>);
 
+/// As tokio's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RuntimeFlavor {
+    /// As tokio's.
+    CurrentThread,
+    /// As tokio's.
+    MultiThread,
+}
+
 impl Handle {
+    /// As tokio's, for one thread: no task is reserved for a worker.
+    pub fn runtime_flavor(&self) -> RuntimeFlavor {
+        RuntimeFlavor::CurrentThread
+    }
+
     /// As tokio's.
     pub fn current() -> Self {
         Self(shuttle_tokio::runtime::Handle::current())
