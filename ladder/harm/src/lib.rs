@@ -3,4 +3,6 @@
 //! Each module is one kind of harm. A test of a kind uses the module instead of an anecdote of its
 //! own, so every crate is tried with the same harm.
 
+pub mod black_hole;
 pub mod log;
+pub mod pipe;
