@@ -28,13 +28,13 @@ pub(crate) enum Command {
     /// Play a score until Ctrl-C or SIGTERM; the default command
     #[command(after_help = PLAY_HELP)]
     Play {
-        /// The score file; by default the built-in score
+        /// The score file, or - for standard input; by default the built-in score
         score: Option<PathBuf>,
     },
     /// List all faults of a score, or print its start plan; nothing is started
     #[command(after_help = CHECK_HELP)]
     Check {
-        /// The score file
+        /// The score file, or - for standard input
         score: PathBuf,
     },
     /// Print the built-in score, which explains every key
@@ -77,6 +77,8 @@ Examples:
                                    Write one JSON object per line; the last one is the report
   upbeat play -q                   Print only errors
 
+While nothing reads standard error, log lines are dropped and counted, and nothing waits for them.
+
 The first Ctrl-C or SIGTERM stops all players in order, within the `grace` of the score.
 The second one aborts them.";
 
@@ -87,7 +89,7 @@ each with its position and a fix, and exits with 78.
 
 Examples:
   upbeat check score.toml
-  upbeat score | upbeat check /dev/stdin";
+  upbeat score | upbeat check -    Relative paths then start at the working directory";
 
 const SCORE_HELP: &str = "\
 Examples:

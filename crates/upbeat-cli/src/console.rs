@@ -3,8 +3,11 @@
 use std::{
     env,
     io::{self, IsTerminal as _, Write},
-    sync::Mutex,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
 };
+
+use upbeat_log::{LogWriter, Stderr};
 
 /// Writes a result to standard output.
 ///
@@ -21,9 +24,58 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     }
 }
 
+/// The queue of standard error, once a score is played.
+static QUEUE: OnceLock<LogWriter> = OnceLock::new();
+
+/// Has a thread write all messages from now on, so that nothing waits for the reader of standard
+/// error. `dropped` returns the line for a number of dropped lines.
+///
+/// # Errors
+///
+/// If the system cannot start a thread.
+pub(crate) fn start_queue(dropped: impl Fn(u64) -> String + Send + 'static) -> io::Result<()> {
+    let queue = LogWriter::start(AboveStatus::new(Stderr), dropped)?;
+    // The program plays once.
+    let _ = QUEUE.set(queue);
+    Ok(())
+}
+
+/// Waits until all messages are written, at most `timeout`.
+pub(crate) fn flush_within(timeout: Duration) {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush_within(timeout);
+    }
+}
+
 /// Writes a message to standard error. A failure to write is ignored, as there is no other output.
 pub(crate) fn print_error(text: &str) {
-    let _ = Lines.write_all(text.as_bytes());
+    match QUEUE.get() {
+        Some(queue) => queue.write_always(text.as_bytes()),
+        None => {
+            let _ = Stderr.write_all(text.as_bytes());
+        }
+    }
+}
+
+/// Standard error for log lines. Each write is a line, which is dropped if too many wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lines;
+
+impl Write for Lines {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.write_all(text).map(|()| text.len())
+    }
+
+    fn write_all(&mut self, text: &[u8]) -> io::Result<()> {
+        match QUEUE.get() {
+            Some(queue) => queue.clone().write_all(text),
+            None => Stderr.write_all(text),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Returns whether messages are colored: on a terminal, unless `NO_COLOR` is set.
@@ -46,43 +98,63 @@ pub(crate) fn width() -> usize {
 /// The status line, which is the last line of the terminal. Empty if there is none.
 static STATUS: Mutex<String> = Mutex::new(String::new());
 
+fn lock_status() -> MutexGuard<'static, String> {
+    STATUS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Replaces the status line. An empty one removes it.
 pub(crate) fn status(line: &str) {
-    let mut shown = STATUS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if *shown != line {
-        let _ = io::stderr().lock().write_all(format!("{WIPE}{line}").as_bytes());
-        line.clone_into(&mut shown);
+    line.clone_into(&mut lock_status());
+    if let Some(queue) = QUEUE.get() {
+        queue.refresh();
     }
 }
 
 /// Moves the cursor to the start of the line, and erases the line.
 const WIPE: &str = "\r\x1b[K";
 
-/// Standard error for whole lines, which are written above the status line.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Lines;
+/// An output of messages above the status line, which a flush updates.
+///
+/// If the terminal does not accept output (Ctrl-S), only the last status waits.
+#[derive(Debug)]
+struct AboveStatus<W> {
+    out: W,
+    /// The status line on the terminal.
+    shown: String,
+}
 
-impl Write for Lines {
+impl<W> AboveStatus<W> {
+    fn new(out: W) -> Self {
+        Self { out, shown: String::new() }
+    }
+}
+
+impl<W: Write> Write for AboveStatus<W> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.write_all(text).map(|()| text.len())
     }
 
+    /// Writes text and status line at once, so that no output of another process comes between
+    /// them.
     fn write_all(&mut self, text: &[u8]) -> io::Result<()> {
-        let status = STATUS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        write_above(&mut io::stderr().lock(), text, &status)
+        let status = lock_status().clone();
+        if self.shown.is_empty() && status.is_empty() {
+            return self.out.write_all(text);
+        }
+        let wipe = if self.shown.is_empty() { "" } else { WIPE };
+        let written = self.out.write_all(&[wipe.as_bytes(), text, status.as_bytes()].concat());
+        self.shown = status;
+        written
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        let status = lock_status().clone();
+        if self.shown != status {
+            self.out.write_all(format!("{WIPE}{status}").as_bytes())?;
+            self.shown = status;
+        }
+        self.out.flush()
     }
-}
-
-/// Writes text and status line at once, so that no output of another process comes between them.
-fn write_above(out: &mut impl Write, text: &[u8], status: &str) -> io::Result<()> {
-    if status.is_empty() {
-        return out.write_all(text);
-    }
-    out.write_all(&[WIPE.as_bytes(), text, status.as_bytes()].concat())
 }
 
 #[cfg(test)]
@@ -91,9 +163,16 @@ mod tests {
 
     #[test]
     fn lines_are_written_above_the_status_line() {
-        let mut out = Vec::new();
-        write_above(&mut out, b"one\n", "").unwrap();
-        write_above(&mut out, b"two\n", "stopping").unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "one\n\r\x1b[Ktwo\nstopping");
+        let mut console = AboveStatus::new(Vec::new());
+        console.write_all(b"one\n").unwrap();
+        status("stopping");
+        console.flush().unwrap();
+        console.write_all(b"two\n").unwrap();
+        console.flush().unwrap();
+        status("");
+        console.write_all(b"three\n").unwrap();
+        console.flush().unwrap();
+        let text = String::from_utf8(console.out).unwrap();
+        assert_eq!(text, "one\n\r\x1b[Kstopping\r\x1b[Ktwo\nstopping\r\x1b[Kthree\n");
     }
 }

@@ -31,11 +31,16 @@ impl Error {
     /// Prints the error and a way to fix it, and returns its exit code.
     pub(crate) fn print(&self) -> ExitCode {
         let code = match self {
-            Self::Usage(error) => {
+            Self::Usage(error) if error.use_stderr() => {
                 // A failure to write has no other output to go to.
                 let _ = error.print();
-                if error.use_stderr() { exit_code::USAGE } else { exit_code::OK }
+                exit_code::USAGE
             }
+            Self::Usage(error) => match error.print() {
+                // The reader of `upbeat --help | head -1` needs no more.
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Self::Output(error).print(),
+                _ => exit_code::OK,
+            },
             Self::Read(error) => {
                 console::print_error(&format!("error: {error}: {}\nhelp: {}\n", error.source, error.help()));
                 exit_code::BAD_SCORE

@@ -6,6 +6,7 @@ mod check;
 mod conductor;
 mod console;
 mod error;
+mod limits;
 mod log;
 mod play;
 mod score;

@@ -8,7 +8,7 @@ use upbeat::{Report, exit_code};
 use crate::{
     args::Arguments,
     conductor::build_conductor,
-    console, log,
+    console, limits, log,
     score::{LogStyle, Score},
     stop_status::StopStatus,
 };
@@ -16,11 +16,25 @@ use crate::{
 /// The time that blocking calls still running get to return once the report is written.
 const LINGER: Duration = Duration::from_millis(100);
 
+/// The time for the last messages to be written. If nothing reads standard error, they are lost.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// Plays a score until a signal, a failure, or the end of all players.
 pub(crate) fn play(score: Score, arguments: &Arguments) -> ExitCode {
     let style = arguments.log.unwrap_or(score.settings.log);
     let has_status = has_stop_status(style, arguments.quiet);
+    if let Err(error) = console::start_queue(move |count| log::dropped(style, count)) {
+        console::print_error(&format!("error: failed to start the thread of the log: {error}\n"));
+        return ExitCode::from(exit_code::FAILED);
+    }
     log::init(style, arguments.quiet, has_status);
+    limits::raise_descriptors();
+    let code = run(score, style, arguments.quiet, has_status);
+    console::flush_within(FLUSH_TIMEOUT);
+    ExitCode::from(code)
+}
+
+fn run(score: Score, style: LogStyle, quiet: bool, has_status: bool) -> u8 {
     for warning in &score.warnings {
         tracing::warn!("{}; {}", warning.message, warning.label);
     }
@@ -28,14 +42,14 @@ pub(crate) fn play(score: Score, arguments: &Arguments) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             console::print_error(&format!("error: failed to start the runtime: {error}\n"));
-            return ExitCode::from(exit_code::FAILED);
+            return exit_code::FAILED;
         }
     };
     let report = runtime.block_on(conduct(score, has_status));
-    print_report(&report, style, arguments.quiet);
+    print_report(&report, style, quiet);
     // The report lists each call that still blocks a thread, so the process need not wait for it.
     runtime.shutdown_timeout(LINGER);
-    ExitCode::from(report.exit_code())
+    report.exit_code()
 }
 
 /// Returns whether a status line of the terminal names the players that delay the stop.

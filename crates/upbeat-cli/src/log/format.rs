@@ -23,7 +23,7 @@ pub(super) struct Format {
 }
 
 /// The contents of a line.
-struct Line {
+pub(super) struct Line {
     time: SystemTime,
     level: Level,
     player: Option<String>,
@@ -46,6 +46,20 @@ where
             message: fields.take_text("message").unwrap_or_default(),
             fields: fields.0,
         };
+        self.write(line, writer)
+    }
+}
+
+impl Format {
+    /// Returns a line that is no event.
+    pub(super) fn line(self, line: Line) -> String {
+        let mut text = String::new();
+        // A string accepts everything.
+        let _ = self.write(line, Writer::new(&mut text));
+        text
+    }
+
+    fn write(self, line: Line, writer: Writer<'_>) -> fmt::Result {
         match self.style {
             LogStyle::Auto => line.write_text(writer, self.colors),
             LogStyle::Json => line.write_json(writer),
@@ -55,6 +69,17 @@ where
 }
 
 impl Line {
+    /// Returns a line of the program itself.
+    pub(super) fn new(level: Level, message: String) -> Self {
+        Self { time: SystemTime::now(), level, player: None, message, fields: Map::new() }
+    }
+
+    /// Returns the line with a field.
+    pub(super) fn with(mut self, name: &str, value: Value) -> Self {
+        self.fields.insert(name.to_owned(), value);
+        self
+    }
+
     /// Writes `12:00:01.234Z  shop/web  listening on 127.0.0.1:8000`. A level other than INFO
     /// follows the time.
     fn write_text(&self, mut writer: Writer<'_>, colors: bool) -> fmt::Result {

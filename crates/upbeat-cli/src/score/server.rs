@@ -196,7 +196,7 @@ fn existing_folder(entry: &Entry<'_>, folder: &Path, faults: &mut Faults) -> Opt
     faults.push(
         Fault::new(entry.value_span(), format!("the folder `{}` cannot be served", root.display()))
             .label(reason)
-            .help("name an existing folder; a relative path starts at the folder of the score file"),
+            .help("name an existing folder; a relative path starts at the folder of the score file, or at the working directory if it is read from a pipe"),
     );
     None
 }

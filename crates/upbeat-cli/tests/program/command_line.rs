@@ -1,12 +1,18 @@
 //! Tests of the command line and of `upbeat check`, which play nothing.
 
-use std::{fs, io::Read as _, process::Stdio};
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    io::{Read as _, Write as _},
+    os::unix::ffi::OsStrExt as _,
+    process::{Output, Stdio},
+};
 
 use tempfile::TempDir;
 
 use crate::playing::{run, stderr, upbeat};
 
-fn stdout(output: &std::process::Output) -> String {
+fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("the output is UTF-8")
 }
 
@@ -124,5 +130,116 @@ fn an_unreadable_score_is_78_and_has_a_fix() {
             let named = stderr.contains(&path.display().to_string());
             assert!(named && stderr.contains(reason) && stderr.contains(help), "{stderr}");
         }
+    }
+}
+
+/// A score with a folder that exists in the working directory only.
+const STATIC: &str = "[server.web]\nkind = \"static\"\nbind = \"127.0.0.1:0\"\nroot = \"public\"\n";
+
+/// Checks `score` from standard input as `path`, in a folder with the folder `public`.
+fn check_input(path: &str, score: &[u8], is_pipe: bool) -> Output {
+    let folder = TempDir::new().expect("a temporary folder");
+    fs::create_dir(folder.path().join("public")).expect("a folder");
+    let mut command = upbeat();
+    command.args(["check", path]).current_dir(&folder).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if is_pipe {
+        let mut child = command.stdin(Stdio::piped()).spawn().expect("it starts");
+        // A score that is too large is not read to its end.
+        let _ = child.stdin.take().expect("piped").write_all(score);
+        return child.wait_with_output().expect("it ends");
+    }
+    fs::create_dir(folder.path().join("scores")).expect("a folder");
+    let file = folder.path().join("scores/score.toml");
+    fs::write(&file, score).expect("the score is written");
+    command.stdin(File::open(file).expect("it is there")).output().expect("the program runs")
+}
+
+#[test]
+fn a_score_from_a_pipe_starts_at_the_working_directory() {
+    for path in ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"] {
+        for is_pipe in [true, false] {
+            let output = check_input(path, STATIC.as_bytes(), is_pipe);
+            assert_eq!(output.status.code(), Some(0), "{path}, {is_pipe}: {}", stderr(&output));
+            assert_eq!(stderr(&output), "");
+        }
+    }
+    let output = check_input("-", b"[server.web]\nkind = \"helo\"\n", true);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(stderr(&output).contains("--> standard input:2:8"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_score_from_a_file_starts_at_its_folder() {
+    let folder = TempDir::new().expect("a temporary folder");
+    fs::create_dir_all(folder.path().join("scores/public")).expect("a folder");
+    fs::write(folder.path().join("scores/score.toml"), STATIC).expect("the score is written");
+    for (path, working_directory) in [("scores/score.toml", "."), ("score.toml", "scores")] {
+        let mut command = upbeat();
+        command.args(["check", path]).current_dir(folder.path().join(working_directory));
+        let output = command.output().expect("the program runs");
+        assert_eq!(output.status.code(), Some(0), "{path}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_score_of_odd_bytes_is_78_and_has_a_position_or_a_fix() {
+    let large = vec![b'#'; 5 * 1024 * 1024];
+    for (score, expected) in [
+        (&b"[score]\nname = \"a\0b\"\n"[..], "--> standard input:2:"),
+        (b"\0\0\0\0", "--> standard input:1:"),
+        (b"\xff\xfe[\0s\0", "save the score as UTF-8"),
+        (b"[score]\nname = \"\x1b[2J\"\n", "--> standard input:2:"),
+        (&large, "larger than 4 MiB"),
+    ] {
+        let output = check_input("-", score, true);
+        assert_eq!(output.status.code(), Some(78), "{expected}");
+        let stderr = stderr(&output);
+        assert!(stderr.contains(expected), "{expected}: {stderr}");
+        assert!(!stderr.contains(['\0', '\x1b']), "{stderr:?}");
+    }
+    // A device without an end.
+    let output = run(&["check", "/dev/zero"]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(stderr(&output).contains("larger than 4 MiB"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_score_with_a_byte_order_mark_and_windows_lines_is_valid() {
+    let score = format!("\u{feff}{}", STATIC.replace('\n', "\r\n"));
+    let output = check_input("-", score.as_bytes(), true);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn a_name_that_is_no_text_is_read_and_printed_without_control_characters() {
+    let folder = TempDir::new().expect("a temporary folder");
+    fs::create_dir(folder.path().join("public")).expect("a folder");
+    let path = folder.path().join(OsStr::from_bytes(b"\xff\x1b[2J.toml"));
+    let missing = upbeat().arg("check").arg(&path).output().expect("the program runs");
+    assert_eq!(missing.status.code(), Some(78));
+    assert!(!stderr(&missing).contains('\x1b'), "{:?}", stderr(&missing));
+    fs::write(&path, STATIC).expect("the score is written");
+    let output = upbeat().arg("check").arg(&path).output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("\\u{1b}[2J.toml: ok"), "{:?}", stdout(&output));
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_1_and_one_that_is_closed_is_0() {
+    let full = || File::options().write(true).open("/dev/full").expect("Linux has one");
+    for arguments in [&["score"] as &[&str], &["--help"], &["--version"]] {
+        let output = upbeat().args(arguments).stdout(full()).output().expect("the program runs");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr(&output).contains("No space left"), "{arguments:?}: {}", stderr(&output));
+
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = upbeat().args(arguments).stdout(writer).output().expect("the program runs");
+        assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""), "{arguments:?}");
+    }
+    // Both outputs are full. The exit codes stay.
+    for (arguments, code) in [(&["score"] as &[&str], 1), (&["check", "/missing.toml"], 78), (&["chek"], 64)] {
+        let status = upbeat().args(arguments).stdout(full()).stderr(full()).status().expect("the program runs");
+        assert_eq!(status.code(), Some(code), "{arguments:?}");
     }
 }

@@ -6,3 +6,4 @@ mod play;
 mod playing;
 mod stop_under_load;
 mod terminal;
+mod unread;

@@ -1,12 +1,17 @@
 //! Tests of `upbeat play`: responses, stop and report.
 
-use std::{fs, io::Write as _, net::TcpListener, thread};
+use std::{
+    fs,
+    io::Write as _,
+    net::{TcpListener, TcpStream},
+    thread,
+};
 
 use tempfile::TempDir;
 
 use crate::{
     http::{Client, get, request},
-    playing::{play, play_in, play_quietly, play_with, run, stderr, upbeat},
+    playing::{play, play_in, play_quietly, play_with, play_with_descriptors, run, stderr, upbeat},
 };
 
 /// Returns the embedded score with free ports.
@@ -254,4 +259,19 @@ fn quiet_prints_the_report_of_a_run_that_is_not_clean() {
     let stderr = stderr(&output);
     assert!(stderr.contains("upbeat/web") && stderr.contains(&taken.to_string()), "{stderr}");
     assert!(!stderr.contains("playing"), "{stderr}");
+}
+
+#[test]
+fn idle_clients_beyond_the_soft_limit_of_descriptors_take_nothing_from_others() {
+    let score = format!("{APP}[server.tell]\nkind = \"diagnostics\"\nbind = \"127.0.0.1:0\"\n");
+    let mut playing = play_with_descriptors(&score, 256);
+    let (app, tell) = (playing.address("app"), playing.address("tell"));
+    playing.wait_for_message("all ready");
+    let idle: Vec<_> = (0..300).map(|_| TcpStream::connect(app).expect("it listens")).collect();
+    assert_eq!(get(app, "/hello").status, 200);
+    assert_eq!(get(tell, "/ready").status, 200);
+    playing.signal("TERM");
+    let ended = playing.end();
+    assert_eq!(ended.code, 0, "{}", ended.text());
+    drop(idle);
 }

@@ -70,6 +70,18 @@ pub(crate) fn play_quietly(score: &str) -> Playing {
     start(command, folder)
 }
 
+/// Plays a score with JSON log lines, started with a soft limit of descriptors.
+pub(crate) fn play_with_descriptors(score: &str, soft_limit: u32) -> Playing {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("score.toml");
+    fs::write(&path, score).expect("the score is written");
+    let mut command = Command::new("sh");
+    command.env_remove("RUST_LOG").stdin(Stdio::null()).arg("-c");
+    command.arg(format!(r#"ulimit -Sn {soft_limit} && exec "$0" "$@""#)).arg(upbeat().get_program());
+    command.args(["play", "--log", "json"]).arg(path);
+    start(command, folder)
+}
+
 /// Plays a score file in a folder. The folder is removed at the end.
 pub(crate) fn play_in(folder: TempDir, score: &Path, rust_log: &str) -> Playing {
     let mut command = upbeat();
