@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    io::{self, Write as _},
+    io::{self, Write},
     os::unix::ffi::OsStrExt as _,
     path::Path,
 };
@@ -20,9 +20,14 @@ const NUMBER: Style = AnsiColor::Green.on_default();
 const SEPARATOR: Style = AnsiColor::Cyan.on_default();
 const HIT: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
 
+/// The size of a line's number and separators.
+const MAX_NUMBER: usize = 16;
+
 /// A sink that writes each match as it is found.
-pub(crate) struct Printer<'a> {
-    pub(crate) out: &'a mut Vec<u8>,
+pub(crate) struct Printer<'a, W> {
+    pub(crate) out: W,
+    /// The number of bytes of lines after which it pauses the search.
+    pub(crate) limit: usize,
     /// The path that starts each line, if lines have one.
     pub(crate) path: Option<&'a Path>,
     /// The path in lists of files.
@@ -30,7 +35,19 @@ pub(crate) struct Printer<'a> {
     pub(crate) show: Show,
     /// The matcher that finds the matches within a line, if they are colored.
     pub(crate) colored: Option<&'a RegexMatcher>,
+    /// The start of the search in the file.
+    pub(crate) start: Position,
     pub(crate) found: FileMatches,
+    /// The position behind the last line, if the limit was reached.
+    pub(crate) paused: Option<Position>,
+}
+
+/// A position in a file, at the start of a line.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Position {
+    pub(crate) offset: u64,
+    /// The number of lines before it.
+    pub(crate) lines: u64,
 }
 
 /// The matches of a file.
@@ -44,7 +61,7 @@ pub(crate) struct FileMatches {
     pub(crate) hidden: bool,
 }
 
-impl Printer<'_> {
+impl<W: Write> Printer<'_, W> {
     fn line(&mut self, number: Option<u64>, line: &[u8]) -> io::Result<()> {
         self.prefix()?;
         if let Some(number) = number {
@@ -53,10 +70,9 @@ impl Printer<'_> {
         }
         match self.colored {
             Some(matcher) => self.colored_matches(matcher, line)?,
-            None => self.out.extend_from_slice(line),
+            None => self.out.write_all(line)?,
         }
-        self.out.push(b'\n');
-        Ok(())
+        self.out.write_all(b"\n")
     }
 
     fn prefix(&mut self) -> io::Result<()> {
@@ -70,7 +86,7 @@ impl Printer<'_> {
     /// Writes the bytes of a path, which need not be text.
     fn raw_path(&mut self, path: &Path) -> io::Result<()> {
         self.begin(PATH)?;
-        self.out.extend_from_slice(path.as_os_str().as_bytes());
+        self.out.write_all(path.as_os_str().as_bytes())?;
         self.end(PATH)
     }
 
@@ -88,17 +104,16 @@ impl Printer<'_> {
         let mut done = 0;
         let result = matcher.try_find_iter(line, |found| {
             if !found.is_empty() {
-                self.out.extend_from_slice(&line[done..found.start()]);
+                self.out.write_all(&line[done..found.start()])?;
                 self.begin(HIT)?;
-                self.out.extend_from_slice(&line[found]);
+                self.out.write_all(&line[found])?;
                 self.end(HIT)?;
                 done = found.end();
             }
             Ok::<_, io::Error>(true)
         });
         result.map_err(io::Error::other)??;
-        self.out.extend_from_slice(&line[done..]);
-        Ok(())
+        self.out.write_all(&line[done..])
     }
 
     fn begin(&mut self, style: Style) -> io::Result<()> {
@@ -110,7 +125,7 @@ impl Printer<'_> {
     }
 }
 
-impl Sink for Printer<'_> {
+impl<W: Write> Sink for Printer<'_, W> {
     type Error = io::Error;
 
     /// Handles a matching line, and returns whether to search on.
@@ -124,8 +139,15 @@ impl Sink for Printer<'_> {
             self.found.hidden = true;
             return Ok(!self.found.binary);
         }
-        self.line(found.line_number(), line)?;
-        Ok(true)
+        let number = found.line_number().map(|number| self.start.lines + number);
+        self.line(number, line)?;
+        let prefix = self.path.map_or(0, |path| path.as_os_str().len()) + MAX_NUMBER;
+        self.limit = self.limit.saturating_sub(prefix + line.len());
+        if self.limit == 0 {
+            let offset = self.start.offset + found.absolute_byte_offset() + found.bytes().len() as u64;
+            self.paused = number.map(|lines| Position { offset, lines });
+        }
+        Ok(self.paused.is_none())
     }
 
     fn binary_data(&mut self, _: &Searcher, _: u64) -> io::Result<bool> {
@@ -137,7 +159,7 @@ impl Sink for Printer<'_> {
         match self.show {
             Show::Files if self.found.lines > 0 => {
                 self.raw_path(self.name)?;
-                self.out.push(b'\n');
+                self.out.write_all(b"\n")?;
             }
             Show::Counts => {
                 self.prefix()?;

@@ -1,13 +1,14 @@
 //! The search.
 
 use std::{
+    cell::RefCell,
     error::Error as StdError,
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read, Seek as _, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -21,8 +22,9 @@ use upbeat_work::{OnStop, Pipeline, PipelineError};
 
 use crate::{
     InvalidPattern, Query, SearchError, Show,
-    printer::{FileMatches, Printer},
-    walk::{self, STDIN},
+    outlet::{Inlet, Outlet, ReadAndFlush},
+    printer::{FileMatches, Position, Printer},
+    walk::{self, STDIN, Target},
 };
 
 /// A search with a valid pattern.
@@ -35,6 +37,10 @@ pub struct Search {
 
 /// The time of a batch. It is long, because the other workers wait during the walk's system calls.
 const BATCH: Duration = Duration::from_micros(500);
+
+/// The size of the lines of a file that a worker collects. The sink searches the rest of the file,
+/// and writes its lines as they come.
+const MAX_COLLECTED: usize = 256 * 1024;
 
 /// The tools of the workers: a buffer to read into, and the memory of the matcher.
 type Tools = Pool<Tool, Box<dyn Fn() -> Tool + Send + Sync>>;
@@ -53,7 +59,7 @@ const HEAD: usize = 64 * 1024;
 impl Tool {
     /// Searches a whole reader. A file that fits into the head is searched in place, because a read
     /// by the searcher takes another system call and a copy.
-    fn search(&mut self, mut read: impl Read, printer: &mut Printer<'_>) -> io::Result<()> {
+    fn search(&mut self, mut read: impl Read, printer: &mut Printer<'_, impl Write>) -> io::Result<()> {
         let Self { matcher, searcher, head } = self;
         let mut filled = 0;
         while filled < head.len() {
@@ -66,6 +72,11 @@ impl Tool {
             }
         }
         searcher.search_reader(&*matcher, head[..filled].chain(read), printer)
+    }
+
+    /// Searches a reader as its bytes come.
+    fn search_stream(&mut self, read: impl Read, printer: &mut Printer<'_, impl Write>) -> io::Result<()> {
+        self.searcher.search_reader(&self.matcher, read, printer)
     }
 }
 
@@ -119,6 +130,9 @@ impl Search {
     /// Searches all files, and writes the matches. A file that cannot be read, or with matches that
     /// are not printed, is passed to `notice`. The search continues.
     ///
+    /// Memory does not depend on the size of files or of the output. Lines of a pipe or a device
+    /// are written before the next read of it.
+    ///
     /// Once `cx` is done the search ends soon. It abandons files that are being searched, but never
     /// writes a part of a line.
     ///
@@ -133,61 +147,151 @@ impl Search {
     pub async fn run<W: Write + Send + 'static>(
         self,
         cx: &Context,
-        out: W,
+        mut out: W,
         notice: impl Fn(Notice<'_>) + Send + Sync + 'static,
-    ) -> Result<Found, PipelineError<W>> {
+    ) -> Result<Found, PipelineError<()>> {
         let Query { sort, workers, .. } = self.query;
-        let any = Arc::new(AtomicBool::new(false));
-        let (files, names, context) = (walk::files(&self.query), Names::new(&self.query), cx.clone());
-        let (found_any, notice) = (any.clone(), Arc::new(notice));
-        let notice_binary = notice.clone();
+        let files = walk::files(&self.query);
+        let (any, failed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let names = Names::new(&self.query);
+        let searching = Arc::new(Searching { search: self, names, cx: cx.clone(), any: any.clone(), notice });
+        let (of_workers, of_failures) = (searching.clone(), searching.clone());
+        let failed_in_sink = failed.clone();
         let search = Pipeline::from_iter(files)
             .try_map(|file| file)
             .name("walk")
-            .write(out, move |file: PathBuf, out: &mut Vec<u8>| {
-                let found = self.search_file(&file, names, &context, out)?;
-                if found.lines > 0 {
-                    found_any.store(true, Relaxed);
-                }
-                if found.hidden {
-                    notice_binary(Notice::BinaryMatch(names.of(&file)));
-                }
-                Ok::<_, SearchError>(())
+            .try_map(move |file| match file {
+                Target::File(file) => of_workers.collect(&file),
+                Target::Stream(path) => Ok(Collected { text: Vec::new(), rest: Some(Rest::Stream(path)) }),
             })
             .name("search")
-            .failures_to(move |failure| notice(Notice::Failed(failure.error())))
+            .try_for_each(move |Collected { text, rest }: Collected| -> io::Result<()> {
+                if !text.is_empty() {
+                    out.write_all(&text)?;
+                    out.flush()?;
+                }
+                if let Some(rest) = rest
+                    && let Err(error) = searching.write(rest, &mut out)?
+                    && searching.cx.error().is_none()
+                {
+                    failed_in_sink.fetch_add(1, Relaxed);
+                    (searching.notice)(Notice::Failed(&error));
+                }
+                Ok(())
+            })
+            .name("write")
+            .failures_to(move |failure| (of_failures.notice)(Notice::Failed(failure.error())))
             .workers(workers)
             .batch_time(BATCH)
             .on_stop(OnStop::Drop);
         let report = if sort { search.run_in(cx).await? } else { search.unordered().run_in(cx).await? };
-        Ok(Found { any: any.load(Relaxed), failed: report.failed, files: report.taken })
+        Ok(Found { any: any.load(Relaxed), failed: report.failed + failed.load(Relaxed), files: report.taken })
+    }
+}
+
+/// The result of a worker: lines of a file, and what is left to search.
+struct Collected {
+    text: Vec<u8>,
+    rest: Option<Rest>,
+}
+
+/// A file that the sink searches, because its output may be large or have no end.
+enum Rest {
+    Stream(PathBuf),
+    File { path: PathBuf, file: File, start: Position, found: FileMatches },
+}
+
+/// A search that runs.
+struct Searching<N> {
+    search: Search,
+    names: Names,
+    cx: Context,
+    any: Arc<AtomicBool>,
+    notice: N,
+}
+
+impl<N: Fn(Notice<'_>)> Searching<N> {
+    /// Searches a file up to its end, or until the lines are too many to collect.
+    fn collect(&self, path: &Path) -> Result<Collected, SearchError> {
+        let failed = |error| SearchError::new(path, error);
+        let mut text = Vec::new();
+        let file = File::open(path).map_err(failed)?;
+        let mut printer = self.printer(&mut text, path, MAX_COLLECTED);
+        let read = ReadUntilDone { cx: &self.cx, read: &file };
+        self.search.tools.get().search(read, &mut printer).map_err(failed)?;
+        let Printer { found, paused, .. } = printer;
+        if paused.is_none() {
+            self.record(path, found);
+        }
+        let rest = paused.map(|start| Rest::File { path: path.to_owned(), file, start, found });
+        Ok(Collected { text, rest })
     }
 
-    /// Searches a file.
-    fn search_file(
+    /// Searches the rest of a file, and writes its lines as they come.
+    ///
+    /// The outer error is that of the output, and the inner one that of the file.
+    fn write(&self, rest: Rest, out: &mut impl Write) -> io::Result<Result<(), SearchError>> {
+        let outlet = RefCell::new(Outlet::new(out));
+        let (path, searched) = match rest {
+            Rest::Stream(path) if path.as_os_str() == STDIN => {
+                let searched =
+                    self.write_from(io::stdin().lock(), &path, Position::default(), FileMatches::default(), &outlet);
+                (path, searched)
+            }
+            Rest::Stream(path) => {
+                let searched = File::open(&path).and_then(|file| {
+                    self.write_from(file, &path, Position::default(), FileMatches::default(), &outlet)
+                });
+                (path, searched)
+            }
+            Rest::File { path, mut file, start, found } => {
+                let searched = file
+                    .seek(SeekFrom::Start(start.offset))
+                    .and_then(|_| self.write_from(file, &path, start, found, &outlet));
+                (path, searched)
+            }
+        };
+        outlet.into_inner().finish()?;
+        Ok(searched.map_err(|error| SearchError::new(&path, error)))
+    }
+
+    fn write_from<W: Write>(
         &self,
-        file: &Path,
-        names: Names,
-        cx: &Context,
-        out: &mut Vec<u8>,
-    ) -> Result<FileMatches, SearchError> {
-        let mut tool = self.tools.get();
-        let name = names.of(file);
-        let mut printer = Printer {
+        read: impl Read,
+        path: &Path,
+        start: Position,
+        found: FileMatches,
+        outlet: &RefCell<Outlet<W>>,
+    ) -> io::Result<()> {
+        let mut printer = Printer { start, found, ..self.printer(Inlet(outlet), path, usize::MAX) };
+        let read = ReadAndFlush { read: ReadUntilDone { cx: &self.cx, read }, outlet };
+        let searched = self.search.tools.get().search_stream(read, &mut printer);
+        self.record(path, printer.found);
+        searched
+    }
+
+    fn printer<'a, W>(&'a self, out: W, file: &'a Path, limit: usize) -> Printer<'a, W> {
+        let name = self.names.of(file);
+        Printer {
             out,
-            path: names.shown.then_some(name),
+            limit,
+            path: self.names.shown.then_some(name),
             name,
-            show: self.query.show,
-            colored: self.query.color.then_some(&self.matcher),
+            show: self.search.query.show,
+            colored: self.search.query.color.then_some(&self.search.matcher),
+            start: Position::default(),
             found: FileMatches::default(),
-        };
-        let searched = if file.as_os_str() == STDIN {
-            tool.search(ReadUntilDone { cx, read: io::stdin().lock() }, &mut printer)
-        } else {
-            File::open(file).and_then(|read| tool.search(ReadUntilDone { cx, read }, &mut printer))
-        };
-        let found = printer.found;
-        searched.map(|()| found).map_err(|error| SearchError::new(file, error))
+            paused: None,
+        }
+    }
+
+    fn record(&self, file: &Path, found: FileMatches) {
+        if found.lines > 0 {
+            self.any.store(true, Relaxed);
+        }
+        if found.hidden {
+            (self.notice)(Notice::BinaryMatch(self.names.of(file)));
+        }
     }
 }
 

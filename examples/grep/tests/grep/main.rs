@@ -3,3 +3,4 @@
 mod as_gnu_grep;
 mod cancelled;
 mod program;
+mod streams;
