@@ -5,14 +5,15 @@ use std::{num::NonZero, path::PathBuf, thread};
 use clap::{Parser, ValueEnum};
 use upbeat_csv2json::Mode;
 
-/// Converts CSV rows `row,height,weight` in inches and pounds to JSON lines in metric units
+/// Converts CSV rows with the columns row, height and weight in inches and pounds to JSON lines in
+/// metric units
 #[derive(Debug, Parser)]
 #[command(name = "csv2json", after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// CSV file with a header; by default, or if it is -, standard input
+    /// CSV file; by default, or if it is -, standard input
     pub(crate) input: Option<PathBuf>,
 
-    /// JSON file, which appears once it is complete; by default standard output
+    /// JSON file, which appears once it is complete; by default, or if it is -, standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// File for malformed rows, one JSON object each; by default standard error
@@ -62,6 +63,9 @@ impl Arguments {
 }
 
 const AFTER_HELP: &str = "\
+The first line names the columns, in any order; others are ignored. An input without this header is
+refused.
+
 A malformed row is recorded with its line, its column and the failed stage. The other rows are
 converted, in the same order.
 
@@ -74,5 +78,6 @@ Examples:
 Exit codes:
   0    all rows were converted
   1    some rows are malformed; the others were converted
-  2    invalid usage, or a file could not be read or written; the output file is unchanged
+  2    invalid usage, no header, or a file could not be read or written; the output file is
+       unchanged
   130  stopped by Ctrl-C, 143 by SIGTERM; the output file is unchanged";

@@ -1,17 +1,19 @@
 //! The conversion of all rows, in one of four modes.
 
-use std::io::{BufRead as _, BufReader, BufWriter, Read, Write};
+use std::io::{BufRead as _, BufWriter, Read, Write};
 
 use upbeat::{BoxError, Context};
 use upbeat_work::{OnStop, Pipeline, pipeline::PipelineFailure};
 
-use crate::{Malformed, Record, parse, to_metric, write_json};
+use crate::{
+    Columns, InvalidHeader, Malformed, Record,
+    header::{HeadError, Headed},
+    write_json,
+};
 
 /// The names of the stages in records of malformed rows.
 const PARSE: &str = "parse";
 const CONVERT: &str = "convert";
-
-const BUFFER: usize = 64 * 1024;
 
 /// The mode of a conversion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub enum Mode {
 /// A conversion.
 #[derive(Debug)]
 pub struct Job<R, W, M> {
-    /// The reader of the rows, after a header.
+    /// The reader of the header and the rows.
     pub input: R,
     /// The writer of the JSON lines.
     pub output: W,
@@ -54,6 +56,9 @@ pub struct Counts {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConvertError {
+    /// The header does not name the columns. No row was converted.
+    #[error(transparent)]
+    Header(#[from] InvalidHeader),
     /// The input failed.
     #[error("failed to read the rows")]
     Read(#[source] BoxError),
@@ -78,7 +83,8 @@ where
     ///
     /// # Errors
     ///
-    /// If the input or the output fails, or if `cx` is done first. A malformed row is no error.
+    /// If the header does not name the columns, if the input or the output fails, or if `cx` is
+    /// done first. A malformed row is no error.
     ///
     /// # Cancel safety
     ///
@@ -88,21 +94,30 @@ where
     ///
     /// If it is polled outside a tokio runtime with time.
     pub async fn run(self, cx: &Context) -> Result<(Counts, W), ConvertError> {
-        let context = cx.clone();
-        if self.mode == Mode::Sync {
-            let converted = tokio::task::spawn_blocking(move || self.run_loop(&context));
+        let Self { input, output, mut malformed, mode, workers } = self;
+        let mut reading = tokio::task::spawn_blocking(move || Headed::read(input));
+        let headed = tokio::select! {
+            headed = &mut reading => headed.map_err(|error| ConvertError::Internal(error.into()))??,
+            // The thread may wait for input that never comes.
+            _ = cx.done() => return Err(ConvertError::Stopped),
+        };
+        if mode == Mode::Sync {
+            let context = cx.clone();
+            let converted = tokio::task::spawn_blocking(move || run_loop(headed, output, malformed, &context));
             return converted.await.map_err(|error| ConvertError::Internal(error.into()))?;
         }
-        let Self { input, output, mut malformed, mode, workers } = self;
-        let rows = Pipeline::lines(input)
-            .skip_lines(1)
+        let Headed { columns, lines, rest } = headed;
+        // Without a header there is no line to parse.
+        let columns = columns.unwrap_or_default();
+        let of_metric = columns.clone();
+        let rows = Pipeline::lines(rest)
             .filter(|line: &&[u8]| !line.is_empty())
-            .try_map(parse)
+            .try_map(move |line: &[u8]| columns.row(line))
             .name(PARSE)
-            .try_map(to_metric)
+            .try_map(move |row| of_metric.metric(row))
             .name(CONVERT)
             .write(output, write_json)
-            .failures_to(move |failure| malformed(Record::from(&failure)))
+            .failures_to(move |failure| malformed(Record::of(&failure, lines)))
             .on_stop(OnStop::Drop)
             .workers(workers);
         let rows = if mode == Mode::Unordered { rows.unordered() } else { rows };
@@ -130,44 +145,60 @@ where
         }
         Ok((Counts { converted: report.emitted, malformed: report.failed }, report.output))
     }
-
-    /// Converts all rows in a loop, as the reference for the pipelines.
-    fn run_loop(mut self, cx: &Context) -> Result<(Counts, W), ConvertError> {
-        let (mut input, mut output) = (BufReader::with_capacity(BUFFER, self.input), BufWriter::new(self.output));
-        let mut counts = Counts::default();
-        let (mut line, mut json) = (Vec::new(), Vec::new());
-        for number in 1.. {
-            line.clear();
-            if input.read_until(b'\n', &mut line).map_err(|error| ConvertError::Read(error.into()))? == 0 {
-                break;
-            }
-            if cx.error().is_some() {
-                return Err(ConvertError::Stopped);
-            }
-            let row = line.strip_suffix(b"\r\n").or(line.strip_suffix(b"\n")).unwrap_or(&line);
-            if number == 1 || row.is_empty() {
-                continue;
-            }
-            match steps(row) {
-                Ok(row) => {
-                    json.clear();
-                    write_json(row, &mut json).map_err(|error| ConvertError::Internal(error.into()))?;
-                    output.write_all(&json).map_err(|error| ConvertError::Write(error.into()))?;
-                    counts.converted += 1;
-                }
-                Err((stage, malformed)) => {
-                    (self.malformed)(Record::new(number, stage, &malformed));
-                    counts.malformed += 1;
-                }
-            }
-        }
-        output.flush().map_err(|error| ConvertError::Write(error.into()))?;
-        let output = output.into_inner().map_err(|error| ConvertError::Write(error.into_error().into()))?;
-        Ok((counts, output))
-    }
 }
 
-fn steps(row: &[u8]) -> Result<crate::Row, (&'static str, Malformed)> {
-    let row = parse(row).map_err(|malformed| (PARSE, malformed))?;
-    to_metric(row).map_err(|malformed| (CONVERT, malformed))
+/// Converts all rows in a loop, as the reference for the pipelines.
+fn run_loop<R: Read, W: Write>(
+    headed: Headed<R>,
+    output: W,
+    mut malformed: impl FnMut(Record),
+    cx: &Context,
+) -> Result<(Counts, W), ConvertError> {
+    let Headed { columns, lines, rest: mut input } = headed;
+    let columns = columns.unwrap_or_default();
+    let mut output = BufWriter::new(output);
+    let mut counts = Counts::default();
+    let (mut line, mut json) = (Vec::new(), Vec::new());
+    for number in lines + 1.. {
+        line.clear();
+        if input.read_until(b'\n', &mut line).map_err(|error| ConvertError::Read(error.into()))? == 0 {
+            break;
+        }
+        if cx.error().is_some() {
+            return Err(ConvertError::Stopped);
+        }
+        let row = line.strip_suffix(b"\r\n").or(line.strip_suffix(b"\n")).unwrap_or(&line);
+        if row.is_empty() {
+            continue;
+        }
+        match steps(&columns, row) {
+            Ok(row) => {
+                json.clear();
+                write_json(row, &mut json).map_err(|error| ConvertError::Internal(error.into()))?;
+                output.write_all(&json).map_err(|error| ConvertError::Write(error.into()))?;
+                counts.converted += 1;
+            }
+            Err((stage, error)) => {
+                malformed(Record::new(number, stage, &error));
+                counts.malformed += 1;
+            }
+        }
+    }
+    output.flush().map_err(|error| ConvertError::Write(error.into()))?;
+    let output = output.into_inner().map_err(|error| ConvertError::Write(error.into_error().into()))?;
+    Ok((counts, output))
+}
+
+fn steps(columns: &Columns, row: &[u8]) -> Result<crate::Row, (&'static str, Malformed)> {
+    let row = columns.row(row).map_err(|malformed| (PARSE, malformed))?;
+    columns.metric(row).map_err(|malformed| (CONVERT, malformed))
+}
+
+impl From<HeadError> for ConvertError {
+    fn from(error: HeadError) -> Self {
+        match error {
+            HeadError::Read(error) => Self::Read(error.into()),
+            HeadError::Invalid(error) => Self::Header(error),
+        }
+    }
 }

@@ -13,10 +13,11 @@ use std::{
     io::{self, Read, Write},
     path::Path,
     process::ExitCode,
+    sync::{Arc, OnceLock},
     time::Instant,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use upbeat::Context;
@@ -60,10 +61,11 @@ fn convert(arguments: &Arguments, output: Output) -> Result<u8> {
     let input = arguments.input.as_deref().filter(|path| path.as_os_str() != "-");
     check_distinct(arguments, input)?;
     let (input, bar) = open(input, output.is_a_terminal())?;
+    let unrecorded = Arc::new(OnceLock::new());
     let job = Job {
         input,
         output: output.writer()?,
-        malformed: recorder(arguments.errors.as_deref(), bar.clone())?,
+        malformed: recorder(arguments.errors.as_deref(), bar.clone(), unrecorded.clone())?,
         mode: arguments.mode.into(),
         workers: arguments.workers(),
     };
@@ -81,6 +83,9 @@ fn convert(arguments: &Arguments, output: Output) -> Result<u8> {
         counts.malformed,
         began.elapsed().as_secs_f64()
     ));
+    if let (Some(error), Some(path)) = (unrecorded.get(), &arguments.errors) {
+        bail!("failed to write {}: {error}", path.display());
+    }
     Ok(if counts.malformed == 0 { OK } else { MALFORMED })
 }
 
@@ -112,8 +117,14 @@ fn open(path: Option<&Path>, prints_rows: bool) -> Result<(Box<dyn Read + Send>,
     Ok((Box::new(bar.wrap_read(file)), bar))
 }
 
-/// Returns a function that writes malformed rows, one JSON object each.
-fn recorder(path: Option<&Path>, bar: ProgressBar) -> Result<impl FnMut(Record) + Send + 'static> {
+/// Returns a function that writes malformed rows, one JSON object each. The first failure to write
+/// one to a file is kept in `failure`.
+fn recorder(
+    path: Option<&Path>,
+    bar: ProgressBar,
+    failure: Arc<OnceLock<io::Error>>,
+) -> Result<impl FnMut(Record) + Send + 'static> {
+    let is_file = path.is_some();
     let mut to: Box<dyn Write + Send> = match path {
         Some(path) => Box::new(File::create(path).with_context(|| path.display().to_string())?),
         None => Box::new(io::stderr()),
@@ -122,9 +133,13 @@ fn recorder(path: Option<&Path>, bar: ProgressBar) -> Result<impl FnMut(Record) 
         // A record consists of text and numbers, which JSON can represent.
         let Ok(mut line) = serde_json::to_vec(&record) else { return };
         line.push(b'\n');
-        // If the write fails, the exit code still reports malformed rows.
         bar.suspend(|| {
-            let _ = to.write_all(&line);
+            // Standard error has no other output to report its failure to.
+            if let Err(error) = to.write_all(&line)
+                && is_file
+            {
+                let _ = failure.set(error);
+            }
         });
     })
 }

@@ -3,14 +3,14 @@
 use serde::Serialize;
 use upbeat_work::pipeline::ItemFailure;
 
-use crate::COLUMNS;
-
 /// The error of a malformed row.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 pub struct Malformed {
-    /// The column, from 0.
+    /// The column of the input, from 0.
     pub column: usize,
+    /// The name of the column, if it is one of [`COLUMNS`](crate::COLUMNS).
+    pub field: Option<&'static str>,
     /// The problem of its field.
     pub problem: Problem,
     /// The text of the field.
@@ -25,7 +25,7 @@ pub enum Problem {
     #[error("missing field")]
     Missing,
     /// The row has too many fields.
-    #[error("more than {} fields", COLUMNS.len())]
+    #[error("more fields than the header")]
     TooMany,
     /// A quote is not closed in its line.
     #[error("unclosed quote")]
@@ -64,7 +64,7 @@ impl Record {
         Self {
             line,
             column: Some(malformed.column + 1),
-            field: COLUMNS.get(malformed.column).copied(),
+            field: malformed.field,
             stage: stage.to_owned(),
             error: malformed.to_string(),
             text: Some(malformed.text.clone()),
@@ -72,9 +72,10 @@ impl Record {
     }
 }
 
-impl From<&ItemFailure> for Record {
-    fn from(failure: &ItemFailure) -> Self {
-        let line = failure.item() + 1;
+impl Record {
+    /// Returns the record of a line, where `before` is the number of lines before the first item.
+    pub(crate) fn of(failure: &ItemFailure, before: u64) -> Self {
+        let line = before + failure.item() + 1;
         match failure.error().downcast_ref() {
             Some(malformed) => Self::new(line, failure.stage(), malformed),
             // The failure is a panic, which has no column.

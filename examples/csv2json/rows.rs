@@ -6,7 +6,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 use memchr::memchr;
 use serde::Serialize;
 
-use crate::{COLUMNS, Malformed, Problem};
+use crate::{COLUMNS, Columns, Malformed, Problem};
 
 const CENTIMETERS: f64 = 2.54;
 const KILOGRAMS: f64 = 0.454;
@@ -24,7 +24,7 @@ pub struct Row {
 
 type Fields<'a> = [Cow<'a, [u8]>; COLUMNS.len()];
 
-/// Parses a line of CSV without its line break.
+/// Parses a line of CSV without its line break, whose columns have the order of [`COLUMNS`].
 ///
 /// # Errors
 ///
@@ -36,19 +36,94 @@ type Fields<'a> = [Cow<'a, [u8]>; COLUMNS.len()];
 /// # Ok::<_, upbeat_csv2json::Malformed>(())
 /// ```
 pub fn parse(line: &[u8]) -> Result<Row, Malformed> {
-    let fields = if memchr(b'"', line).is_none() { split(line)? } else { split_quoted(line)? };
-    let text = |column: usize| std::str::from_utf8(&fields[column]).ok();
-    let number = |column| {
-        let parsed = text(column).and_then(|text| text.parse::<f64>().ok());
-        let number = parsed.ok_or_else(|| malformed(column, Problem::NotANumber, &fields[column]))?;
-        if number.is_finite() { Ok(number) } else { Err(malformed(column, Problem::NotFinite, &fields[column])) }
-    };
-    let row = text(0).and_then(|text| text.parse().ok());
-    Ok(Row {
-        row: row.ok_or_else(|| malformed(0, Problem::NotWhole, &fields[0]))?,
-        height: number(1)?,
-        weight: number(2)?,
-    })
+    Columns::default().row(line)
+}
+
+impl Columns {
+    /// Parses a line of CSV without its line break.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`].
+    pub fn row(&self, line: &[u8]) -> Result<Row, Malformed> {
+        let fields = if memchr(b'"', line).is_none() { self.split(line)? } else { self.split_quoted(line)? };
+        let text = |index: usize| std::str::from_utf8(&fields[index]).ok();
+        let wrong = |index: usize, problem| self.malformed(self.column(index), problem, &fields[index]);
+        let number = |index| {
+            let parsed = text(index).and_then(|text| text.parse::<f64>().ok());
+            let number = parsed.ok_or_else(|| wrong(index, Problem::NotANumber))?;
+            if number.is_finite() { Ok(number) } else { Err(wrong(index, Problem::NotFinite)) }
+        };
+        let row = text(0).and_then(|text| text.parse().ok());
+        Ok(Row { row: row.ok_or_else(|| wrong(0, Problem::NotWhole))?, height: number(1)?, weight: number(2)? })
+    }
+
+    /// Converts inches to centimeters, and pounds to kilograms.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_metric`].
+    pub(crate) fn metric(&self, row: Row) -> Result<Row, Malformed> {
+        let finite = |index, from: f64, to: f64| {
+            let too_large = || self.malformed(self.column(index), Problem::NotFinite, from.to_string().as_bytes());
+            if to.is_finite() { Ok(to) } else { Err(too_large()) }
+        };
+        Ok(Row {
+            row: row.row,
+            height: finite(1, row.height, row.height * CENTIMETERS)?,
+            weight: finite(2, row.weight, row.weight * KILOGRAMS)?,
+        })
+    }
+
+    /// Splits a line without quotes, as most lines are, into borrowed fields.
+    fn split<'a>(&self, line: &'a [u8]) -> Result<Fields<'a>, Malformed> {
+        let mut found = Fields::default();
+        let mut count = 0;
+        for field in line.split(|&byte| byte == b',') {
+            if count == self.len() {
+                return Err(self.malformed(count, Problem::TooMany, field));
+            }
+            if let Some(index) = self.index(count) {
+                found[index] = Cow::Borrowed(field);
+            }
+            count += 1;
+        }
+        if count < self.len() { Err(self.malformed(count, Problem::Missing, b"")) } else { Ok(found) }
+    }
+
+    fn split_quoted(&self, line: &[u8]) -> Result<Fields<'static>, Malformed> {
+        // A carriage return within a line is not a line break.
+        let mut reader: Reader = ReaderBuilder::new().terminator(Terminator::Any(b'\n')).build();
+        let mut text = vec![0; line.len()];
+        // One end more than there are columns, to detect an extra field.
+        let mut ends = vec![0; self.len() + 1];
+        let (mut result, _, written, mut ended) = reader.read_record(line, &mut text, &mut ends);
+        if result == ReadRecordResult::InputEmpty {
+            let last = reader.read_record(b"\n", &mut text[written..], &mut ends[ended..]);
+            (result, ended) = (last.0, ended + last.3);
+        }
+        let field = |column: usize| {
+            let start = column.checked_sub(1).map_or(0, |before| ends[before]);
+            &text[start..ends[column]]
+        };
+        match result {
+            ReadRecordResult::Record if ended == self.len() => {
+                Ok([0, 1, 2].map(|index| Cow::Owned(field(self.column(index)).to_owned())))
+            }
+            ReadRecordResult::Record if ended < self.len() => Err(self.malformed(ended, Problem::Missing, b"")),
+            ReadRecordResult::Record | ReadRecordResult::OutputEndsFull => {
+                Err(self.malformed(self.len(), Problem::TooMany, field(self.len())))
+            }
+            // A line break within quotes is text, so the row has not ended with its line.
+            _ => Err(self.malformed(ended.min(self.len()), Problem::OpenQuote, line)),
+        }
+    }
+
+    fn malformed(&self, column: usize, problem: Problem, text: &[u8]) -> Malformed {
+        let field = self.index(column).map(|index| COLUMNS[index]);
+        let text = String::from_utf8_lossy(&text[..text.len().min(MAX_TEXT)]).into_owned();
+        Malformed { column, field, problem, text }
+    }
 }
 
 /// Converts inches to centimeters, and pounds to kilograms.
@@ -57,15 +132,7 @@ pub fn parse(line: &[u8]) -> Result<Row, Malformed> {
 ///
 /// If the result is not finite.
 pub fn to_metric(row: Row) -> Result<Row, Malformed> {
-    let finite = |column, from: f64, to: f64| {
-        let too_large = || malformed(column, Problem::NotFinite, from.to_string().as_bytes());
-        if to.is_finite() { Ok(to) } else { Err(too_large()) }
-    };
-    Ok(Row {
-        row: row.row,
-        height: finite(1, row.height, row.height * CENTIMETERS)?,
-        weight: finite(2, row.weight, row.weight * KILOGRAMS)?,
-    })
+    Columns::default().metric(row)
 }
 
 /// Appends a row as one line of JSON.
@@ -79,54 +146,8 @@ pub fn write_json(row: Row, out: &mut Vec<u8>) -> Result<(), serde_json::Error> 
     Ok(())
 }
 
-/// Splits a line without quotes, as most lines are, into borrowed fields.
-fn split(line: &[u8]) -> Result<Fields<'_>, Malformed> {
-    let mut fields = line.split(|&byte| byte == b',');
-    let mut field = |column| match fields.next() {
-        Some(field) => Ok(Cow::Borrowed(field)),
-        None => Err(malformed(column, Problem::Missing, b"")),
-    };
-    let found = [field(0)?, field(1)?, field(2)?];
-    match fields.next() {
-        Some(extra) => Err(malformed(COLUMNS.len(), Problem::TooMany, extra)),
-        None => Ok(found),
-    }
-}
-
-fn split_quoted(line: &[u8]) -> Result<Fields<'_>, Malformed> {
-    // A carriage return within a line is not a line break.
-    let mut reader: Reader = ReaderBuilder::new().terminator(Terminator::Any(b'\n')).build();
-    let mut text = vec![0; line.len()];
-    // One end more than there are columns, to detect an extra field.
-    let mut ends = [0; COLUMNS.len() + 1];
-    let (mut result, _, written, mut ended) = reader.read_record(line, &mut text, &mut ends);
-    if result == ReadRecordResult::InputEmpty {
-        let last = reader.read_record(b"\n", &mut text[written..], &mut ends[ended..]);
-        (result, ended) = (last.0, ended + last.3);
-    }
-    let field = |column: usize| {
-        let start = column.checked_sub(1).map_or(0, |before| ends[before]);
-        &text[start..ends[column]]
-    };
-    match result {
-        ReadRecordResult::Record if ended == COLUMNS.len() => {
-            Ok([0, 1, 2].map(|column| Cow::Owned(field(column).to_owned())))
-        }
-        ReadRecordResult::Record if ended < COLUMNS.len() => Err(malformed(ended, Problem::Missing, b"")),
-        ReadRecordResult::Record | ReadRecordResult::OutputEndsFull => {
-            Err(malformed(COLUMNS.len(), Problem::TooMany, field(COLUMNS.len())))
-        }
-        // A line break within quotes is text, so the row has not ended with its line.
-        _ => Err(malformed(ended.min(COLUMNS.len()), Problem::OpenQuote, line)),
-    }
-}
-
 /// The maximum number of bytes of a malformed field in its error.
 const MAX_TEXT: usize = 100;
-
-fn malformed(column: usize, problem: Problem, text: &[u8]) -> Malformed {
-    Malformed { column, problem, text: String::from_utf8_lossy(&text[..text.len().min(MAX_TEXT)]).into_owned() }
-}
 
 #[cfg(test)]
 mod tests {

@@ -123,6 +123,164 @@ fn an_error_is_printed_and_leaves_the_output_unchanged() {
     assert_eq!(names(&folder), ["out.json", "rows.csv"]);
 }
 
+/// Converts an input from a pipe.
+fn convert(args: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
+    let mut command = example("csv2json");
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut program = command.spawn().expect("it was built");
+    // An input that is refused is not read to its end.
+    let _ = program.stdin.take().expect("piped").write_all(input);
+    let Output { status, stdout, stderr } = program.wait_with_output().expect("it ends");
+    (status.code(), String::from_utf8(stdout).expect("text"), String::from_utf8(stderr).expect("text"))
+}
+
+#[test]
+fn columns_are_read_by_the_names_in_the_header() {
+    let json = "{\"row\":1,\"height\":177.8,\"weight\":68.10000000000001}\n";
+    for input in [
+        "row,weight,height\n1,150,70\n",
+        "\u{feff}\"Row\",\"Height\",\"Weight\"\r\n1,70,150\r\n",
+        "\n\nname,weight,row,height\n\"A, B\",150,1,70\n",
+    ] {
+        for mode in ["sync", "async", "ordered", "unordered"] {
+            let (code, stdout, stderr) = convert(&["-m", mode], input.as_bytes());
+            assert_eq!((code, stdout.as_str()), (Some(0), json), "{mode}, {input:?}: {stderr}");
+        }
+    }
+    // A malformed row has its line in the file, and the column of its file.
+    let input = "\nweight,row,height\n150,1,70\n150,2,tall\n150,3\n150,4,70,5\n";
+    for mode in ["sync", "async", "ordered"] {
+        let (code, _, stderr) = convert(&["-m", mode], input.as_bytes());
+        assert_eq!(code, Some(1));
+        let records: Vec<_> = stderr.lines().collect();
+        for (record, expected) in records.iter().zip([
+            r#"{"line":4,"column":3,"field":"height","stage":"parse","error":"not a number","text":"tall"}"#,
+            r#"{"line":5,"column":3,"field":"height","stage":"parse","error":"missing field","text":""}"#,
+            r#"{"line":6,"column":4,"field":null,"stage":"parse","error":"more fields than the header","text":"5"}"#,
+            "csv2json: 1 rows converted, 3 malformed, in ",
+        ]) {
+            assert!(record.starts_with(expected), "{mode}: {record}");
+        }
+    }
+}
+
+#[test]
+fn an_input_without_a_header_is_refused() {
+    for (input, error) in [
+        (&b"1,70,150\n2,60,120\n"[..], "first line is no header with the columns row, height, weight: `1,70,150`"),
+        (b"row,weight\n1,150\n", "no column `height` in the header `row,weight`"),
+        (b"row,height,weight,height\n", "two columns `height` in the header"),
+        (b"row,height,weight\r1,70,150\r2,60,120\r", "lines end with a carriage return only"),
+        (b"\xff\xfer\0o\0w\0", "input is UTF-16"),
+        (&b"x".repeat(1_000_000), "first line has more than 64 KiB"),
+    ] {
+        for mode in ["sync", "async", "ordered", "unordered"] {
+            let folder = folder();
+            fs::write(folder.path().join("out.json"), "old contents").expect("it is written");
+            let out = folder.path().join("out.json");
+            let (code, stdout, stderr) = convert(&["-m", mode, "-o", out.to_str().expect("text")], input);
+            assert_eq!((code, stdout.as_str()), (Some(2), ""), "{mode}: {stderr}");
+            assert!(stderr.starts_with(&format!("csv2json: {error}")), "{mode}: {stderr}");
+            assert_eq!(read(&folder, "out.json"), "old contents");
+        }
+    }
+    for input in ["", "\n", "\u{feff}", "row,height,weight"] {
+        let (code, stdout, stderr) = convert(&[], input.as_bytes());
+        assert_eq!((code, stdout.as_str()), (Some(0), ""), "{input:?}");
+        assert!(stderr.starts_with("csv2json: 0 rows converted, 0 malformed"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_file_in_a_folder_without_permission_is_overwritten() {
+    let folder = folder();
+    fs::write(folder.path().join("out.json"), "old contents ".repeat(100)).expect("it is written");
+    // A file system of its own that is mounted on the file would need privileges. A folder that
+    // cannot be changed has the same effect: the file cannot be replaced.
+    let program = folder.path().join("the program");
+    fs::copy(example("csv2json").get_program(), &program).expect("it was built");
+    let mode = |mode| fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).expect("it is ours");
+    let of_all = |name: &str| {
+        let path = folder.path().join(name);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("it is ours");
+    };
+    ["out.json", "rows.csv", "the program"].into_iter().for_each(of_all);
+    mode(0o555);
+    let mut command = Command::new(&program);
+    command.args(["rows.csv", "-o", "out.json"]).current_dir(&folder).stdin(Stdio::null());
+    if rustix::process::geteuid().is_root() {
+        // Permissions do not apply to root.
+        std::os::unix::process::CommandExt::uid(&mut command, 65534);
+    }
+    let (code, _, stderr) = output(&mut command);
+    mode(0o755);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert_eq!(read(&folder, "out.json"), JSON);
+    assert_eq!(names(&folder), ["out.json", "rows.csv", "the program"]);
+}
+
+/// Needs privileges to mount. Without them there is nothing to test.
+#[test]
+fn a_mounted_file_is_overwritten() {
+    let folder = folder();
+    for name in ["out.json", "host.json"] {
+        fs::write(folder.path().join(name), "old contents").expect("it is written");
+    }
+    let mount = |args: &[&str]| {
+        let ran = Command::new(args[0]).args(&args[1..]).current_dir(&folder).stderr(Stdio::null()).status();
+        ran.is_ok_and(|status| status.success())
+    };
+    if !mount(&["mount", "--bind", "host.json", "out.json"]) {
+        return;
+    }
+    let (code, _, stderr) = run(&folder, &["rows.csv", "-o", "out.json"]);
+    assert!(mount(&["umount", "out.json"]));
+    assert_eq!(code, Some(1), "{stderr}");
+    assert_eq!((read(&folder, "out.json").as_str(), read(&folder, "host.json").as_str()), ("old contents", JSON));
+    assert_eq!(names(&folder), ["host.json", "out.json", "rows.csv"]);
+}
+
+#[test]
+fn an_output_may_be_a_pipe_a_descriptor_or_a_link_to_nothing() {
+    let folder = folder();
+    let made = Command::new("mkfifo").arg(folder.path().join("pipe")).status().expect("mkfifo runs");
+    assert!(made.success());
+    let pipe = folder.path().join("pipe");
+    let reading = std::thread::spawn(move || fs::read_to_string(pipe));
+    assert_eq!(run(&folder, &["rows.csv", "-o", "pipe"]).0, Some(1));
+    assert_eq!(reading.join().expect("no panic").expect("text"), JSON);
+
+    for path in ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
+        let (code, stdout, _) = run(&folder, &["rows.csv", "-o", path]);
+        assert_eq!((code, stdout.as_str()), (Some(1), JSON), "{path}");
+        // A file that the shell appends to keeps its contents.
+        fs::write(folder.path().join("appended"), "before\n").expect("it is written");
+        let to = fs::File::options().append(true).open(folder.path().join("appended")).expect("it is there");
+        let mut command = example("csv2json");
+        let status = command.args(["rows.csv", "-o", path]).current_dir(&folder).stdout(to).status();
+        assert_eq!(status.expect("it was built").code(), Some(1), "{path}");
+        assert_eq!(read(&folder, "appended"), format!("before\n{JSON}"), "{path}");
+    }
+
+    symlink("second link", folder.path().join("first link")).expect("a link");
+    symlink("new.json", folder.path().join("second link")).expect("a link");
+    assert_eq!(run(&folder, &["rows.csv", "-o", "first link"]).0, Some(1));
+    assert_eq!(read(&folder, "new.json"), JSON);
+    assert!(fs::symlink_metadata(folder.path().join("second link")).expect("it is there").is_symlink());
+    symlink("loop", folder.path().join("loop")).expect("a link");
+    let (code, _, stderr) = run(&folder, &["rows.csv", "-o", "loop"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("failed to write loop: too many levels of symbolic links"), "{stderr}");
+}
+
+#[test]
+fn records_that_cannot_be_written_are_an_error() {
+    let folder = folder();
+    let (code, stdout, stderr) = run(&folder, &["rows.csv", "-e", "/dev/full"]);
+    assert_eq!((code, stdout.as_str()), (Some(2), JSON));
+    assert!(stderr.contains("failed to write /dev/full: No space left on device"), "{stderr}");
+}
+
 #[test]
 fn ctrl_c_leaves_the_output_unchanged() {
     for mode in ["sync", "async", "ordered", "unordered"] {
