@@ -8,8 +8,6 @@
 //! Transfers and the auditor lock the accounts in the order of their numbers, so they cannot
 //! deadlock. `deadlock.rs` shows the opposite.
 
-#![expect(clippy::print_stdout, reason = "the output of the program")]
-
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use clap::{Parser, ValueEnum};
@@ -157,11 +155,11 @@ async fn auditor(bank: Bank, cx: Context) -> Result<(), BoxError> {
 
 #[tokio::main]
 async fn main() -> Report {
-    upbeat_examples::log();
+    let _log = upbeat_examples::log();
     let bank = Bank::open(Args::parse());
     // No task waits for long, unless there is a deadlock. The report then has the location of each.
     let watched = |part: Part| part.watchdog(Duration::from_secs(10), OnUnresponsive::Fail);
-    println!("try also: --how one-at-a-time, or: --accounts 2 --tellers 100");
+    upbeat_examples::print(format_args!("try also: --how one-at-a-time, or: --accounts 2 --tellers 100"));
     Conductor::new("bank")
         .part(watched(Part::new("auditor", with(bank.clone(), auditor))))
         // Once the tellers are done, the auditor is stopped, and adds up for the last time.

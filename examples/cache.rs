@@ -8,8 +8,6 @@
 //! The cache is the crate `moka`, whose guarantees are shown here. In Go it would be a map with a
 //! lock and `singleflight`.
 
-#![expect(clippy::print_stdout, reason = "the output of the program")]
-
 use std::{
     future::pending,
     io,
@@ -93,17 +91,17 @@ async fn concurrent_requests(requests: u32, cx: &Context) -> Result<(), BoxError
         group.spawn(format!("request {number}"), async move |_| pages.get("home", Load::Works).await);
     }
     let answers = group.wait().await?;
-    println!("{} concurrent requests: {} load", answers.len(), pages.loads());
+    upbeat_examples::print(format_args!("{} concurrent requests: {} load", answers.len(), pages.loads()));
     Ok(())
 }
 
 async fn failed_load() -> Result<(), BoxError> {
     let pages = Pages::new();
     if let Err(error) = pages.get("news", Load::Fails).await {
-        println!("a load fails: {error}");
+        upbeat_examples::print(format_args!("a load fails: {error}"));
     }
     let page = pages.get("news", Load::Works).await?;
-    println!("  the next request gets {page}: {} loads", pages.loads());
+    upbeat_examples::print(format_args!("  the next request gets {page}: {} loads", pages.loads()));
     Ok(())
 }
 
@@ -117,9 +115,9 @@ async fn panicked_load(cx: &Context) -> Result<(), BoxError> {
     pages.loading.notified().await;
     group.spawn("second", request(Load::Works));
     let Err(error) = group.wait().await else { return Err("the load did not panic".into()) };
-    println!("a load panics: {}", upbeat_examples::with_causes(&error));
+    upbeat_examples::print(format_args!("a load panics: {}", upbeat_examples::with_causes(&error)));
     if let Some(page) = error.values().iter().flatten().next() {
-        println!("  the waiting request gets {page}: {} loads", pages.loads());
+        upbeat_examples::print(format_args!("  the waiting request gets {page}: {} loads", pages.loads()));
     }
     Ok(())
 }
@@ -129,9 +127,9 @@ async fn dropped_load() -> Result<(), BoxError> {
     let first = timeout(Duration::from_millis(50), pages.get("about", Load::Hangs));
     let (first, second) = tokio::join!(first, pages.get("about", Load::Works));
     if let Err(elapsed) = first {
-        println!("a load is dropped: {elapsed}");
+        upbeat_examples::print(format_args!("a load is dropped: {elapsed}"));
     }
-    println!("  the waiting request gets {}: {} loads", second?, pages.loads());
+    upbeat_examples::print(format_args!("  the waiting request gets {}: {} loads", second?, pages.loads()));
     Ok(())
 }
 
@@ -141,7 +139,7 @@ async fn show(args: Args, cx: Context) -> Result<(), BoxError> {
         failed_load().await?;
         panicked_load(&cx).await?;
         dropped_load().await?;
-        println!("try: --requests 50000");
+        upbeat_examples::print(format_args!("try: --requests 50000"));
         Ok(())
     };
     cx.unless_stopping(all).await.unwrap_or(Ok(()))
@@ -149,7 +147,7 @@ async fn show(args: Args, cx: Context) -> Result<(), BoxError> {
 
 #[tokio::main]
 async fn main() -> Report {
-    upbeat_examples::log();
+    let _log = upbeat_examples::log();
     let showing = Part::new("pages", with(Args::parse(), show)).job();
     Conductor::new("cache").part(showing).play_until_signal().await
 }

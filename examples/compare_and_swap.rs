@@ -9,8 +9,6 @@
 //! `Arc` of it that never changes, and an update replaces the whole structure by means of the crate
 //! `arc-swap`. A `store` after a `load` would lose updates, as `counter.rs` shows.
 
-#![expect(clippy::print_stdout, reason = "the output of the program")]
-
 use std::{
     collections::BTreeMap,
     convert::Infallible,
@@ -123,7 +121,7 @@ async fn reader(sales: Arc<ArcSwap<Sales>>, cx: Context) -> Result<u64, BoxError
 }
 
 async fn sell(Args { buyers, seats }: Args, cx: Context) -> Result<(), BoxError> {
-    println!("{}", forced_retry());
+    upbeat_examples::print(format_args!("{}", forced_retry()));
     let (left, sales) = (Arc::new(AtomicU64::new(seats)), Arc::new(ArcSwap::from_pointee(Sales::default())));
     let reading = cx.child();
     let reads = cx.spawn("reader", reader(sales.clone(), reading.clone()));
@@ -138,15 +136,21 @@ async fn sell(Args { buyers, seats }: Args, cx: Context) -> Result<(), BoxError>
     let (sold, attempts) = all.into_iter().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
     // Two updates for each seat, and one for each buyer that finds none left.
     let updates = 2 * sold + u64::from(buyers);
-    println!("{sold} of {seats} seats sold, {} recorded, {} left", sales.load().all, left.load(Relaxed));
-    println!("{updates} updates took {attempts} attempts; all {reads} versions that were read are consistent");
-    println!("try: --buyers 100");
+    upbeat_examples::print(format_args!(
+        "{sold} of {seats} seats sold, {} recorded, {} left",
+        sales.load().all,
+        left.load(Relaxed)
+    ));
+    upbeat_examples::print(format_args!(
+        "{updates} updates took {attempts} attempts; all {reads} versions that were read are consistent"
+    ));
+    upbeat_examples::print(format_args!("try: --buyers 100"));
     Ok(())
 }
 
 #[tokio::main]
 async fn main() -> Report {
-    upbeat_examples::log();
+    let _log = upbeat_examples::log();
     let selling = Part::new("selling", with(Args::parse(), sell)).job();
     Conductor::new("box-office").part(selling).play_until_signal().await
 }

@@ -5,8 +5,6 @@
 //! $ cargo run --example counter -- --how owner --tasks 100
 //! ```
 
-#![expect(clippy::print_stdout, reason = "the output of the program")]
-
 use std::{
     convert::Infallible,
     sync::{
@@ -168,21 +166,21 @@ async fn count(how: How, cx: &Context, Args { tasks, steps, .. }: Args) -> Resul
 
 async fn compare(args: Args, cx: Context) -> Result<(), BoxError> {
     let all = u64::from(args.tasks) * args.steps;
-    println!("{:16} {:>9} {:>9} {:>9}", "way", "counts", "counted", "lost");
+    upbeat_examples::print(format_args!("{:16} {:>9} {:>9} {:>9}", "way", "counts", "counted", "lost"));
     for how in args.how.map_or(How::value_variants().to_vec(), |how| vec![how]) {
         // A stop drops the tasks.
         let Some(counted) = cx.unless_stopping(count(how, &cx, args)).await.transpose()? else { return Ok(()) };
         let name = how.to_possible_value();
         let name = name.as_ref().map(PossibleValue::get_name).unwrap_or_default();
-        println!("{name:16} {all:>9} {counted:>9} {:>9}", all - counted);
+        upbeat_examples::print(format_args!("{name:16} {all:>9} {counted:>9} {:>9}", all - counted));
     }
-    println!("try: --tasks 1, or: --how owner --tasks 100");
+    upbeat_examples::print(format_args!("try: --tasks 1, or: --how owner --tasks 100"));
     Ok(())
 }
 
 #[tokio::main]
 async fn main() -> Report {
-    upbeat_examples::log();
+    let _log = upbeat_examples::log();
     let counting = Part::new("counting", with(Args::parse(), compare)).job();
     Conductor::new("counter").part(counting).play_until_signal().await
 }

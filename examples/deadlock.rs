@@ -7,8 +7,6 @@
 //! After two seconds without a heartbeat, the log names both players with the line at which each is
 //! suspended. Press Ctrl-C.
 
-#![expect(clippy::print_stdout, reason = "the output of the program")]
-
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use tokio::sync::Mutex;
@@ -44,8 +42,11 @@ async fn withdrawals(bank: Bank, cx: Context) -> Result<(), Infallible> {
 
 #[tokio::main]
 async fn main() -> Report {
-    upbeat_examples::log();
-    println!("playing; the watchdog reports after 2 s; then press Ctrl-C, or: kill -TERM {}", std::process::id());
+    let _log = upbeat_examples::log();
+    upbeat_examples::print(format_args!(
+        "playing; the watchdog reports after 2 s; then press Ctrl-C, or: kill -TERM {}",
+        std::process::id()
+    ));
     let bank = Bank::default();
     let watched = |part: Part| part.watchdog(Duration::from_secs(2), OnUnresponsive::Log);
     Conductor::new("bank")

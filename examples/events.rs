@@ -11,8 +11,6 @@
 //! timeout that is too short, `cargo run --example events -- 300` (milliseconds), the report counts
 //! and names the lost events, and the exit code is 124.
 
-#![expect(clippy::print_stdout, reason = "the output of the program")]
-
 use std::{
     sync::{
         Arc,
@@ -60,19 +58,19 @@ async fn events(State(shop): State<Shop>, Query(order): Query<Order>) -> (Status
 
 #[tokio::main]
 async fn main() -> Report {
-    upbeat_examples::log();
+    let _log = upbeat_examples::log();
     let grace = std::env::args().nth(1).and_then(|grace| grace.parse().ok()).unwrap_or(10_000);
     let shop = Shop { tracker: Tracker::builder().max_running(16).build(), done: Arc::default() };
     let app = Router::new().route("/events", post(events)).with_state(shop.clone());
     // Tests use port 0, for which the system chooses a free port.
     let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
-    println!("try: curl -X POST 'http://{address}/events?count=10000', and then Ctrl-C");
+    upbeat_examples::print(format_args!("try: curl -X POST 'http://{address}/events?count=10000', and then Ctrl-C"));
     let report = Conductor::new("shop")
         .player("tracker", shop.tracker)
         .part(Part::new("web", HttpServer::bind(address, app)).after("tracker"))
         .stop_timeout(Duration::from_millis(grace))
         .play_until_signal()
         .await;
-    println!("{} events done", shop.done.load(Relaxed));
+    upbeat_examples::print(format_args!("{} events done", shop.done.load(Relaxed)));
     report
 }

@@ -9,8 +9,6 @@
 //! In the deadlock press Ctrl-C. The exit code is 0, because a stop drops the future that waits for
 //! a fork. `deadlock.rs` has players that ignore the stop while they wait.
 
-#![expect(clippy::print_stdout, reason = "the output of the program")]
-
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use clap::{Parser, ValueEnum};
@@ -122,13 +120,16 @@ async fn philosopher(seat: Seat, cx: Context) -> Result<(), Infallible> {
 
 #[tokio::main]
 async fn main() -> Report {
-    upbeat_examples::log();
+    let _log = upbeat_examples::log();
     let args = Args::parse();
     let seats = usize::from(args.philosophers);
     let forks: Vec<Fork> = (0..seats).map(|_| Fork::default()).collect();
     let all_have_one = Arc::new(Barrier::new(seats));
     if args.how == How::Deadlock {
-        println!("the watchdog reports after 2 s; then press Ctrl-C, or: kill -USR1 {}", std::process::id());
+        upbeat_examples::print(format_args!(
+            "the watchdog reports after 2 s; then press Ctrl-C, or: kill -USR1 {}",
+            std::process::id()
+        ));
     }
     // An expected deadlock is only logged. An unexpected one fails the program.
     let (timeout, action) = match args.how {
@@ -148,6 +149,8 @@ async fn main() -> Report {
     for fork in forks {
         used += *fork.lock().await;
     }
-    println!("{seats} forks were used {used} times; try also: --how deadlock, --how try-lock");
+    upbeat_examples::print(format_args!(
+        "{seats} forks were used {used} times; try also: --how deadlock, --how try-lock"
+    ));
     report
 }

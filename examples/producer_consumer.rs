@@ -10,8 +10,6 @@
 //! `cargo run --example producer_consumer -- 50` (milliseconds), the counts differ, and the exit
 //! code is 124.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the output of the program")]
-
 use std::{
     convert::Infallible,
     sync::{
@@ -50,7 +48,7 @@ async fn produce(shop: Shop, cx: Context) -> Result<(), mpsc::error::SendError<(
     while !cx.is_stopping() {
         sleep(TO_PRODUCE).await;
         if shop.orders.capacity() == 0 {
-            shop.full.call_once(|| eprintln!("the queue is full: producers wait"));
+            shop.full.call_once(|| upbeat_examples::print_error(format_args!("the queue is full: producers wait")));
         }
         shop.orders.reserve().await?.send(shop.produced.fetch_add(1, Relaxed));
         made += 1;
@@ -86,8 +84,8 @@ async fn consume(shop: Shop, cx: Context) -> Result<(), Infallible> {
 
 #[tokio::main]
 async fn main() -> Report {
-    upbeat_examples::log();
-    println!("playing; now press Ctrl-C, or: kill -TERM {}", std::process::id());
+    let _log = upbeat_examples::log();
+    upbeat_examples::print(format_args!("playing; now press Ctrl-C, or: kill -TERM {}", std::process::id()));
     let grace = std::env::args().nth(1).and_then(|grace| grace.parse().ok()).unwrap_or(10_000);
     let (orders, queue) = mpsc::channel(QUEUE);
     let queue = Arc::new(Mutex::new(queue));
@@ -104,6 +102,10 @@ async fn main() -> Report {
         .stop_timeout(Duration::from_millis(grace))
         .play_until_signal()
         .await;
-    println!("{} produced, {} consumed", shop.produced.load(Relaxed), shop.consumed.load(Relaxed));
+    upbeat_examples::print(format_args!(
+        "{} produced, {} consumed",
+        shop.produced.load(Relaxed),
+        shop.consumed.load(Relaxed)
+    ));
     report
 }

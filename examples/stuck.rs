@@ -7,8 +7,6 @@
 //! Press Ctrl-C. The stop timeout is 3 s. At most two seconds later the process exits with code
 //! 124. The report names each stuck player, and the line at which it is suspended.
 
-#![expect(clippy::print_stdout, reason = "the output of the program")]
-
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
@@ -55,11 +53,11 @@ async fn blocking(_: Context) -> Result<(), tokio::task::JoinError> {
 
 #[tokio::main]
 async fn main() -> Report {
-    upbeat_examples::log();
-    println!(
+    let _log = upbeat_examples::log();
+    upbeat_examples::print(format_args!(
         "playing; now press Ctrl-C, or: kill -TERM {0}   (kill -USR1 {0} logs the location of each player)",
         std::process::id()
-    );
+    ));
     let workers =
         Conductor::new("workers").player("waiting", waiting).player("spinning", spinning).player("blocking", blocking);
     Conductor::new("shop")

@@ -10,8 +10,6 @@
 //! and named in the report, and the exit code is 124, as with
 //! `yes | nc 127.0.0.1 9000 > /dev/null`.
 
-#![expect(clippy::print_stdout, reason = "the output of the program")]
-
 use std::{io, time::Duration};
 
 use clap::Parser;
@@ -64,9 +62,9 @@ async fn echo(mut socket: Socket, cx: Context, idle_timeout: Duration) -> io::Re
 
 #[tokio::main]
 async fn main() -> Report {
-    upbeat_examples::log();
+    let _log = upbeat_examples::log();
     let args = Args::parse();
-    println!("try: echo hello | nc HOST PORT, with the address below, then Ctrl-C");
+    upbeat_examples::print(format_args!("try: echo hello | nc HOST PORT, with the address below, then Ctrl-C"));
     let (drain, idle) = (Duration::from_millis(args.drain_ms), Duration::from_millis(args.idle_ms));
     Conductor::new("tcp")
         .player("echo", TcpServer::bind(args.address, move |socket, cx| echo(socket, cx, idle)).drain_timeout(drain))

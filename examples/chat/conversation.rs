@@ -5,16 +5,13 @@ use std::{convert::Infallible, time::Duration};
 use axum::extract::ws::{Message, WebSocket};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use upbeat::Context;
-use upbeat_chat::{Event, Say};
+use upbeat_chat::{Event, MAX_MESSAGE, Say};
 
 use crate::{
     ending::Ending,
     limits::Allowance,
     room::{Room, Seat, frame},
 };
-
-/// The maximum size of a message in bytes.
-pub(crate) const MAX_MESSAGE: usize = 4 * 1024;
 
 /// The timeout of the close handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

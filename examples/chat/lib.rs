@@ -1,9 +1,17 @@
-//! The messages between a chat room and its clients: one JSON object in each text frame.
+//! The messages between a chat room and its clients: one JSON object in each text frame. And the
+//! input of the client.
+
+mod input;
 
 use std::process::ExitCode;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use input::{Typed, read_lines};
+
+/// The maximum size of a message in bytes.
+pub const MAX_MESSAGE: usize = 4 * 1024;
 
 /// A message from a client. Other keys of the object are ignored, so a client cannot set sender or
 /// time.

@@ -16,8 +16,6 @@
 //! The rate of messages is limited for each connection. A limit for each user, across all their
 //! connections, belongs into the proxy in front of the room, which can identify users.
 
-#![expect(clippy::print_stdout, reason = "the output of the program")]
-
 mod args;
 mod conversation;
 mod ending;
@@ -54,11 +52,11 @@ async fn main() -> anyhow::Result<ExitCode> {
         Ok(arguments) => arguments,
         Err(error) => return Ok(upbeat_chat::print_usage(&error)),
     };
-    upbeat_examples::log();
+    let _log = upbeat_examples::log();
     let address = &arguments.address;
     let listener = listen(address).await.with_context(|| format!("failed to listen on {address}"))?;
     let address = listener.local_addr()?;
-    println!("open http://{address}/ in two windows; Ctrl-C stops the room");
+    upbeat_examples::print(format_args!("open http://{address}/ in two windows; Ctrl-C stops the room"));
     Ok(play(arguments, listener).await.report())
 }
 

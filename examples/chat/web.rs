@@ -10,9 +10,10 @@ use axum::{
     routing::get,
 };
 use upbeat::Context;
+use upbeat_chat::MAX_MESSAGE;
 
 use crate::{
-    conversation::{Conversation, MAX_MESSAGE, close},
+    conversation::{Conversation, close},
     limits::Limits,
     page,
     room::Room,

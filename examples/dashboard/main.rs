@@ -16,8 +16,6 @@
 //! the back ends are cancelled. Ctrl-C stops the dashboard once its requests are answered, then the
 //! back ends.
 
-#![expect(clippy::print_stdout, reason = "the output of the program")]
-
 use std::time::Duration;
 
 use clap::Parser as _;
@@ -28,7 +26,7 @@ use upbeat_http::{Diagnostics, HttpServer};
 #[tokio::main]
 async fn main() -> Report {
     let settings = Settings::parse();
-    upbeat_examples::log();
+    let _log = upbeat_examples::log();
 
     let mut shop = Conductor::new("shop")
         .part(Part::new("diagnostics", Diagnostics::bind(&settings.diagnostics)).first_and_last())
@@ -58,11 +56,17 @@ async fn main() -> Report {
         shop = shop.part(part);
     }
     let address = &settings.address;
-    println!("try, then Ctrl-C:");
-    println!("  curl -i -H 'Authorization: Bearer alice-secret' http://{address}/dashboard");
-    println!("  curl -i http://{address}/dashboard                    # 401");
-    println!("  curl -i -H 'Authorization: Bearer bob-secret' --json '{{\"text\":\"hello\"}}' http://{address}/notes");
-    println!("  curl -i -H 'Authorization: Bearer bob-secret' --json @a-large-file http://{address}/notes   # 413");
-    println!("  curl http://{}/readyz?verbose", settings.diagnostics);
+    upbeat_examples::print(format_args!("try, then Ctrl-C:"));
+    upbeat_examples::print(format_args!(
+        "  curl -i -H 'Authorization: Bearer alice-secret' http://{address}/dashboard"
+    ));
+    upbeat_examples::print(format_args!("  curl -i http://{address}/dashboard                    # 401"));
+    upbeat_examples::print(format_args!(
+        "  curl -i -H 'Authorization: Bearer bob-secret' --json '{{\"text\":\"hello\"}}' http://{address}/notes"
+    ));
+    upbeat_examples::print(format_args!(
+        "  curl -i -H 'Authorization: Bearer bob-secret' --json @a-large-file http://{address}/notes   # 413"
+    ));
+    upbeat_examples::print(format_args!("  curl http://{}/readyz?verbose", settings.diagnostics));
     shop.part(web).play_until_signal().await
 }

@@ -8,8 +8,6 @@
 //! Both print the same, because server and client filter with the same code. An error in the stream
 //! is printed to standard error. The client continues, and its exit code is 1.
 
-#![expect(clippy::print_stderr, reason = "the output of the program")]
-
 use std::{
     error::Error as _,
     io::{self, ErrorKind, Write as _},
@@ -82,8 +80,8 @@ async fn read(args: Arc<Args>, cx: Context) -> Result<(), ReadError> {
     let print_error = |error: EntryError<Fault>| {
         errors += 1;
         match error.source() {
-            Some(source) => eprintln!("error: {error}: {source}"),
-            None => eprintln!("error: {error}"),
+            Some(source) => upbeat_examples::print_error(format_args!("error: {error}: {source}")),
+            None => upbeat_examples::print_error(format_args!("error: {error}")),
         }
     };
     let printed = print(series::split(filtered(&args, entries?), print_error), args.json, &cx).await?;

@@ -77,6 +77,6 @@ fn conduct(args: Args) -> Conductor {
 #[tokio::main]
 async fn main() -> Report {
     let args = Args::parse();
-    upbeat_examples::log();
+    let _log = upbeat_examples::log();
     conduct(args).play_until_signal().await
 }

@@ -4,3 +4,4 @@ mod classics;
 mod documents;
 mod producer_consumer;
 mod programs;
+mod unread;
