@@ -25,6 +25,7 @@
 //! - [`HttpServer`]: HTTP/1 and HTTP/2 for an `axum::Router` or any other tower service, with TLS
 //!   as an option.
 //! - [`TcpServer`]: one task per connection.
+//! - [`SameOrigin`]: the check against pages of other sites.
 //! - [`JsonLines`]: a stream of results as lines of JSON. [`JsonEntries`] reads it.
 //! - [`Problem`]: error responses of RFC 9457 with a source for the log.
 //! - [`Diagnostics`]: `/livez`, `/readyz`, `/startupz`, `/ready`, `/players` and `/dump` for a tree
@@ -60,11 +61,13 @@ mod count;
 mod deadline;
 mod diagnostics;
 mod forward_io;
+mod host;
 mod http;
 mod json_lines;
 #[cfg(feature = "limit")]
 mod limit;
 mod listen;
+mod origin;
 mod problem;
 pub mod targets;
 mod tcp;
@@ -77,5 +80,6 @@ pub use json_lines::{EntryError, JsonEntries, JsonLines};
 #[cfg(feature = "limit")]
 pub use limit::{ConcurrencyLimitLayer, ConcurrencyLimited, RateLimitLayer, RateLimited, RequestKey};
 pub use listen::{Address, IntoListener, ListenError, Peer, Socket};
+pub use origin::SameOrigin;
 pub use problem::Problem;
 pub use tcp::TcpServer;

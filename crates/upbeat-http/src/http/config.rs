@@ -10,6 +10,8 @@ pub(crate) struct Config {
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) stall_timeout: Option<Duration>,
     pub(crate) max_connections: usize,
+    /// Connections are encrypted.
+    pub(crate) secured: bool,
     /// Omits a drain from the report unless it has cut a request.
     pub(crate) quiet: bool,
 }
@@ -24,6 +26,7 @@ impl Default for Config {
             request_timeout: None,
             stall_timeout: None,
             max_connections: 10_000,
+            secured: false,
             quiet: false,
         }
     }

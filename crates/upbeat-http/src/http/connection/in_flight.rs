@@ -26,8 +26,8 @@ impl InFlightRequest {
     /// Counts a request as in flight, now that its head is complete.
     pub(crate) fn begin<B: Body>(conn: &Arc<Conn>, request: &Request<B>) -> Self {
         let server = conn.server();
-        let timeout = server.config.request_timeout;
-        let cx = request::context(&server.requests, request, conn.peer(), timeout);
+        let (secured, timeout) = (server.config.secured, server.config.request_timeout);
+        let cx = request::context(&server.requests, request, conn.peer(), secured, timeout);
         let key = conn.begin(request, cx.weak());
         let (conn, http1) = (conn.clone(), is_http1(request));
         Self { conn, key, http1, upgraded: false, cx, complete: AtomicBool::new(false) }

@@ -31,7 +31,7 @@ pub(crate) use id::X_REQUEST_ID;
 pub(crate) use stalled::StalledRequest;
 pub(crate) use timeout::RequestTimeout;
 
-use crate::{listen::Peer, targets};
+use crate::{listen::Peer, origin::Secured, targets};
 
 /// The state of a request from its head to its end.
 ///
@@ -40,6 +40,8 @@ use crate::{listen::Peer, targets};
 pub(crate) struct RequestState {
     pub(crate) id: RequestId,
     peer: Peer,
+    /// It has arrived encrypted.
+    secured: bool,
     /// The point at which probes find the handler.
     pub(crate) watchpoint: Watchpoint,
     /// The handler has returned. Only a hint for probes.
@@ -70,6 +72,8 @@ impl Attachment for RequestState {
             Some(Arc::new(self.id.clone()))
         } else if wanted == TypeId::of::<Peer>() {
             Some(Arc::new(self.peer))
+        } else if self.secured && wanted == TypeId::of::<Secured>() {
+            Some(Arc::new(Secured))
         } else {
             None
         }
@@ -81,11 +85,12 @@ pub(crate) fn context<B>(
     requests: &Context,
     request: &Request<B>,
     peer: Peer,
+    secured: bool,
     timeout: Option<Duration>,
 ) -> AttachedContext<RequestState> {
     let id = RequestId::of(request.headers());
     let watchpoint = Watchpoint::new();
-    let state = RequestState { id, peer, watchpoint, answered: AtomicBool::new(false) };
+    let state = RequestState { id, peer, secured, watchpoint, answered: AtomicBool::new(false) };
     AttachedContext::new(requests, timeout, state)
 }
 

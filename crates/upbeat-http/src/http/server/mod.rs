@@ -62,6 +62,25 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 /// `method` and `path` (without the query). The response body, and tasks spawned without the span,
 /// do not.
 ///
+/// # Heads and bodies
+///
+/// The service gets a request only if its head is valid, also where the engine is lenient.
+/// Otherwise the response is a [`Problem`](crate::Problem), and with HTTP/1 the connection is closed:
+///
+/// | status, code | the request |
+/// |---|---|
+/// | 400 `invalid_host` | of HTTP/1.1 without `Host`, with two, or with an invalid one; of HTTP/2 without an authority, or with another `Host` |
+/// | 400 `invalid_target` | has a target that its method does not allow, such as `GET *` |
+/// | 417 `expectation_failed` | expects something other than `100-continue` |
+/// | 421 `misdirected` | has an absolute target whose scheme is not that of the connection |
+///
+/// The host of an absolute target replaces the header `Host`, so that a service reads one header.
+///
+/// If a client of HTTP/1.1 expects `100-continue`, it gets that status when the body is first read,
+/// by the handler or by the body of its response. The head of such a response is sent with its
+/// first bytes. If the body of a request is not read, the response carries `connection: close`
+/// unless the rest has already arrived.
+///
 /// # Guarantees
 ///
 /// The server is ready once it is bound, and every run binds again. When a stop is requested, it
@@ -266,6 +285,7 @@ impl<S> HttpServer<S> {
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: TlsConfig) -> Self {
         self.tls = Some(tls);
+        self.config.secured = true;
         self
     }
 
