@@ -12,7 +12,7 @@
 //! | [`REQUEST`] | info | the span `request` of a handler | `id`, `method`, `path` |
 //! | [`REQUEST`] | warn, error | service failed, handler panicked or timed out, body failed or panicked | `method`, `path`, `error`, `panic` |
 //! | [`STALL`] | warn | request exceeds [`stall_timeout`](crate::HttpServer::stall_timeout) | `id`, `method`, `path` |
-//! | [`PROBLEM`] | error, debug | a [`Problem`](crate::Problem) with a source or with status 500 | `status`, `code`, `error` |
+//! | [`PROBLEM`] | error, debug | a [`Problem`](crate::Problem), also one of the server in place of its service | `status`, `code`, `error` |
 
 /// The start and the drain of servers.
 pub const SERVER: &str = "upbeat_http::server";

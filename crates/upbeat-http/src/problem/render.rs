@@ -20,7 +20,7 @@ impl Problem {
     }
 
     /// Logs the problem with its source, which the client does not get.
-    fn log(&self) {
+    pub(crate) fn log(&self) {
         let (status, code) = (self.status().as_u16(), self.code());
         let source = self.source();
         if self.status().is_server_error() && (source.is_some() || status == 500) {

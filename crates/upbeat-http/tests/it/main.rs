@@ -10,6 +10,7 @@ mod drain;
 mod drain_http2;
 mod drain_upgraded;
 mod dump;
+mod head;
 mod json_lines;
 #[cfg(feature = "limit")]
 mod limits;
@@ -18,3 +19,4 @@ mod serving;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
+mod upload;

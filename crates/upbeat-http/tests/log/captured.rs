@@ -22,10 +22,15 @@ impl io::Write for CapturedLog {
 impl CapturedLog {
     /// Captures the log until the guard is dropped.
     pub(crate) fn start() -> (Self, DefaultGuard) {
+        Self::start_at(tracing::Level::INFO)
+    }
+
+    /// Captures the events of this level and above.
+    pub(crate) fn start_at(level: tracing::Level) -> (Self, DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
-        (log, tracing::subscriber::set_default(subscriber))
+        let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(move || writer.clone());
+        (log, tracing::subscriber::set_default(subscriber.with_ansi(false).finish()))
     }
 
     pub(crate) fn text(&self) -> String {

@@ -227,3 +227,17 @@ async fn malformed_paths_and_queries_are_client_errors() {
         assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["code"], code);
     }
 }
+
+#[tokio::test]
+async fn a_head_that_is_refused_is_logged_like_other_problems() {
+    let (log, _guard) = CapturedLog::start_at(tracing::Level::DEBUG);
+    let server = HttpServer::bind("127.0.0.1:0", router());
+    let (playing, address) = serve(server).await;
+    let mut client = Raw::connect(address).await;
+    client.send("GET /pay HTTP/1.1\r\nx-request-id: seven\r\n\r\n").await;
+    let (status, _, body) = parts(&client.answer().await);
+    assert_eq!((status, &body["code"], &body["request_id"]), (400, &json!("invalid_host"), &json!("seven")));
+    playing.stopped().await;
+    let lines = log.lines("invalid_host");
+    assert!(lines.len() == 1 && lines[0].contains("DEBUG request{id=seven method=GET path=\"/pay\"}"), "{lines:?}");
+}

@@ -63,7 +63,22 @@ pub(crate) struct Conn {
     unflushed: AtomicUsize,
     /// An HTTP/1 request is in flight. Only the connection's own task uses it.
     answering: AtomicBool,
+    /// The [`Expectation`] of the HTTP/1 request in flight. Only the connection's own task uses it.
+    expectation: AtomicU8,
     state: Mutex<State>,
+}
+
+/// The progress of a status of 100, for which a client of HTTP/1 waits before it sends its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expectation {
+    /// The client does not wait.
+    None,
+    /// Neither has the service read the body, nor has it dropped it.
+    Awaited,
+    /// The engine reads on: the service has dropped the body, or the status is to be sent.
+    Read,
+    /// The status was sent.
+    Met,
 }
 
 #[derive(Debug)]
@@ -88,6 +103,7 @@ impl Conn {
             awaits_rest: AtomicBool::new(false),
             unflushed: AtomicUsize::new(NONE),
             answering: AtomicBool::new(false),
+            expectation: AtomicU8::new(Expectation::None as u8),
             state: Mutex::new(state),
         }
     }
@@ -195,6 +211,36 @@ impl Conn {
     /// Returns whether an HTTP/1 request is in flight and its response is not yet with the kernel.
     pub(crate) fn is_answering(&self) -> bool {
         self.answering.load(Ordering::Relaxed) && !self.is_upgrading()
+    }
+
+    /// Records whether the client of the HTTP/1 request in flight waits for a status of 100.
+    pub(crate) fn expect(&self, awaits: bool) {
+        self.set_expectation(if awaits { Expectation::Awaited } else { Expectation::None });
+    }
+
+    pub(crate) fn expectation(&self) -> Expectation {
+        let expectation = self.expectation.load(Ordering::Relaxed);
+        let all = [Expectation::Awaited, Expectation::Read, Expectation::Met];
+        all.into_iter().find(|one| *one as u8 == expectation).unwrap_or(Expectation::None)
+    }
+
+    /// Records that an engine reads from the socket.
+    pub(crate) fn reading(&self) {
+        if self.expectation.load(Ordering::Relaxed) == Expectation::Awaited as u8 {
+            self.set_expectation(Expectation::Read);
+        }
+    }
+
+    /// Records that an engine has written to the socket. Before the response, that is the status of
+    /// 100.
+    pub(crate) fn written(&self) {
+        if self.expectation.load(Ordering::Relaxed) != Expectation::None as u8 {
+            self.set_expectation(Expectation::Met);
+        }
+    }
+
+    fn set_expectation(&self, expectation: Expectation) {
+        self.expectation.store(expectation as u8, Ordering::Relaxed);
     }
 
     pub(crate) fn is_upgrading(&self) -> bool {

@@ -10,11 +10,15 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use upbeat::{BoxError, panic::Panic};
 
+use super::settle::First;
 use crate::{http::connection::InFlightRequest, targets};
 
 pin_project! {
     /// A response body whose request counts as in flight until the body was sent.
-    pub(crate) struct ResponseBody<B> {
+    pub(crate) struct ResponseBody<B>
+    where
+        B: Body,
+    {
         #[pin]
         source: BodySource<B>,
         hold: Option<Hold>,
@@ -26,8 +30,13 @@ pin_project! {
 
 pin_project! {
     #[project = BodySourceProj]
-    enum BodySource<B> {
+    enum BodySource<B>
+    where
+        B: Body,
+    {
         Service { #[pin] body: B },
+        // A service's body of which the first frame may have been read.
+        Begun { first: Option<First<B::Data>>, body: Pin<Box<B>> },
         Text { text: Option<Bytes> },
     }
 }
@@ -57,7 +66,7 @@ impl Hold {
     }
 }
 
-impl<B> ResponseBody<B> {
+impl<B: Body> ResponseBody<B> {
     /// Wraps a service's own body, of which the engine will read `left` bytes, if that is known.
     pub(super) fn new(body: B, in_flight: InFlightRequest, by_chunks: bool, left: Option<u64>) -> Self {
         if left == Some(0) {
@@ -65,6 +74,21 @@ impl<B> ResponseBody<B> {
         }
         let hold = Some(Hold::new(in_flight, by_chunks));
         Self { source: BodySource::Service { body }, hold, left }
+    }
+
+    /// Wraps a service's own body of which the first frame was read, as [`new`](Self::new) does.
+    pub(super) fn begun(
+        first: Option<First<B::Data>>,
+        body: Pin<Box<B>>,
+        in_flight: InFlightRequest,
+        by_chunks: bool,
+        left: Option<u64>,
+    ) -> Self {
+        if left == Some(0) {
+            in_flight.complete();
+        }
+        let hold = Some(Hold::new(in_flight, by_chunks));
+        Self { source: BodySource::Begun { first, body }, hold, left }
     }
 
     /// Returns a text in place of a service's body.
@@ -97,31 +121,31 @@ where
             };
             Chunk { data, _in_flight: in_flight }
         };
-        let frame = match this.source.project() {
+        let polled = match this.source.project() {
             BodySourceProj::Text { text } => {
                 hold.inspect(|hold| hold.in_flight().complete());
                 let text = text.take().map(ChunkData::Text);
                 return Poll::Ready(text.map(|text| Ok(Frame::data(chunk(text)))));
             }
-            BodySourceProj::Service { mut body } => {
-                match Panic::catch(|| body.as_mut().poll_frame(cx).map(|frame| (frame, body.is_end_stream()))) {
-                    Ok(polled) => {
-                        let (frame, last) = ready!(polled);
-                        if let (Some(left), Some(Ok(frame))) = (this.left.as_mut(), &frame) {
-                            *left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.remaining() as u64));
-                        }
-                        if (last || *this.left == Some(0) || frame.is_none()) && !matches!(frame, Some(Err(_))) {
-                            hold.inspect(|hold| hold.in_flight().complete());
-                        }
-                        frame
-                    }
-                    Err(panic) => return Poll::Ready(Some(Err(panicked(hold, panic)))),
-                }
-            }
+            BodySourceProj::Service { body } => Panic::catch(|| poll_body(body, cx)),
+            BodySourceProj::Begun { first, body } => match first.take() {
+                Some(first) => Ok(Poll::Ready((first, body.is_end_stream()))),
+                None => Panic::catch(|| poll_body(body.as_mut(), cx)),
+            },
         };
+        let (frame, last) = match polled {
+            Ok(polled) => ready!(polled),
+            Err(panic) => return Poll::Ready(Some(Err(panicked(hold, panic)))),
+        };
+        if let (Some(left), Some(Ok(frame))) = (this.left.as_mut(), &frame) {
+            *left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.remaining() as u64));
+        }
+        if (last || *this.left == Some(0) || frame.is_none()) && !matches!(frame, Some(Err(_))) {
+            hold.inspect(|hold| hold.in_flight().complete());
+        }
         let frame = frame.map(|frame| match frame {
             Ok(frame) => Ok(frame.map_data(|data| chunk(ChunkData::Service(data)))),
-            Err(error) => Err(failed(hold, error.into())),
+            Err(error) => Err(failed(hold, error)),
         });
         Poll::Ready(frame)
     }
@@ -129,6 +153,10 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.source {
             BodySource::Service { body } => body.is_end_stream(),
+            BodySource::Begun { first, body } => match first {
+                Some(first) => first.is_none(),
+                None => body.is_end_stream(),
+            },
             BodySource::Text { text } => text.is_none(),
         }
     }
@@ -136,9 +164,31 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             BodySource::Service { body } => body.size_hint(),
+            BodySource::Begun { first, body } => with_first(body.size_hint(), first.as_ref()),
             BodySource::Text { text } => SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64),
         }
     }
+}
+
+/// Polls a body, and returns whether its frame was the last.
+fn poll_body<B>(mut body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<(First<B::Data>, bool)>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    body.as_mut().poll_frame(cx).map(|frame| (frame.map(|frame| frame.map_err(Into::into)), body.is_end_stream()))
+}
+
+/// Adds the frame that was read to the size of the rest.
+fn with_first<D: Buf>(rest: SizeHint, first: Option<&First<D>>) -> SizeHint {
+    let Some(Some(Ok(frame))) = first else { return rest };
+    let read = frame.data_ref().map_or(0, |data| data.remaining() as u64);
+    let mut size = SizeHint::new();
+    if let Some(upper) = rest.upper() {
+        size.set_upper(upper.saturating_add(read));
+    }
+    size.set_lower(rest.lower().saturating_add(read));
+    size
 }
 
 fn panicked(hold: Option<&Hold>, panic: Panic) -> BoxError {

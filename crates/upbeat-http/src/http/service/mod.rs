@@ -1,8 +1,10 @@
 //! The user's service as an engine calls it.
 
 mod body;
+mod head;
 mod http_service;
 mod respond;
+mod settle;
 
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ pub use http_service::HttpService;
 use self::{
     body::ResponseBody,
     respond::{MethodKind, Respond},
+    settle::Upload,
 };
 use super::{
     connection::{Conn, InFlightRequest},
@@ -45,9 +48,10 @@ where
 {
     type Response = Response<ResponseBody<B>>;
     type Error = std::convert::Infallible;
-    type Future = Respond<S>;
+    type Future = Respond<S, B>;
 
-    fn call(&self, mut request: Request<Incoming>) -> Respond<S> {
+    fn call(&self, mut request: Request<Incoming>) -> Respond<S, B> {
+        let checked = head::check(&mut request, self.conn.server().config.secured);
         let in_flight = InFlightRequest::begin(&self.conn, &request);
         let version = request.version();
         let method = match *request.method() {
@@ -55,7 +59,12 @@ where
             Method::HEAD => MethodKind::Head,
             _ => MethodKind::Other,
         };
+        let upload = Upload::of(&request);
+        self.conn.expect(upload == Upload::AwaitsContinue);
         let span = span(&in_flight.context().id, &request);
+        if let Err(refusal) = checked {
+            return Respond::refused(refusal, in_flight, version, method, upload, span);
+        }
         let server = self.conn.server();
         let extensions = request.extensions_mut();
         if extensions.is_empty() {
@@ -69,6 +78,6 @@ where
             let _entered = span.as_ref().map(Span::enter);
             self.service.clone().oneshot(request)
         };
-        Respond::new(future, in_flight, version, method, span, timeout)
+        Respond::new(future, in_flight, version, method, upload, span, timeout)
     }
 }

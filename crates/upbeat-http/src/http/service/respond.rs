@@ -18,10 +18,14 @@ use upbeat::{
     panic::{CatchPanic, Panic},
 };
 
-use super::body::ResponseBody;
+use super::{
+    body::ResponseBody,
+    head::Refusal,
+    settle::{Settling, Upload},
+};
 use crate::{
     http::{
-        connection::InFlightRequest,
+        connection::{Conn, InFlightRequest},
         request::{RequestTimeout, X_REQUEST_ID},
     },
     problem::{PROBLEM_JSON, Problem, refine},
@@ -31,16 +35,22 @@ use crate::{
 pin_project! {
     /// The future of a response. An error, a panic and a timeout of the user's service are
     /// responses too.
-    pub(crate) struct Respond<S>
+    pub(crate) struct Respond<S, B>
     where
         S: Service<Request<Incoming>>,
+        B: Body,
     {
+        // `None` if the request is refused.
         #[pin]
-        future: CatchPanic<Oneshot<S, Request<Incoming>>>,
+        future: Option<CatchPanic<Oneshot<S, Request<Incoming>>>>,
+        refusal: Option<Refusal>,
         // `None` once the response was returned.
         in_flight: Option<InFlightRequest>,
         version: Version,
         method: MethodKind,
+        upload: Upload,
+        // The response, while its head waits for the engine.
+        settling: Option<Box<Settling<B>>>,
         // `None` without a subscriber: a disabled span is not free.
         span: Option<Span>,
         // `None` without a timeout.
@@ -56,28 +66,45 @@ pub(super) enum MethodKind {
     Other,
 }
 
-impl<S> Respond<S>
+impl<S, B> Respond<S, B>
 where
     S: Service<Request<Incoming>>,
+    B: Body,
 {
     pub(super) fn new(
         future: Oneshot<S, Request<Incoming>>,
         in_flight: InFlightRequest,
         version: Version,
         method: MethodKind,
+        upload: Upload,
         span: Option<Span>,
         timeout: Option<RequestTimeout>,
     ) -> Self {
-        let future = CatchPanic::new(future);
-        Self { future, in_flight: Some(in_flight), version, method, span, timeout }
+        let future = Some(CatchPanic::new(future));
+        let in_flight = Some(in_flight);
+        Self { future, refusal: None, in_flight, version, method, upload, settling: None, span, timeout }
+    }
+
+    /// Responds in place of the service, which is not called.
+    pub(super) fn refused(
+        refusal: Refusal,
+        in_flight: InFlightRequest,
+        version: Version,
+        method: MethodKind,
+        upload: Upload,
+        span: Option<Span>,
+    ) -> Self {
+        let (refusal, in_flight) = (Some(refusal), Some(in_flight));
+        Self { future: None, refusal, in_flight, version, method, upload, settling: None, span, timeout: None }
     }
 }
 
-impl<S, B> Future for Respond<S>
+impl<S, B> Future for Respond<S, B>
 where
     S: Service<Request<Incoming>, Response = Response<B>>,
     S::Error: Into<BoxError>,
     B: Body,
+    B::Error: Into<BoxError>,
 {
     type Output = Result<Response<ResponseBody<B>>, Infallible>;
 
@@ -88,9 +115,24 @@ where
             return Poll::Pending;
         };
         let entered = this.span.as_ref().map(Span::enter);
-        let outcome = match in_flight.context().watchpoint.poll(this.future, cx) {
-            Poll::Ready(Ok(result)) => HandlerOutcome::Returned(result),
-            Poll::Ready(Err(panic)) => HandlerOutcome::Panicked(panic),
+        let conn = in_flight.conn();
+        let polled = if let Some(settling) = this.settling.as_mut() {
+            poll_settling(settling, conn, cx)
+        } else if let Some(future) = this.future.as_pin_mut() {
+            match in_flight.context().watchpoint.poll(future, cx) {
+                Poll::Ready(Ok(Ok(response))) => match settle(response, *this.upload, *this.method, conn) {
+                    Ok(settling) => poll_settling(this.settling.insert(settling), conn, cx),
+                    Err(response) => Poll::Ready(HandlerOutcome::Returned(response)),
+                },
+                Poll::Ready(Ok(Err(error))) => Poll::Ready(HandlerOutcome::Failed(error.into())),
+                Poll::Ready(Err(panic)) => Poll::Ready(HandlerOutcome::Panicked(panic)),
+                Poll::Pending => Poll::Pending,
+            }
+        } else {
+            Poll::Ready(HandlerOutcome::Refused)
+        };
+        let outcome = match polled {
+            Poll::Ready(outcome) => outcome,
             Poll::Pending => {
                 let Some(timeout) = this.timeout else { return Poll::Pending };
                 if !timeout.poll_expired(|| in_flight.context().context(), cx) {
@@ -103,9 +145,11 @@ where
         let id = in_flight.context().id.header();
         let Some(in_flight) = this.in_flight.take() else { return Poll::Pending };
         let http1 = *this.version < Version::HTTP_2;
-        let last = http1 && in_flight.conn().server().is_draining();
+        let mut last = http1 && in_flight.conn().server().is_draining();
+        // The body of the request is dropped with the handler, and the rest of it is not read.
+        let unread = http1 && *this.upload != Upload::Done;
         let mut response = match outcome {
-            HandlerOutcome::Returned(Ok(mut response)) => {
+            HandlerOutcome::Returned(mut response) => {
                 if http1 && let Some(protocol) = upgraded(&response, *this.method == MethodKind::Connect) {
                     in_flight.upgrade(&protocol);
                     let mut response = response.map(ResponseBody::untracked);
@@ -122,20 +166,40 @@ where
                     }
                 }
             }
-            HandlerOutcome::Returned(Err(error)) => {
-                let error: BoxError = error.into();
+            HandlerOutcome::Settled => {
+                let Some(settled) = this.settling.take() else { return Poll::Pending };
+                let Settling { head, body, first, left, .. } = *settled;
+                let mut response = Response::from_parts(head, ());
+                match refine(&mut response, id.as_ref()) {
+                    Some(text) if *this.method != MethodKind::Head => {
+                        response.map(|()| ResponseBody::text(text.into(), in_flight, !http1))
+                    }
+                    _ => response.map(|()| ResponseBody::begun(first, body, in_flight, !http1, left)),
+                }
+            }
+            HandlerOutcome::Refused => {
+                let problem = this.refusal.take().map_or_else(internal, Refusal::problem);
+                problem.log();
+                // The head of a request that is not valid may have been meant for another server.
+                last = http1;
+                problem_response(&problem, id.as_ref(), in_flight, !http1)
+            }
+            HandlerOutcome::Failed(error) => {
                 let (method, path) = in_flight.name();
                 tracing::error!(target: targets::REQUEST, %method, %path, error = &*error, "request failed: service returned an error");
+                last |= unread;
                 problem_response(&internal(), id.as_ref(), in_flight, !http1)
             }
             HandlerOutcome::TimedOut => {
                 let (method, path) = in_flight.name();
                 tracing::warn!(target: targets::REQUEST, %method, %path, "request timed out");
+                last |= unread;
                 problem_response(&ContextError::DeadlineExceeded.into(), id.as_ref(), in_flight, !http1)
             }
             HandlerOutcome::Panicked(panic) => {
                 let (method, path) = in_flight.name();
                 tracing::error!(target: targets::REQUEST, %method, %path, panic = panic.message(), location = panic.location(), "request failed: handler panicked");
+                last |= unread;
                 problem_response(&internal(), id.as_ref(), in_flight, !http1)
             }
         };
@@ -150,9 +214,42 @@ where
     }
 }
 
+/// Keeps a response whose head has to wait, or returns it.
+fn settle<B>(
+    response: Response<B>,
+    upload: Upload,
+    method: MethodKind,
+    conn: &Conn,
+) -> Result<Box<Settling<B>>, Response<B>>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    if upload == Upload::Done {
+        return Err(response);
+    }
+    let left = body_length(&response, method);
+    Settling::begin(response, upload, conn, left).map(Box::new)
+}
+
+fn poll_settling<B>(settling: &mut Settling<B>, conn: &Conn, cx: &mut Context<'_>) -> Poll<HandlerOutcome<B>>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    settling.poll(conn, cx).map(|settled| match settled {
+        Ok(()) => HandlerOutcome::Settled,
+        Err(panic) => HandlerOutcome::Panicked(panic),
+    })
+}
+
 /// The outcome of a handler.
-enum HandlerOutcome<T> {
-    Returned(T),
+enum HandlerOutcome<B> {
+    Returned(Response<B>),
+    /// It has returned, and the head of its response need not wait any longer.
+    Settled,
+    Refused,
+    Failed(BoxError),
     TimedOut,
     Panicked(Panic),
 }
@@ -162,7 +259,7 @@ fn internal() -> Problem {
 }
 
 /// Returns the server's own response in place of a handler's.
-fn problem_response<B>(
+fn problem_response<B: Body>(
     problem: &Problem,
     id: Option<&HeaderValue>,
     in_flight: InFlightRequest,

@@ -121,10 +121,12 @@ impl Wire {
         Ok(())
     }
 
-    /// Makes a pending write wait for the peer's end, too.
+    /// Makes a pending write wait for the peer's end, too, and records any other.
     fn written_or_end(&self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_pending() {
             self.fail_at_end(cx)?;
+        } else {
+            self.conn().written();
         }
         written
     }
@@ -248,6 +250,8 @@ impl AsyncRead for Wire {
             this.conn().set_reader(cx.waker());
             this.fail_if_cut()?;
             let _ = this.poll_close_frame(cx)?;
+        } else {
+            this.conn().reading();
         }
         let before = buf.filled().len();
         if this.prefix.is_empty() {
