@@ -65,12 +65,15 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 /// # Heads and bodies
 ///
 /// The service gets a request only if its head is valid, also where the engine is lenient.
-/// Otherwise the response is a [`Problem`](crate::Problem), and with HTTP/1 the connection is closed:
+/// Otherwise the response is a [`Problem`](crate::Problem), and with HTTP/1 the connection is
+/// closed:
 ///
 /// | status, code | the request |
 /// |---|---|
 /// | 400 `invalid_host` | of HTTP/1.1 without `Host`, with two, or with an invalid one; of HTTP/2 without an authority, or with another `Host` |
 /// | 400 `invalid_target` | has a target that its method does not allow, such as `GET *` |
+/// | 400 `invalid_coding` | has the transfer coding `chunked` more than once |
+/// | 501 `unknown_coding` | has another transfer coding beside `chunked` |
 /// | 417 `expectation_failed` | expects something other than `100-continue` |
 /// | 421 `misdirected` | has an absolute target whose scheme is not that of the connection |
 ///

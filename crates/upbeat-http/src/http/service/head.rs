@@ -1,5 +1,3 @@
-use std::fmt;
-
 use http::{
     HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version, header,
     uri::{Authority, Scheme},
@@ -16,6 +14,10 @@ pub(super) enum Refusal {
     Target(&'static str),
     /// A target of another scheme than that of the connection.
     Scheme,
+    /// The coding `chunked` is applied twice.
+    Chunks,
+    /// A transfer coding other than `chunked`, in which the service would get the body.
+    Coding,
     /// An expectation other than `100-continue`.
     Expectation,
 }
@@ -27,15 +29,14 @@ impl Refusal {
             Self::Target(detail) => Problem::new(StatusCode::BAD_REQUEST, "invalid_target").detail(detail),
             Self::Scheme => Problem::new(StatusCode::MISDIRECTED_REQUEST, "misdirected")
                 .detail("the scheme of the target is not that of the connection"),
+            Self::Chunks => {
+                Problem::new(StatusCode::BAD_REQUEST, "invalid_coding").detail("the body is chunked more than once")
+            }
+            Self::Coding => Problem::new(StatusCode::NOT_IMPLEMENTED, "unknown_coding")
+                .detail("the only transfer coding is chunked"),
             Self::Expectation => Problem::new(StatusCode::EXPECTATION_FAILED, "expectation_failed")
                 .detail("the only expectation that is met is 100-continue"),
         }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.problem())
     }
 }
 
@@ -43,14 +44,14 @@ impl fmt::Display for Refusal {
 ///
 /// With HTTP/1, the host of an absolute target replaces the header `Host`.
 pub(super) fn check<B>(request: &mut Request<B>, secured: bool) -> Result<(), Refusal> {
-    let (version, hosts) = (request.version(), Hosts::of(request.headers())?);
+    let (version, found) = (request.version(), Found::of(request.headers())?);
     if version > Version::HTTP_11 {
-        return check_http2(request.uri(), request.method(), &hosts);
+        return check_http2(request.uri(), request.method(), &found);
     }
-    if hosts.count == 0 && version == Version::HTTP_11 {
+    if found.hosts == 0 && version == Version::HTTP_11 {
         return Err(Refusal::Host("the header `host` is missing"));
     }
-    if hosts.expects_other && version == Version::HTTP_11 {
+    if found.expects_other && version == Version::HTTP_11 {
         return Err(Refusal::Expectation);
     }
     let Some(authority) = request.uri().authority() else {
@@ -74,34 +75,48 @@ pub(super) fn check<B>(request: &mut Request<B>, secured: bool) -> Result<(), Re
 const INVALID: Refusal = Refusal::Host("the host is invalid");
 
 /// The headers that a check needs, found in one pass.
-struct Hosts<'a> {
-    count: usize,
+struct Found<'a> {
+    hosts: usize,
     host: Option<HostPort<'a>>,
+    /// The number of times that `chunked` is applied.
+    chunked: usize,
     expects_other: bool,
 }
 
-impl<'a> Hosts<'a> {
+impl<'a> Found<'a> {
     fn of(headers: &'a HeaderMap) -> Result<Self, Refusal> {
-        let mut found = Self { count: 0, host: None, expects_other: false };
+        let mut found = Self { hosts: 0, host: None, chunked: 0, expects_other: false };
         // A scan of the few names costs less than the hash of one.
         for (name, value) in headers {
             if *name == header::HOST {
-                found.count += 1;
+                found.hosts += 1;
                 found.host = Some(HostPort::parse(value.as_bytes()).ok_or(INVALID)?);
+            } else if *name == header::TRANSFER_ENCODING {
+                let codings = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+                for coding in codings.filter(|coding| !coding.is_empty()) {
+                    if !coding.eq_ignore_ascii_case(b"chunked") {
+                        return Err(Refusal::Coding);
+                    }
+                    found.chunked += 1;
+                }
             } else if *name == header::EXPECT {
                 found.expects_other |= !value.as_bytes().eq_ignore_ascii_case(b"100-continue");
             }
         }
-        if found.count > 1 { Err(Refusal::Host("the header `host` occurs more than once")) } else { Ok(found) }
+        match (found.hosts, found.chunked) {
+            (2.., _) => Err(Refusal::Host("the header `host` occurs more than once")),
+            (_, 2..) => Err(Refusal::Chunks),
+            _ => Ok(found),
+        }
     }
 }
 
-fn check_http2(uri: &Uri, method: &Method, hosts: &Hosts<'_>) -> Result<(), Refusal> {
-    if hosts.expects_other {
+fn check_http2(uri: &Uri, method: &Method, found: &Found<'_>) -> Result<(), Refusal> {
+    if found.expects_other {
         return Err(Refusal::Expectation);
     }
     let authority = uri.authority().map(valid).transpose()?;
-    match (authority, hosts.host) {
+    match (authority, found.host) {
         (None, None) => return Err(Refusal::Host("the host is missing")),
         (Some(authority), Some(host)) => {
             let default = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
@@ -201,6 +216,22 @@ mod tests {
             ("/", &[("host", "a"), ("host", "b")], Err(400)),
         ] {
             assert_eq!(check(Version::HTTP_2, "GET", uri, hosts).0, allowed, "{uri} {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn chunked_is_the_only_transfer_coding() {
+        for (codings, allowed) in [
+            (&["Chunked"][..], Ok(())),
+            (&[", chunked ,"], Ok(())),
+            (&["gzip, chunked"], Err(501)),
+            (&["gzip", "chunked"], Err(501)),
+            (&["chunked, chunked"], Err(400)),
+            (&["chunked", "chunked"], Err(400)),
+        ] {
+            let mut headers = vec![("host", "a")];
+            headers.extend(codings.iter().map(|coding| ("transfer-encoding", *coding)));
+            assert_eq!(check(Version::HTTP_11, "POST", "/", &headers).0, allowed, "{codings:?}");
         }
     }
 
