@@ -10,7 +10,7 @@ use axum::{
 };
 use humantime::{format_duration, parse_duration};
 
-use super::not_found::with_usage;
+use super::usage::{options, with_usage};
 
 const USAGE: &str = "this server answers GET /hello, and GET /slow?for=2s after that time";
 
@@ -21,7 +21,11 @@ const MAX_DELAY: Duration = Duration::from_mins(1);
 /// Returns a router with `GET /hello` → `Hello world.` and `GET /slow?for=2s` → a response after
 /// that time.
 pub(crate) fn app() -> Router {
-    let router = Router::new().route("/", get(USAGE)).route("/hello", get("Hello world.")).route("/slow", get(slow));
+    let options = || options("GET,HEAD,OPTIONS");
+    let router = Router::new()
+        .route("/", get(USAGE).options(options()))
+        .route("/hello", get("Hello world.").options(options()))
+        .route("/slow", get(slow).options(options()));
     with_usage(router, USAGE)
 }
 

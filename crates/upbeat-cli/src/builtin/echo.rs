@@ -8,7 +8,7 @@ use axum::{
     routing::post,
 };
 
-use super::not_found::with_usage;
+use super::usage::{options, with_usage};
 
 /// Returns a router that responds to a `POST`, `PUT` or `PATCH` of any path with the body of the
 /// request and its content type.
@@ -16,7 +16,8 @@ use super::not_found::with_usage;
 /// The body is streamed, so memory does not grow with its size. A client that stops reading is no
 /// longer read from.
 pub(crate) fn echo() -> Router {
-    let router = Router::new().fallback_service(post(back).put(back).patch(back));
+    let router =
+        Router::new().fallback_service(post(back).put(back).patch(back).options(options("POST,PUT,PATCH,OPTIONS")));
     with_usage(router, "send a body to get it back, such as with curl --data 'as it is'")
 }
 

@@ -7,16 +7,22 @@ use axum::{
     routing::get,
 };
 
-use super::not_found::with_usage;
+use super::usage::{options, with_usage};
 
 /// Returns a router with `GET /` → `Hello, world!`.
 pub(crate) fn hello() -> Router {
-    with_usage(Router::new().route("/", get("Hello, world!")), "this server answers GET / only")
+    with_usage(
+        Router::new().route("/", get("Hello, world!").options(options("GET,HEAD,OPTIONS"))),
+        "this server answers GET / only",
+    )
 }
 
 /// Returns a router with `GET /?name=Alex` → `Hello, Alex!`.
 pub(crate) fn hello_name() -> Router {
-    with_usage(Router::new().route("/", get(by_name)), "this server answers GET /?name=Alex only")
+    with_usage(
+        Router::new().route("/", get(by_name).options(options("GET,HEAD,OPTIONS"))),
+        "this server answers GET /?name=Alex only",
+    )
 }
 
 type Pairs = Vec<(String, String)>;

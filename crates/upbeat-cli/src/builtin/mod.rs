@@ -4,9 +4,9 @@ mod app;
 mod echo;
 mod files;
 mod greet;
-mod not_found;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub(crate) use app::app;
 pub(crate) use echo::echo;

@@ -50,7 +50,7 @@ fn the_default_score_serves_its_documented_responses() {
     let unknown = get(playing.address("hello"), "/nowhere");
     assert_eq!(unknown.status, 404);
     let wrong = request(playing.address("app"), "DELETE", "/hello");
-    assert_eq!((wrong.status, wrong.header("allow")), (405, Some("GET,HEAD")));
+    assert_eq!((wrong.status, wrong.header("allow")), (405, Some("GET,HEAD,OPTIONS")));
 
     playing.signal("INT");
     assert_eq!(playing.end().code, 0);

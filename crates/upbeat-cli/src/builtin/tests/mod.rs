@@ -1,19 +1,20 @@
 //! Tests of the built-in servers as routers, without a network.
 
-use std::fs;
-
 use axum::{
     Router,
     body::{Body, to_bytes},
-    http::{Request, StatusCode, header},
+    http::{HeaderMap, Request, StatusCode, header},
 };
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use super::{app, echo, files, hello, hello_name};
 
+mod folder;
+
 struct Answer {
     status: StatusCode,
+    headers: HeaderMap,
     body: String,
     allow: Option<String>,
     content_type: String,
@@ -27,9 +28,9 @@ async fn answer(router: Router, request: Request<Body>) -> Answer {
     let response = router.oneshot(request).await.unwrap();
     let text = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
     let (allow, content_type) = (text(header::ALLOW), text(header::CONTENT_TYPE).unwrap_or_default());
-    let status = response.status();
+    let (status, headers) = (response.status(), response.headers().clone());
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-    Answer { status, body: String::from_utf8(body.to_vec()).unwrap(), allow, content_type }
+    Answer { status, headers, body: String::from_utf8(body.to_vec()).unwrap(), allow, content_type }
 }
 
 #[tokio::test]
@@ -91,15 +92,28 @@ async fn slow_waits_for_a_bounded_time() {
 }
 
 #[tokio::test]
-async fn files_are_served_with_their_type_and_only_from_their_folder() {
+async fn options_and_unknown_methods_are_answered() {
     let folder = TempDir::new().unwrap();
-    let root = folder.path().join("public");
-    fs::create_dir(&root).unwrap();
-    fs::write(root.join("index.html"), "<p>home").unwrap();
-    fs::write(folder.path().join("secret"), "secret").unwrap();
-    let home = send(files(&root), "GET", "/").await;
-    assert_eq!((home.body.as_str(), home.content_type.as_str()), ("<p>home", "text/html"));
-    for uri in ["/../secret", "/%2e%2e/secret", "/..%2fsecret"] {
-        assert_eq!(send(files(&root), "GET", uri).await.status, StatusCode::NOT_FOUND, "{uri}");
+    for (router, methods) in
+        [(hello(), "GET,HEAD,OPTIONS"), (echo(), "PATCH,POST,PUT,OPTIONS"), (files(folder.path()), "GET,HEAD,OPTIONS")]
+    {
+        let sorted = |allow: Option<String>| {
+            let allow = allow.unwrap();
+            let mut methods: Vec<_> = allow.split(',').map(str::to_owned).collect();
+            methods.sort_unstable();
+            methods
+        };
+        let mut methods: Vec<_> = methods.split(',').collect();
+        methods.sort_unstable();
+        let answer = send(router.clone(), "OPTIONS", "/").await;
+        assert_eq!((answer.status, answer.body.as_str()), (StatusCode::NO_CONTENT, ""));
+        assert_eq!(sorted(answer.allow), methods);
+        for method in ["BREW", "get"] {
+            let answer = send(router.clone(), method, "/").await;
+            assert_eq!(answer.status, StatusCode::NOT_IMPLEMENTED);
+            assert_eq!(sorted(answer.allow), methods);
+        }
+        assert_eq!(send(router.clone(), "OPTIONS", "*").await.status, StatusCode::NO_CONTENT);
+        assert_eq!(send(router, "TRACE", "/").await.status, StatusCode::METHOD_NOT_ALLOWED);
     }
 }
