@@ -40,6 +40,10 @@ impl ErrorResponse {
         response
     }
 
+    pub(super) fn origin() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "cross_origin", "pages of other sites cannot read the measurements")
+    }
+
     pub(super) fn upgrade(error: &WebSocketUpgradeRejection) -> Self {
         Self::new(error.status(), "no_websocket", error.body_text())
     }

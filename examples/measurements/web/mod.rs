@@ -13,7 +13,7 @@ use axum::{
 };
 use futures_util::Stream;
 use upbeat::Context;
-use upbeat_http::JsonLines;
+use upbeat_http::{JsonLines, Problem, SameOrigin};
 
 use crate::{Averaged, Fault, Reads, Rows, Store, series};
 use error::ErrorResponse;
@@ -34,8 +34,8 @@ use parameters::Parameters;
 ///
 /// A line is an [`Averaged`], or `{"error": …}` with a [`Fault`]. An error before the first line
 /// has its own status and `{"error": {"code", "status", "message", "field"}}`: 400 for an invalid
-/// parameter, 503 with `retry-after` for a database that is locked or unreachable, and 500 for one
-/// that rejects the query.
+/// parameter, 403 for a WebSocket of another site's page, 503 with `retry-after` for a database
+/// that is locked or unreachable, and 500 for one that rejects the query.
 ///
 /// If the client disconnects, the stream and its query are dropped. If the server stops, the stream
 /// ends with a fault, or over WebSocket with the close code 1001.
@@ -91,11 +91,13 @@ async fn lines(
 }
 
 async fn messages(
+    origin: Result<SameOrigin, Problem>,
     State(web): State<Web>,
     Extension(cx): Extension<Context>,
     pairs: Pairs,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ErrorResponse> {
+    origin.map_err(|_| ErrorResponse::origin())?;
     let upgrade = upgrade.map_err(|error| ErrorResponse::upgrade(&error))?;
     let lines = web.stream(pairs, cx).await?;
     Ok(upgrade.on_upgrade(|socket| socket::send(socket, lines)))

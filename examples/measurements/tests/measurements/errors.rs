@@ -25,6 +25,16 @@ async fn error_response(server: &Server, target: &str) -> (u64, Value, String) {
 }
 
 #[tokio::test]
+async fn a_page_of_another_site_gets_no_web_socket() {
+    let server = Server::with_rows(10);
+    assert_eq!(server.upgrade(&format!("http://{}", server.address)).await, 101);
+    for origin in ["https://evil.example", "null", "http://127.0.0.1:1"] {
+        assert_eq!(server.upgrade(origin).await, 403, "{origin}");
+    }
+    assert_eq!(server.stop().0.code, Some(0));
+}
+
+#[tokio::test]
 async fn an_invalid_parameter_is_named() {
     let server = Server::with_rows(10);
     for (query, field) in [

@@ -95,6 +95,20 @@ impl Server {
         (head.to_ascii_lowercase(), body.to_owned())
     }
 
+    /// Asks for an upgrade to WebSocket with this origin, and returns the status.
+    pub(crate) async fn upgrade(&self, origin: &str) -> u16 {
+        let mut stream = TcpStream::connect(&self.address).await.expect("it listens");
+        let request = format!(
+            "GET /measurements/ws HTTP/1.1\r\nhost: {}\r\norigin: {origin}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            self.address
+        );
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut status = [0; 12];
+        timeout(TIMEOUT, stream.read_exact(&mut status)).await.expect("in time").expect("an answer");
+        String::from_utf8_lossy(&status).rsplit(' ').next().and_then(|status| status.parse().ok()).expect("a status")
+    }
+
     /// Sends a request without reading the response.
     pub(crate) async fn send(&self, target: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).await.expect("it listens");
