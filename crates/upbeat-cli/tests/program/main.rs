@@ -4,6 +4,7 @@ mod command_line;
 mod http;
 mod play;
 mod playing;
+mod requests;
 mod stop_under_load;
 mod terminal;
 mod unread;
