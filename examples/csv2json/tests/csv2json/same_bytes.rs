@@ -80,6 +80,14 @@ proptest! {
 }
 
 #[test]
+fn columns_in_another_order_give_the_same_bytes() {
+    let expected = convert(b"row,height,weight\n1,70,150\n2,60,120\n", Mode::Sync, 1).json;
+    let input = b"weight,name,row,height\n150,Ada,1,70\n120,\"Bob, jr.\",2,60\n";
+    check(input, 2);
+    assert_eq!(convert(input, Mode::Sync, 1).json, expected);
+}
+
+#[test]
 fn no_rows() {
     for input in ["", "row,height,weight", "row,height,weight\n", "row,height,weight\r\n\r\n\n"] {
         check(input.as_bytes(), 2);
