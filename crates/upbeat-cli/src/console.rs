@@ -24,6 +24,9 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     }
 }
 
+/// The time for the last messages to be written. If nothing reads standard error, they are lost.
+pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// The queue of standard error, once a score is played.
 static QUEUE: OnceLock<LogWriter> = OnceLock::new();
 

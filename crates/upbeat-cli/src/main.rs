@@ -9,6 +9,7 @@ mod error;
 mod limits;
 mod log;
 mod play;
+mod runtime;
 mod score;
 mod stop_status;
 

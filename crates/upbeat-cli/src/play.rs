@@ -8,16 +8,13 @@ use upbeat::{Report, exit_code};
 use crate::{
     args::Arguments,
     conductor::build_conductor,
-    console, limits, log,
+    console, limits, log, runtime,
     score::{LogStyle, Score},
     stop_status::StopStatus,
 };
 
 /// The time that blocking calls still running get to return once the report is written.
 const LINGER: Duration = Duration::from_millis(100);
-
-/// The time for the last messages to be written. If nothing reads standard error, they are lost.
-const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Plays a score until a signal, a failure, or the end of all players.
 pub(crate) fn play(score: Score, arguments: &Arguments) -> ExitCode {
@@ -30,7 +27,7 @@ pub(crate) fn play(score: Score, arguments: &Arguments) -> ExitCode {
     log::init(style, arguments.quiet, has_status);
     limits::raise_descriptors();
     let code = run(score, style, arguments.quiet, has_status);
-    console::flush_within(FLUSH_TIMEOUT);
+    console::flush_within(console::FLUSH_TIMEOUT);
     ExitCode::from(code)
 }
 
@@ -38,7 +35,7 @@ fn run(score: Score, style: LogStyle, quiet: bool, has_status: bool) -> u8 {
     for warning in &score.warnings {
         tracing::warn!("{}; {}", warning.message, warning.label);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match runtime::start() {
         Ok(runtime) => runtime,
         Err(error) => {
             console::print_error(&format!("error: failed to start the runtime: {error}\n"));

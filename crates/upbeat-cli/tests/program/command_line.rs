@@ -4,8 +4,8 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io::{Read as _, Write as _},
-    os::unix::ffi::OsStrExt as _,
-    process::{Output, Stdio},
+    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _, process::CommandExt as _},
+    process::{Command, Output, Stdio},
 };
 
 use tempfile::TempDir;
@@ -241,5 +241,31 @@ fn an_output_that_cannot_be_written_is_1_and_one_that_is_closed_is_0() {
     for (arguments, code) in [(&["score"] as &[&str], 1), (&["check", "/missing.toml"], 78), (&["chek"], 64)] {
         let status = upbeat().args(arguments).stdout(full()).stderr(full()).status().expect("the program runs");
         assert_eq!(status.code(), Some(code), "{arguments:?}");
+    }
+}
+
+/// A user of its own, so that the processes of others do not count. Only root can become one.
+const USER: u32 = 64_123;
+
+#[test]
+fn a_system_without_threads_is_1_at_once() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let folder = TempDir::new().expect("a temporary folder");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let (program, score) = (folder.path().join("upbeat"), folder.path().join("score.toml"));
+    fs::copy(upbeat().get_program(), &program).expect("it was built");
+    fs::write(&score, "[server.web]\nkind = \"hello\"\nbind = \"127.0.0.1:0\"\n").expect("the score is written");
+    // One thread for the program itself, one for its log, and none or one for a worker.
+    for threads in 1..=3 {
+        let mut shell = Command::new("sh");
+        let limit = format!(r#"ulimit -u {threads} 2> /dev/null || ulimit -p {threads}; exec "$0" play "$1""#);
+        shell.arg("-c").arg(limit).arg(&program).arg(&score).env_remove("RUST_BACKTRACE").uid(USER).current_dir("/");
+        let output = shell.output().expect("the program runs");
+        assert_eq!(output.status.code(), Some(1), "{threads}: {}", stderr(&output));
+        // With one processor the worker is there, and the next thread is missing.
+        let reason = ["error: failed to start the ", "nothing was started"];
+        assert!(reason.iter().any(|reason| stderr(&output).contains(reason)), "{threads}: {}", stderr(&output));
     }
 }
