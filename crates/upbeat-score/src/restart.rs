@@ -21,11 +21,14 @@ pub struct Backoff {
 
 impl Backoff {
     /// Creates a backoff of `first`, doubled each time, and never more than `max`. Jitter is 0.2.
+    ///
+    /// No delay is below [`MIN_RESTART_DELAY`]. A `first` above `max` is a
+    /// [fault](crate::Fault::BackoffAboveCap) of the score.
     pub const fn exponential(first: Duration, max: Duration) -> Self {
         Self { first, max, grows: true, jitter: 0.2 }
     }
 
-    /// Creates a backoff of `delay` each time. Jitter is 0.2.
+    /// Creates a backoff of `delay` each time, at least [`MIN_RESTART_DELAY`]. Jitter is 0.2.
     pub const fn constant(delay: Duration) -> Self {
         Self { first: delay, max: delay, grows: false, jitter: 0.2 }
     }
@@ -39,7 +42,21 @@ impl Backoff {
         Self { jitter, ..self }
     }
 
-    /// Returns the delay before restart `n` (0 is the first), with `random` from `0.0..1.0`.
+    /// Returns the first delay and the cap, if they contradict each other.
+    pub(crate) fn above_cap(&self) -> Option<(Duration, Duration)> {
+        (self.first > self.max).then_some((self.first, self.max))
+    }
+
+    /// Returns the least time that `restarts` restarts take, from the first decision to the end of
+    /// the last delay.
+    fn least_total(&self, restarts: u32) -> Duration {
+        // From here on the delay no longer grows.
+        let grown = restarts.min(u32::BITS);
+        let sum = (0..grown).fold(Duration::ZERO, |sum, n| sum.saturating_add(self.delay(n, 1.0)));
+        sum.saturating_add(self.delay(grown, 1.0).saturating_mul(restarts - grown))
+    }
+
+    /// Returns the delay before restart `n` (0 is the first), with `random` from `0.0..=1.0`.
     fn delay(&self, n: u32, random: f32) -> Duration {
         let factor = if self.grows { 1u32.checked_shl(n).unwrap_or(u32::MAX) } else { 1 };
         let full = self.first.saturating_mul(factor).min(self.max);
@@ -126,21 +143,28 @@ impl Restart {
     }
 
     /// Allows this many restarts. A part that always fails runs 1 + `restarts` times, then its
-    /// failure is final.
+    /// failure is final. With zero, the first failure is.
     #[must_use]
     pub fn max_restarts(self, restarts: u32) -> Self {
         self.set(|policy| policy.max = Some(restarts))
     }
 
     /// Counts only the restarts of the last `window` towards
-    /// [`max_restarts`](Restart::max_restarts). The time in which a run is healthy never uses up
-    /// the limit.
+    /// [`max_restarts`](Restart::max_restarts), without which it has no effect. The time in which a
+    /// run is healthy never uses up the limit.
+    ///
+    /// A window of zero is a [fault](crate::Fault::ZeroRestartWindow) of the score. A window that
+    /// is shorter than the delays of so many restarts is a
+    /// [warning](crate::Warning::RestartLimitUnreachable).
     #[must_use]
     pub fn within(self, window: Duration) -> Self {
         self.set(|policy| policy.window = Some(window))
     }
 
     /// Resets the backoff and the limit after a run that was ready for `healthy`. Default 30 s.
+    ///
+    /// With zero, each run that was ready resets them, so that the limit counts only failed starts.
+    /// With [`Duration::MAX`] none does.
     #[must_use]
     pub fn reset_after(self, healthy: Duration) -> Self {
         self.set(|policy| policy.reset_after = healthy)
@@ -161,6 +185,24 @@ impl Restart {
     /// Returns the largest number of restarts, if there is a limit.
     pub fn max(&self) -> Option<u32> {
         self.policy.as_ref()?.max
+    }
+
+    /// Returns whether a limit has a window in which nothing can be counted.
+    pub(crate) fn has_zero_window(&self) -> bool {
+        self.policy.as_ref().is_some_and(|policy| policy.window == Some(Duration::ZERO))
+    }
+
+    /// Returns the first delay and the cap of the backoff, if they contradict each other.
+    pub(crate) fn above_cap(&self) -> Option<(Duration, Duration)> {
+        self.policy.as_ref()?.backoff.above_cap()
+    }
+
+    /// Returns the limit and its window, if the backoff spreads so many restarts over more than the
+    /// window: the limit is never reached.
+    pub(crate) fn unreachable_limit(&self) -> Option<(u32, Duration)> {
+        let policy = self.policy.as_ref()?;
+        let (max, window) = (policy.max?, policy.window?);
+        (max > 0 && policy.backoff.least_total(max) >= window).then_some((max, window))
     }
 
     pub(crate) fn restarter(&self) -> Option<Box<Restarter>> {
@@ -260,6 +302,33 @@ mod tests {
         let policy = Restart::on_failure(Backoff::constant(S)).max_restarts(1);
         let seen = delays(&policy, &[(0, None), (9_999_999, Some(29)), (9_999_999, Some(30))]);
         assert_eq!(seen.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
+    }
+
+    #[test]
+    fn a_limit_that_the_backoff_never_reaches_is_found() {
+        let limited = |backoff: Backoff, max, window| {
+            Restart::on_failure(backoff.jitter(0.0)).max_restarts(max).within(window).unreachable_limit().is_some()
+        };
+        assert!(limited(Backoff::constant(S * 10), 3, S * 30));
+        assert!(!limited(Backoff::constant(S * 10), 3, S * 31));
+        assert!(
+            limited(Backoff::exponential(S, S * 8), 5, S * 23) && !limited(Backoff::exponential(S, S * 8), 5, S * 24)
+        );
+        assert!(!limited(Backoff::exponential(S, S * 30), u32::MAX, Duration::MAX));
+        assert!(limited(Backoff::constant(Duration::MAX), u32::MAX, Duration::MAX));
+        assert!(!limited(Backoff::constant(Duration::ZERO), 0, S));
+        assert_eq!(Restart::on_failure(Backoff::constant(S)).max_restarts(1).unreachable_limit(), None);
+    }
+
+    #[test]
+    fn an_unreachable_limit_is_never_reached() {
+        let policy = Restart::on_failure(Backoff::constant(S).jitter(0.5)).max_restarts(4).within(S * 2);
+        assert!(policy.unreachable_limit().is_some());
+        let (mut restarter, mut rng) = (policy.restarter().unwrap(), fastrand::Rng::with_seed(3));
+        let mut now = Duration::ZERO;
+        for _ in 0..1000 {
+            now += restarter.next(now, &mut rng).expect("the limit is never reached");
+        }
     }
 
     #[test]

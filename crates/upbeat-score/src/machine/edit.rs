@@ -10,7 +10,9 @@ use super::{
 };
 use crate::{
     moment::Moment,
-    score::{Fault, PartSpec, default_condition, own_faults, resolve_part},
+    score::{
+        Edge, Fault, PartSpec, Parts, default_condition, is_restarted_with, own_faults, resolve_part, restarted_with,
+    },
 };
 
 impl Machine {
@@ -31,9 +33,6 @@ impl Machine {
         }
         let lookup = |name: &str| self.find(name).map(|part| (part.0, self.slots[part.index()].kind));
         let mut after = resolve_part(spec, lookup, &mut faults);
-        if !faults.is_empty() {
-            return Err(AddError::Faults { name, faults });
-        }
         if !spec.first_and_last {
             for (i, slot) in self.slots.iter().enumerate() {
                 let i = id(i).0;
@@ -41,6 +40,10 @@ impl Machine {
                     after.push((i, default_condition(slot.kind)));
                 }
             }
+        }
+        self.restarts_together(spec, &after, &mut faults);
+        if !faults.is_empty() {
+            return Err(AddError::Faults { name, faults });
         }
         let slot = Slot::new(spec, after.into(), now);
         let i = self.free.pop().map_or(self.slots.len(), |i| i as usize);
@@ -58,6 +61,25 @@ impl Machine {
         }
         self.propagate(now);
         Ok((id(i), std::mem::take(&mut self.actions)))
+    }
+
+    /// Adds a fault if the new part, or one that plays, would be restarted together with the other
+    /// although it can be played only once.
+    fn restarts_together(&self, spec: &PartSpec, after: &[Edge], faults: &mut Vec<Fault>) {
+        let parts = WithNew { machine: self, spec, after };
+        let new = id(self.slots.len()).0;
+        let mut pairs = Vec::new();
+        if !spec.restartable {
+            pairs.extend(restarted_with(self.strategy, new, &parts).map(|other| (new, other)));
+        }
+        if spec.declares_restarts() {
+            let once = parts.all().filter(|&i| i != new && !self.slots[i as usize].restartable);
+            let once = once.filter(|&i| is_restarted_with(self.strategy, i, new, &parts));
+            pairs.extend(once.map(|i| (i, new)));
+        }
+        let name = |i: u32| if i == new { spec.name.clone() } else { self.slots[i as usize].name.clone() };
+        let fault = |(part, other)| Fault::NotRestartableTogether { part: name(part), other: name(other) };
+        faults.extend(pairs.into_iter().map(fault));
     }
 
     /// Stops a part and removes it.
@@ -107,6 +129,29 @@ impl Machine {
         }
         self.by_name.remove(id(i).0, &self.slots[i].name);
         self.free.push(id(i).0);
+    }
+}
+
+/// The parts that are not over, and a new one.
+struct WithNew<'a> {
+    machine: &'a Machine,
+    spec: &'a PartSpec,
+    after: &'a [Edge],
+}
+
+impl Parts for WithNew<'_> {
+    fn all(&self) -> impl Iterator<Item = u32> {
+        let slots = self.machine.slots.iter().enumerate();
+        let new = id(self.machine.slots.len()).0;
+        slots.filter(|(_, slot)| !slot.is_over()).map(|(i, _)| id(i).0).chain([new])
+    }
+
+    fn after(&self, part: u32) -> &[Edge] {
+        self.machine.slots.get(part as usize).map_or(self.after, |slot| &slot.after)
+    }
+
+    fn declares_restarts(&self, part: u32) -> bool {
+        self.machine.slots.get(part as usize).map_or(self.spec.declares_restarts(), |slot| slot.declares_restarts)
     }
 }
 

@@ -72,34 +72,33 @@ impl Machine {
         if !wanted || self.phase != Phase::Playing || self.pending_stop.is_some() {
             return None;
         }
+        let together = self.restarted_together(i);
+        if together.iter().chain([&i]).any(|&i| !self.slots[i].restartable) {
+            // The check refuses such parts. But a player may request a restart without a policy.
+            return None;
+        }
         let slot = &mut self.slots[i];
         let at = now.saturating_add(slot.restarter.as_mut()?.next(now, &mut self.rng)?);
-        match self.strategy {
-            Strategy::OneForOne => {}
-            Strategy::RestForOne => {
-                for dependent in self.all_dependents(i) {
-                    self.restart_with(dependent, i);
-                }
-            }
-            Strategy::OneForAll => {
-                for other in 0..self.slots.len() {
-                    if other != i {
-                        self.restart_with(other, i);
-                    }
-                }
-                self.group_restart = Some(self.group_restart.map_or(at, |other| other.max(at)));
-                self.wake_at(at);
-            }
+        for other in together {
+            self.set_goal(other, Goal::Restart, StopReason::With(id(i)));
+        }
+        if self.strategy == Strategy::OneForAll {
+            self.group_restart = Some(self.group_restart.map_or(at, |other| other.max(at)));
+            self.wake_at(at);
         }
         self.actions.push(Action::Retry { part: id(i), at });
         Some(at)
     }
 
-    fn restart_with(&mut self, other: usize, failed: usize) {
-        let slot = &self.slots[other];
-        if slot.state.is_live() && slot.goal == Goal::Play {
-            self.set_goal(other, Goal::Restart, StopReason::With(id(failed)));
-        }
+    /// Returns the parts that play and that the strategy restarts together with part `i`.
+    fn restarted_together(&self, i: usize) -> Vec<usize> {
+        let mut together = match self.strategy {
+            Strategy::OneForOne => Vec::new(),
+            Strategy::RestForOne => self.all_dependents(i),
+            Strategy::OneForAll => (0..self.slots.len()).filter(|&other| other != i).collect(),
+        };
+        together.retain(|&other| self.slots[other].state.is_live() && self.slots[other].goal == Goal::Play);
+        together
     }
 
     /// Returns all parts that depend on part `i`, directly or not.

@@ -106,6 +106,11 @@ impl Machine {
         self.cause
     }
 
+    /// Returns whether the part was removed, and its name and id can be used again.
+    pub fn is_removed(&self, part: PartId) -> bool {
+        self.slots[part.index()].is_removed()
+    }
+
     /// Returns whether slot `i` holds a part that is not removed.
     pub(super) fn exists(&self, i: usize) -> bool {
         self.slots.get(i).is_some_and(|slot| !slot.is_removed())

@@ -50,6 +50,10 @@ pub(super) struct Slot {
     pub(super) stops_all: bool,
     pub(super) first_and_last: bool,
     pub(super) removing: bool,
+    /// Whether its player can be played more than once.
+    pub(super) restartable: bool,
+    /// Whether a failure may be followed by a restart.
+    pub(super) declares_restarts: bool,
     ready_timeout: Nanos,
     stop_timeout: Option<Nanos>,
     /// `None` for a part without a restart policy that has never requested a restart.
@@ -94,6 +98,8 @@ impl Slot {
             stops_all: spec.stops_all,
             first_and_last: spec.first_and_last,
             removing: false,
+            restartable: spec.restartable,
+            declares_restarts: spec.declares_restarts(),
             ready_timeout: spec.ready_timeout.into(),
             stop_timeout: spec.stop_timeout.map(Nanos::from),
             restarter: spec.restart.restarter(),

@@ -81,7 +81,7 @@ impl Machine {
         while let Some(i) = planned.pop() {
             let slot = &self.slots[i];
             let own = if slot.is_over() { Duration::ZERO } else { slot.stop_timeout().unwrap_or(whole / 10) };
-            let reserve = self.reserves[i] + own;
+            let reserve = self.reserves[i].saturating_add(own);
             for &(to, _) in &slot.dependents {
                 let to = to as usize;
                 self.reserves[to] = self.reserves[to].max(reserve);

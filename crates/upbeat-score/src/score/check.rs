@@ -6,10 +6,11 @@ use super::{
     Score,
     fault::{Fault, ScoreError},
     graph::{Edge, cycles, order},
-    part::{Condition, Kind, OnUnresponsive, PartSpec, default_condition},
+    part::{Condition, Kind, PartSpec, default_condition},
     plan::{Plan, StopPath, Warning},
+    together::{Parts, restarted_with},
 };
-use crate::{index::Index, restart::RestartWhen};
+use crate::index::Index;
 
 /// A score without faults, by index instead of by name.
 pub(crate) struct Resolved {
@@ -76,6 +77,13 @@ impl Score {
             }
             edges.push(own);
         }
+        let graph = Graph { score: self, edges: &edges };
+        for (i, part) in (0u32..).zip(&self.parts).filter(|(_, part)| !part.restartable) {
+            if let Some(other) = restarted_with(self.strategy, i, &graph) {
+                let other = self.parts[other as usize].name.clone();
+                faults.push(Fault::NotRestartableTogether { part: part.name.clone(), other });
+            }
+        }
         match order(&edges) {
             Ok(order) if faults.is_empty() => return Ok(Resolved { edges, order, index }),
             Ok(_) => {}
@@ -97,7 +105,8 @@ impl Score {
             let i = i as usize;
             let next = resolved.edges[i].iter().map(|(to, _)| *to).max_by_key(|to| paths[*to as usize]);
             let (needs, length, _) = next.map_or((Duration::ZERO, 0, None), |next| paths[next as usize]);
-            paths[i] = (needs + self.parts[i].stop_timeout.unwrap_or_default(), length + 1, next);
+            let own = self.parts[i].stop_timeout.unwrap_or_default();
+            paths[i] = (needs.saturating_add(own), length + 1, next);
         }
         let mut at = resolved.order.iter().rev().copied().max_by_key(|i| paths[*i as usize]);
         let needs = at.map_or(Duration::ZERO, |i| paths[i as usize].0);
@@ -110,11 +119,36 @@ impl Score {
     }
 
     pub(crate) fn warnings(&self, longest_stop: &StopPath) -> Vec<Warning> {
-        if longest_stop.needs + self.lame_duck <= self.stop_timeout {
-            return Vec::new();
+        let unreachable = self.parts.iter().filter_map(|part| {
+            let (max, window) = part.restart.unreachable_limit()?;
+            Some(Warning::RestartLimitUnreachable { part: part.name.clone(), max, window })
+        });
+        let mut warnings: Vec<_> = unreachable.collect();
+        if longest_stop.needs.saturating_add(self.lame_duck) > self.stop_timeout {
+            let (path, lame_duck, budget) = (longest_stop.clone(), self.lame_duck, self.stop_timeout);
+            warnings.push(Warning::StopPathTooLong { path, lame_duck, budget });
         }
-        let (path, lame_duck, budget) = (longest_stop.clone(), self.lame_duck, self.stop_timeout);
-        vec![Warning::StopPathTooLong { path, lame_duck, budget }]
+        warnings
+    }
+}
+
+/// The parts of a score with their edges.
+struct Graph<'a> {
+    score: &'a Score,
+    edges: &'a [Vec<Edge>],
+}
+
+impl Parts for Graph<'_> {
+    fn all(&self) -> impl Iterator<Item = u32> {
+        (0u32..).zip(&self.score.parts).map(|(i, _)| i)
+    }
+
+    fn after(&self, part: u32) -> &[Edge] {
+        &self.edges[part as usize]
+    }
+
+    fn declares_restarts(&self, part: u32) -> bool {
+        self.score.parts[part as usize].declares_restarts()
     }
 }
 
@@ -130,8 +164,13 @@ pub(crate) fn own_faults(part: &PartSpec, faults: &mut Vec<Fault>) {
     if part.watchdog.is_some_and(|watchdog| watchdog.timeout.is_zero()) {
         faults.push(Fault::ZeroWatchdogTimeout { part: name.clone() });
     }
-    let restarts = part.watchdog.is_some_and(|watchdog| watchdog.action == OnUnresponsive::Restart);
-    if !part.restartable && (restarts || part.restart.when() != RestartWhen::Never) {
+    if part.restart.has_zero_window() {
+        faults.push(Fault::ZeroRestartWindow { part: name.clone() });
+    }
+    if let Some((first, max)) = part.restart.above_cap() {
+        faults.push(Fault::BackoffAboveCap { part: name.clone(), first, max });
+    }
+    if !part.restartable && part.declares_restarts() {
         faults.push(Fault::NotRestartable { part: name.clone() });
     }
 }
@@ -178,8 +217,8 @@ fn invalid_name(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::restart::Restart;
-    use crate::score::part::Watchdog;
+    use crate::restart::{Backoff, Restart};
+    use crate::score::part::{OnUnresponsive, Strategy, Watchdog};
 
     const S: Duration = Duration::from_secs(1);
 
@@ -271,6 +310,104 @@ mod tests {
             plan.warnings[0].to_string(),
             "stopping can take 11s (lame duck 2s, then web → db), but the whole budget is 10s",
         );
+    }
+
+    fn once(mut part: PartSpec) -> PartSpec {
+        part.restartable = false;
+        part
+    }
+
+    fn restarts(mut part: PartSpec) -> PartSpec {
+        part.restart = Restart::on_failure(Restart::DEFAULT_BACKOFF);
+        part
+    }
+
+    fn job(mut part: PartSpec) -> PartSpec {
+        part.kind = Kind::Job;
+        part
+    }
+
+    /// Returns the faults of parts under a strategy.
+    fn faults(strategy: Strategy, parts: impl IntoIterator<Item = PartSpec>) -> Vec<Fault> {
+        let mut score = score(parts);
+        score.strategy = strategy;
+        score.check().map_or_else(|error| error.faults, |_| Vec::new())
+    }
+
+    #[test]
+    fn a_part_that_plays_once_is_not_restarted_with_another() {
+        let together =
+            |part: &str, other: &str| vec![Fault::NotRestartableTogether { part: part.into(), other: other.into() }];
+        let beside = || [once(part("once", &[])), restarts(part("db", &[]))];
+        assert_eq!(faults(Strategy::OneForAll, beside()), together("once", "db"));
+        assert_eq!(faults(Strategy::RestForOne, beside()), []);
+        assert_eq!(faults(Strategy::OneForOne, beside()), []);
+
+        let behind = || [restarts(part("db", &[])), part("api", &["db"]), once(part("once", &["api"]))];
+        assert_eq!(faults(Strategy::RestForOne, behind()), together("once", "db"));
+        assert_eq!(faults(Strategy::OneForAll, behind()), together("once", "db"));
+        let before = [restarts(part("db", &["once"])), once(part("once", &[]))];
+        assert_eq!(faults(Strategy::RestForOne, before), []);
+
+        let mut watched = part("db", &[]);
+        watched.watchdog = Some(Watchdog::new(S, OnUnresponsive::Restart));
+        assert_eq!(faults(Strategy::OneForAll, [watched, once(part("once", &[]))]), together("once", "db"));
+        // Without a declared restart there is none.
+        assert_eq!(faults(Strategy::OneForAll, [part("db", &[]), once(part("once", &[]))]), []);
+    }
+
+    #[test]
+    fn a_job_that_plays_once_may_come_before_parts_that_are_restarted() {
+        let migrate = || once(job(part("migrate", &[])));
+        let behind = || restarts(part("db", &["migrate"]));
+        assert_eq!(faults(Strategy::OneForAll, [migrate(), behind(), restarts(part("api", &["db"]))]), []);
+        let beside = faults(Strategy::OneForAll, [migrate(), behind(), restarts(part("api", &[]))]);
+        assert_eq!(beside, [Fault::NotRestartableTogether { part: "migrate".into(), other: "api".into() }]);
+        // A finished job is not restarted, so what follows it is not restarted with it.
+        let after = [restarts(job(part("load", &[]))), once(part("once", &["load"]))];
+        assert_eq!(faults(Strategy::RestForOne, after.clone()), []);
+        assert_eq!(faults(Strategy::OneForAll, after), []);
+    }
+
+    #[test]
+    fn numbers_without_a_meaning_are_faults() {
+        let with = |restart: Restart| {
+            let mut part = part("a", &[]);
+            part.restart = restart;
+            faults(Strategy::OneForOne, [part])
+        };
+        let window = Restart::always(Restart::DEFAULT_BACKOFF).max_restarts(3).within(Duration::ZERO);
+        assert_eq!(with(window), [Fault::ZeroRestartWindow { part: "a".into() }]);
+        assert_eq!(with(Restart::never().within(Duration::ZERO)), []);
+        let backoff = Restart::on_failure(Backoff::exponential(S * 2, S));
+        assert_eq!(with(backoff), [Fault::BackoffAboveCap { part: "a".into(), first: S * 2, max: S }]);
+    }
+
+    #[test]
+    fn warns_about_a_restart_limit_that_is_never_reached() {
+        let mut part = part("a", &[]);
+        part.restart = Restart::on_failure(Backoff::constant(S * 20)).max_restarts(5).within(S * 60);
+        let plan = score([part]).check().unwrap();
+        assert_eq!(plan.warnings, [Warning::RestartLimitUnreachable { part: "a".into(), max: 5, window: S * 60 }]);
+    }
+
+    #[test]
+    fn the_longest_times_do_not_overflow() {
+        let mut parts = ["a", "b", "c"].map(|name| part(name, &[]));
+        parts[1].after.push(crate::After::new("a", None));
+        parts[2].after.push(crate::After::new("b", None));
+        for part in &mut parts {
+            part.stop_timeout = Some(Duration::MAX);
+            part.ready_timeout = Duration::MAX;
+            part.restart =
+                Restart::always(Backoff::exponential(Duration::MAX, Duration::MAX)).reset_after(Duration::MAX);
+            part.watchdog = Some(Watchdog::new(Duration::MAX, OnUnresponsive::Restart));
+        }
+        let mut score = score(parts);
+        (score.stop_timeout, score.lame_duck) = (Duration::MAX, Duration::from_secs(1));
+        let plan = score.check().unwrap();
+        assert_eq!(plan.longest_stop.needs, Duration::MAX);
+        plan.warnings.iter().for_each(|warning| assert!(!warning.to_string().is_empty()));
     }
 
     #[test]

@@ -20,12 +20,12 @@ pub enum Fault {
         /// Their name.
         name: Arc<str>,
     },
-    /// Two parts were given the same shared player.
+    /// Two parts of the tree of conductors were given the same shared player.
     #[error("`{part}` plays the same player instance as `{other}`")]
     DuplicateInstance {
-        /// The later part.
+        /// The later part: its name, or its path if it is in a nested conductor.
         part: Arc<str>,
-        /// The earlier part.
+        /// The earlier part, as `part`.
         other: Arc<str>,
     },
     /// A part starts after one that does not exist.
@@ -71,6 +71,22 @@ pub enum Fault {
         /// The part.
         part: Arc<str>,
     },
+    /// A restart limit counts within a window of zero, so it limits nothing.
+    #[error("`{part}` limits its restarts within a window of zero, in which there are none")]
+    ZeroRestartWindow {
+        /// The part.
+        part: Arc<str>,
+    },
+    /// The first delay of a backoff is above its cap.
+    #[error("`{part}` begins its backoff with {first:?}, which is above its cap of {max:?}")]
+    BackoffAboveCap {
+        /// The part.
+        part: Arc<str>,
+        /// The first delay.
+        first: Duration,
+        /// The cap.
+        max: Duration,
+    },
     /// The lame duck period takes the whole stop budget.
     #[error("the lame duck period of {lame_duck:?} leaves nothing of the stop budget of {stop_timeout:?}")]
     LameDuckTooLong {
@@ -78,6 +94,19 @@ pub enum Fault {
         lame_duck: Duration,
         /// The stop budget, which contains it.
         stop_timeout: Duration,
+    },
+    /// The strategy restarts a part together with another, but its player can be played only once.
+    ///
+    /// The other part has a restart policy or a watchdog that restarts it.
+    #[error(
+        "`{part}` can be played only once, but the strategy restarts it together with `{other}`; \
+         let its player be played again, or move it to another conductor"
+    )]
+    NotRestartableTogether {
+        /// The part.
+        part: Arc<str>,
+        /// The part whose restart would restart it.
+        other: Arc<str>,
     },
     /// A part has a restart policy, but its player can be played only once.
     #[error("`{part}` has a restart policy, but its player can be played only once")]
@@ -105,6 +134,9 @@ impl Fault {
             | Self::NeverFinishes { part, .. }
             | Self::ZeroReadyTimeout { part }
             | Self::ZeroWatchdogTimeout { part }
+            | Self::ZeroRestartWindow { part }
+            | Self::BackoffAboveCap { part, .. }
+            | Self::NotRestartableTogether { part, .. }
             | Self::NotRestartable { part } => Some(part),
             Self::Cycle { parts } => parts.first().map(AsRef::as_ref),
             Self::LameDuckTooLong { .. } => None,

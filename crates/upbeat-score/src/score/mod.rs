@@ -5,6 +5,7 @@ mod fault;
 mod graph;
 mod part;
 mod plan;
+mod together;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,6 +13,7 @@ pub(crate) use self::{
     check::{Resolved, own_faults, resolve_part},
     graph::Edge,
     part::default_condition,
+    together::{Parts, is_restarted_with, restarted_with},
 };
 pub use self::{
     fault::{Fault, ScoreError},

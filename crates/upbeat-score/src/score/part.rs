@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::restart::Restart;
+use crate::restart::{Restart, RestartWhen};
 
 /// The moment at which a run of a part counts as ready.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -183,6 +183,13 @@ impl PartSpec {
     pub fn after(mut self, name: impl Into<Arc<str>>) -> Self {
         self.after.push(After::new(name, None));
         self
+    }
+
+    /// Returns whether a failure of the part may be followed by a restart: by its policy, or by its
+    /// watchdog.
+    pub(crate) fn declares_restarts(&self) -> bool {
+        let watched = self.watchdog.is_some_and(|watchdog| watchdog.action == OnUnresponsive::Restart);
+        watched || self.restart.when() != RestartWhen::Never
     }
 
     /// Adds an edge with a condition.

@@ -38,7 +38,7 @@ pub enum Warning {
     /// Parts that use their whole stop timeout leave no time for the parts that stop later.
     #[error(
         "stopping can take {:?} ({}{path}), but the whole budget is {budget:?}",
-        .path.needs + *.lame_duck,
+        .path.needs.saturating_add(*.lame_duck),
         lame_duck_first(.lame_duck)
     )]
     StopPathTooLong {
@@ -48,6 +48,19 @@ pub enum Warning {
         lame_duck: Duration,
         /// The whole stop budget.
         budget: Duration,
+    },
+    /// The delays between so many restarts are longer than the window in which they are counted.
+    #[error(
+        "`{part}` is restarted without a limit: the delays of {max} restarts are longer than the window of {window:?} \
+         in which they are counted"
+    )]
+    RestartLimitUnreachable {
+        /// The part.
+        part: Arc<str>,
+        /// The limit.
+        max: u32,
+        /// The window.
+        window: Duration,
     },
 }
 

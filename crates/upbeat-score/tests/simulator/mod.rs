@@ -255,6 +255,10 @@ impl Simulator {
             Command::Restart(i) => {
                 let Some(part) = part(i) else { return Ok(()) };
                 let name = format!("p{i}");
+                if !self.parts[&name].spec.restartable && self.machine.runs(part) > 0 {
+                    // The driver refuses it.
+                    return Ok(());
+                }
                 if !self.no_more_starts && self.machine.state(part) != PartState::Over(End::Leaked) {
                     let part = self.parts.get_mut(&name).unwrap();
                     part.end = None;
@@ -341,6 +345,7 @@ impl Simulator {
         prop_assert!(!self.no_more_starts, "{name} starts after a stop");
         let part = &self.parts[&name];
         prop_assert!(part.live.is_none(), "{name} starts beside its last run");
+        prop_assert!(part.spec.restartable || part.runs == 0, "{name} can be played only once, and starts again");
         prop_assert_eq!(attempt, part.runs);
         for (on, condition) in &part.after {
             let on = &self.parts[on];
