@@ -18,7 +18,7 @@ pub enum StopCause {
     Requested,
     /// The part with this path [stops all](crate::Part::stops_all), and has finished.
     EndedBy(Arc<str>),
-    /// The player with this path has failed for good.
+    /// The player with this path has failed for good. It may be in a nested conductor.
     Failed(Arc<str>),
     /// All jobs are done, or the player has returned and its spawned tasks have to end.
     Done,

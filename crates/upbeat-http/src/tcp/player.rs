@@ -1,8 +1,8 @@
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, future::poll_fn, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{sync::Semaphore, time::Instant};
-use upbeat::{BoxError, Context, Player, panic::CatchPanic, score::Readiness};
+use upbeat::{BoxError, Context, Player, attachment::run_as, panic::CatchPanic, score::Readiness};
 
 use super::connections::Connections;
 use crate::{
@@ -132,7 +132,9 @@ where
             connections.lock().add(peer, async move {
                 let _permit = permit;
                 // The call is in the task, so that its panic is caught too.
-                let outcome = CatchPanic::new(async { handler(socket, cx).await }).await;
+                let run = cx.clone();
+                let mut handling = pin!(CatchPanic::new(async { handler(socket, cx).await }));
+                let outcome = poll_fn(|task| run_as(&run, || handling.as_mut().poll(task))).await;
                 match outcome.map(|result| result.map_err(Into::into)) {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => tracing::warn!(target: targets::CONNECTION, %peer, error = &*error, "connection failed"),

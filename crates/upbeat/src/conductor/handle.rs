@@ -5,8 +5,9 @@ use std::{any::Any, sync::Arc};
 use tokio::sync::oneshot;
 
 use crate::{
-    player::part::Part,
+    player::{SharedPlayers, part::Part},
     report::player::PlayerReport,
+    run::current::CurrentRun,
     snapshot::player::PlayerState,
     stop_cause::StopCause,
     supervisor::{
@@ -14,7 +15,7 @@ use crate::{
         request::{HandleError, Request},
         state::Supervisor,
     },
-    tree::overview::Overview,
+    tree::{node::Node, overview::Overview},
 };
 
 /// Operates a conductor from outside: stops it, adds, removes, restarts and stops its parts, and
@@ -22,6 +23,10 @@ use crate::{
 ///
 /// From [`Conductor::handle`](crate::Conductor::handle) of the outermost conductor. Paths may be
 /// full (`shop/api/http`) or begin below the outermost conductor (`api/http`).
+///
+/// Players may use it too. Of the requests that they can send, only [`PartHandle::stop`] and
+/// [`PartHandle::remove`] wait for the end of a part, and these [fail for the own
+/// part](PartHandle#a-player-that-stops-itself).
 ///
 /// ```
 /// use upbeat::{Conductor, Context, Part};
@@ -100,8 +105,8 @@ impl Handle {
     /// The request holds even if the future is dropped once it was polled.
     pub async fn add(&self, part: Part) -> Result<(), HandleError> {
         let path = self.control.tree().root_path().to_string();
-        let supervisor = self.control.playing().ok_or(HandleError::NotPlaying { path: path.clone() })?;
-        send_request(&supervisor, |reply| Request::Add { part, reply }).await
+        let supervisor = self.control.playing().ok_or(HandleError::NotPlaying { path })?;
+        add(&supervisor, part).await
     }
 
     /// Adds a part to the nested conductor of this path.
@@ -116,13 +121,56 @@ impl Handle {
     pub async fn add_to(&self, conductor: &str, part: Part) -> Result<(), HandleError> {
         let path = full_path(&self.control, conductor);
         let supervisor = find(&self.control, &path).ok_or(HandleError::Unknown { path })?;
-        send_request(&supervisor, |reply| Request::Add { part, reply }).await
+        add(&supervisor, part).await
     }
 }
 
 /// A handle to one part of a conductor that plays: stops, restarts or removes it. A cheap clone.
 ///
 /// From [`Handle::part`]. The part is found by its path at each request.
+///
+/// # A player that stops itself
+///
+/// [`stop`](PartHandle::stop) and [`remove`](PartHandle::remove) wait for the end of the part. A
+/// task of that part, or of a player inside it if it is a conductor, would wait for its own end. So
+/// such a call fails at once with [`HandleError::OwnEnd`], and requests nothing. It is made from a
+/// task that belongs to no run:
+///
+/// ```
+/// use upbeat::{BoxError, Conductor, Context, Handle, HandleError, Part, with};
+///
+/// async fn import(handle: Handle, cx: Context) -> Result<(), BoxError> {
+///     let own = handle.part(cx.path());
+///     assert!(matches!(own.remove().await, Err(HandleError::OwnEnd { .. })));
+///     // When it has nothing more to do:
+///     tokio::spawn(async move { own.remove().await });
+///     cx.stopping().await;
+///     Ok(())
+/// }
+///
+/// # async fn web(cx: Context) -> Result<(), BoxError> { cx.stopping().await; Ok(()) }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let shop = Conductor::new("shop").player("web", web);
+/// let handle = shop.handle();
+/// let playing = tokio::spawn(shop.play_until(std::future::pending()));
+/// handle.overview().wait_ready().await;
+///
+/// handle.add(Part::new("import", with(handle.clone(), import))).await?;
+/// handle.overview().wait_for(|now| now.player("shop/import").is_none()).await;
+/// handle.stop();
+/// assert!(playing.await?.is_clean());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The tasks of a run are the player itself, the tasks of [`Context::spawn`](crate::Context::spawn)
+/// and of a [`Group`](crate::task::Group), and the handlers of a server. Other waits are not
+/// recognized: those of a task of `tokio::spawn` or of a thread that the player waits for in turn,
+/// and of a player that waits for a task of the caller. They last until the stop deadline of the
+/// part.
+///
+/// # Example
 ///
 /// ```
 /// use upbeat::{Conductor, Context, diagnostics::PlayerState};
@@ -171,13 +219,14 @@ impl PartHandle {
     ///
     /// # Errors
     ///
-    /// If there is no such part, or nothing plays.
+    /// If there is no such part, nothing plays, or [the caller belongs to the
+    /// part](PartHandle#a-player-that-stops-itself).
     ///
     /// # Cancel safety
     ///
     /// The request holds even if the future is dropped once it was polled.
     pub async fn stop(&self) -> Result<PlayerReport, HandleError> {
-        let (supervisor, name) = self.find()?;
+        let (supervisor, name) = self.find_other()?;
         send_request(&supervisor, |reply| Request::Stop { name, reply }).await
     }
 
@@ -201,14 +250,33 @@ impl PartHandle {
     ///
     /// # Errors
     ///
-    /// If there is no such part, or others depend on it.
+    /// If there is no such part, others depend on it, or [the caller belongs to the
+    /// part](PartHandle#a-player-that-stops-itself).
     ///
     /// # Cancel safety
     ///
     /// The request holds even if the future is dropped once it was polled.
     pub async fn remove(&self) -> Result<PlayerReport, HandleError> {
-        let (supervisor, name) = self.find()?;
+        let (supervisor, name) = self.find_other()?;
         send_request(&supervisor, |reply| Request::Remove { name, reply }).await
+    }
+
+    /// Returns as [`find`](Self::find), for a caller that waits for the end of the part.
+    ///
+    /// # Errors
+    ///
+    /// If the caller belongs to the part, or to a player inside it.
+    fn find_other(&self) -> Result<(Arc<Supervisor>, String), HandleError> {
+        let (supervisor, name) = self.find()?;
+        let Some(caller) = CurrentRun::get() else { return Ok((supervisor, name)) };
+        let inside = |conductor: Arc<Supervisor>| {
+            let below = conductor.path.strip_prefix(&*self.path);
+            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && conductor.plays(None, caller)
+        };
+        let tree = self.control.tree();
+        let is_own = supervisor.plays(Some(&name), caller)
+            || tree.find(&self.path).is_some() && tree.all().into_iter().filter_map(supervisor_of).any(inside);
+        if is_own { Err(HandleError::OwnEnd { path: self.path.clone() }) } else { Ok((supervisor, name)) }
     }
 
     /// Returns the conductor of the part, and the part's name.
@@ -235,8 +303,19 @@ fn full_path(control: &Control, path: &str) -> String {
 
 /// Returns the conductor that plays at this path.
 fn find(control: &Control, path: &str) -> Option<Arc<Supervisor>> {
-    let node: Arc<dyn Any + Send + Sync> = control.tree().find(path)?;
+    supervisor_of(control.tree().find(path)?)
+}
+
+fn supervisor_of(node: Arc<dyn Node>) -> Option<Arc<Supervisor>> {
+    let node: Arc<dyn Any + Send + Sync> = node;
     node.downcast().ok()
+}
+
+async fn add(supervisor: &Supervisor, part: Part) -> Result<(), HandleError> {
+    let mut shared = SharedPlayers::below(&supervisor.path);
+    shared.part(part.name(), |shared| part.player.list_shared(shared));
+    let shared = shared.into_players();
+    send_request(supervisor, |reply| Request::Add { part, shared, reply }).await
 }
 
 async fn send_request<T>(

@@ -10,7 +10,7 @@ use upbeat_score::{Fault, Machine, PartSpec, Plan, Readiness, Score, ScoreError,
 use self::handle::Handle;
 use crate::{
     context::Context,
-    player::{Player, PlayerId, erased::DynPlayer, part::Part},
+    player::{Player, SharedPlayers, erased::DynPlayer, part::Part},
     process::{guard::Guard, signals},
     report::{Report, failure::Cause},
     run::stealable::Stealable,
@@ -22,7 +22,7 @@ use crate::{
         state::{PartEntry, PartRecord, Supervisor, SupervisorState},
     },
     targets,
-    tree::Tree,
+    tree::{Tree, instances::DuplicatePlayer},
 };
 
 /// A set of parts that are played together: started in order, restarted or failed fast, and stopped
@@ -88,6 +88,7 @@ impl Conductor {
     /// Default 10 s.
     ///
     /// Inside another conductor it is also bounded by the rest of the outer budget, less a margin.
+    /// With zero, all runs are aborted as soon as the stop begins.
     pub fn stop_timeout(mut self, limit: Duration) -> Self {
         self.score.stop_timeout = limit;
         self
@@ -96,13 +97,18 @@ impl Conductor {
     /// Sets how long parts keep running, reported as not ready, between the stop request and the
     /// first stop, so that load balancers can drain. Default zero.
     ///
-    /// It is part of the stop budget. It is skipped after a failure and on a second signal.
+    /// It is part of the stop budget, and a time that leaves nothing of it is a fault of the score.
+    /// It is skipped after a failure and on a second signal.
     pub fn lame_duck(mut self, time: Duration) -> Self {
         self.score.lame_duck = time;
         self
     }
 
     /// Sets the parts that are restarted together. Default: only the failed one.
+    ///
+    /// A part that [can be played only once](crate::once) and would be restarted together with
+    /// another is a fault of the score, unless the other waits for its end. Erlang stops such a
+    /// child and goes on without it. Here its dependents would wait for it for ever.
     pub fn strategy(mut self, strategy: Strategy) -> Self {
         self.score.strategy = strategy;
         self
@@ -116,7 +122,12 @@ impl Conductor {
     }
 
     /// Returns a handle that stops the conductor, and that adds, removes, restarts and observes its
-    /// parts. It can be used from any task, also before the conductor plays.
+    /// parts. It can be used from any task.
+    ///
+    /// Before the conductor plays, only a [stop](Handle::stop) is accepted, and nothing will be
+    /// started. Its parts are then given by [`part`](Conductor::part), and requests about them fail
+    /// with [`HandleError::NotPlaying`](crate::HandleError::NotPlaying). To wait until it plays,
+    /// use [`Overview::wait_ready`](crate::diagnostics::Overview::wait_ready).
     pub fn handle(&self) -> Handle {
         Handle::new(self.control.clone())
     }
@@ -126,7 +137,8 @@ impl Conductor {
     ///
     /// # Errors
     ///
-    /// Returns all faults. Those of nested conductors are found when they begin to play.
+    /// Returns all faults. Those of nested conductors are found when they begin to play. Only a
+    /// shared player that is given to two parts is found at any depth.
     pub fn check(&self) -> Result<Plan, ScoreError> {
         let mut faults = self.shared_instances();
         match self.score.check() {
@@ -220,16 +232,13 @@ impl Conductor {
         report
     }
 
+    /// Returns a fault for each shared player that is given to a second part, also in nested
+    /// conductors. The paths begin below this conductor.
     fn shared_instances(&self) -> Vec<Fault> {
-        let mut seen: HashMap<PlayerId, &PartSpec> = HashMap::new();
-        let mut faults = Vec::new();
-        for (part, player) in self.score.parts.iter().zip(&self.players) {
-            let Some(identity) = player.identity() else { continue };
-            if let Some(other) = seen.insert(identity, part) {
-                faults.push(Fault::DuplicateInstance { part: part.name.clone(), other: other.name.clone() });
-            }
-        }
-        faults
+        let mut shared = SharedPlayers::default();
+        Player::list_shared(self, &mut shared);
+        let fault = |DuplicatePlayer { path: part, other }| Fault::DuplicateInstance { part, other };
+        shared.duplicates().into_iter().map(fault).collect()
     }
 
     fn machine(&self) -> Result<Machine, ScoreError> {
@@ -260,9 +269,23 @@ impl Conductor {
         let entries = self.score.parts.iter().map(entry).collect();
         let watchdog = |spec: &PartSpec| Some((machine.find(&spec.name)?, spec.watchdog?));
         let watchdogs = self.score.parts.iter().filter_map(watchdog).collect();
+        let mut instances = HashMap::new();
+        for (spec, player) in self.score.parts.iter().zip(&self.players) {
+            let mut shared = SharedPlayers::below(&path);
+            shared.part(&spec.name, |shared| player.list_shared(shared));
+            let shared = shared.into_players();
+            let Some(part) = machine.find(&spec.name).filter(|_| !shared.is_empty()) else { continue };
+            match tree.instances().enter(&shared) {
+                Ok(entered) => _ = instances.insert(part, entered),
+                Err(DuplicatePlayer { path: part, other }) => {
+                    tree.instances().leave(instances.into_values().flatten());
+                    return Err(ScoreError::new(vec![Fault::DuplicateInstance { part, other }]));
+                }
+            }
+        }
         let records = self.players.iter().cloned().map(PartRecord::new).collect();
         let (supervisor, messages) = Supervisor::new(path, tree, SupervisorState { machine, parts: entries });
-        Ok(Prepared { supervisor, parts: Parts { records, watchdogs }, messages })
+        Ok(Prepared { supervisor, parts: Parts { records, watchdogs, instances }, messages })
     }
 
     async fn play_prepared(&self, prepared: Result<Prepared, ScoreError>, parent: Option<&Context>) -> Played {
@@ -311,8 +334,10 @@ impl Player for Conductor {
     async fn play(&self, cx: Context) -> Result<(), ConductorError> {
         let prepared = self.prepare(cx.path().into(), Some(&cx));
         let played = Stealable::new(self.play_prepared(prepared, Some(&cx))).await;
+        let mut root_cause = None;
         let failed = match &played.cause {
             Cause::Failed { path } => {
+                root_cause = Some(path.clone());
                 let failure = played.players.iter().find(|player| player.path == *path);
                 let why = failure.and_then(|player| Some(player.failures.last()?.to_string()));
                 let word = failure.map_or("failed", |player| player.outcome.as_str());
@@ -321,12 +346,18 @@ impl Player for Conductor {
             Cause::BadScore(error) => Err(ConductorError { path: cx.path().into(), why: error.to_string() }),
             Cause::AllDone | Cause::Stopped(_) | Cause::NoSignals(_) => Ok(()),
         };
-        cx.run().attach(played.players);
+        cx.run().attach(played.players, root_cause);
         failed
     }
 
     fn readiness(&self) -> Readiness {
         Readiness::Signalled
+    }
+
+    fn list_shared(&self, players: &mut SharedPlayers) {
+        for (spec, player) in self.score.parts.iter().zip(&self.players) {
+            players.part(&spec.name, |players| player.list_shared(players));
+        }
     }
 
     fn is_restartable(&self) -> bool {

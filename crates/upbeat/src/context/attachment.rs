@@ -53,8 +53,24 @@ use super::{
     Context, Origin,
     scope::{Scope, ScopeOptions, after},
 };
+use crate::run::current::EnteredRun;
 
 pub use super::scope::{AttachedValue, Attachment};
+
+/// Runs `work` as a part of the run of `cx`, for servers that poll handlers on tasks of their own.
+///
+/// Tasks of [`Context::spawn`] and a player's own task do this by themselves. Within `work`, a
+/// [`PartHandle`](crate::PartHandle) recognizes that the caller would [wait for its own
+/// end](crate::PartHandle#a-player-that-stops-itself).
+///
+/// ```
+/// let cx = upbeat::Context::background();
+/// assert_eq!(upbeat::attachment::run_as(&cx, || 7), 7);
+/// ```
+pub fn run_as<T>(cx: &Context, work: impl FnOnce() -> T) -> T {
+    let _entered = EnteredRun::new(cx.run());
+    work()
+}
 
 /// A context with the state of its creator, for the creator. A cheap clone of the context is
 /// [`context`](Self::context).

@@ -167,7 +167,7 @@ impl Context {
     /// ```
     pub fn error(&self) -> Option<ContextError> {
         match self.scope() {
-            None => self.run().stop.done().map(ContextError::from),
+            None => self.run().done().map(ContextError::from),
             Some(scope) => scope.error(),
         }
     }

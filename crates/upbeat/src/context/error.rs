@@ -41,7 +41,7 @@ impl ContextError {
 impl From<RunDone> for ContextError {
     fn from(done: RunDone) -> Self {
         match done {
-            RunDone::Stopping(cause) => Self::canceled(cause),
+            RunDone::Stopping(cause) => Self::Canceled { cause },
             RunDone::Over(over) => Self::canceled(over),
         }
     }

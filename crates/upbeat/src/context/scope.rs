@@ -56,7 +56,7 @@ pub(crate) struct ScopeEnd {
 impl ScopeEnd {
     /// Returns the end of the contexts that end with a stop.
     fn of_stop(run: &Run, tokens: &RunTokens) -> Option<Self> {
-        let error = run.stop.done()?.into();
+        let error = run.done()?.into();
         Some(Self { at: tokens.stopped_at().unwrap_or_else(Instant::now), error })
     }
 

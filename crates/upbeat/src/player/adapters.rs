@@ -53,8 +53,11 @@ where
 
 /// Makes a player of a closure that can be called only once, because it moves its captures.
 ///
-/// A part that plays it cannot have a restart policy: the check of the score refuses it. A
-/// requested restart fails with [`AlreadyPlayed`].
+/// It is never restarted. The check of the score refuses a restart policy, and a
+/// [strategy](crate::Conductor::strategy) that would restart it together with another part, also
+/// for a part that is [added](crate::Handle::add). A request to restart it by
+/// [hand](crate::PartHandle::restart) is refused. All this holds for a conductor with such a
+/// player, too.
 ///
 /// ```
 /// let (tx, rx) = tokio::sync::oneshot::channel::<()>();

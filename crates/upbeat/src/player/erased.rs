@@ -5,7 +5,7 @@ use std::{future::Future, pin::pin, sync::Arc};
 use tokio::task::AbortHandle;
 use tracing::Instrument as _;
 
-use super::{Player, PlayerId};
+use super::{Player, SharedPlayers};
 use crate::{
     context::{Context, Origin},
     run::{
@@ -20,8 +20,8 @@ pub(crate) trait DynPlayer: Send + Sync {
     /// Starts it on a task of its own. Here, where the future's type is known, so that it needs no
     /// box.
     fn start(self: Arc<Self>, run: &Arc<Run>) -> AbortHandle;
-    fn identity(&self) -> Option<PlayerId>;
     fn is_restartable(&self) -> bool;
+    fn list_shared(&self, players: &mut SharedPlayers);
 }
 
 impl<P: Player> DynPlayer for P {
@@ -33,12 +33,12 @@ impl<P: Player> DynPlayer for P {
         task.abort_handle()
     }
 
-    fn identity(&self) -> Option<PlayerId> {
-        Player::identity(self)
-    }
-
     fn is_restartable(&self) -> bool {
         Player::is_restartable(self)
+    }
+
+    fn list_shared(&self, players: &mut SharedPlayers) {
+        Player::list_shared(self, players);
     }
 }
 

@@ -2,13 +2,10 @@
 
 pub(crate) mod adapters;
 pub(crate) mod erased;
-mod id;
 pub(crate) mod part;
 
-pub use self::{
-    adapters::{AlreadyPlayed, Once, With},
-    id::PlayerId,
-};
+pub use self::adapters::{AlreadyPlayed, Once, With};
+pub use crate::tree::{instances::SharedPlayers, player_id::PlayerId};
 
 use std::{future::Future, sync::Arc};
 
@@ -28,6 +25,27 @@ use crate::{context::Context, error::BoxError};
 /// A player returns soon after [`Context::stopping`] completes. `Ok(())` while stopping is a clean
 /// end. An error is reported even then. `Ok(())` *before* a stop request is a failure of a service,
 /// and the success of a [job](crate::Part::job).
+///
+/// One error is a clean end too: the [`ContextError::Canceled`](crate::ContextError::Canceled) with
+/// which the stop of this run ended a context, as the error or as a source of it. So `?` is enough:
+///
+/// ```
+/// use upbeat::{Context, ContextError};
+///
+/// # async fn serve() -> u32 { std::future::pending().await }
+/// async fn play(cx: Context) -> Result<(), ContextError> {
+///     loop {
+///         cx.unless_done(serve()).await?;
+///     }
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let report = upbeat::Conductor::new("shop").player("web", play).play_until(async {}).await;
+/// assert!(report.is_clean(), "{report}");
+/// # }
+/// ```
+///
+/// A context that the player canceled itself, a deadline, or a context of another run make it fail.
 ///
 /// The conductor polls the future on its own task. It catches every panic: in `play` itself, in a
 /// poll, in the drop. It aborts the task at its stop deadline. A future that never yields cannot be
@@ -130,9 +148,41 @@ pub trait Player: Send + Sync + 'static {
     /// Returns the identity of a player whose clones share their state. `None`, the default, is a
     /// player that may be given to several parts.
     ///
-    /// A score with two parts of the same identity is refused.
+    /// Two parts of the same identity are refused, anywhere in a tree of nested conductors, and
+    /// also when a part is [added](crate::Handle::add).
     fn identity(&self) -> Option<PlayerId> {
         None
+    }
+
+    /// Lists the shared players that are played with this one. Default: its own
+    /// [identity](Player::identity).
+    ///
+    /// A player that plays others, or wraps another, lists those too. So a shared player that is
+    /// given to two parts is found before anything starts.
+    ///
+    /// ```
+    /// use upbeat::{Context, Player, player::SharedPlayers};
+    ///
+    /// struct Logged<P>(P);
+    ///
+    /// impl<P: Player> Player for Logged<P> {
+    ///     type Error = P::Error;
+    ///
+    ///     async fn play(&self, cx: Context) -> Result<(), P::Error> {
+    ///         println!("{} plays", cx.path());
+    ///         self.0.play(cx).await
+    ///     }
+    ///
+    ///     fn list_shared(&self, players: &mut SharedPlayers) {
+    ///         self.0.list_shared(players);
+    ///     }
+    /// }
+    /// # let _ = upbeat::Part::new("logged", Logged(upbeat::task::Tracker::new()));
+    /// ```
+    fn list_shared(&self, players: &mut SharedPlayers) {
+        if let Some(identity) = self.identity() {
+            players.add(identity);
+        }
     }
 
     /// Returns whether [`play`](Player::play) can be called again. Default: true.
@@ -193,6 +243,11 @@ impl<P: Player> Player for Arc<P> {
 
     fn identity(&self) -> Option<PlayerId> {
         Some(PlayerId::of(self))
+    }
+
+    fn list_shared(&self, players: &mut SharedPlayers) {
+        players.add(PlayerId::of(self));
+        P::list_shared(self, players);
     }
 
     fn is_restartable(&self) -> bool {

@@ -71,6 +71,8 @@ impl Part {
     }
 
     /// Sets the time in which a run has to become ready. Later it has failed. Default 30 s.
+    ///
+    /// Zero is a fault of the score. [`Duration::MAX`] is no limit.
     pub fn ready_timeout(mut self, limit: Duration) -> Self {
         self.spec.ready_timeout = limit;
         self
@@ -78,12 +80,16 @@ impl Part {
 
     /// Sets the time after which a stopping run is aborted. The default, and the upper bound, is
     /// the rest of the conductor's budget less a reserve for the parts that stop later.
+    ///
+    /// With zero, a run is aborted as soon as it is asked to stop. An abort makes the exit code
+    /// [`OVERRAN`](crate::exit_code::OVERRAN).
     pub fn stop_timeout(mut self, limit: Duration) -> Self {
         self.spec.stop_timeout = Some(limit);
         self
     }
 
-    /// Sets the restart policy. Default: no restarts.
+    /// Sets the restart policy. Default: no restarts. A player that [can be played only
+    /// once](crate::once) has none.
     pub fn restart(mut self, policy: Restart) -> Self {
         self.spec.restart = policy;
         self
@@ -115,7 +121,7 @@ impl Part {
     /// No heartbeat is expected while the player is [blocked on](crate::Context::blocked_on)
     /// another component, and after a stop request. An unresponsive run that is stopped has the
     /// part's stop budget, and is then aborted. The next run begins when it is gone. A run that
-    /// never yields is leaked, and the part has failed.
+    /// never yields is leaked, and the part has failed. A timeout of zero is a fault of the score.
     ///
     /// Heartbeats are never sent implicitly: an idle server or a nested conductor would be reported
     /// as unresponsive. The watchdog is for players that are active by themselves.

@@ -45,7 +45,8 @@ pub enum Cause {
     Stopped(StopCause),
     /// A player failed, and the others were stopped because of it.
     Failed {
-        /// The full path of the player.
+        /// The full path of the player. If it is in a nested conductor, that of the player itself
+        /// and not of its conductor.
         path: Arc<str>,
     },
     /// The score is invalid. Nothing was started.

@@ -1,6 +1,7 @@
 //! One run of a player: its stop request, its tasks and its record.
 
 pub(crate) mod activity;
+pub(crate) mod current;
 pub(crate) mod event;
 pub(crate) mod record;
 pub(crate) mod root;
@@ -23,7 +24,7 @@ use self::{
     event::{EventSink, NoSink, RunEvent},
     record::{MissedHeartbeat, RunFailure, RunRecord, RunRecordCell},
     root::RunTokens,
-    stop::{RunOver, StopSignal, Stopping},
+    stop::{RunDone, RunOver, StopSignal, Stopping},
 };
 use crate::{
     report::player::PlayerReport,
@@ -232,6 +233,11 @@ impl Run {
         })
     }
 
+    /// Returns the reason for which the run's own context is done.
+    pub(crate) fn done(&self) -> Option<RunDone> {
+        self.stop.done(|cause| self.with_record(|record| record.share_stop_cause(cause)))
+    }
+
     /// Asks the run to stop, and ends the contexts below its own.
     pub(crate) fn ask_to_stop(&self, stopping: Arc<Stopping>) {
         self.record_stop_time();
@@ -305,9 +311,13 @@ impl Run {
         self.with_record(|record| record.add_lost(line));
     }
 
-    /// Keeps the reports of the parts of a nested conductor.
-    pub(crate) fn attach(&self, players: Vec<PlayerReport>) {
-        self.with_record(|record| record.players = players);
+    /// Keeps the reports of the parts of a nested conductor, and the path of the player that made
+    /// it fail.
+    pub(crate) fn attach(&self, players: Vec<PlayerReport>, root_cause: Option<Arc<str>>) {
+        self.with_record(|record| {
+            record.players = players;
+            record.root_cause = root_cause;
+        });
     }
 
     /// Keeps the state of the player at its abort.

@@ -1,6 +1,6 @@
 //! The record of a run: its failures, details and notes, and the tasks that it has spawned.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{error::Error as StdError, fmt, ptr, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{task::AbortHandle, time::Instant};
@@ -9,10 +9,11 @@ use upbeat_probe::Probe;
 use super::{activity::Activity, root::RunTokens};
 use crate::{
     display::human,
-    error::BoxError,
+    error::{BoxError, sources},
     panic::Panic,
     report::player::PlayerReport,
     snapshot::{player::PlayerSnapshot, work::WorkList},
+    stop_cause::StopCause,
 };
 
 /// The number of lines of `Context::note` that are kept.
@@ -41,7 +42,7 @@ impl fmt::Display for MissedHeartbeat {
     }
 }
 
-impl std::error::Error for MissedHeartbeat {}
+impl StdError for MissedHeartbeat {}
 
 /// The record of a run, which its conductor takes at the end.
 #[derive(Debug, Default)]
@@ -56,6 +57,11 @@ pub(crate) struct RunRecord {
     pub(crate) omitted_lost: u64,
     /// The reports of the parts of a nested conductor.
     pub(crate) players: Vec<PlayerReport>,
+    /// The path of the player that made a nested conductor fail.
+    pub(crate) root_cause: Option<Arc<str>>,
+    /// The cause of the stop, as the errors of the run's contexts hold it. Its address tells them
+    /// from the errors of other runs.
+    stop_cause: Option<Arc<StopCause>>,
     /// The state of the player when it was aborted because it had not stopped in time.
     pub(crate) stuck: Option<Box<PlayerSnapshot>>,
     /// Set if the run has failed before its end for a missed heartbeat.
@@ -93,6 +99,21 @@ pub(super) struct RunRecordCell {
 }
 
 impl RunRecord {
+    /// Returns the cause of the stop for an error of one of the run's contexts.
+    pub(super) fn share_stop_cause(&mut self, cause: &StopCause) -> Arc<StopCause> {
+        self.stop_cause.get_or_insert_with(|| Arc::new(cause.clone())).clone()
+    }
+
+    /// Returns whether the error, or one of its sources, is that a context of this run was canceled
+    /// by its stop.
+    ///
+    /// The address of the cause is compared, because a wrapper may hide the type of the error that
+    /// it wraps, but not its source.
+    pub(crate) fn is_own_cancelation(&self, error: &(dyn StdError + 'static)) -> bool {
+        let Some(cause) = &self.stop_cause else { return false };
+        sources(error).any(|error| ptr::addr_eq(error, Arc::as_ptr(cause)))
+    }
+
     pub(super) fn add_source(&mut self, list: Arc<dyn Fn(&mut WorkList) + Send + Sync>) {
         self.sources.push(WorkSource(list));
     }

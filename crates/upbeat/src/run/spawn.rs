@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tokio::{task::JoinHandle, time::Instant};
 use tracing::Instrument as _;
 
-use super::{Run, event::RunEvent, record::SpawnedTask, stop::RunOver};
+use super::{Run, current::EnteredRun, event::RunEvent, record::SpawnedTask, stop::RunOver};
 use crate::panic::{CatchPanic, Panic};
 
 /// The membership of a task in its run. If the last one is dropped, the run is gone.
@@ -145,6 +145,7 @@ impl<F> Guarded<F> {
     pub(crate) fn fill(self: Pin<&mut Self>, make: impl FnOnce(Arc<Run>) -> F) -> Result<(), Panic> {
         let this = self.project();
         let run = &this.lease.run;
+        let _entered = EnteredRun::new(run);
         this.work.fill(|| run.watchpoint.run(|| make(run.clone())))
     }
 }
@@ -166,6 +167,7 @@ impl<F: Future, N: TaskName> Future for Guarded<F, N> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let this = self.as_mut().project();
+        let _entered = EnteredRun::new(&this.lease.run);
         // Spawned tasks have a watchpoint of their own.
         let watchpoint = N::IS_PLAYERS.then_some(&this.lease.run.watchpoint);
         let polled = this.work.poll_with(|work| match watchpoint {

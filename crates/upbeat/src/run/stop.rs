@@ -25,7 +25,7 @@ pub(crate) enum RunOver {
 /// The reason for which a run's own context is done.
 #[derive(Clone, Debug)]
 pub(crate) enum RunDone {
-    Stopping(StopCause),
+    Stopping(Arc<StopCause>),
     Over(RunOver),
 }
 
@@ -123,11 +123,12 @@ impl StopSignal {
         self.asked.load(Ordering::Acquire) != NOT_ASKED
     }
 
-    /// Returns the reason for which the run's own context is done.
-    pub(crate) fn done(&self) -> Option<RunDone> {
+    /// Returns the reason for which the run's own context is done. `share` returns the cause that
+    /// all errors of the run share.
+    pub(super) fn done(&self, share: impl FnOnce(&StopCause) -> Arc<StopCause>) -> Option<RunDone> {
         match self.asked.load(Ordering::Acquire) {
             NOT_ASKED => None,
-            ASKED => Some(RunDone::Stopping(self.stopping()?.cause.clone())),
+            ASKED => Some(RunDone::Stopping(share(&self.stopping()?.cause))),
             RETURNED => Some(RunDone::Over(RunOver::Returned)),
             _ => Some(RunDone::Over(RunOver::Gone)),
         }

@@ -25,7 +25,7 @@ use crate::{
     run::{Playing, Run, event::RunEvent, stop::Stopping},
     stop_cause::StopCause,
     targets,
-    tree::overview::Overview,
+    tree::{overview::Overview, player_id::PlayerId},
 };
 
 /// The number of messages that are taken at once.
@@ -53,12 +53,14 @@ pub(crate) struct Parts {
     pub(crate) records: Vec<PartRecord>,
     /// Of the few parts that have one.
     pub(crate) watchdogs: HashMap<PartId, Watchdog>,
+    /// The shared players that the parts have entered into the tree.
+    pub(crate) instances: HashMap<PartId, Vec<PlayerId>>,
 }
 
 /// Plays to the end. `parent` is the context of a nested conductor.
 pub(crate) async fn play(
     supervisor: &Arc<Supervisor>,
-    Parts { records, watchdogs }: Parts,
+    Parts { records, watchdogs, instances }: Parts,
     mut messages: mpsc::UnboundedReceiver<Message>,
     stop_timeout: Duration,
     parent: Option<&Context>,
@@ -68,6 +70,7 @@ pub(crate) async fn play(
         supervisor,
         records,
         watchdogs,
+        instances,
         parent,
         stop_timeout,
         stopped_at: None,
@@ -128,6 +131,7 @@ pub(super) struct Driver<'a> {
     /// By the index of the part.
     pub(super) records: Vec<PartRecord>,
     pub(super) watchdogs: HashMap<PartId, Watchdog>,
+    pub(super) instances: HashMap<PartId, Vec<PlayerId>>,
     parent: Option<&'a Context>,
     stop_timeout: Duration,
     stopped_at: Option<Duration>,
@@ -155,6 +159,8 @@ impl Drop for Driver<'_> {
             tasks.zip(runs).filter_map(|(task, run)| Some(Playing { task: task?, run: run? })).collect()
         };
         left.iter().for_each(Playing::abort);
+        let instances = std::mem::take(&mut self.instances);
+        self.supervisor.link.tree.instances().leave(instances.into_values().flatten());
         self.supervisor.link.tree.leave(&self.supervisor.path);
     }
 }
@@ -278,7 +284,10 @@ impl Driver<'_> {
                     let delay_ms = millis(at.saturating_sub(now));
                     tracing::warn!(target: targets::PART, player = %path, delay_ms, error, "restarting part");
                 }
-                Action::Over { part, end } => self.over(part, end),
+                Action::Over { part, end } => {
+                    self.over(part, end);
+                    self.leave_instances(part);
+                }
                 Action::Finished => finished = true,
             }
         }
@@ -292,7 +301,7 @@ impl Driver<'_> {
         self.stopped_at = Some(now);
         let (cause, is_finished) = {
             let state = self.supervisor.state.lock();
-            let cause = || stop_cause_of_all(state.machine.cause(), |part| state.path(part));
+            let cause = || stop_cause_of_all(state.machine.cause(), |part| state.root_cause(part, &self.records));
             (self.supervisor.cause.get_or_init(cause), state.machine.is_finished())
         };
         if self.parent.is_none() {
@@ -319,6 +328,9 @@ impl Driver<'_> {
         };
         tracing::debug!(target: targets::PART, player = %run.path(), attempt, "starting part");
         let record = &mut self.records[part.index()];
+        if let Some(history) = &mut record.history {
+            (history.root_cause, history.restart_request) = (None, None);
+        }
         record.task = Some(record.player.clone().start(&run));
     }
 
@@ -362,7 +374,7 @@ impl Driver<'_> {
         let (cause, parts) = {
             let state = self.supervisor.state.lock();
             let cause = match state.machine.cause() {
-                Some(ScoreCause::Failed(part)) => Cause::Failed { path: state.root_cause(part) },
+                Some(ScoreCause::Failed(part)) => Cause::Failed { path: state.root_cause(part, &self.records) },
                 Some(ScoreCause::AllDone) | None => Cause::AllDone,
                 Some(ScoreCause::Requested | ScoreCause::EndedBy(_)) => {
                     Cause::Stopped(self.supervisor.cause.get().cloned().unwrap_or(StopCause::Requested))

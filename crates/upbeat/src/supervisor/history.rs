@@ -28,7 +28,13 @@ impl Driver<'_> {
             (state.path(part), outcome(end, |other| state.path(other)))
         };
         let record = &mut self.records[part.index()];
-        let waiting = record.history.as_mut().map(|history| std::mem::take(&mut history.waiting));
+        let waiting = record.history.as_mut().map(|history| {
+            // The request is a failure if no restart followed.
+            if let Some(request) = history.restart_request.take().filter(|_| end == End::Failed) {
+                history.failures.push(request);
+            }
+            std::mem::take(&mut history.waiting)
+        });
         if outcome.is_clean() {
             tracing::debug!(target: targets::PART, player = %path, outcome = outcome.as_str(), "part ended");
         } else {
@@ -73,13 +79,14 @@ impl Driver<'_> {
 
 impl SupervisorState {
     /// Returns the path of the root cause: the part that failed, not one that could not start for
-    /// it.
-    pub(super) fn root_cause(&self, part: PartId) -> Arc<str> {
+    /// it. In a nested conductor it is the player that made it fail.
+    pub(super) fn root_cause(&self, part: PartId, records: &[PartRecord]) -> Arc<str> {
         let mut part = part;
         while let PartState::Over(End::NeverStarted { because: Some(other) }) = self.machine.state(part) {
             part = other;
         }
-        self.path(part)
+        let nested = records[part.index()].history.as_ref().and_then(|history| history.root_cause.clone());
+        nested.unwrap_or_else(|| self.path(part))
     }
 }
 
@@ -88,15 +95,22 @@ impl PartRecord {
     pub(super) fn settle(&mut self, run: &Run) -> RunEnd {
         let record = run.take_record();
         let mut how = if run.returned_ok() { RunEnd::Ok } else { RunEnd::Aborted };
-        let Some(record) = record else { return how };
-        let RunRecord { failure, other_panics, notes, lost, omitted_lost, players, stuck, missed_heartbeat, .. } =
+        let Some(mut record) = record else { return how };
+        let failure = record.failure.take();
+        // The player ended as it was asked to, and returned that as an error.
+        let own = matches!(&failure, Some(RunFailure::Error(error)) if record.is_own_cancelation(&**error));
+        let RunRecord { other_panics, notes, lost, omitted_lost, players, root_cause, stuck, missed_heartbeat, .. } =
             record;
         let history = self.history.get_or_insert_default();
         if let Some(missed) = missed_heartbeat {
             history.failures.push(Failure { attempt: run.attempt(), task: None, error: Arc::new(missed) });
         }
         match failure {
-            Some(RunFailure::Error(error)) if error.is::<RestartRequested>() => how = RunEnd::RestartRequested,
+            Some(RunFailure::Error(_)) if own => how = RunEnd::Ok,
+            Some(RunFailure::Error(error)) if error.is::<RestartRequested>() => {
+                how = RunEnd::RestartRequested;
+                history.restart_request = Some(Failure { attempt: run.attempt(), task: None, error: error.into() });
+            }
             Some(RunFailure::Error(error)) => {
                 how = RunEnd::Failed;
                 history.failures.push(Failure { attempt: run.attempt(), task: None, error: error.into() });
@@ -115,6 +129,7 @@ impl PartRecord {
         history.lost.extend(lost);
         history.omitted_lost += omitted_lost;
         history.players = players;
+        history.root_cause = root_cause;
         history.stuck = stuck;
         how
     }

@@ -10,7 +10,11 @@ use super::{
     request::{HandleError, Request},
     state::{PartEntry, PartRecord, SupervisorState},
 };
-use crate::{player::part::Part, report::player::PlayerReport};
+use crate::{
+    player::part::Part,
+    report::player::PlayerReport,
+    tree::instances::{DuplicatePlayer, SharedPlayer},
+};
 
 type Reply<T> = oneshot::Sender<Result<T, HandleError>>;
 
@@ -38,8 +42,8 @@ impl Driver<'_> {
                 let step = self.restart(&name, now);
                 self.answer(step, reply, now)
             }
-            Request::Add { part, reply } => {
-                let step = self.add(part, now);
+            Request::Add { part, shared, reply } => {
+                let step = self.enter_and_add(part, &shared, now);
                 self.answer(step, reply, now)
             }
         }
@@ -69,6 +73,7 @@ impl Driver<'_> {
         match begun {
             Ok((step, (part, true))) => {
                 let report = self.report(part);
+                self.leave_instances(part);
                 let finished = self.perform(step, now);
                 let _ = reply.send(Ok(report));
                 finished
@@ -103,17 +108,46 @@ impl Driver<'_> {
         Ok(step)
     }
 
-    fn add(&mut self, part: Part, now: Duration) -> Result<Step, HandleError> {
-        let path = self.part_path(part.name());
-        if let Some(identity) = part.player.identity() {
-            let parts: Vec<_> = self.supervisor.state.lock().machine.parts().collect();
-            let same = parts.into_iter().find(|part| self.records[part.index()].player.identity() == Some(identity));
-            if let Some(other) = same {
-                let other = self.supervisor.state.lock().machine.name(other).into();
-                let fault = Fault::DuplicateInstance { part: part.spec.name.clone(), other };
-                return Err(HandleError::DuplicateInstance { path, fault });
+    /// Removes the shared players of a part from the tree, if it was removed.
+    ///
+    /// A part that leaked may still play them, so they are kept until the conductor ends.
+    pub(super) fn leave_instances(&mut self, part: PartId) {
+        if !self.instances.contains_key(&part) {
+            return;
+        }
+        let gone = {
+            let machine = &self.supervisor.state.lock().machine;
+            machine.is_removed(part) && machine.state(part) != PartState::Over(End::Leaked)
+        };
+        if gone {
+            let instances = self.instances.remove(&part).unwrap_or_default();
+            self.supervisor.link.tree.instances().leave(instances);
+        }
+    }
+
+    /// Adds a part with the shared players that are played with it.
+    fn enter_and_add(&mut self, part: Part, shared: &[SharedPlayer], now: Duration) -> Result<Step, HandleError> {
+        let instances = self.supervisor.link.tree.instances();
+        let entered = instances.enter(shared).map_err(|DuplicatePlayer { path: part, other }| {
+            let path = part.to_string();
+            HandleError::DuplicateInstance { path, fault: Fault::DuplicateInstance { part, other } }
+        })?;
+        match self.add(part, now) {
+            Ok((id, step)) => {
+                if !entered.is_empty() {
+                    self.instances.entry(id).or_default().extend(entered);
+                }
+                Ok(step)
+            }
+            Err(error) => {
+                instances.leave(entered);
+                Err(error)
             }
         }
+    }
+
+    fn add(&mut self, part: Part, now: Duration) -> Result<(PartId, Step), HandleError> {
+        let path = self.part_path(part.name());
         let added = self.step(|state| match state.machine.add(&part.spec, now) {
             Ok((id, actions)) => {
                 let entry = PartEntry::new(path.into());
@@ -139,7 +173,7 @@ impl Driver<'_> {
         } else {
             self.records[id.index()] = record;
         }
-        Ok(step)
+        Ok((id, step))
     }
 
     /// Performs a request that is accepted, and answers with that or with its error.

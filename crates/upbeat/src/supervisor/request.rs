@@ -8,6 +8,7 @@ use crate::{
     report::player::PlayerReport,
     run::event::{EventSink, RunEvent},
     stop_cause::StopCause,
+    tree::instances::SharedPlayer,
 };
 
 /// A message to the control loop.
@@ -32,10 +33,24 @@ impl EventSink for mpsc::UnboundedSender<Message> {
 pub(crate) enum Request {
     StopAll(StopCause),
     AbortAll(StopCause),
-    Stop { name: String, reply: oneshot::Sender<Result<PlayerReport, HandleError>> },
-    Restart { name: String, reply: oneshot::Sender<Result<(), HandleError>> },
-    Remove { name: String, reply: oneshot::Sender<Result<PlayerReport, HandleError>> },
-    Add { part: Part, reply: oneshot::Sender<Result<(), HandleError>> },
+    Stop {
+        name: String,
+        reply: oneshot::Sender<Result<PlayerReport, HandleError>>,
+    },
+    Restart {
+        name: String,
+        reply: oneshot::Sender<Result<(), HandleError>>,
+    },
+    Remove {
+        name: String,
+        reply: oneshot::Sender<Result<PlayerReport, HandleError>>,
+    },
+    /// `shared` are the shared players of the part, and of those inside if it is a conductor.
+    Add {
+        part: Part,
+        shared: Vec<SharedPlayer>,
+        reply: oneshot::Sender<Result<(), HandleError>>,
+    },
 }
 
 /// The error of a request that a [`Handle`](crate::Handle) sends to a conductor that plays.
@@ -68,7 +83,7 @@ pub enum HandleError {
         /// The faults of the part.
         source: AddError,
     },
-    /// Another part already plays the same player.
+    /// Another part of the tree already plays the same player.
     #[error("`{path}` cannot be added: {fault}")]
     DuplicateInstance {
         /// The path of the part.
@@ -83,6 +98,13 @@ pub enum HandleError {
         path: String,
         /// The parts that depend on it.
         source: RemoveError,
+    },
+    /// The request comes from a task of the run whose end it would wait for, so it would wait until
+    /// the stop deadline. Nothing was requested.
+    #[error("`{path}` cannot wait for its own end: request it from a task outside of that run")]
+    OwnEnd {
+        /// The path of the part.
+        path: String,
     },
     /// The part's player can be played only once.
     #[error("`{path}` can be played only once")]

@@ -16,8 +16,8 @@ use upbeat_score::{Machine, PartId};
 use super::request::{HandleError, Message, Request};
 use crate::{
     player::erased::DynPlayer,
-    report::{failure_log::FailureLog, player::PlayerReport},
-    run::{Link, Run},
+    report::{failure::Failure, failure_log::FailureLog, player::PlayerReport},
+    run::{Link, Run, current::CurrentRun},
     snapshot::player::PlayerSnapshot,
     stop_cause::StopCause,
     tree::Tree,
@@ -62,6 +62,17 @@ impl Supervisor {
             self.link.tree.stopping();
         }
         let _ = self.messages.send(Message::Request(Box::new(request)));
+    }
+
+    /// Returns whether the caller belongs to the run of a part: of the part of this name, or of any
+    /// part.
+    pub(crate) fn plays(&self, name: Option<&str>, caller: CurrentRun) -> bool {
+        let state = self.state.lock();
+        let is_caller = |part: &PartEntry| part.run.as_ref().is_some_and(|run| caller.is(run));
+        match name {
+            Some(name) => state.machine.find(name).is_some_and(|part| is_caller(state.part(part))),
+            None => state.parts.iter().any(is_caller),
+        }
     }
 
     /// Returns when the control loop has ended.
@@ -128,6 +139,10 @@ pub(super) struct PartHistory {
     pub(super) lost: Vec<String>,
     pub(super) omitted_lost: u64,
     pub(super) players: Vec<PlayerReport>,
+    /// The player that made the last run of a nested conductor fail.
+    pub(super) root_cause: Option<Arc<str>>,
+    /// The error by which the last run requested a restart.
+    pub(super) restart_request: Option<Failure>,
     pub(super) stuck: Option<Box<PlayerSnapshot>>,
     pub(super) waiting: Vec<oneshot::Sender<Result<PlayerReport, HandleError>>>,
 }

@@ -2,11 +2,12 @@
 
 use std::{error::Error as StdError, fmt};
 
-use crate::report::failure::Failure;
+use crate::{error::sources, report::failure::Failure, stop_cause::StopCause};
 
 /// The error of a [`Group`](crate::task::Group): some tasks failed or panicked.
 ///
-/// Its source is the error of the first failed task, the root cause. The other failures are in
+/// Its source is the error of the first failed task, the root cause. If the run was asked to stop,
+/// tasks that only report this stop come after the others there. All failures are in
 /// [`failures`](GroupError::failures).
 ///
 /// ```
@@ -42,6 +43,12 @@ impl<T> GroupError<T> {
         &self.failures
     }
 
+    /// Returns the first failure that is more than the report of a stop of the run.
+    fn first(&self) -> Option<&Failure> {
+        let is_more = |failure: &&Failure| !sources(&*failure.error).any(<dyn StdError>::is::<StopCause>);
+        self.failures.iter().find(is_more).or(self.failures.first())
+    }
+
     /// Returns the values in the order of spawning, and `None` for each failed task.
     pub fn values(&self) -> &[Option<T>] {
         &self.values
@@ -56,7 +63,7 @@ impl<T> GroupError<T> {
 impl<T> fmt::Display for GroupError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {} tasks failed", self.failures.len(), self.values.len())?;
-        match self.failures.first().and_then(|first| first.task.as_deref()) {
+        match self.first().and_then(|first| first.task.as_deref()) {
             Some(first) => write!(f, ", first: task `{first}`"),
             None => Ok(()),
         }
@@ -72,7 +79,7 @@ impl<T> fmt::Debug for GroupError<T> {
 
 impl<T> StdError for GroupError<T> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&*self.failures.first()?.error)
+        Some(&*self.first()?.error)
     }
 }
 

@@ -9,7 +9,7 @@ use super::wall::WallClock;
 use crate::{
     context::Context,
     error::BoxError,
-    player::{Player, PlayerId},
+    player::{Player, PlayerId, SharedPlayers},
 };
 
 /// Returns a player that plays `player` once `delay` has passed since its start.
@@ -114,6 +114,10 @@ impl<P: Player, T: Start> Player for Delayed<P, T> {
 
     fn identity(&self) -> Option<PlayerId> {
         self.player.identity()
+    }
+
+    fn list_shared(&self, players: &mut SharedPlayers) {
+        self.player.list_shared(players);
     }
 
     fn is_restartable(&self) -> bool {

@@ -1,8 +1,10 @@
 //! The state that all conductors nested in each other share.
 
+pub(crate) mod instances;
 pub(crate) mod lookup;
 pub(crate) mod node;
 pub(crate) mod overview;
+pub(crate) mod player_id;
 
 use std::{
     collections::HashMap,
@@ -13,13 +15,15 @@ use std::{
 use parking_lot::Mutex;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
-use self::node::Node;
+use self::{instances::Instances, node::Node};
 
 /// The state that all conductors nested in each other share.
 #[derive(Debug)]
 pub(crate) struct Tree {
     /// The conductors that play now, by path.
     conductors: Mutex<HashMap<Arc<str>, Weak<dyn Node>>>,
+    /// The shared players of all conductors.
+    instances: Instances,
     reloads: watch::Sender<u64>,
     /// Counts changes of any state.
     changes: watch::Sender<u64>,
@@ -49,6 +53,7 @@ impl Tree {
     pub(crate) fn new(root: Arc<str>) -> Arc<Self> {
         Arc::new(Self {
             conductors: Mutex::default(),
+            instances: Instances::default(),
             reloads: watch::Sender::new(0),
             changes: watch::Sender::new(0),
             root,
@@ -86,6 +91,11 @@ impl Tree {
 
     pub(crate) fn find(&self, path: &str) -> Option<Arc<dyn Node>> {
         self.conductors.lock().get(path)?.upgrade()
+    }
+
+    /// Returns the shared players of all conductors.
+    pub(crate) fn instances(&self) -> &Instances {
+        &self.instances
     }
 
     /// Returns all conductors that play.

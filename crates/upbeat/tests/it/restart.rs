@@ -297,7 +297,7 @@ async fn an_exhausted_part_fails_upward_and_the_conductor_above_may_restart_all_
         .play_until(std::future::pending())
         .await;
     assert_eq!(starts.lock().unwrap().len(), 2 * 3, "1 + 1 runs in each of 1 + 2");
-    assert!(matches!(&report.cause, Cause::Failed { path } if &**path == "outer/inner"), "{report}");
+    assert!(matches!(&report.cause, Cause::Failed { path } if &**path == "outer/inner/a"), "{report}");
     let inner = report.player("outer/inner").unwrap();
     assert_eq!(inner.failures.last().unwrap().to_string(), "outer/inner/a: no luck");
     assert_eq!(report.player("outer/inner/a").unwrap().outcome, Outcome::Failed);

@@ -15,6 +15,7 @@ use tower::{Service, util::Oneshot};
 use tracing::Span;
 use upbeat::{
     BoxError, ContextError,
+    attachment::run_as,
     panic::{CatchPanic, Panic},
 };
 
@@ -119,7 +120,8 @@ where
         let polled = if let Some(settling) = this.settling.as_mut() {
             poll_settling(settling, conn, cx)
         } else if let Some(future) = this.future.as_pin_mut() {
-            match in_flight.context().watchpoint.poll(future, cx) {
+            let watchpoint = &in_flight.context().watchpoint;
+            match run_as(&conn.server().context, || watchpoint.poll(future, cx)) {
                 Poll::Ready(Ok(Ok(response))) => match settle(response, *this.upload, *this.method, conn) {
                     Ok(settling) => poll_settling(this.settling.insert(settling), conn, cx),
                     Err(response) => Poll::Ready(HandlerOutcome::Returned(response)),

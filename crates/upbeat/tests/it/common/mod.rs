@@ -72,6 +72,15 @@ pub(crate) async fn deaf(cx: Context) -> Result<(), BoxError> {
     std::future::pending().await
 }
 
+/// Fails in its first run, and waits for the stop in the next.
+pub(crate) async fn fails_once(cx: Context) -> Result<(), BoxError> {
+    if cx.attempt() == 0 {
+        return Err("once".into());
+    }
+    cx.stopping().await;
+    Ok(())
+}
+
 /// Waits for the stop.
 pub(crate) async fn idle(cx: Context) -> Result<(), BoxError> {
     cx.stopping().await;

@@ -3,6 +3,9 @@
 
 pub use std::*;
 
+/// As `std::thread_local`, for each of shuttle's threads.
+pub use shuttle::thread_local;
+
 /// Forgets the statics of the last execution of this thread.
 pub fn reset() {
     lazy_lock::reset();
