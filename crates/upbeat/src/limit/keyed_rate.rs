@@ -37,7 +37,8 @@ const CAPACITY: usize = 100_000;
 ///   eviction never resets a limit.
 /// - If no bucket is full, a new key is rejected, with the time until one is. Keys that have a
 ///   bucket are not affected.
-/// - Waiters get the tokens of a key in the order of their calls. A cancelled wait consumes none.
+/// - Waiters get the tokens of a key in the order of their calls, unless one is not polled when its
+///   turn comes. A cancelled wait consumes none.
 ///
 /// # Not guaranteed
 ///
@@ -83,7 +84,7 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
     /// If the key has no token, or it belongs to a waiter. Also if the key is new and no bucket can
     /// be evicted. The error has the time after which to retry.
     pub fn try_acquire(&self, key: &K) -> Result<(), RateLimitError> {
-        let error = self.inner.queues.with(key, |queue| queue.check(self.inner.rate.interval()));
+        let error = self.inner.queues.with(key, WaitQueue::check);
         match error.flatten() {
             Some(error) => Err(error),
             None => self.inner.take(key),
@@ -96,6 +97,9 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
     ///
     /// If the context is done first, with the reason.
     ///
+    /// A wait that is kept and not polled holds up the others of its key for one turn: see
+    /// [`RateLimit::acquire`](super::RateLimit::acquire).
+    ///
     /// # Cancel safety
     ///
     /// If the future is dropped, no token is taken, and the position in the queue is lost.
@@ -104,7 +108,7 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
     ///
     /// If it has to wait and is polled outside a tokio runtime with timers.
     pub async fn acquire(&self, cx: &Context, key: &K) -> Result<(), ContextError> {
-        let queue = self.inner.queues.enter(key, WaitQueue::default);
+        let queue = self.inner.queues.enter(key, || WaitQueue::new(self.inner.rate.interval()));
         cx.unless_done(queue.wait(|| self.inner.take(key))).await
     }
 

@@ -36,7 +36,8 @@ type Bucket = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Du
 ///
 /// - In any period it gives at most the [burst](Rate::burst), and one token for each
 ///   [interval](Rate::interval) in that period.
-/// - Waiters get tokens in the order of their calls, before callers that do not wait.
+/// - Waiters get tokens in the order of their calls, before callers that do not wait. A waiter that
+///   is not polled within an interval of its turn, at least 2 ms and at most 20 ms, is passed.
 /// - A wait that is cancelled, or whose context is done, consumes no token.
 ///
 /// # Not guaranteed
@@ -59,7 +60,7 @@ impl RateLimit {
     /// Returns a limit whose bucket is full.
     pub fn new(rate: Rate) -> Self {
         let bucket = RateLimiter::direct_with_clock(rate.quota(), TokioClock::start());
-        Self { inner: Arc::new(Inner { rate, bucket, queue: WaitQueue::default() }) }
+        Self { inner: Arc::new(Inner { rate, bucket, queue: WaitQueue::new(rate.interval()) }) }
     }
 
     /// Takes a token without waiting.
@@ -68,7 +69,7 @@ impl RateLimit {
     ///
     /// If there is no token, or it belongs to a waiter, with the time after which to retry.
     pub fn try_acquire(&self) -> Result<(), RateLimitError> {
-        match self.inner.queue.check(self.inner.rate.interval()) {
+        match self.inner.queue.check() {
             Some(error) => Err(error),
             None => self.inner.take(),
         }
@@ -79,6 +80,12 @@ impl RateLimit {
     /// # Errors
     ///
     /// If the context is done first, with the reason.
+    ///
+    /// # A wait that is kept and not polled
+    ///
+    /// A wait that was polled once holds its position, and a branch of `select!` may keep it for
+    /// long without polling it. When its turn has come and it is not polled, the others pass it, so
+    /// it holds them up for one turn. When it is polled again, it is the first.
     ///
     /// # Cancel safety
     ///
@@ -91,7 +98,8 @@ impl RateLimit {
         cx.unless_done(self.inner.queue.wait(|| self.inner.take())).await
     }
 
-    /// Returns how many callers wait for a token.
+    /// Returns how many callers wait for a token, without those that others have
+    /// [passed](RateLimit::acquire).
     pub fn waiting(&self) -> usize {
         self.inner.queue.waiting()
     }

@@ -253,3 +253,147 @@ proptest! {
         })?;
     }
 }
+
+/// Polls a future once, and keeps it.
+fn poll_once(future: std::pin::Pin<&mut impl Future>) {
+    assert!(future.poll(&mut TaskContext::from_waker(Waker::noop())).is_pending());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_kept_holds_up_the_others_for_one_turn() {
+    let (limit, cx, start) = (RateLimit::new(Rate::per_second(10).burst(1)), Context::background(), Instant::now());
+    let keyed = KeyedRateLimit::new(Rate::per_second(10).burst(1));
+    assert!(limit.try_acquire().is_ok() && keyed.try_acquire(&7).is_ok());
+    let (mut kept, mut of_key) = (pin!(limit.acquire(&cx)), pin!(keyed.acquire(&cx, &7)));
+    poll_once(kept.as_mut());
+    poll_once(of_key.as_mut());
+    assert!(limit.try_acquire().is_err() && keyed.try_acquire(&7).is_err());
+    let all = async { tokio::join!(limit.acquire(&cx), limit.acquire(&cx)) };
+    let key = async { tokio::join!(keyed.acquire(&cx, &7), keyed.acquire(&cx, &7)) };
+    let ((one, two), (three, four)) = tokio::join!(all, key);
+    assert!(one.is_ok() && two.is_ok() && three.is_ok() && four.is_ok());
+    assert_eq!(start.elapsed(), 300 * MS, "each of them is one interval later");
+    assert_eq!(limit.waiting(), 0);
+    // Callers that do not wait are let in again.
+    advance(100 * MS).await;
+    assert!(limit.try_acquire().is_ok() && keyed.try_acquire(&7).is_ok());
+    // The kept ones come first when they are polled, and not beside the others.
+    assert!(limit.try_acquire().is_err());
+    kept.await.unwrap();
+    of_key.await.unwrap();
+    assert_eq!(start.elapsed(), 500 * MS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_does_not_wait_passes_a_wait_that_is_kept() {
+    let (limit, cx) = (RateLimit::new(Rate::per_second(10)), Context::background());
+    while limit.try_acquire().is_ok() {}
+    let mut kept: Vec<_> = (0..3).map(|_| Box::pin(limit.acquire(&cx))).collect();
+    for wait in &mut kept {
+        poll_once(wait.as_mut());
+    }
+    advance(100 * MS).await;
+    assert!(limit.try_acquire().is_err(), "the token belongs to the first of them");
+    let mut tries = 0;
+    while limit.try_acquire().is_err() {
+        advance(10 * MS).await;
+        tries += 1;
+        assert!(tries < 100, "refused for ever");
+    }
+    assert_eq!(limit.waiting(), 0);
+    // Dropped, they leave nothing behind.
+    drop(kept);
+    advance(S).await;
+    assert_eq!((0..99).filter(|_| limit.try_acquire().is_ok()).count(), 10);
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    /// Awaited to its end.
+    Awaited,
+    /// Polled once, and kept to the end of the test.
+    Kept,
+    /// Dropped after so many milliseconds.
+    Dropped(u64),
+    /// Not polled for so many milliseconds, then awaited.
+    Late(u64),
+}
+
+fn fates() -> impl Strategy<Value = Vec<(u64, Fate)>> {
+    let fate = prop_oneof![
+        4 => Just(Fate::Awaited),
+        1 => Just(Fate::Kept),
+        1 => (0..900_u64).prop_map(Fate::Dropped),
+        1 => (0..900_u64).prop_map(Fate::Late),
+    ];
+    prop::collection::vec((0..150_u64, fate), 1..25)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Whatever becomes of the other waits, each wait that is awaited ends in time, in order, and
+    /// within the rate.
+    #[test]
+    fn no_wait_holds_up_the_others(fates in fates(), count in 1..400_u32, burst in 1..6_u32) {
+        let rate = Rate::per_second(count).burst(burst);
+        paused(async {
+            let (limit, cx, start) = (RateLimit::new(rate), Context::background(), Instant::now());
+            while limit.try_acquire().is_ok() {}
+            let given = Mutex::new(Vec::new());
+            let one = async |number: usize, begin: u64, fate: Fate| {
+                sleep(Duration::from_millis(begin)).await;
+                let mut wait = Box::pin(limit.acquire(&cx));
+                match fate {
+                    Fate::Awaited => {}
+                    Fate::Kept => {
+                        let _ = wait.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
+                        sleep(100 * S).await;
+                        return;
+                    }
+                    Fate::Dropped(after) => {
+                        let _ = timeout(Duration::from_millis(after), wait).await;
+                        return;
+                    }
+                    Fate::Late(after) => {
+                        if wait.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())).is_ready() {
+                            return;
+                        }
+                        sleep(Duration::from_millis(after)).await;
+                    }
+                }
+                wait.await.unwrap();
+                given.lock().unwrap().push((number, matches!(fate, Fate::Awaited), begin, Instant::now()));
+            };
+            let waits = futures_of(fates.iter().enumerate().map(|(number, &(begin, fate))| one(number, begin, fate)));
+            waits.await;
+            let given = given.into_inner().unwrap();
+            let times: Vec<_> = given.iter().map(|(.., at)| *at).collect();
+            prop_assert!(respects(rate, &times), "{given:?}");
+            // Each of the others costs a turn and a grace at most, and each timer a millisecond.
+            let slot = rate.interval().max(2 * MS) + 22 * MS;
+            let most = 1050 * MS + slot * u32::try_from(fates.len() + 1).unwrap();
+            for (number, _, _, at) in &given {
+                prop_assert!(at.duration_since(start) <= most, "{number} of {given:?} after {:?}", at.duration_since(start));
+            }
+            // Those that are awaited all the time are served in the order of their calls.
+            let awaited: Vec<_> = given.iter().filter(|(_, awaited, ..)| *awaited).map(|(number, _, begin, _)| (*begin, *number)).collect();
+            prop_assert!(awaited.is_sorted_by_key(|(begin, _)| *begin), "{awaited:?}");
+            Ok(())
+        })?;
+    }
+}
+
+/// Runs futures together.
+async fn futures_of<F: Future<Output = ()>>(futures: impl Iterator<Item = F>) {
+    let mut futures: Vec<_> = futures.map(|future| Some(Box::pin(future))).collect();
+    std::future::poll_fn(|task| {
+        for slot in &mut futures {
+            if slot.as_mut().is_some_and(|future| future.as_mut().poll(task).is_ready()) {
+                *slot = None;
+            }
+        }
+        if futures.iter().all(Option::is_none) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
