@@ -14,7 +14,7 @@ use std::{
     panic::{self, AssertUnwindSafe},
     pin::Pin,
     sync::Once,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use pin_project_lite::pin_project;
@@ -161,15 +161,27 @@ impl<F: Future> Future for CatchPanic<F> {
     type Output = Result<F::Output, Panic>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let result = ready!(self.as_mut().poll_with(|future| future.poll(cx)));
-        Poll::Ready(match (result, self.discard()) {
-            (Ok(value), Err(panic)) => {
-                // The value is user code too. The first panic counts.
-                let _ = catch(|| drop(value));
-                Err(panic)
+        let mut value = None;
+        // One catch for the last poll and the drop, because a short future has just these.
+        let caught = catch(|| {
+            let mut future = self.as_mut().project().future;
+            if let Some(polled) = future.as_mut().as_pin_mut()
+                && let Poll::Ready(output) = polled.poll(cx)
+            {
+                value = Some(output);
+                future.set(None);
             }
-            (result, _) => result,
-        })
+        });
+        match caught {
+            Ok(()) => value.map_or(Poll::Pending, |value| Poll::Ready(Ok(value))),
+            Err(panic) => {
+                // The first panic counts. The future, if it is still there, and its value are user
+                // code too.
+                let _ = self.discard();
+                let _ = catch(|| drop(value));
+                Poll::Ready(Err(panic))
+            }
+        }
     }
 }
 
