@@ -10,11 +10,17 @@ use super::{failure::PipelineFailure, report::PipelineReport};
 pub struct PipelineError<T> {
     cause: PipelineFailure,
     report: Option<Box<PipelineReport<T>>>,
+    /// The names of the threads that did not return.
+    left_behind: Box<[Box<str>]>,
 }
 
 impl<T> PipelineError<T> {
     pub(crate) fn new(cause: PipelineFailure, report: Option<PipelineReport<T>>) -> Self {
-        Self { cause, report: report.map(Box::new) }
+        Self { cause, report: report.map(Box::new), left_behind: Box::default() }
+    }
+
+    pub(crate) fn deadline_exceeded(left_behind: Box<[Box<str>]>) -> Self {
+        Self { cause: PipelineFailure::DeadlineExceeded, report: None, left_behind }
     }
 
     /// Returns the reason.
@@ -38,7 +44,11 @@ impl<T> PipelineError<T> {
 
 impl<T> fmt::Display for PipelineError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pipeline ended early: {}", self.cause)
+        write!(f, "pipeline ended early: {}", self.cause)?;
+        match &*self.left_behind {
+            [] => Ok(()),
+            threads => write!(f, ": {}", threads.join(", ")),
+        }
     }
 }
 

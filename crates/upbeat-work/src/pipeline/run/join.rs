@@ -48,7 +48,7 @@ impl<A: RunPipelines, B: RunPipelines> Join<A, B> {
     ///
     /// If there is no thread for each of them.
     pub fn run(self) -> (A::Outcome, B::Outcome) {
-        self.run_on(Handle::try_current().ok())
+        self.run_on(Handle::try_current().ok().as_ref())
     }
 }
 
@@ -83,7 +83,7 @@ pub trait RunPipelines: StartRun<<Self as RunPipelines>::Outcome> {
 /// The sealed part of [`RunPipelines`].
 pub trait StartRun<O>: Send + Sized {
     /// Runs on plain threads, with the runtime that this thread belongs to.
-    fn run_on(self, runtime: Option<Handle>) -> O;
+    fn run_on(self, runtime: Option<&Handle>) -> O;
 
     /// Runs as the body of a player.
     ///
@@ -99,7 +99,7 @@ impl<A: Assembly<Output: Send>> RunPipelines for Runnable<A> {
 }
 
 impl<A: Assembly<Output: Send>> StartRun<Result<PipelineReport<A::Output>, PipelineError<A::Output>>> for Runnable<A> {
-    fn run_on(self, runtime: Option<Handle>) -> Result<PipelineReport<A::Output>, PipelineError<A::Output>> {
+    fn run_on(self, runtime: Option<&Handle>) -> Result<PipelineReport<A::Output>, PipelineError<A::Output>> {
         Self::run_on(self, runtime)
     }
 
@@ -116,11 +116,10 @@ impl<A: RunPipelines, B: RunPipelines> RunPipelines for Join<A, B> {
 }
 
 impl<A: RunPipelines, B: RunPipelines> StartRun<(A::Outcome, B::Outcome)> for Join<A, B> {
-    fn run_on(self, runtime: Option<Handle>) -> (A::Outcome, B::Outcome) {
+    fn run_on(self, runtime: Option<&Handle>) -> (A::Outcome, B::Outcome) {
         let Self { one, other } = self;
         thread::scope(|scope| {
-            let of_one = runtime.clone();
-            let one = scope.spawn(move || one.run_on(of_one));
+            let one = scope.spawn(move || one.run_on(runtime));
             let other = other.run_on(runtime);
             (one.join().unwrap_or_else(|panic| resume_unwind(panic)), other)
         })

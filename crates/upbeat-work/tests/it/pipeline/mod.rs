@@ -8,4 +8,5 @@ mod guarantees;
 mod player;
 mod sections;
 mod stops;
+mod threads;
 mod waiting;

@@ -1,6 +1,11 @@
 //! shuttle-parking_lot, with the condition variable that it lacks.
 
-use shuttle::sync;
+use std::time::Duration;
+
+use shuttle::{
+    rand::{Rng as _, thread_rng},
+    sync, thread,
+};
 pub use shuttle_parking_lot::*;
 
 /// As `parking_lot`'s: no waiter is woken without a cause. Which of those that wait is woken by a
@@ -29,6 +34,12 @@ impl Condvar {
         MutexGuard::unlocked(guard, || drop(self.waiting.wait(gate)));
     }
 
+    /// As `parking_lot`'s, for a time that passes soon. A notification is never its end.
+    pub fn wait_for<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>, _timeout: Duration) -> WaitTimeoutResult {
+        MutexGuard::unlocked(guard, || (0..=thread_rng().gen_range(0..3)).for_each(|_| thread::yield_now()));
+        WaitTimeoutResult(())
+    }
+
     /// As `parking_lot`'s, but for its result.
     ///
     /// # Panics
@@ -47,5 +58,16 @@ impl Condvar {
     pub fn notify_all(&self) {
         let _gate = self.gate.lock().expect("no code panics under this lock");
         self.waiting.notify_all();
+    }
+}
+
+/// As `parking_lot`'s.
+#[derive(Clone, Copy, Debug)]
+pub struct WaitTimeoutResult(());
+
+impl WaitTimeoutResult {
+    /// As `parking_lot`'s.
+    pub fn timed_out(&self) -> bool {
+        true
     }
 }

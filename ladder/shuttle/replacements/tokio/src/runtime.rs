@@ -43,6 +43,11 @@ impl Handle {
         shuttle_tokio::runtime::Handle::try_current().map(Self)
     }
 
+    /// Not that of a runtime whose clock can be paused: the clock of the ladder moves on by itself.
+    pub fn runtime_flavor(&self) -> RuntimeFlavor {
+        RuntimeFlavor::MultiThread
+    }
+
     /// As tokio's.
     pub fn enter(&self) -> EnterGuard<'_> {
         EnterGuard(PhantomData)
