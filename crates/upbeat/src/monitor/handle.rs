@@ -65,8 +65,10 @@ use crate::snapshot::work::WorkList;
 ///
 /// - The alert and the timeouts need a worker of the runtime. If every worker is blocked, they come
 ///   late or not at all. A check that must work then needs its own thread.
-/// - A function on a blocking thread cannot be aborted. One that never returns stays active, and
-///   keeps the runtime from ending.
+/// - A function on a blocking thread cannot be aborted. One that never returns stays active, keeps
+///   its thread, and keeps the runtime from ending. The runtime has 512 such threads, unless [set
+///   otherwise](tokio::runtime::Builder::max_blocking_threads), and files and look-ups of names
+///   need them too. Keep the sum of [`max_calls`](super::MonitorBuilder::max_calls) well below.
 /// - After the maximum of calls was active, a sleeping task of the monitor may remain for up to the
 ///   timeout and `alert_after`.
 ///
@@ -109,7 +111,9 @@ impl Monitor {
 
     /// Runs a function on a blocking thread of the runtime, and waits for its result.
     ///
-    /// The timeout includes the time in which the function waits for a thread.
+    /// The timeout includes the time in which the function waits for a thread. In a test, a
+    /// [paused](https://docs.rs/tokio/latest/tokio/time/fn.pause.html) clock stands still until the
+    /// function returns.
     ///
     /// # Errors
     ///

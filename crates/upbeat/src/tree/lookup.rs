@@ -8,7 +8,12 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::{sync::oneshot, task::spawn_blocking, time::timeout};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::oneshot,
+    task::spawn_blocking,
+    time::timeout,
+};
 use upbeat_probe::Probe;
 
 use crate::{
@@ -87,8 +92,15 @@ pub(crate) async fn symbolize(locations: &[Location]) {
         let _ = over.send(());
     });
     // A paused clock stands still while a blocking task runs. Nothing else depends on that task,
-    // because the runtime may be out of blocking threads.
-    let still = spawn_blocking(move || ended.blocking_recv());
+    // because the runtime may be out of blocking threads. Other runtimes have no such clock, and
+    // need their blocking threads.
+    let still = async {
+        if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+            let _ = spawn_blocking(move || ended.blocking_recv()).await;
+        } else {
+            let _ = ended.await;
+        }
+    };
     tokio::select! {
         _ = symbolized => {}
         _ = timeout(SYMBOL_TIMEOUT, still) => {}
