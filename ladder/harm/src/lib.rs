@@ -4,5 +4,6 @@
 //! own, so every crate is tried with the same harm.
 
 pub mod black_hole;
+pub mod clock;
 pub mod log;
 pub mod pipe;
