@@ -75,6 +75,8 @@
 //! # Features
 //!
 //! - `cron`: players by the calendar, `upbeat::time::cron`.
+//! - `cron-tzdb`: `cron` with a time zone database in the program, for machines that have none,
+//!   such as images from scratch. One of the machine is preferred.
 //! - `limit`: rate limits and concurrency limits, in total and for each key, `upbeat::limit`.
 //! - `serde`: [`Report`] and [`Snapshot`](diagnostics::Snapshot) are `Serialize`.
 

@@ -3,7 +3,7 @@
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::schedule::Schedule;
-use crate::instant::later;
+use crate::{error::BoxError, instant::later};
 
 /// The times of a schedule, each delayed at random. The schedule itself is not shifted.
 pub(super) struct Jittered<S> {
@@ -26,19 +26,19 @@ impl<S: Schedule> Jittered<S> {
 }
 
 impl<S: Schedule> Schedule for Jittered<S> {
-    async fn next(&mut self) -> Instant {
+    async fn next(&mut self) -> Result<Instant, BoxError> {
         if self.max.is_zero() {
             return self.schedule.next().await;
         }
         let (due, begin) = if let Some(pending) = self.pending {
             pending
         } else {
-            let due = self.schedule.next().await;
+            let due = self.schedule.next().await?;
             let begin = later(due, self.jitter());
             *self.pending.insert((due, begin))
         };
         sleep_until(begin).await;
         self.pending = None;
-        due
+        Ok(due)
     }
 }

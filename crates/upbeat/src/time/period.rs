@@ -6,7 +6,7 @@ use tokio::{
 };
 
 use super::schedule::Schedule;
-use crate::instant::later;
+use crate::{error::BoxError, instant::later};
 
 /// A policy for the ticks that become due before an earlier tick has ended.
 ///
@@ -56,7 +56,7 @@ impl Period {
 }
 
 impl Schedule for Period {
-    async fn next(&mut self) -> Instant {
+    async fn next(&mut self) -> Result<Instant, BoxError> {
         let (due, now) = (self.due, Instant::now());
         // A time is missed if this call comes too late. A timer that fires a little late misses
         // none.
@@ -68,6 +68,6 @@ impl Schedule for Period {
             sleep_until(due).await;
             self.due = later(due, self.length);
         }
-        due
+        Ok(due)
     }
 }

@@ -97,7 +97,7 @@ impl Ticking {
                     failures.handle(ended)?;
                     continue;
                 }
-                due = schedule.next(), if running.len() < self.max_running => due,
+                due = schedule.next(), if running.len() < self.max_running => due?,
             };
             let one = self.one(cx, tick.clone(), Tick { number: failures.ticks, due });
             failures.ticks += 1;

@@ -27,11 +27,16 @@ impl WallClock {
     pub(super) async fn sleep_towards(&self, time: SystemTime) -> bool {
         match time.duration_since(self.now()) {
             Ok(left) if !left.is_zero() => {
-                tokio::time::sleep(left.min(POLL_INTERVAL)).await;
+                self.sleep_at_most(left).await;
                 true
             }
             _ => false,
         }
+    }
+
+    /// Sleeps for `time`, or until the clock is to be read again.
+    pub(super) async fn sleep_at_most(&self, time: Duration) {
+        tokio::time::sleep(time.min(POLL_INTERVAL)).await;
     }
 }
 
