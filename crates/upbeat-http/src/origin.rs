@@ -1,7 +1,7 @@
 //! The check that a request comes from a page of this server.
 
 use axum::extract::FromRequestParts;
-use http::{HeaderMap, StatusCode, Uri, header, request::Parts};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};
 use upbeat::Context;
 
 use crate::{host::HostPort, problem::Problem};
@@ -94,14 +94,13 @@ fn is_same(headers: &HeaderMap, uri: &Uri, secured: bool) -> bool {
     let mut origins = headers.get_all(header::ORIGIN).iter();
     let Some(origin) = origins.next() else { return true };
     let mut hosts = headers.get_all(header::HOST).iter();
-    // The target of the request comes before its header.
-    let host = match uri.authority() {
-        Some(authority) => HostPort::parse(authority.as_str().as_bytes()),
-        None => hosts.next().and_then(|host| HostPort::parse(host.as_bytes())),
-    };
+    let header = hosts.next().map(HeaderValue::as_bytes);
     if origins.next().is_some() || hosts.next().is_some() {
         return false;
     }
+    // The target of the request comes before its header.
+    let host = uri.authority().map(|authority| authority.as_str().as_bytes()).or(header);
+    let host = host.and_then(HostPort::parse);
     let Some((port, page)) = parse(origin.as_bytes(), secured) else { return false };
     host.is_some_and(|host| !host.host.is_empty() && page.is(&host, port))
 }
@@ -121,7 +120,7 @@ fn parse(origin: &[u8], secured: bool) -> Option<(u16, HostPort<'_>)> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderValue, Request};
+    use http::Request;
 
     use super::*;
 
@@ -178,6 +177,9 @@ mod tests {
 
     #[test]
     fn the_target_of_the_request_comes_before_its_header() {
+        let request = Request::builder().uri("http://example.com/ws").header("host", "evil.example");
+        let (parts, ()) = request.header("origin", "http://example.com").body(()).unwrap().into_parts();
+        assert!(is_same(&parts.headers, &parts.uri, false));
         let request = Request::builder().uri("http://example.com/ws").header("host", "evil.example");
         let (parts, ()) = request.header("origin", "http://evil.example").body(()).unwrap().into_parts();
         assert!(!is_same(&parts.headers, &parts.uri, false));

@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream, rustls};
-use upbeat_http::{HttpServer, TlsConfig, TlsError};
+use upbeat_http::{HttpServer, SameOrigin, TlsConfig, TlsError};
 
 use crate::common::{TEST_TIMEOUT, raw::Raw, serve};
 
@@ -102,6 +102,30 @@ async fn http_2_is_negotiated_and_closed_with_goaway_at_the_stop() {
     playing.stop();
     timeout(TEST_TIMEOUT, connection).await.expect("in time").expect("no panic").expect("closed without an error");
     assert!(playing.ended().await.took < Duration::from_millis(800));
+}
+
+#[tokio::test]
+async fn the_scheme_of_a_target_and_of_an_origin_has_to_be_https() {
+    let files = files();
+    let tls = TlsConfig::from_pem_files(&files.cert, &files.key).expect("good files");
+    let router = Router::new().route("/", get(async |_: SameOrigin| "hello"));
+    let (playing, address) = serve(HttpServer::bind("127.0.0.1:0", router).tls(tls)).await;
+    for (target, origin, status) in [
+        ("/", "https://test", "200"),
+        ("/", "https://test:443", "200"),
+        ("/", "http://test", "403"),
+        ("/", "https://evil.example", "403"),
+        ("https://test/", "https://test", "200"),
+        ("http://test/", "https://test", "421"),
+    ] {
+        let mut client = connect(address, &files, &["http/1.1"]).await;
+        let request = format!("GET {target} HTTP/1.1\r\nhost: test\r\norigin: {origin}\r\nconnection: close\r\n\r\n");
+        client.write_all(request.as_bytes()).await.expect("sends");
+        let mut answer = String::new();
+        timeout(TEST_TIMEOUT, client.read_to_string(&mut answer)).await.expect("in time").expect("reads");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{target} {origin}: {answer}");
+    }
+    playing.stopped().await;
 }
 
 #[tokio::test]
