@@ -105,6 +105,11 @@ impl Columns {
         Ok(Self { indices })
     }
 
+    /// Returns for each column of the input its index in [`COLUMNS`], if it is one of these.
+    pub(crate) fn indices(&self) -> &[Option<usize>] {
+        &self.indices
+    }
+
     /// Returns the number of columns of the input.
     pub(crate) fn len(&self) -> usize {
         self.indices.len()

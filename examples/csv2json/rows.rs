@@ -78,17 +78,18 @@ impl Columns {
     /// Splits a line without quotes, as most lines are, into borrowed fields.
     fn split<'a>(&self, line: &'a [u8]) -> Result<Fields<'a>, Malformed> {
         let mut found = Fields::default();
-        let mut count = 0;
+        let mut columns = self.indices().iter();
         for field in line.split(|&byte| byte == b',') {
-            if count == self.len() {
-                return Err(self.malformed(count, Problem::TooMany, field));
+            match columns.next() {
+                Some(Some(index)) => found[*index] = Cow::Borrowed(field),
+                Some(None) => {}
+                None => return Err(self.malformed(self.len(), Problem::TooMany, field)),
             }
-            if let Some(index) = self.index(count) {
-                found[index] = Cow::Borrowed(field);
-            }
-            count += 1;
         }
-        if count < self.len() { Err(self.malformed(count, Problem::Missing, b"")) } else { Ok(found) }
+        match columns.len() {
+            0 => Ok(found),
+            missing => Err(self.malformed(self.len() - missing, Problem::Missing, b"")),
+        }
     }
 
     fn split_quoted(&self, line: &[u8]) -> Result<Fields<'static>, Malformed> {
