@@ -7,6 +7,10 @@ use tokio::time::Instant;
 /// Thirty years, which leaves room for sums on every clock.
 const FAR: Duration = Duration::from_hours(24 * 365 * 30);
 
+/// The lateness of a timer from which on the whole process is taken to have stood still: it was
+/// stopped by a signal, or its machine was suspended.
+pub(crate) const STANDSTILL: Duration = Duration::from_millis(500);
+
 /// Returns a time in thirty years, for timers that need a time although nothing is due.
 ///
 /// ```

@@ -7,3 +7,4 @@ pub mod black_hole;
 pub mod clock;
 pub mod log;
 pub mod pipe;
+pub mod process;

@@ -1,6 +1,6 @@
 //! The timers: one for each slot that needs one, and one for the phase.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
 
 use super::{
     Machine,
@@ -44,6 +44,32 @@ impl Machine {
         match self.slots.get(i as usize) {
             Some(slot) => slot.timer() == Some(at),
             None => self.group_restart == Some(at) || self.phase.timer() == Some(at),
+        }
+    }
+
+    /// Gives runs more time to become ready, and aborted runs more time to end, if the first timer
+    /// is late by `standstill` or more: then the whole process has stood still.
+    ///
+    /// Runs whose time is over have all of it again, because it is not known how much of it they
+    /// had. The others have as much more as that timer is late. Deadlines of a stop remain: they
+    /// are promised to an observer whose clock went on.
+    pub fn forgive(&mut self, standstill: Duration, now: Moment) {
+        let late = self.next_timer().map_or(Duration::ZERO, |at| now.saturating_sub(at));
+        if late < standstill {
+            return;
+        }
+        for i in 0..self.slots.len() {
+            let slot = &self.slots[i];
+            let (state, since) = (slot.state, slot.since());
+            let whole = match state {
+                PartState::Starting => slot.ready_timeout(),
+                PartState::Aborting => self.settle,
+                _ => continue,
+            };
+            if let Some(at) = slot.timer() {
+                let later = if at <= now { now.checked_add(whole) } else { at.checked_add(late) };
+                self.change(i, |slot| slot.enter(state, later, since));
+            }
         }
     }
 

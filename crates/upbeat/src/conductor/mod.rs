@@ -116,6 +116,10 @@ impl Conductor {
 
     /// Sets the signals that stop [`play_until_signal`](Conductor::play_until_signal). Default:
     /// INT, TERM and QUIT.
+    ///
+    /// HUP and USR1 among them stop too, instead of what they mean otherwise. If one of them cannot
+    /// be caught, such as KILL, STOP or SEGV, nothing starts, and the cause of the report is
+    /// [`NoSignals`](crate::report::Cause::NoSignals).
     pub fn stop_signals(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
         self.stop_signals = signals.into_iter().collect();
         self
@@ -163,7 +167,12 @@ impl Conductor {
     /// # Panics
     ///
     /// If polled outside a tokio runtime with timers.
-    pub async fn play_until(mut self, stop: impl Future<Output = ()>) -> Report {
+    pub async fn play_until(self, stop: impl Future<Output = ()>) -> Report {
+        self.play_to_end(stop).await.0
+    }
+
+    /// Plays, and returns whether all helper tasks of the library have ended, too.
+    async fn play_to_end(mut self, stop: impl Future<Output = ()>) -> (Report, bool) {
         let prepared = self.prepare(self.score.name.clone(), None);
         // The score is not played again. With very many players this memory is a large part of all.
         self.score.parts = Vec::new();
@@ -183,8 +192,8 @@ impl Conductor {
             }
         });
         let played = played.await;
-        self.control.tree().wait_probers().await;
-        self.report(played)
+        let helpers_ended = self.control.tree().wait_helpers().await;
+        (self.report(played), helpers_ended)
     }
 
     /// Plays until all parts have ended, one has failed for good, or a stop signal arrives. For
@@ -192,16 +201,28 @@ impl Conductor {
     ///
     /// The handlers are installed before anything starts. The first INT, TERM or QUIT ([or
     /// others](Conductor::stop_signals)) stops gracefully, the second aborts, and the third exits
-    /// at once with 128 plus its number. They run on a separate thread and work while the runtime
-    /// hangs. HUP is a [reload request](Context::reloads). USR1 prints an
-    /// [`Overview::dump`](crate::diagnostics::Overview::dump) to standard error. The handlers stay
-    /// installed: a signal after the end exits at once.
+    /// at once with 128 plus its number. The same signal again within half a second is the same
+    /// wish: npm, `timeout` and others pass on a copy of what the terminal sends to all. The
+    /// handlers run on a separate thread and work while the runtime hangs. They stay installed: a
+    /// signal after the end exits at once.
     ///
-    /// The process always ends. If every worker of the runtime is blocked and the stop cannot
-    /// finish, another thread prints the parts that are left, and ends the process with
-    /// [`OVERRAN`](crate::exit_code::OVERRAN) 1.5 s after the budget. If a run was aborted or left
-    /// behind, it may keep the runtime from shutting down: `main` then has one second after this
-    /// returns.
+    /// HUP is a [reload request](Context::reloads) if a player has ever subscribed to these.
+    /// Otherwise, and when the terminal of the process ends, it stops gracefully, and never aborts.
+    /// If HUP was ignored when the process began, as under `nohup`, it never stops. That is known
+    /// on Linux only. USR1 prints an [`Overview::dump`](crate::diagnostics::Overview::dump) to
+    /// standard error.
+    ///
+    /// The process always ends, within two seconds after the budget. If the stop cannot finish,
+    /// because every worker of the runtime is blocked, or a log layer, or standard error, another
+    /// thread prints the parts that are left, and ends the process with
+    /// [`OVERRAN`](crate::exit_code::OVERRAN). It flushes standard output if that is possible, and
+    /// calls no handlers of `atexit`. If a run was aborted or left behind, it may keep the runtime
+    /// from shutting down: `main` then has one second after this returns. As the result of `main`,
+    /// the report is written to standard error, for one second at most.
+    ///
+    /// The budget is the time of the clock, also if the process stands still meanwhile (SIGSTOP, a
+    /// snapshot of its machine): what sends a signal and then kills counts that time, too. After a
+    /// standstill the end is one second later, so that the parts can still be reported.
     ///
     /// ```no_run
     /// # async fn worker(cx: upbeat::Context) -> Result<(), std::io::Error> { cx.stopping().await; Ok(()) }
@@ -226,9 +247,9 @@ impl Conductor {
             Ok(set_up) => set_up,
             Err(error) => return self.report(Played::nothing(Cause::NoSignals(error))),
         };
-        let report = self.play_until(std::future::pending()).await;
+        let (report, helpers_ended) = self.play_to_end(std::future::pending()).await;
         drop(watch);
-        guard.end(&report);
+        guard.end(&report, helpers_ended);
         report
     }
 

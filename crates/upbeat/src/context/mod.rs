@@ -315,6 +315,9 @@ impl Context {
 
     /// Subscribes to requests to reload the configuration: SIGHUP, or
     /// [`Handle::reload`](crate::Handle::reload). Earlier requests are not received.
+    ///
+    /// Without any such call of a player, SIGHUP stops the conductor gracefully. A subscription
+    /// cannot be taken back.
     pub fn reloads(&self) -> Reloads {
         Reloads { requests: self.run().tree().reloads() }
     }

@@ -69,6 +69,8 @@ use crate::{
 ///
 /// - The probe polls the future once more, which every future must tolerate. The future is never
 ///   aborted.
+/// - The time is that of the clock, as for the caller of the scope. It includes a standstill of the
+///   whole process, such as SIGSTOP.
 /// - The timer needs a worker of the runtime. On a runtime of one thread, a future that does not
 ///   yield is reported when it yields.
 ///

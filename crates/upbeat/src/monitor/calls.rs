@@ -169,7 +169,8 @@ impl Calls {
         open.since.checked_add(self.settings.timeout).is_some_and(|due| due <= now)
     }
 
-    pub(super) fn watch_step(&self) -> WatchStep {
+    /// Returns the next step of the watch, which raises no alert before a time.
+    pub(super) fn watch_step(&self, not_before: Option<Instant>) -> WatchStep {
         let mut state = self.state.lock();
         let youngest = state.open.values().next_back().map(|open| open.since);
         let full = state.open.len() >= self.settings.max_calls && state.episode.is_none();
@@ -180,6 +181,7 @@ impl Calls {
             state.watching = false;
             return WatchStep::End;
         };
+        let due = not_before.map_or(due, |not_before| due.max(not_before));
         let now = Instant::now();
         if now < due {
             return WatchStep::SleepUntil(due);

@@ -65,6 +65,9 @@ use crate::snapshot::work::WorkList;
 ///
 /// - The alert and the timeouts need a worker of the runtime. If every worker is blocked, they come
 ///   late or not at all. A check that must work then needs its own thread.
+/// - After a standstill of the whole process (SIGSTOP, a suspended machine) calls time out, because
+///   time went on for their callers. But an alert comes only when the calls are still stuck after
+///   another [`alert_after`](super::MonitorBuilder::alert_after).
 /// - A function on a blocking thread cannot be aborted. One that never returns stays active, keeps
 ///   its thread, and keeps the runtime from ending. The runtime has 512 such threads, unless [set
 ///   otherwise](tokio::runtime::Builder::max_blocking_threads), and files and look-ups of names

@@ -5,14 +5,14 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     Alert,
     calls::{Calls, WatchStep},
     locate::active_calls,
 };
-use crate::{display::millis, panic::catch, targets};
+use crate::{display::millis, instant::STANDSTILL, panic::catch, targets};
 
 /// Starts the task that raises the alert unless a call ends in time.
 ///
@@ -32,15 +32,22 @@ struct AlertWatch {
 
 impl AlertWatch {
     async fn run(mut self) {
+        let mut not_before = None;
         while let Some(calls) = self.calls.upgrade() {
-            match calls.watch_step() {
+            match calls.watch_step(not_before) {
                 WatchStep::End => {
                     self.ended = true;
                     return;
                 }
                 WatchStep::SleepUntil(time) => {
+                    let alert_after = calls.settings.alert_after;
                     drop(calls);
                     sleep_until(time).await;
+                    let now = Instant::now();
+                    // The whole process stood still, so the calls get this time once more.
+                    if now.saturating_duration_since(time) >= STANDSTILL {
+                        not_before = now.checked_add(alert_after);
+                    }
                 }
                 WatchStep::Raise(stuck_for) => raise(&calls, stuck_for).await,
             }

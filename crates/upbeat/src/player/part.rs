@@ -73,6 +73,9 @@ impl Part {
     /// Sets the time in which a run has to become ready. Later it has failed. Default 30 s.
     ///
     /// Zero is a fault of the score. [`Duration::MAX`] is no limit.
+    ///
+    /// The time in which the whole process stands still does not count, as for a
+    /// [watchdog](Part::watchdog).
     pub fn ready_timeout(mut self, limit: Duration) -> Self {
         self.spec.ready_timeout = limit;
         self
@@ -122,6 +125,11 @@ impl Part {
     /// another component, and after a stop request. An unresponsive run that is stopped has the
     /// part's stop budget, and is then aborted. The next run begins when it is gone. A run that
     /// never yields is leaked, and the part has failed. A timeout of zero is a fault of the score.
+    ///
+    /// The time in which the whole process stands still (SIGSTOP, a suspended machine) does not
+    /// count. It shows as lateness of the watchdog's own timer. So a watchdog that itself comes
+    /// late, because all workers are blocked or a test advances a paused clock, notices a silence
+    /// later.
     ///
     /// Heartbeats are never sent implicitly: an idle server or a nested conductor would be reported
     /// as unresponsive. The watchdog is for players that are active by themselves.

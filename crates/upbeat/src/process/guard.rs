@@ -2,10 +2,11 @@
 //!
 //! If every worker is blocked, no timer fires and no control loop runs. And a blocking task that
 //! never returns keeps the runtime from shutting down. A plain thread with a clock of its own
-//! depends on neither.
+//! depends on neither. It does nothing itself that may block: what calls foreign code or writes has
+//! another thread, and a bound.
 
 use std::{
-    io::{self, Write as _},
+    io,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, channel},
@@ -20,6 +21,7 @@ use super::exit::leave_with;
 use crate::{
     display::human,
     exit_code,
+    instant::STANDSTILL,
     report::Report,
     snapshot::Snapshot,
     tree::{StopEvent, Tree, lookup::PROBE_TIMEOUT, overview::Overview},
@@ -52,12 +54,14 @@ impl Guard {
 
     /// Releases the thread after the end.
     ///
-    /// If something was killed, it may still hold the runtime, and with it the end of `main`. Then
-    /// the process is ended a moment later.
-    pub(crate) fn end(self, report: &Report) {
+    /// If something was killed, or a helper task of the library is blocked in a log event, it may
+    /// still hold the runtime, and with it the end of `main`. Then the process is ended a moment
+    /// later.
+    pub(crate) fn end(self, report: &Report, helpers_ended: bool) {
         let Some(events) = self.tree.unsubscribe_stop() else { return };
-        if report.overran_or_lost() {
-            let _ = events.send(StopEvent::Ended { report: report.to_string(), exit_code: report.exit_code() });
+        if report.overran_or_lost() || !helpers_ended {
+            let text = (!report.is_clean()).then(|| report.to_string());
+            let _ = events.send(StopEvent::Ended { report: text, exit_code: report.exit_code() });
             // The thread goes on waiting for the end of the process.
             std::mem::forget(events);
         }
@@ -67,7 +71,8 @@ impl Guard {
 fn watch(events: &Receiver<StopEvent>, limit: Duration, overview: &Overview) {
     let mut ends_at: Option<Instant> = None;
     let mut begun = Instant::now();
-    let (mut final_report, mut code) = (None, exit_code::OVERRAN);
+    let mut stood_still = false;
+    let (mut ended, mut code) = (None, exit_code::OVERRAN);
     loop {
         let event = match ends_at {
             None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -77,7 +82,9 @@ fn watch(events: &Receiver<StopEvent>, limit: Duration, overview: &Overview) {
             Ok(StopEvent::Stopping) if ends_at.is_none() => {
                 begun = Instant::now();
                 ends_at = begun.checked_add(limit);
-                overview.check_busy();
+                // Not here, because it may drop the last of a run, which is foreign code.
+                let overview = overview.clone();
+                let _ = thread::Builder::new().name("upbeat-check".into()).spawn(move || overview.check_busy());
             }
             Ok(StopEvent::Stopping) => {}
             Ok(StopEvent::Aborting { exit_code }) => {
@@ -85,25 +92,32 @@ fn watch(events: &Receiver<StopEvent>, limit: Duration, overview: &Overview) {
                 ends_at = Instant::now().checked_add(SETTLE + MARGIN);
             }
             Ok(StopEvent::Ended { report, exit_code }) => {
-                final_report = Some(report);
+                ended = Some(report);
                 code = exit_code;
                 ends_at = Instant::now().checked_add(MARGIN + FINAL_DUMP_TIMEOUT);
             }
             Err(RecvTimeoutError::Disconnected) => return,
-            Err(RecvTimeoutError::Timeout) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                let now = Instant::now();
+                let late = ends_at.map(|at| now.saturating_duration_since(at));
+                if stood_still || late.is_none_or(|late| late < STANDSTILL) {
+                    break;
+                }
+                // The whole process stood still, so the control loop had no chance either.
+                stood_still = true;
+                ends_at = now.checked_add(SETTLE + MARGIN);
+            }
         }
     }
-    let text = final_report.unwrap_or_else(|| {
+    let text = ended.unwrap_or_else(|| {
         let now = dump(overview);
         let after = human(begun.elapsed());
-        format!("stop not complete after {after}, ending the process\n{now}")
+        Some(format!("stop not complete after {after}, ending the process\n{now}"))
     });
-    // The process ends even if the text cannot be written.
-    let _ = writeln!(io::stderr(), "{text}");
-    leave_with(code)
+    leave_with(code, text)
 }
 
-/// Returns the states of all players, with locations if these are found in time.
+/// Returns the states of all players, with open work and locations if these are found in time.
 fn dump(overview: &Overview) -> Snapshot {
     let (done, dump) = channel();
     let own = overview.clone();
@@ -113,5 +127,5 @@ fn dump(overview: &Overview) -> Snapshot {
         let _ = done.send(own.dump_blocking(PROBE_TIMEOUT));
     });
     let dump = thread.ok().and_then(|_| dump.recv_timeout(FINAL_DUMP_TIMEOUT).ok());
-    dump.unwrap_or_else(|| overview.snapshot())
+    dump.unwrap_or_else(|| overview.states())
 }

@@ -3,3 +3,4 @@
 pub(crate) mod exit;
 pub(crate) mod guard;
 pub(crate) mod signals;
+mod terminal;

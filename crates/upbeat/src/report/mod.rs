@@ -13,13 +13,7 @@ pub use self::{
 };
 pub use crate::{display::HumanDuration, snapshot::outcome::Outcome, stop_cause::StopCause};
 
-use std::{
-    fmt,
-    io::{self, Write as _},
-    process::{ExitCode, Termination},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{display::human, exit_code, signal::Signal};
 
@@ -27,7 +21,7 @@ use crate::{display::human, exit_code, signal::Signal};
 ///
 /// `Display` writes it as text, `Serialize` (feature `serde`) as data. As the result of `main` it
 /// sets the [exit code](Report::exit_code). It also writes itself to standard error, unless it is
-/// clean and has no notes.
+/// clean and has no notes, for one second at most: standard error may be a pipe that is not read.
 #[derive(Debug)]
 #[must_use = "the report says whether anything failed"]
 #[non_exhaustive]
@@ -99,15 +93,5 @@ impl fmt::Display for Report {
         }
         let width = self.players.iter().map(|player| player.path.chars().count()).max().unwrap_or(0).min(40);
         self.players.iter().try_for_each(|player| player.write(f, width))
-    }
-}
-
-impl Termination for Report {
-    fn report(self) -> ExitCode {
-        if !self.is_clean() || self.players.iter().any(|player| !player.notes.is_empty()) {
-            // There is no other place to report a failed write to standard error.
-            let _ = writeln!(io::stderr(), "{self}");
-        }
-        ExitCode::from(self.exit_code())
     }
 }

@@ -1,11 +1,18 @@
 //! The control of a conductor by its handles and by signals, before, during and after its play.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::{
+    sync::{Arc, OnceLock, Weak},
+    time::{Duration, Instant},
+};
 
 use parking_lot::Mutex;
 
 use super::{request::Request, state::Supervisor};
 use crate::{exit_code, signal::Signal, stop_cause::StopCause, tree::Tree};
+
+/// The time in which the same signal again is the same wish: npm, `timeout` and others pass on a
+/// copy of a signal that the terminal sends to all.
+const SAME_WISH: Duration = Duration::from_millis(500);
 
 /// The state that a conductor shares with its handles and with the signal handlers.
 #[derive(Debug)]
@@ -21,8 +28,24 @@ struct State {
     playing: Weak<Supervisor>,
     /// A stop that was requested before the play.
     asked: Option<StopCause>,
-    /// The number of stop signals so far.
+    /// The number of stop signals that count.
     signals: u32,
+    /// The last time at which each signal counted.
+    counted: Vec<(Signal, Instant)>,
+}
+
+impl State {
+    /// Counts a stop signal. Returns the number of those before it, or `None` if it is the wish of
+    /// an earlier one.
+    fn count(&mut self, signal: Signal, now: Instant) -> Option<u32> {
+        match self.counted.iter_mut().find(|(other, _)| *other == signal) {
+            Some((_, at)) if now.saturating_duration_since(*at) < SAME_WISH => return None,
+            Some((_, at)) => *at = now,
+            None => self.counted.push((signal, now)),
+        }
+        self.signals += 1;
+        Some(self.signals - 1)
+    }
 }
 
 /// Ends the play that [`Control::begin`] began.
@@ -70,8 +93,10 @@ impl Control {
             }
             playing
         };
-        if let Some(supervisor) = playing {
-            supervisor.request(Request::StopAll(cause));
+        match playing {
+            Some(supervisor) => supervisor.request(Request::StopAll(cause)),
+            // The guard counts from here, even if the play does not get to begin.
+            None => self.tree.stopping(),
         }
     }
 
@@ -83,11 +108,7 @@ impl Control {
 
     /// Takes a stop signal. Returns whether the process is to exit at once.
     pub(crate) fn stop_signal(&self, signal: Signal) -> bool {
-        let earlier = {
-            let mut state = self.state.lock();
-            state.signals += 1;
-            state.signals - 1
-        };
+        let Some(earlier) = self.state.lock().count(signal, Instant::now()) else { return false };
         match earlier {
             0 => self.stop(StopCause::Signal(signal)),
             1 => {
@@ -100,7 +121,40 @@ impl Control {
         false
     }
 
+    /// Takes the end of the terminal, or a hangup that no player receives as a reload. It stops,
+    /// and never aborts: a hangup often comes with other signals.
+    pub(crate) fn hang_up(&self, signal: Signal) {
+        self.stop(StopCause::Signal(signal));
+    }
+
     pub(crate) fn forced_by(&self) -> Option<Signal> {
         self.forced_by.get().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_same_signal_within_half_a_second_is_the_same_wish() {
+        let (int, term) = (Signal::INTERRUPT, Signal::TERMINATE);
+        let began = Instant::now();
+        for (script, counted) in [
+            (vec![(int, 0), (int, 0), (int, 5), (int, 499)], 1),
+            (vec![(int, 0), (int, 500)], 2),
+            // A key that is held counts every half second.
+            ((0..50).map(|i| (int, i * 30)).collect(), 3),
+            // Another signal is another wish, and copies of both are no third.
+            (vec![(int, 0), (term, 1), (int, 2), (term, 3)], 2),
+            (vec![(int, 0), (term, 1), (int, 501)], 3),
+        ] {
+            let mut state = State::default();
+            let counts: Vec<_> =
+                script.iter().filter_map(|(signal, at)| state.count(*signal, began + *at * MS)).collect();
+            assert_eq!(counts, (0..counted).collect::<Vec<_>>(), "{script:?}");
+        }
     }
 }

@@ -20,12 +20,12 @@ use super::{
 use crate::{
     context::Context,
     display::millis,
-    instant::later,
+    instant::{STANDSTILL, later},
     report::{failure::Cause, player::PlayerReport},
     run::{Playing, Run, event::RunEvent, stop::Stopping},
     stop_cause::StopCause,
     targets,
-    tree::{overview::Overview, player_id::PlayerId},
+    tree::player_id::PlayerId,
 };
 
 /// The number of messages that are taken at once.
@@ -200,12 +200,12 @@ impl Driver<'_> {
     }
 
     fn timeout(&mut self, now: Duration) -> bool {
-        let (step, ()) = self.must_step(|state| (state.machine.handle_timeout(now), ()));
+        let (step, ()) = self.must_step(now, |state| (state.machine.handle_timeout(now), ()));
         self.perform(step, now)
     }
 
     pub(super) fn event(&mut self, event: Event, now: Duration) -> bool {
-        let (step, ready) = self.must_step(|state| {
+        let (step, ready) = self.must_step(now, |state| {
             let actions = state.machine.handle_event(event, now);
             let ready = match event {
                 Event::Ready { part, .. } if state.machine.state(part) == PartState::Ready => {
@@ -219,7 +219,7 @@ impl Driver<'_> {
         if let Some((part, path, run)) = ready {
             tracing::debug!(target: targets::PART, player = %path, "part ready");
             if let (Some(watchdog), Some(run)) = (self.watchdogs.get(&part), run) {
-                tokio::spawn(watchdog::watch(run, *watchdog));
+                self.supervisor.link.tree.add_helper(tokio::spawn(watchdog::watch(run, *watchdog)));
             }
         }
         self.perform(step, now)
@@ -243,17 +243,20 @@ impl Driver<'_> {
     /// Takes a step of the machine, unless it is refused.
     pub(super) fn step<T, E>(
         &self,
+        now: Duration,
         step: impl FnOnce(&mut SupervisorState) -> Result<(Vec<Action>, T), E>,
     ) -> Result<(Step, T), E> {
         let mut state = self.supervisor.state.lock();
+        // The whole process stood still, so the runs had no chance either.
+        state.machine.forgive(STANDSTILL, now);
         let (actions, value) = step(&mut state)?;
         let machine = &state.machine;
         let all_ready = !self.ready_logged && machine.all_ready();
         Ok((Step { actions, is_stopping: machine.is_stopping(), all_ready }, value))
     }
 
-    fn must_step<T>(&self, step: impl FnOnce(&mut SupervisorState) -> (Vec<Action>, T)) -> (Step, T) {
-        let Ok(taken) = self.step(|state| Ok::<_, Infallible>(step(state)));
+    fn must_step<T>(&self, now: Duration, step: impl FnOnce(&mut SupervisorState) -> (Vec<Action>, T)) -> (Step, T) {
+        let Ok(taken) = self.step(now, |state| Ok::<_, Infallible>(step(state)));
         taken
     }
 
@@ -292,7 +295,7 @@ impl Driver<'_> {
             }
         }
         if !overrun.is_empty() {
-            self.supervisor.link.tree.add_prober(tokio::spawn(abort_overrun(overrun)));
+            self.supervisor.link.tree.add_helper(tokio::spawn(abort_overrun(overrun)));
         }
         finished
     }
@@ -310,7 +313,7 @@ impl Driver<'_> {
         if !is_finished {
             tracing::info!(target: targets::CONDUCTOR, player = %self.supervisor.path, %cause, "stopping");
             if self.parent.is_none() {
-                self.stop_log = Some(StopLog::start(Overview::new(self.supervisor.link.tree.clone())));
+                self.stop_log = Some(StopLog::start(&self.supervisor.link.tree));
             }
         }
     }

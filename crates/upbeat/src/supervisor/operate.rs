@@ -65,7 +65,7 @@ impl Driver<'_> {
         reply: Reply<PlayerReport>,
         now: Duration,
     ) -> bool {
-        let begun = self.step(|SupervisorState { machine, .. }| {
+        let begun = self.step(now, |SupervisorState { machine, .. }| {
             let part = self.find(machine, name)?;
             let was_over = matches!(machine.state(part), PartState::Over(_));
             Ok((end(machine, part, self)?, (part, was_over)))
@@ -94,7 +94,7 @@ impl Driver<'_> {
         // Code of the player, so without the lock.
         let restartable = self.records[part.index()].player.is_restartable();
         let path = || self.part_path(name);
-        let (step, ()) = self.step(|SupervisorState { machine, .. }| {
+        let (step, ()) = self.step(now, |SupervisorState { machine, .. }| {
             if machine.is_stopping() {
                 Err(HandleError::Stopping { path: path() })
             } else if !restartable && machine.runs(part) > 0 {
@@ -148,7 +148,7 @@ impl Driver<'_> {
 
     fn add(&mut self, part: Part, now: Duration) -> Result<(PartId, Step), HandleError> {
         let path = self.part_path(part.name());
-        let added = self.step(|state| match state.machine.add(&part.spec, now) {
+        let added = self.step(now, |state| match state.machine.add(&part.spec, now) {
             Ok((id, actions)) => {
                 let entry = PartEntry::new(path.into());
                 // The id may be that of a part that was removed, with a run that was left behind.

@@ -1,6 +1,6 @@
 //! The stop log: while a stop lasts, it logs the parts that have not stopped.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     task::AbortHandle,
@@ -10,7 +10,7 @@ use tokio::{
 use crate::{
     display::millis,
     targets,
-    tree::{lookup::PROBE_TIMEOUT, overview::Overview},
+    tree::{Tree, lookup::PROBE_TIMEOUT, overview::Overview},
 };
 
 /// The time between two rounds. A stop that takes less logs nothing.
@@ -29,8 +29,11 @@ pub(super) struct StopLog {
 
 impl StopLog {
     /// Begins with the stop.
-    pub(super) fn start(overview: Overview) -> Self {
-        Self { task: tokio::spawn(log(overview, Instant::now())).abort_handle() }
+    pub(super) fn start(tree: &Arc<Tree>) -> Self {
+        let log = tokio::spawn(log(Overview::new(tree.clone()), Instant::now()));
+        let task = log.abort_handle();
+        tree.add_helper(log);
+        Self { task }
     }
 }
 

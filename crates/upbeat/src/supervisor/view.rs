@@ -28,14 +28,15 @@ impl Node for Supervisor {
         self.state.lock().machine.all_ready()
     }
 
-    fn players(&self) -> Vec<PlayerSnapshot> {
+    fn players(&self, with_work: bool) -> Vec<PlayerSnapshot> {
         let players: Vec<_> = {
             let state = self.state.lock();
             let now = self.now();
             state.machine.parts().map(|part| (state.snapshot(part, now), state.run(part))).collect()
         };
         // Foreign code lists the open work, so it runs without the lock.
-        players.into_iter().map(|(player, run)| with_open_work(player, run)).collect()
+        let listed = |(player, run)| if with_work { with_open_work(player, run) } else { player };
+        players.into_iter().map(listed).collect()
     }
 
     fn player(&self, name: &str) -> Option<PlayerSnapshot> {

@@ -56,18 +56,36 @@ async fn guard(run: &Arc<Run>, watchdog: Watchdog) {
 }
 
 /// Returns the time since the last heartbeat, once it is at least `timeout`.
+///
+/// The time that this task overslept does not count. Then the whole process may have stood still,
+/// as after SIGSTOP or a snapshot of its machine, so that the player could send no heartbeat
+/// either.
 async fn until_unresponsive(run: &Arc<Run>, timeout: Duration) -> Duration {
+    let mut last = None;
+    let mut overslept = Duration::ZERO;
+    let mut late = Duration::ZERO;
     loop {
         // From here on the time inside a poll that blocks its thread is measured.
         run.probe().busy();
+        // In this order: a run that is no longer blocked has sent a heartbeat before.
+        let is_blocked = run.activity().is_blocked();
         let seen = run.activity().read();
-        if is_unresponsive(run, timeout) {
+        if std::mem::replace(&mut last, seen.last) != seen.last {
+            overslept = Duration::ZERO;
+        }
+        // Only the part of it since the last heartbeat.
+        overslept += late.min(seen.since_last);
+        let silent = seen.since_last.saturating_sub(overslept);
+        if !is_blocked && silent >= timeout {
             return seen.since_last;
         }
-        let left = timeout.saturating_sub(seen.since_last);
         // A run that is blocked on something else has all of its time again afterwards.
-        let left = if left.is_zero() { timeout } else { left };
-        sleep_until(later(Instant::now(), left)).await;
+        let left = if is_blocked { timeout } else { timeout.saturating_sub(silent) };
+        // In two steps, because a standstill in the middle of a long sleep does not show.
+        let step = if left > timeout / 4 { left / 2 } else { left };
+        let wakes_at = later(Instant::now(), step);
+        sleep_until(wakes_at).await;
+        late = Instant::now().saturating_duration_since(wakes_at);
     }
 }
 

@@ -8,7 +8,11 @@ pub(crate) mod player_id;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak, mpsc},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 
@@ -30,8 +34,11 @@ pub(crate) struct Tree {
     /// The path of the outermost conductor.
     root: Arc<str>,
     stop_events: Mutex<Option<mpsc::Sender<StopEvent>>>,
-    /// The tasks that find out where something was stuck, for the report.
-    probers: Mutex<Vec<JoinHandle<()>>>,
+    /// The tasks of the library beside the control loops: those that find out where something was
+    /// stuck, those that log, and the watchdogs.
+    helpers: Mutex<Vec<JoinHandle<()>>>,
+    /// Whether a player has subscribed to reloads.
+    has_reloads: AtomicBool,
 }
 
 /// A step of the stop of the whole tree.
@@ -41,13 +48,13 @@ pub(crate) enum StopEvent {
     Stopping,
     /// Everything is being aborted because of a second signal.
     Aborting { exit_code: u8 },
-    /// All conductors have ended, and something was killed. The report is for the case that `main`
-    /// does not get to print it.
-    Ended { report: String, exit_code: u8 },
+    /// All conductors have ended, and something may hold the runtime. The report is for the case
+    /// that `main` does not get to print it.
+    Ended { report: Option<String>, exit_code: u8 },
 }
 
-/// The time for which the report waits for the probers. Locations that take longer are missing.
-const PROBERS_TIMEOUT: Duration = Duration::from_millis(400);
+/// The time for which the report waits for the helpers. Locations that take longer are missing.
+const HELPERS_TIMEOUT: Duration = Duration::from_millis(400);
 
 impl Tree {
     pub(crate) fn new(root: Arc<str>) -> Arc<Self> {
@@ -58,25 +65,34 @@ impl Tree {
             changes: watch::Sender::new(0),
             root,
             stop_events: Mutex::default(),
-            probers: Mutex::default(),
+            helpers: Mutex::default(),
+            has_reloads: AtomicBool::new(false),
         })
     }
 
-    /// Adds a task that finds out where something was stuck.
-    pub(crate) fn add_prober(&self, task: JoinHandle<()>) {
-        self.probers.lock().push(task);
+    /// Adds a task of the library that ends with the play.
+    pub(crate) fn add_helper(&self, task: JoinHandle<()>) {
+        let mut helpers = self.helpers.lock();
+        // Only when it is full, so that each addition need not look at all others.
+        if helpers.len() == helpers.capacity() {
+            helpers.retain(|helper| !helper.is_finished());
+            let room = helpers.len() + 4;
+            helpers.reserve(room);
+        }
+        helpers.push(task);
     }
 
-    /// Waits until it is known where everything was stuck, for a limited time.
-    pub(crate) async fn wait_probers(&self) {
-        let tasks = std::mem::take(&mut *self.probers.lock());
+    /// Waits until it is known where everything was stuck, and until the other helpers have ended,
+    /// for a limited time. Returns whether they have.
+    pub(crate) async fn wait_helpers(&self) -> bool {
+        let tasks = std::mem::take(&mut *self.helpers.lock());
         let all = async {
             for task in tasks {
-                // No player's code, and never aborted.
+                // No player's code. The stop log is aborted.
                 let _ = task.await;
             }
         };
-        let _ = timeout(PROBERS_TIMEOUT, all).await;
+        timeout(HELPERS_TIMEOUT, all).await.is_ok()
     }
 
     pub(crate) fn enter<N: Node>(&self, node: &Arc<N>) {
@@ -144,7 +160,13 @@ impl Tree {
     }
 
     pub(crate) fn reloads(&self) -> watch::Receiver<u64> {
+        self.has_reloads.store(true, Ordering::Relaxed);
         self.reloads.subscribe()
+    }
+
+    /// Returns whether a player has ever subscribed to reloads.
+    pub(crate) fn has_reloads(&self) -> bool {
+        self.has_reloads.load(Ordering::Relaxed)
     }
 
     pub(crate) fn changed(&self) {

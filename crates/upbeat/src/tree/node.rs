@@ -14,8 +14,9 @@ pub(crate) trait Node: Any + Debug + Send + Sync {
     /// Returns whether all parts are ready.
     fn all_ready(&self) -> bool;
 
-    /// Returns the states of all parts, with the probes of what can be probed.
-    fn players(&self) -> Vec<PlayerSnapshot>;
+    /// Returns the states of all parts, with the probes of what can be probed. `with_work` asks
+    /// foreign code for the open work.
+    fn players(&self, with_work: bool) -> Vec<PlayerSnapshot>;
 
     /// Returns the state of the part of this name.
     fn player(&self, name: &str) -> Option<PlayerSnapshot>;

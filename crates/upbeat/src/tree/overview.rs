@@ -28,18 +28,25 @@ impl Overview {
     ///
     /// Before the start and after the end there are no players.
     pub fn snapshot(&self) -> Snapshot {
-        let mut snapshot = self.with_probes();
+        let mut snapshot = self.with_probes(true);
+        snapshot.players.iter_mut().for_each(PlayerSnapshot::forget_probes);
+        snapshot
+    }
+
+    /// Returns a [`snapshot`](Overview::snapshot) without open work, so that no foreign code runs.
+    pub(crate) fn states(&self) -> Snapshot {
+        let mut snapshot = self.with_probes(false);
         snapshot.players.iter_mut().for_each(PlayerSnapshot::forget_probes);
         snapshot
     }
 
     /// Returns a snapshot with the probes of everything that can be probed. Probes keep memory of
     /// the runs, so they are never in a snapshot that is given away.
-    fn with_probes(&self) -> Snapshot {
+    fn with_probes(&self, with_work: bool) -> Snapshot {
         let mut players = Vec::new();
         let mut stopping = None;
         if let Some(root) = self.tree.root() {
-            self.collect(&root, &mut players);
+            self.collect(&root, with_work, &mut players);
             stopping = root.stop_cause();
         }
         let counted = || players.iter().filter(|player| !player.optional);
@@ -88,7 +95,7 @@ impl Overview {
     ///
     /// Dropping the future loses nothing.
     pub async fn dump(&self, timeout: Duration) -> Snapshot {
-        let mut snapshot = self.with_probes();
+        let mut snapshot = self.with_probes(true);
         symbolize(&probe_players(&mut snapshot.players, timeout).await).await;
         snapshot
     }
@@ -104,7 +111,7 @@ impl Overview {
     /// Returns a [`dump`](Overview::dump) without a runtime. For a plain thread, such as one that
     /// watches a runtime whose workers are all blocked.
     pub fn dump_blocking(&self, timeout: Duration) -> Snapshot {
-        let mut snapshot = self.with_probes();
+        let mut snapshot = self.with_probes(true);
         let locations = locate_blocking(&probes(&mut snapshot.players), timeout);
         set_locations(&mut snapshot.players, &locations);
         snapshot
@@ -157,8 +164,8 @@ impl Overview {
         }
     }
 
-    fn collect(&self, conductor: &Arc<dyn Node>, players: &mut Vec<PlayerSnapshot>) {
-        for mut player in conductor.players() {
+    fn collect(&self, conductor: &Arc<dyn Node>, with_work: bool, players: &mut Vec<PlayerSnapshot>) {
+        for mut player in conductor.players(with_work) {
             // The path of a nested conductor is that of its part. A player that is no conductor is
             // not found.
             let nested = self.tree.find(&player.path).filter(|nested| !Arc::ptr_eq(nested, conductor));
@@ -168,7 +175,7 @@ impl Overview {
             }
             players.push(player);
             if let Some(nested) = nested {
-                self.collect(&nested, players);
+                self.collect(&nested, with_work, players);
             }
         }
     }

@@ -184,3 +184,18 @@ async fn late_panics_of_every_kind_are_logged() {
     assert_eq!(events.with(Level::ERROR, "call=\"value\" panic=\"and another thing\"").len(), 1);
     assert_eq!(events.with(Level::ERROR, "call=\"poll\" panic=\"too late\"").len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_standstill_of_the_process_is_not_time_in_which_calls_are_stuck() {
+    let (_events, _recording) = Events::record();
+    let gate = Arc::new(Notify::new());
+    let (_monitor, mut alerts) = stuck_at(&gate).await;
+    settle().await;
+    // As after SIGSTOP: all timers are due at once.
+    advance(60 * S).await;
+    let resumed = Instant::now();
+    sleep(9 * S).await;
+    assert!(alerts.try_recv().is_err());
+    let (when, alert) = alerts.recv().await.unwrap();
+    assert_eq!((when - resumed, alert.calls.len()), (10 * S, 2));
+}

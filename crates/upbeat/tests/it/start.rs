@@ -202,3 +202,30 @@ async fn a_stop_asked_for_before_the_start_starts_nothing() {
     assert_eq!(log.lines(), Vec::<String>::new());
     assert!(report.is_clean(), "{report}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_standstill_of_the_process_is_no_late_start() {
+    let slow = async |cx: Context| -> Result<(), BoxError> {
+        for _ in 0..8 {
+            tokio::time::sleep(100 * MS).await;
+        }
+        cx.ready();
+        cx.stopping().await;
+        Ok(())
+    };
+    let shop = Conductor::new("shop").part(Part::new("slow", slow).signals_ready().ready_timeout(S));
+    let overview = shop.handle().overview();
+    let report = shop
+        .play_until(async {
+            tokio::time::sleep(150 * MS).await;
+            tokio::time::advance(10 * S).await;
+            overview.wait_ready().await;
+        })
+        .await;
+    assert!(report.is_clean(), "{report}");
+    // Without a standstill it is too late.
+    let never = async |_: Context| std::future::pending::<Result<(), BoxError>>().await;
+    let shop = Conductor::new("shop").part(Part::new("never", never).signals_ready().ready_timeout(S).stop_timeout(MS));
+    let report = shop.play_until(tokio::time::sleep(2 * S)).await;
+    assert_eq!(report.player("shop/never").unwrap().outcome, Outcome::NotReady, "{report}");
+}

@@ -209,3 +209,48 @@ async fn a_player_that_never_yields_is_noticed_and_cannot_be_replaced() {
 async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> T {
     tokio::time::timeout(limit, work).await.expect("it comes to an end")
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_standstill_of_the_process_is_no_silence() {
+    let beats = async |cx: Context| -> Result<(), BoxError> {
+        while cx.unless_stopping(sleep(300 * MS)).await.is_some() {
+            // Some time passes before the heartbeat, as in a player that works.
+            sleep(100 * MS).await;
+            cx.heartbeat();
+        }
+        Ok(())
+    };
+    let part = |i| {
+        let part = Part::new(format!("beats{i}"), beats).restart(Restart::on_failure(Backoff::constant(MS)));
+        part.watchdog(S, OnUnresponsive::Restart)
+    };
+    let shop = (0..3).fold(Conductor::new("shop"), |shop, i| shop.part(part(i)));
+    let report = shop
+        .play_until(async {
+            for i in 0..50 {
+                sleep(MS * 37 * (i % 9)).await;
+                // As after SIGSTOP: all timers are due at once.
+                tokio::time::advance(S * (i + 2) / 2).await;
+            }
+        })
+        .await;
+    assert!(report.is_clean() && report.players.iter().all(|player| player.runs == 1), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_player_that_is_silent_after_a_standstill_is_noticed() {
+    let silent = async |cx: Context| -> Result<(), BoxError> {
+        cx.unless_stopping(sleep(FOR_EVER)).await;
+        Ok(())
+    };
+    let part = Part::new("silent", silent).watchdog(S, OnUnresponsive::Fail);
+    let report = Conductor::new("shop")
+        .part(part)
+        .play_until(async {
+            sleep(500 * MS).await;
+            tokio::time::advance(10 * S).await;
+            sleep(2 * S).await;
+        })
+        .await;
+    assert_eq!(report.player("shop/silent").unwrap().outcome, Outcome::Unresponsive, "{report}");
+}

@@ -155,7 +155,6 @@ fn the_stop_signals_can_be_chosen() {
 
 /// Same as `TestSignalError`.
 #[test]
-#[ignore = "the choice of signals is not checked yet"]
 fn sighup_can_be_a_stop_signal() {
     threads(|| {
         let mut process = ChildProcess::start("oklog::child", "hup");
@@ -168,7 +167,6 @@ fn sighup_can_be_a_stop_signal() {
 
 /// Same as `TestSignalError`: the cause is `NoSignals`, and nothing panics.
 #[test]
-#[ignore = "the choice of signals is not checked yet"]
 fn a_signal_that_cannot_be_caught_is_an_error() {
     threads(|| {
         let (code, said) = ChildProcess::start("oklog::child", "kill").end();

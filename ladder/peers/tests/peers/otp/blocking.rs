@@ -98,7 +98,6 @@ fn a_part_that_blocks_after_ready_does_not_delay_a_conductor_on_the_main_thread(
 
 /// Same as `child_unlink`.
 #[test]
-#[ignore = "a blocked worker keeps the control loop that it has woken"]
 fn a_part_that_blocks_after_ready_does_not_delay_a_conductor_on_a_task() {
     real(3, async || {
         let (handle, playing) = playing(sup());
@@ -109,7 +108,6 @@ fn a_part_that_blocks_after_ready_does_not_delay_a_conductor_on_a_task() {
 
 /// Same as `child_unlink`.
 #[test]
-#[ignore = "a blocked worker keeps the control loop that it has woken"]
 fn a_part_that_blocks_after_ready_is_named_in_a_nested_conductor() {
     real(3, async || {
         let blocked = Blocked::default();
