@@ -188,6 +188,23 @@ fn the_second_signal_aborts_at_once() {
     }
 }
 
+/// A shell, a process manager and the terminal may each pass on their own copy.
+#[test]
+fn copies_of_a_signal_are_one_wish() {
+    for signal in ["INT", "TERM"] {
+        let mut playing = play(APP);
+        let mut client = Client::connect(playing.address("app")).expect("it accepts");
+        client.send("GET", "/slow?for=1s").expect("the request is sent");
+        assert_eq!(get(playing.address("app"), "/hello").status, 200);
+        playing.signal(signal);
+        playing.signal(signal);
+        let answer = client.answer().expect("it is answered");
+        assert_eq!((answer.status, answer.text()), (200, "Hello after 1s."));
+        let ended = playing.end();
+        assert_eq!(ended.code, 0, "{}", ended.text());
+    }
+}
+
 #[test]
 fn a_request_that_exceeds_the_drain_is_aborted_and_named() {
     let mut playing = play(&format!("{APP}drain = \"100ms\"\n"));
