@@ -26,6 +26,9 @@ use self::{
 };
 use super::usage::{options, with_usage};
 
+/// The target of the events of this server.
+const TARGET: &str = "upbeat::static";
+
 const USAGE: &str = "this server answers GET of the files in its folder only";
 
 /// Returns a router that serves the files below `root`. A folder is served as its `index.html`.
@@ -81,7 +84,7 @@ async fn read(mut files: Files, request: Request) -> Response {
         Ok(response) => without_host(response.map(Body::new)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => StatusCode::NOT_FOUND.into_response(),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn StdError, "file not served");
+            tracing::warn!(target: TARGET, error = &error as &dyn StdError, "file not served");
             match Errno::from_io_error(&error) {
                 Some(Errno::MFILE | Errno::NFILE) => {
                     (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")]).into_response()
