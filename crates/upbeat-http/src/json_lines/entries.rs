@@ -7,7 +7,10 @@ use std::{
 
 use futures_util::Stream;
 use pin_project_lite::pin_project;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, Error as _},
+};
 use upbeat::BoxError;
 
 use super::{
@@ -139,11 +142,13 @@ fn parse<T: DeserializeOwned, E: DeserializeOwned>(line: Line, lines: &Lines) ->
         return Err(EntryError::TooLong { line: lines.found, limit: lines.max_line_bytes });
     };
     let malformed = |source| EntryError::Malformed { line: lines.found, source };
-    if is_error(&text) {
-        let reported: ReportedError<E> = serde_json::from_slice(&text).map_err(malformed)?;
+    // From bytes, serde accepts any text in values that it skips.
+    let text = str::from_utf8(&text).map_err(|error| malformed(serde_json::Error::custom(error)))?;
+    if is_error(text.as_bytes()) {
+        let reported: ReportedError<E> = serde_json::from_str(text).map_err(malformed)?;
         return Err(EntryError::Reported(reported.error));
     }
-    serde_json::from_slice(&text).map_err(malformed)
+    serde_json::from_str(text).map_err(malformed)
 }
 
 /// Returns whether a line is an object whose first key is `error`.

@@ -85,6 +85,14 @@ proptest! {
     }
 }
 
+// Found by fuzzing.
+#[test]
+fn a_line_that_is_not_utf_8_is_malformed_wherever_the_bytes_are() {
+    for bytes in [&b"{\"error\":\"no row\",\"x\":\"\xce\"}"[..], b"{\"name\":\"a\",\"value\":1,\"\xff\":0}"] {
+        assert_eq!(read([bytes.to_vec()], 40), [Err("line 1 is malformed".to_owned())]);
+    }
+}
+
 #[test]
 fn a_malformed_entry_is_an_error_in_its_position() {
     let bytes = [
