@@ -25,7 +25,7 @@ Usage: cargo xtask <TASK>
 Tasks:
   test       Everything a change must pass: format, lints, tests, docs, lean builds
   ladder     The slow checks: dependencies, long property tests, thousands of schedules, seeded
-             faults, stop under load many times
+             faults, stop under load many times, a minute of each fuzz target
   structure  Checks which file imports which, and what belongs where: `structure [CRATE…]`
   words      Checks the words of docs, comments and texts: `words [PATH…]`
              `--figures` prints only the figures of these two, `--root DIR` selects another checkout
@@ -36,7 +36,8 @@ Tasks:
 
 `ladder` reads UPBEAT_LADDER_RUNS (how often each stop-under-load test repeats, 20 if not set),
 PROPTEST_CASES (100000 if not set) and UPBEAT_SHUTTLE_RUNS (how many schedules each scenario sees
-from each of two schedulers, 5000 if not set). UPBEAT_SEED selects the random cases. If it is not
+from each of two schedulers, 5000 if not set), and UPBEAT_FUZZ_SECONDS (how long each fuzz target
+runs, 60 if not set). UPBEAT_SEED selects the random cases. If it is not
 set, `ladder` draws one and prints it; `test` has the same cases every time.
 ";
 

@@ -13,6 +13,7 @@ pub(crate) fn test() -> Vec<Step> {
         Step::cargo("format", "fmt --all --check"),
         Step::cargo("format of the schedules", "fmt --all --check --manifest-path ladder/shuttle/Cargo.toml"),
         Step::cargo("format of the network", "fmt --all --check --manifest-path ladder/network/Cargo.toml"),
+        Step::cargo("format of the fuzz targets", "fmt --all --check --manifest-path fuzz/Cargo.toml"),
         Step::cargo("rooms", "xtask structure"),
         Step::cargo("words", "xtask words"),
         Step::cargo("faults that apply", "xtask faults --check"),
@@ -37,7 +38,7 @@ pub(crate) fn test() -> Vec<Step> {
 /// `seed` selects the random cases. The seeded faults are tried under the fixed seeds of the
 /// everyday run, which must be enough to catch them.
 pub(crate) fn ladder(seed: &str) -> Vec<Step> {
-    vec![
+    let mut steps = vec![
         Step::cargo("dependencies", "deny check bans licenses sources").needs(CARGO_DENY),
         Step::cargo(
             "dependencies of the schedules",
@@ -47,6 +48,7 @@ pub(crate) fn ladder(seed: &str) -> Vec<Step> {
             "dependencies of the network",
             "deny --manifest-path ladder/network/Cargo.toml check bans licenses sources",
         ),
+        Step::cargo("dependencies of the fuzz targets", "deny --manifest-path fuzz/Cargo.toml check bans sources"),
         Step::cargo("long property tests", "test --release -p upbeat-score")
             .env("PROPTEST_CASES", from_outside("PROPTEST_CASES", "100000"))
             .env("PROPTEST_RNG_SEED", seed),
@@ -74,10 +76,35 @@ pub(crate) fn ladder(seed: &str) -> Vec<Step> {
         Step::cargo("seeded faults", "xtask faults"),
         Step::cargo("stop under load, many times", "test --release -p upbeat-cli --test program stop_under_load")
             .env("UPBEAT_LADDER_RUNS", from_outside("UPBEAT_LADDER_RUNS", "20")),
-    ]
+        Step::cargo(
+            "lints of the fuzz targets",
+            &format!("{LINTS} --manifest-path fuzz/Cargo.toml --target-dir target/fuzz"),
+        ),
+    ];
+    steps.extend(FUZZ_TARGETS.map(|(target, purpose)| fuzz(target, purpose, seed)));
+    steps
+}
+
+/// The programs of `fuzz/targets`, and the bytes that each of them tries.
+const FUZZ_TARGETS: [(&str, &str); 7] = [
+    ("score", "fuzzed score files"),
+    ("request", "fuzzed requests"),
+    ("preface", "fuzzed first bytes and frames"),
+    ("json_entries", "fuzzed lines of JSON"),
+    ("lines", "fuzzed lines"),
+    ("csv_rows", "fuzzed rows of CSV"),
+    ("cron", "fuzzed cron expressions"),
+];
+
+/// Runs a fuzz target for some time. It needs no nightly compiler, because no sanitizer is used.
+fn fuzz(target: &str, purpose: &'static str, seed: &str) -> Step {
+    let seconds = from_outside("UPBEAT_FUZZ_SECONDS", "60");
+    let run = format!("fuzz run -s none --target-dir target/fuzz {target}");
+    Step::cargo(purpose, &format!("{run} -- -max_total_time={seconds} -timeout=60 -seed={seed}")).needs(CARGO_FUZZ)
 }
 
 const CARGO_DENY: Tool = Tool { probe: &["deny", "--version"], install: "cargo install --locked cargo-deny" };
+const CARGO_FUZZ: Tool = Tool { probe: &["fuzz", "--version"], install: "cargo install --locked cargo-fuzz" };
 const LINTS: &str = "clippy --workspace --all-targets -- -D warnings";
 
 /// A command for one of the ladder's own workspaces, which share a target folder.
