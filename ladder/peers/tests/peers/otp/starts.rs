@@ -228,7 +228,6 @@ fn faults_are_found_by_name_before_anything_starts() {
 
 /// Same as `sup_flags`: a supervisor with a period of zero is refused there.
 #[test]
-#[ignore = "the check accepts a window of zero"]
 fn a_restart_limit_in_a_window_of_zero_is_a_fault() {
     let policy = Restart::on_failure(AT_ONCE).max_restarts(2).within(Duration::ZERO);
     let conductor = sup().part(permanent("child", &Scripted::new()).restart(policy));

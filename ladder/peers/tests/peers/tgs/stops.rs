@@ -136,8 +136,7 @@ fn the_error_of_a_nested_player_stops_everything() {
         let report = timeout(200 * MS, top.play_until(pending())).await.expect("an error stops everything");
         assert_eq!(report.exit_code(), 1);
         assert_eq!(failures(report.player("top/subsys/nested").unwrap()), ["Error!"]);
-        // The cause is the nested conductor. Its error has the path of the failed player.
-        assert!(matches!(&report.cause, Cause::Failed { path } if &**path == "top/subsys"), "{report}");
+        assert!(matches!(&report.cause, Cause::Failed { path } if &**path == "top/subsys/nested"), "{report}");
         assert_eq!(failures(report.player("top/subsys").unwrap()), ["top/subsys/nested: Error!"]);
     });
 }
