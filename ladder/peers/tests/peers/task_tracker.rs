@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use peers::{Event, MS, S, clean_report, is_running, paused, playing, real, settle, state, until};
+use peers::{Event, MS, S, clean_report, paused, playing, real, settle, until};
 use tokio::time::{Instant, sleep, timeout};
 use upbeat::{Conductor, Part, report::Outcome, task::Tracker};
 
