@@ -81,8 +81,31 @@ impl<T: Attachment> AttachedContext<T> {
     ///
     /// Without a timeout, only `cx` and a [cancel](Context::cancel) end it.
     pub fn new(cx: &Context, timeout: Option<Duration>, attachment: T) -> Self {
-        let own = ScopeOptions { deadline: timeout.and_then(after), until_deadline: false };
+        let own = ScopeOptions {
+            deadline: timeout.and_then(after),
+            is_liftable: timeout.is_some(),
+            ..ScopeOptions::default()
+        };
         Self(Scope::new(cx.run(), cx.scope(), own, attachment))
+    }
+
+    /// Lifts the timeout, so that only the context above and a [cancel](Context::cancel) end this
+    /// one.
+    ///
+    /// A server does this once the work that the timeout bounds is complete, and the rest has
+    /// another bound. Contexts derived from this one lose the timeout, too. It has no effect on one
+    /// that has ended.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use upbeat::{Context, attachment::AttachedContext};
+    /// let request = AttachedContext::new(&Context::background(), Some(Duration::from_secs(5)), ());
+    /// let child = request.context().child();
+    /// request.lift_timeout();
+    /// assert_eq!((request.context().remaining(), child.remaining()), (None, None));
+    /// ```
+    pub fn lift_timeout(&self) {
+        self.0.lift_deadline();
     }
 
     /// Returns the context, for the code that runs below it.

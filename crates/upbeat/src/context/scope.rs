@@ -3,7 +3,10 @@
 use std::{
     any::{Any, TypeId},
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -93,8 +96,12 @@ pub(crate) struct Scope<C: ?Sized = dyn Attachment> {
     /// along it.
     outer: Option<Arc<Scope>>,
     bound: Bound,
-    /// Its own deadline or that of a scope above, whichever is earlier.
+    /// Its own deadline or that of a scope above, whichever is earlier. Below a scope whose
+    /// deadline may be lifted, only its own.
     deadline: Option<Instant>,
+    /// The deadline of this scope, or of one above, may be lifted.
+    is_liftable: bool,
+    is_lifted: AtomicBool,
     state: Mutex<State>,
     /// Last, because it may be of any size.
     attachment: C,
@@ -122,16 +129,22 @@ struct State {
 pub(crate) struct ScopeOptions {
     pub(crate) deadline: Option<Instant>,
     pub(crate) until_deadline: bool,
+    /// The deadline may be lifted. This costs the scopes below a way up for each look at theirs.
+    pub(crate) is_liftable: bool,
 }
 
 impl<C> Scope<C> {
     /// Returns a context below `outer`, or below the run's own if there is none.
     pub(crate) fn new(run: &Arc<Run>, outer: Option<&Arc<Scope>>, own: ScopeOptions, attachment: C) -> Arc<Self> {
-        let ScopeOptions { mut deadline, until_deadline } = own;
+        let ScopeOptions { mut deadline, until_deadline, mut is_liftable } = own;
         let in_the_past = deadline.is_some_and(|deadline| deadline <= Instant::now());
         let bound = match outer {
             _ if until_deadline => Bound::Gone(run.tokens()),
             None => Bound::Stop(run.tokens()),
+            Some(outer) if outer.is_liftable => {
+                is_liftable = true;
+                Bound::Outer
+            }
             Some(outer) => {
                 deadline = deadline.into_iter().chain(outer.deadline).min();
                 Bound::Outer
@@ -151,7 +164,24 @@ impl<C> Scope<C> {
             _ => None,
         };
         let state = Mutex::new(State { ended, token: None });
-        Arc::new(Self { run: run.clone(), outer: outer.cloned(), bound, deadline, state, attachment })
+        let is_lifted = AtomicBool::new(false);
+        Arc::new(Self {
+            run: run.clone(),
+            outer: outer.cloned(),
+            bound,
+            deadline,
+            is_liftable,
+            is_lifted,
+            state,
+            attachment,
+        })
+    }
+
+    /// Lifts its own deadline, unless it has passed. It must be liftable.
+    ///
+    /// A waiter still wakes at the deadline, and waits again.
+    pub(crate) fn lift_deadline(&self) {
+        self.is_lifted.store(true, Ordering::Release);
     }
 
     pub(crate) fn attachment(&self) -> &C {
@@ -165,7 +195,19 @@ impl Scope {
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        if !self.is_liftable {
+            return self.deadline;
+        }
+        let (mut scope, mut earliest) = (self, None);
+        loop {
+            if !scope.is_lifted.load(Ordering::Acquire) {
+                earliest = scope.deadline.into_iter().chain(earliest).min();
+            }
+            match (&scope.bound, &scope.outer) {
+                (Bound::Outer, Some(outer)) => scope = outer,
+                _ => return earliest,
+            }
+        }
     }
 
     pub(crate) fn value<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
@@ -202,7 +244,7 @@ impl Scope {
     /// Returns its end. Once returned, it never changes.
     fn look<'a>(&self, state: &'a mut State, now: Option<Instant>) -> Option<&'a ScopeEnd> {
         if state.ended.is_none() {
-            state.ended = ScopeEnd::or_deadline(self.above(), self.deadline, now);
+            state.ended = ScopeEnd::or_deadline(self.above(), self.deadline(), now);
         }
         state.ended.as_ref()
     }
@@ -280,7 +322,7 @@ impl Scope {
             tokio::select! {
                 biased;
                 () = token.cancelled() => {}
-                () = until(self.deadline) => {}
+                () = until(self.deadline()) => {}
                 () = run_deadline => {}
             }
         }
