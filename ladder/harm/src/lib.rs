@@ -4,7 +4,9 @@
 //! own, so every crate is tried with the same harm.
 
 pub mod black_hole;
+pub mod child;
 pub mod clock;
+pub mod descriptors;
 pub mod log;
 pub mod pipe;
 pub mod process;
