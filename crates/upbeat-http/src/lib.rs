@@ -44,6 +44,8 @@
 //! | uses WebSocket | gets a close frame (1001), and is cut and reported at the drain deadline |
 //! | connects at this very instant | served if the kernel had accepted the connection, otherwise refused |
 //!
+//! [`HttpServer`] lists the bound of each phase of a connection, without a stop, too.
+//!
 //! # Log events
 //!
 //! The events have the [`targets`] listed there. See also the [stall

@@ -6,8 +6,9 @@
 //! | target | level | events | fields |
 //! |---|---|---|---|
 //! | [`SERVER`] | info | listening, drained | |
-//! | [`ACCEPT`] | warn, debug | accept failed, queue not emptied, socket filter refused | `error` |
-//! | [`CONNECTION`] | debug | connection timed out, ended with an error, TLS handshake failed | `peer`, `error` |
+//! | [`ACCEPT`] | warn, debug | accept failed or only the reserve of descriptors left (at most every 10 s), queue not emptied, socket filter refused | `error` |
+//! | [`ACCEPT`] | warn | fewer file descriptors are left than `max_connections` | `server`, `max_connections`, `left` |
+//! | [`CONNECTION`] | debug | head, body or transfer timed out, stream reset, ended with an error, TLS handshake failed | `peer`, `error` |
 //! | [`CONNECTION`] | warn, error | handler of a [`TcpServer`](crate::TcpServer) failed, panicked | `peer`, `error`, `panic` |
 //! | [`REQUEST`] | info | the span `request` of a handler | `id`, `method`, `path` |
 //! | [`REQUEST`] | warn, error | service failed, handler panicked or timed out, body failed or panicked | `method`, `path`, `error`, `panic` |

@@ -41,7 +41,8 @@ use crate::{
 /// # Guarantees
 ///
 /// Those of [`HttpServer`], except for a shorter drain timeout (default: 1 s) and no line in the
-/// report.
+/// report. The [reserve of file descriptors](HttpServer#file-descriptors) of the other servers is
+/// for these endpoints: they respond while clients use up the rest.
 ///
 /// # Errors
 ///

@@ -42,7 +42,9 @@ use crate::problem::Problem;
 /// # Guarantees
 ///
 /// - A request holds its permit from before the call of the service until its response was sent,
-///   including the body.
+///   including the body: until the kernel, or with HTTP/2 the client's window, has taken the last
+///   byte. A client that does not read loses its permit by
+///   [`HttpServer::transfer_timeout`](crate::HttpServer::transfer_timeout).
 /// - Permits are granted in the order of arrival. If the client disconnects while it waits, the
 ///   request takes no permit.
 /// - Clones share the limit. A key without requests needs no memory.

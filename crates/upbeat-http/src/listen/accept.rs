@@ -1,11 +1,11 @@
-use std::{future::poll_fn, io, pin::pin, sync::Arc, time::Duration};
+use std::{fmt, future::poll_fn, io, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout_at},
 };
 
-use super::{Listener, Peer, Socket};
+use super::{Descriptors, Listener, Peer, Socket, descriptors};
 use crate::targets;
 
 /// An accepted connection with its permit.
@@ -22,7 +22,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 /// Accepts connections until `stop` completes.
 ///
-/// The semaphore bounds the number of open connections. Others wait in the kernel's queue.
+/// The semaphore bounds the number of open connections. Others wait in the kernel's queue, as they
+/// do while only the reserve of file descriptors is left.
 ///
 /// # Errors
 ///
@@ -34,6 +35,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) async fn accept(
     listener: &Listener,
     permits: &Arc<Semaphore>,
+    descriptors: Descriptors,
     stop: impl Future<Output = ()>,
     mut serve: impl FnMut(Accepted),
 ) -> io::Result<()> {
@@ -45,21 +47,37 @@ pub(crate) async fn accept(
             () = &mut stop => return Ok(()),
             accepted = accept_one(listener, permits) => accepted,
         };
-        match accepted {
+        let pause = match accepted {
             Ok(accepted) => {
-                pauses = AcceptPauses::default();
+                pauses.reset();
+                let are_used_up = descriptors.are_used_up_by(&accepted.socket);
                 serve(accepted);
-            }
-            Err(error) if concerns_one_connection(&error) => {}
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
-            Err(error) => {
-                let pause = pauses.next(&error);
-                tokio::select! {
-                    biased;
-                    () = &mut stop => return Ok(()),
-                    () = tokio::time::sleep(pause) => {}
+                if !are_used_up {
+                    continue;
                 }
+                pauses.warn(&"only the reserve of file descriptors is left");
+                descriptors::LOOK_INTERVAL
             }
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
+            Err(error) if concerns_one_connection(&error) => match pauses.after_connection() {
+                Some(pause) => pause,
+                None => continue,
+            },
+            Err(error) => {
+                pauses.warn(&error);
+                pauses.next()
+            }
+        };
+        let wait = async {
+            tokio::time::sleep(pause).await;
+            while descriptors.are_used_up() {
+                tokio::time::sleep(descriptors::LOOK_INTERVAL).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = &mut stop => return Ok(()),
+            () = wait => {}
         }
     }
 }
@@ -69,14 +87,18 @@ pub(crate) async fn accept(
 /// It covers a round trip within a data center.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(20);
 
+/// The pause after which connections that did not fit are tried again.
+const SWEEP_PAUSE: Duration = Duration::from_millis(20);
+
 /// Accepts the clients that have connected or are connecting, and closes the listener.
 ///
-/// Later clients are refused.
+/// Later clients are refused. If there are too few file descriptors or too little memory for all,
+/// the rest are accepted as others end, until the deadline.
 ///
 /// # Cancel safety
 ///
 /// Dropping the future closes the listener and resets the connections in its queue.
-pub(crate) async fn sweep(listener: Listener, mut serve: impl FnMut(Accepted)) {
+pub(crate) async fn sweep(listener: Listener, deadline: Instant, mut serve: impl FnMut(Accepted)) {
     if listener.ignore_new() {
         let until = Instant::now() + HANDSHAKE_TIMEOUT;
         // An error concerns one connection, or occurs again below.
@@ -85,10 +107,24 @@ pub(crate) async fn sweep(listener: Listener, mut serve: impl FnMut(Accepted)) {
             serve(Accepted { socket, peer, permit: None });
         }
     }
-    let swept = listener.sweep(|socket, peer| serve(Accepted { socket, peer, permit: None }));
-    if let Err(error) = swept {
-        tracing::warn!(target: targets::ACCEPT, %error, "cannot empty the accept queue, connections may be lost");
+    let mut queue = match listener.into_queue() {
+        Ok(queue) => queue,
+        Err(error) => return warn_of_lost(&error),
+    };
+    loop {
+        match queue.take_all(|socket, peer| serve(Accepted { socket, peer, permit: None })) {
+            Ok(()) => return,
+            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) if error.kind() != io::ErrorKind::InvalidInput && Instant::now() < deadline => {
+                tokio::time::sleep(SWEEP_PAUSE).await;
+            }
+            Err(error) => return warn_of_lost(&error),
+        }
     }
+}
+
+fn warn_of_lost(error: &io::Error) {
+    tracing::warn!(target: targets::ACCEPT, %error, "cannot empty the accept queue, connections may be lost");
 }
 
 async fn accept_one(listener: &Listener, permits: &Arc<Semaphore>) -> io::Result<Accepted> {
@@ -123,17 +159,63 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 #[derive(Default)]
 struct AcceptPauses {
     pause: Duration,
+    /// The number of connections in a row that have failed.
+    failed: u32,
     warned: Option<Instant>,
 }
 
+/// The number of connections in a row that may fail before the loop pauses.
+const MAX_FAILED: u32 = 64;
+
+/// The shortest time between two warnings.
+const WARNING_INTERVAL: Duration = Duration::from_secs(10);
+
 impl AcceptPauses {
-    fn next(&mut self, error: &io::Error) -> Duration {
+    /// Records a success. The time of the last warning is kept, as successes and errors may
+    /// alternate.
+    fn reset(&mut self) {
+        (self.pause, self.failed) = (Duration::ZERO, 0);
+    }
+
+    fn warn(&mut self, error: &dyn fmt::Display) {
         let now = Instant::now();
-        if self.warned.is_none_or(|warned| now.duration_since(warned) >= MAX_PAUSE) {
+        if self.warned.is_none_or(|warned| now.duration_since(warned) >= WARNING_INTERVAL) {
             self.warned = Some(now);
             tracing::warn!(target: targets::ACCEPT, %error, "cannot accept connections, retrying");
         }
+    }
+
+    /// Returns the pause after an error of one connection, if there are too many.
+    fn after_connection(&mut self) -> Option<Duration> {
+        self.failed += 1;
+        (self.failed > MAX_FAILED).then(|| self.next())
+    }
+
+    fn next(&mut self) -> Duration {
         self.pause = (self.pause * 2).clamp(MIN_PAUSE, MAX_PAUSE);
         self.pause
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_listener_pause_longer_and_longer() {
+        let mut pauses = AcceptPauses::default();
+        let next: Vec<_> = (0..6).map(|_| pauses.next().as_millis()).collect();
+        assert_eq!(next, [100, 200, 400, 800, 1000, 1000]);
+        pauses.reset();
+        assert_eq!(pauses.next(), MIN_PAUSE);
+    }
+
+    #[test]
+    fn errors_of_connections_pause_once_there_are_many_in_a_row() {
+        let mut pauses = AcceptPauses::default();
+        assert!((0..MAX_FAILED).all(|_| pauses.after_connection().is_none()));
+        assert_eq!(pauses.after_connection(), Some(MIN_PAUSE));
+        pauses.reset();
+        assert_eq!(pauses.after_connection(), None);
     }
 }

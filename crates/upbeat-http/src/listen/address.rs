@@ -14,7 +14,9 @@ use tokio::sync::watch;
 ///
 /// # Not guaranteed
 ///
-/// The server may have stopped since. A server on a Unix socket has no such address, so that
+/// A server with a name of several addresses, such as `localhost`, listens on all of them with the
+/// same port, and this is the first. The server may have stopped since. A server on a Unix socket
+/// has no such address, so that
 /// [`get`](Address::get) returns `None`.
 ///
 /// ```

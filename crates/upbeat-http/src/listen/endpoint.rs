@@ -3,7 +3,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, UnixListener};
 
-use super::{Address, ListenError, Listener, ListenerOrigin};
+use super::{Address, ListenError, Listener, listener::TcpListeners};
 
 /// The address of a server, from which each run gets its listener.
 #[derive(Debug)]
@@ -106,10 +106,10 @@ impl GivenListener {
 
     fn open(self) -> io::Result<Listener> {
         Ok(match self.0 {
-            Given::Tcp(listener) => Listener::Tcp(listener, ListenerOrigin::Given),
+            Given::Tcp(listener) => Listener::Tcp(TcpListeners::given(listener)),
             Given::StdTcp(listener) => {
                 listener.set_nonblocking(true)?;
-                Listener::Tcp(TcpListener::from_std(listener)?, ListenerOrigin::Given)
+                Listener::Tcp(TcpListeners::given(TcpListener::from_std(listener)?))
             }
             // The caller has created the file and removes it.
             Given::Unix(listener) => Listener::Unix(listener, None),

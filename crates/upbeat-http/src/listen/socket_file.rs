@@ -1,10 +1,12 @@
 use std::{
     fs, io,
-    os::unix::{
-        fs::{FileTypeExt, MetadataExt},
-        net::UnixStream,
-    },
+    os::unix::fs::{FileTypeExt, MetadataExt},
     path::{Path, PathBuf},
+};
+
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket},
 };
 
 /// The file of a Unix socket that this process has bound.
@@ -47,10 +49,13 @@ pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
     if !file.file_type().is_socket() {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the path exists and is not a socket"));
     }
-    match UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // A process that accepts, or that is too busy or not permitted to, is alive.
+    let probe = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    // A process that hangs accepts nothing, and a blocking connect would wait for it.
+    rustix::io::ioctl_fionbio(&probe, true)?;
+    match connect(&probe, &SocketAddrUnix::new(path)?) {
+        Err(Errno::CONNREFUSED) => fs::remove_file(path),
+        Err(Errno::NOENT) => Ok(()),
+        // A process that accepts, or that is too busy (EAGAIN) or not permitted to, is alive.
         _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "address already in use (another process accepts there)")),
     }
 }

@@ -7,7 +7,9 @@ use upbeat::{BoxError, Context, Player, attachment::run_as, panic::CatchPanic, s
 use super::connections::Connections;
 use crate::{
     deadline::drain_deadline,
-    listen::{Accepted, Address, Endpoint, IntoListener, ListenError, Socket, accept, sweep},
+    listen::{
+        Accepted, Address, Descriptors, Endpoint, IntoListener, KEEP_ALIVE_INTERVAL, ListenError, Socket, accept, sweep,
+    },
     targets,
 };
 
@@ -41,12 +43,14 @@ use crate::{
 /// [reports](Context::report_lost) each connection with its peer and age.
 ///
 /// A handler's error is logged as a warning with the peer, a panic as an error. The server
-/// continues.
+/// continues. It leaves a reserve of [file descriptors](crate::HttpServer#file-descriptors) free.
 ///
 /// # Not guaranteed
 ///
-/// Idle connections have no timeout: only the handler can detect that they are idle. A handler that
-/// blocks its thread is reported but cannot be ended.
+/// Idle connections have no timeout: only the handler can detect that they are idle. The same holds
+/// for a client that does not read: a handler that writes to it waits, with a bound only if it sets
+/// one, such as `tokio::time::timeout`. A handler that blocks its thread is reported but cannot be
+/// ended.
 ///
 /// # Errors
 ///
@@ -56,13 +60,15 @@ pub struct TcpServer<H> {
     endpoint: Endpoint,
     handler: Arc<H>,
     drain_timeout: Duration,
+    keep_alive_interval: Option<Duration>,
     max_connections: usize,
 }
 
 impl<H> TcpServer<H> {
     /// Creates a server that listens on `address`, such as `127.0.0.1:9000`, once it plays.
     ///
-    /// With port 0 the system selects a port, and [`address`](Self::address) returns it.
+    /// A name is all its addresses, as in [`HttpServer::bind`](crate::HttpServer::bind). With port
+    /// 0 the system selects a port, and [`address`](Self::address) returns it.
     pub fn bind(address: impl Into<String>, handler: H) -> Self {
         Self::new(Endpoint::bind(address.into()), handler)
     }
@@ -84,12 +90,30 @@ impl<H> TcpServer<H> {
 
     fn new(endpoint: Endpoint, handler: H) -> Self {
         let drain_timeout = Duration::from_secs(10);
-        Self { endpoint, handler: Arc::new(handler), drain_timeout, max_connections: 10_000 }
+        Self {
+            endpoint,
+            handler: Arc::new(handler),
+            drain_timeout,
+            keep_alive_interval: Some(KEEP_ALIVE_INTERVAL),
+            max_connections: 10_000,
+        }
     }
 
     /// Sets the time for connections to end after a stop was requested. Default: 10 s.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.drain_timeout = timeout;
+        self
+    }
+
+    /// Sets the interval at which the kernel checks that a silent client still exists
+    /// (`SO_KEEPALIVE`). Default: 15 s, as in Go.
+    ///
+    /// A client that has vanished is detected after ten intervals at the latest. Reads and writes
+    /// of its socket then fail with [`TimedOut`](std::io::ErrorKind::TimedOut). `None` disables the
+    /// checks: a client that loses its network then keeps its connection, and its handler, for as
+    /// long as the server sends nothing.
+    pub fn keep_alive_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.keep_alive_interval = interval.into();
         self
     }
 
@@ -128,6 +152,7 @@ where
         let connections = Mutex::new(Connections::default());
         cx.register_work(connections.lock().list());
         let serve = |Accepted { socket, peer, permit }: Accepted| {
+            socket.keep_alive(self.keep_alive_interval);
             let (handler, cx) = (self.handler.clone(), cx.clone());
             connections.lock().add(peer, async move {
                 let _permit = permit;
@@ -145,12 +170,14 @@ where
             });
         };
         let permits = Arc::new(Semaphore::new(self.max_connections));
-        let accepted = accept(&listener, &permits, cx.stopping(), serve).await;
+        let descriptors = Descriptors::without_reserve();
+        descriptors.check(&name, self.max_connections);
+        let accepted = accept(&listener, &permits, descriptors, cx.stopping(), serve).await;
         accepted.map_err(|error| ListenError::new(name, error))?;
         let started = Instant::now();
         let deadline = drain_deadline(&cx, started, self.drain_timeout);
         connections.lock().begin_drain();
-        sweep(listener, serve).await;
+        sweep(listener, deadline, serve).await;
 
         let drained = connections.into_inner().drain(started, deadline).await;
         tracing::info!(target: targets::SERVER, "{drained}");

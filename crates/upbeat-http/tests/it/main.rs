@@ -4,6 +4,7 @@
 //! subscribers.
 
 mod auto_traits;
+mod bounds;
 mod common;
 mod diagnostics;
 mod drain;

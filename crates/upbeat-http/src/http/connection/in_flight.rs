@@ -59,6 +59,8 @@ impl InFlightRequest {
     /// closed.
     pub(crate) fn upgrade(mut self, to: &str) {
         self.upgraded = true;
+        // The response is out. The upgraded connection is bounded by its handler and the drain.
+        self.cx.lift_timeout();
         self.conn.upgrade(self.key, to, self.cx.context());
     }
 }

@@ -2,6 +2,7 @@
 
 mod activity;
 mod in_flight;
+mod inbound;
 mod registry;
 mod server_state;
 
@@ -17,10 +18,11 @@ use std::{
 use http::{Request, Version};
 use http_body::Body;
 use parking_lot::{Mutex, MutexGuard};
-use tokio::time::Instant;
+use tokio::{task::AbortHandle, time::Instant};
 use upbeat::{Context, attachment::WeakAttachedContext, diagnostics::WorkList};
 
-pub(crate) use activity::{Activity, ActivityState};
+use self::inbound::BodyFraming;
+pub(crate) use activity::{Activity, ActivityState, Standstill};
 pub(crate) use in_flight::InFlightRequest;
 pub(crate) use registry::{CutOnDrop, Membership, Registry};
 pub(crate) use server_state::ServerState;
@@ -28,6 +30,7 @@ pub(crate) use server_state::ServerState;
 use crate::{
     http::request::{CutRequest, RequestEnded, RequestState, StalledRequest},
     listen::Peer,
+    targets,
 };
 
 /// A response of 101 (or a tunnel) was returned. Its head may not be written yet.
@@ -38,6 +41,25 @@ const UPGRADED: u8 = 2;
 const WEBSOCKET: u8 = 4;
 /// The drain deadline of this connection has passed: it may neither read nor write.
 const CUT: u8 = 8;
+/// The request's body stands still: the next read fails.
+const READ_TIMED_OUT: u8 = 16;
+
+/// The connection waits for its peer in the midst of something, so that its deadline may be near.
+const AWAITS_PEER: u8 = 1;
+/// The rest of a request's body is still to come.
+const IN_BODY: u8 = 2;
+/// Bytes are awaited in one of the directions, and none moves.
+const STANDS_STILL: u8 = 4;
+/// The peer accepts no bytes.
+const WRITE_BLOCKED: u8 = 8;
+
+/// The result of [`Conn::reset_standing`].
+pub(crate) struct StandingStreams {
+    /// The number of streams that stand still and cannot be reset: the engine has all their bytes.
+    pub(crate) stuck: usize,
+    /// The number of streams that do not stand still.
+    pub(crate) others: usize,
+}
 
 /// No request.
 const NONE: usize = usize::MAX;
@@ -55,7 +77,10 @@ pub(crate) struct Conn {
     /// wakers. Wakers are stored before the bits are read and taken after a bit is set, both under
     /// the lock.
     bits: AtomicU8,
-    awaits_rest: AtomicBool,
+    /// Properties of the activity that are read without the lock.
+    ///
+    /// They are exact for the connection's own task, the only one that sets them.
+    hints: AtomicU8,
     /// The HTTP/1 request whose response was handed over and is not yet with the kernel, or
     /// [`NONE`].
     ///
@@ -90,17 +115,19 @@ struct State {
     writer: Option<Waker>,
     /// The context of the request that upgraded the connection. It lives as long as the connection.
     upgraded: Option<Context>,
+    /// The request that has begun last, until an HTTP/2 engine has spawned its task.
+    unspawned: Option<usize>,
 }
 
 impl Conn {
     fn new(server: Arc<ServerState>, peer: Peer, now: Instant) -> Self {
         let activity = Activity::new(now);
-        let state = State { activity, driver: None, reader: None, writer: None, upgraded: None };
+        let state = State { activity, driver: None, reader: None, writer: None, upgraded: None, unspawned: None };
         Self {
             server,
             peer,
             bits: AtomicU8::new(0),
-            awaits_rest: AtomicBool::new(false),
+            hints: AtomicU8::new(0),
             unflushed: AtomicUsize::new(NONE),
             answering: AtomicBool::new(false),
             expectation: AtomicU8::new(Expectation::None as u8),
@@ -120,25 +147,59 @@ impl Conn {
     pub(crate) fn with_activity<T>(&self, f: impl FnOnce(&mut Activity) -> T) -> T {
         let mut state = self.lock();
         let result = f(&mut state.activity);
-        let awaits_rest = state.activity.awaits_rest();
-        if awaits_rest != self.awaits_rest.load(Ordering::Relaxed) {
-            self.awaits_rest.store(awaits_rest, Ordering::Relaxed);
+        let hints = hints(&state.activity);
+        if hints != self.hints.load(Ordering::Relaxed) {
+            self.hints.store(hints, Ordering::Relaxed);
         }
         result
     }
 
-    /// Returns [`Activity::awaits_rest`] without the lock.
-    ///
-    /// It is exact for the connection's own task, the only one that begins to wait.
-    pub(crate) fn awaits_rest(&self) -> bool {
-        self.awaits_rest.load(Ordering::Relaxed)
+    fn hint(&self, hint: u8) -> bool {
+        self.hints.load(Ordering::Relaxed) & hint != 0
+    }
+
+    /// Returns [`Activity::awaits_peer`] without the lock.
+    pub(crate) fn awaits_peer(&self) -> bool {
+        self.hint(AWAITS_PEER)
     }
 
     /// Records bytes from the peer; none means that the peer has closed its side.
-    pub(crate) fn received(&self, bytes: usize) {
-        self.with_activity(
-            |activity| if bytes == 0 { activity.peer_closed() } else { activity.received(Instant::now) },
-        );
+    pub(crate) fn received(&self, bytes: &[u8]) {
+        self.with_activity(|activity| {
+            if bytes.is_empty() { activity.peer_closed() } else { activity.received(bytes, Instant::now) }
+        });
+    }
+
+    /// Records that a reader waits for bytes.
+    pub(crate) fn read_blocked(&self) {
+        if self.hint(IN_BODY) {
+            self.with_activity(|activity| activity.read_blocked(Instant::now));
+        }
+    }
+
+    /// Records that a writer waits until the peer accepts bytes.
+    pub(crate) fn write_blocked(&self) {
+        if !self.hint(WRITE_BLOCKED) {
+            self.with_activity(|activity| activity.write_blocked(Instant::now));
+        }
+    }
+
+    /// Records that all that was written is with the kernel.
+    pub(crate) fn write_unblocked(&self) {
+        if self.hint(WRITE_BLOCKED) {
+            self.with_activity(Activity::write_unblocked);
+        }
+    }
+
+    /// Makes the read of the request's body fail, because none of it arrives.
+    pub(crate) fn fail_read(&self) {
+        self.with_activity(Activity::stop_reading);
+        self.bits.fetch_or(READ_TIMED_OUT, Ordering::AcqRel);
+    }
+
+    /// Returns whether a read must fail now, and has it fail once.
+    pub(crate) fn take_read_failure(&self) -> bool {
+        self.has(READ_TIMED_OUT) && self.bits.fetch_and(!READ_TIMED_OUT, Ordering::AcqRel) & READ_TIMED_OUT != 0
     }
 
     /// Records that the kernel has all that was written.
@@ -158,14 +219,49 @@ impl Conn {
     fn begin<B: Body>(&self, request: &Request<B>, state: WeakAttachedContext<RequestState>) -> usize {
         // Without the query, which may hold secrets.
         let path = request.uri().path();
-        let has_body = !request.body().is_end_stream();
+        let body = BodyFraming::of(request.body());
         let (key, finished) = self.with_activity(|activity| {
             let unflushed = self.take_unflushed();
-            activity.begin(request.method().clone(), path, has_body, state, unflushed, Instant::now)
+            activity.begin(request.method().clone(), path, body, state, unflushed, Instant::now)
         });
         self.count_finished(finished);
-        self.answering.store(is_http1(request), Ordering::Relaxed);
+        let http1 = is_http1(request);
+        self.answering.store(http1, Ordering::Relaxed);
+        if !http1 {
+            self.lock().unspawned = Some(key);
+        }
         key
+    }
+
+    /// Records the task that an HTTP/2 engine spawns for the request that has begun last.
+    pub(crate) fn spawned(&self, task: AbortHandle) {
+        let mut state = self.lock();
+        if let Some(key) = state.unspawned.take() {
+            state.activity.spawned(key, task);
+        }
+    }
+
+    /// Resets the HTTP/2 streams whose responses have stood still for `limit`.
+    pub(crate) fn reset_standing(&self, now: Instant, limit: Duration) -> StandingStreams {
+        let mut reset = Vec::new();
+        let mut streams = StandingStreams { stuck: 0, others: 0 };
+        let mut state = self.lock();
+        for open in state.activity.open_mut() {
+            if !open.stands_still(now, limit) {
+                streams.others += 1;
+                continue;
+            }
+            match &open.task {
+                Some(task) if !task.is_finished() => reset.push(task.clone()),
+                _ => streams.stuck += 1,
+            }
+        }
+        drop(state);
+        for task in reset {
+            tracing::debug!(target: targets::CONNECTION, peer = %self.peer, "stream reset: transfer timed out");
+            task.abort();
+        }
+        streams
     }
 
     /// Finishes an HTTP/1 request with the next flush.
@@ -234,6 +330,9 @@ impl Conn {
     /// Records that an engine has written to the socket. Before the response, that is the status of
     /// 100.
     pub(crate) fn written(&self) {
+        if self.hint(STANDS_STILL) {
+            self.with_activity(|activity| activity.written(Instant::now));
+        }
         if self.expectation.load(Ordering::Relaxed) != Expectation::None as u8 {
             self.set_expectation(Expectation::Met);
         }
@@ -327,6 +426,14 @@ impl Conn {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }
+}
+
+fn hints(activity: &Activity) -> u8 {
+    let hint = |is_set: bool, hint: u8| if is_set { hint } else { 0 };
+    hint(activity.awaits_peer(), AWAITS_PEER)
+        | hint(activity.is_in_body(), IN_BODY)
+        | hint(activity.standstill().is_some(), STANDS_STILL)
+        | hint(activity.is_write_blocked(), WRITE_BLOCKED)
 }
 
 fn store(slot: &mut Option<Waker>, waker: &Waker) {

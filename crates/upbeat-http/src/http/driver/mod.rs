@@ -1,6 +1,7 @@
 //! The task of a connection: drives its phases and enforces their timeouts.
 
 mod phase;
+mod streams;
 
 use std::{
     future::Future,
@@ -67,14 +68,15 @@ impl<S: HttpService> Future for Driver<S> {
                 PhaseStep::Pending => {}
             }
             let draining = this.conn.server().is_draining();
-            if *this.armed && !draining && !this.timer.is_elapsed() && !this.conn.awaits_rest() {
+            if *this.armed && !draining && !this.timer.is_elapsed() && !this.conn.awaits_peer() {
                 // The timer was set in an earlier idle period, and the present one can only end
                 // later.
                 return Poll::Pending;
             }
             let deadline = this.phase.deadline(this.conn);
             if !poll_deadline(this.timer.as_mut(), cx, deadline) {
-                *this.armed = deadline.is_some();
+                // While the peer is awaited, each poll looks again.
+                *this.armed = deadline.is_some() && !this.conn.awaits_peer();
                 return Poll::Pending;
             }
             *this.armed = false;

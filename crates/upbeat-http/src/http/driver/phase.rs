@@ -6,15 +6,16 @@ use std::{
 };
 
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Instant,
 };
 
+use super::streams::StreamExecutor;
 use crate::{
     http::{
-        connection::{Activity, ActivityState, Conn},
+        connection::{Activity, ActivityState, Conn, Standstill},
         service::{ConnectionService, HttpService},
         transport::{FirstBytes, Wire},
     },
@@ -23,6 +24,12 @@ use crate::{
 
 /// The time in which an HTTP/2 connection without requests is closed after GOAWAY.
 const GOAWAY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// More is no interval.
+const MAX_PING_INTERVAL: Duration = Duration::from_hours(24);
+
+/// The time in which a PING must be answered, in intervals of the keep-alive.
+const PING_TIMEOUT: u32 = 2;
 
 /// The time for which an idle HTTP/1 connection keeps its engine, whose buffers are about 16 KiB.
 const ENGINE_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -33,7 +40,7 @@ const ENGINE_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Http1<S> = http1::UpgradeableConnection<TokioIo<Wire>, ConnectionService<S>>;
-type Http2<S> = http2::Connection<TokioIo<Wire>, ConnectionService<S>, TokioExecutor>;
+type Http2<S> = http2::Connection<TokioIo<Wire>, ConnectionService<S>, StreamExecutor>;
 
 /// The present phase of a connection.
 ///
@@ -55,6 +62,8 @@ pub(crate) enum ConnectionPhase<S: HttpService> {
     Http2 {
         engine: Pin<Box<Http2<S>>>,
         goaway: Option<Instant>,
+        /// The time of the last check for streams that stand still.
+        checked: Instant,
     },
     /// The last response was sent, but the peer may still be sending.
     Lingering {
@@ -95,7 +104,7 @@ impl<S: HttpService> ConnectionPhase<S> {
                 };
                 match (first, mem::replace(self, Self::Closed)) {
                     (Some(FirstBytes::Http2), Self::Waiting { wire, service, .. }) => {
-                        *self = Self::http2(wire, service, conn);
+                        *self = Self::http2(wire, service);
                     }
                     (Some(_), Self::Waiting { wire, service, .. }) => *self = Self::http1(wire, service),
                     _ => return PhaseStep::Closed,
@@ -110,7 +119,7 @@ impl<S: HttpService> ConnectionPhase<S> {
                 };
                 match (secured, mem::replace(self, Self::Closed)) {
                     (Some((wire, true)), Self::TlsHandshake { service, .. }) => {
-                        *self = Self::http2(wire, service, conn);
+                        *self = Self::http2(wire, service);
                     }
                     (Some((wire, false)), Self::TlsHandshake { service, .. }) => {
                         conn.with_activity(|activity| activity.head_ends(Instant::now()));
@@ -127,7 +136,7 @@ impl<S: HttpService> ConnectionPhase<S> {
                     self.after_http1(conn)
                 }
             },
-            Self::Http2 { engine, goaway } => {
+            Self::Http2 { engine, goaway, .. } => {
                 if goaway.is_none() && conn.server().is_draining() {
                     engine.as_mut().graceful_shutdown();
                     *goaway = Some(Instant::now());
@@ -153,22 +162,66 @@ impl<S: HttpService> ConnectionPhase<S> {
         if let Self::Lingering { until, .. } = self {
             return Some(*until);
         }
+        let (state, since, between, standstill) = conn.with_activity(|activity| {
+            (activity.state(), activity.since(), activity.is_between_requests(), activity.standstill())
+        });
+        let phase = self.phase_deadline(conn, state, since, between);
+        let transfer = standstill.and_then(|(_, since)| since.checked_add(conn.server().config.transfer_timeout));
+        phase.into_iter().chain(transfer).chain(self.next_check(conn)).min()
+    }
+
+    /// Returns the time of the next check for HTTP/2 streams that stand still.
+    ///
+    /// Four checks within the timeout bound the delay. Streams themselves set no timers.
+    fn next_check(&self, conn: &Conn) -> Option<Instant> {
+        match self {
+            Self::Http2 { checked, .. } => checked.checked_add(conn.server().config.transfer_timeout / 4),
+            _ => None,
+        }
+    }
+
+    /// Ends the HTTP/2 streams that stand still if it is time for that.
+    ///
+    /// Returns `None` if it is not.
+    fn check_streams(&mut self, conn: &Conn) -> Option<PhaseStep> {
+        let now = Instant::now();
+        let due = self.next_check(conn)? <= now;
+        let Self::Http2 { engine, goaway, checked } = self else { return None };
+        if !due {
+            return None;
+        }
+        *checked = now;
+        let streams = conn.reset_standing(now, conn.server().config.transfer_timeout);
+        if streams.stuck == 0 {
+            return Some(PhaseStep::Next);
+        }
+        if streams.others == 0 {
+            tracing::debug!(target: targets::CONNECTION, peer = %conn.peer(), "connection closed: transfer timed out");
+            return Some(PhaseStep::Closed);
+        }
+        // The others may finish. Then all stand still.
+        if goaway.is_none() {
+            engine.as_mut().graceful_shutdown();
+            *goaway = Some(now);
+        }
+        Some(PhaseStep::Next)
+    }
+
+    fn phase_deadline(&self, conn: &Conn, state: ActivityState, since: Instant, between: bool) -> Option<Instant> {
         let config = &conn.server().config;
-        let draining = conn.server().is_draining();
-        let (state, since, between) =
-            conn.with_activity(|activity| (activity.state(), activity.since(), activity.is_between_requests()));
+        let draining = conn.server().draining_since();
         let timeout = match state {
             ActivityState::Busy => return None,
             // The client has not sent a request yet, and an HTTP/2 client must be prepared to
             // retry.
-            ActivityState::Head if draining && self.has_part_of_preface() => Duration::ZERO,
+            ActivityState::Head if draining.is_some() && self.has_part_of_preface() => Duration::ZERO,
             ActivityState::Head => config.header_timeout,
-            ActivityState::Tail if draining => config.header_timeout,
-            ActivityState::Tail => config.keep_alive_timeout,
+            // The service still reads. Without a drain, only a standstill is bounded.
+            ActivityState::Tail => return since.max(draining?).checked_add(config.header_timeout),
             ActivityState::Idle => match self {
                 Self::Http2 { goaway: Some(goaway), .. } => return Some(since.max(*goaway) + GOAWAY_TIMEOUT),
                 Self::Http2 { .. } => config.keep_alive_timeout,
-                _ if draining => config.first_byte_timeout,
+                _ if draining.is_some() => config.first_byte_timeout,
                 Self::Http1(_) if between => ENGINE_IDLE_TIMEOUT.min(config.keep_alive_timeout),
                 _ => config.keep_alive_timeout,
             },
@@ -179,10 +232,18 @@ impl<S: HttpService> ConnectionPhase<S> {
 
     /// Acts on a [deadline](Self::deadline) that has passed.
     pub(super) fn expire(&mut self, cx: &mut Context<'_>, conn: &Conn) -> PhaseStep {
-        let state = conn.with_activity(|activity| activity.state());
+        let (state, standstill) = conn.with_activity(|activity| (activity.state(), activity.standstill()));
+        if let Some((standstill, since)) = standstill
+            && since.elapsed() >= conn.server().config.transfer_timeout
+        {
+            return self.end_standstill(standstill, state, conn);
+        }
+        if let Some(step) = self.check_streams(conn) {
+            return step;
+        }
         match self {
-            Self::Http1(_) if state == ActivityState::Idle => self.drop_engine(conn),
-            Self::Http2 { engine, goaway: goaway @ None } if state == ActivityState::Idle => {
+            Self::Http1(_) if state == ActivityState::Idle => self.drop_engine(),
+            Self::Http2 { engine, goaway: goaway @ None, .. } if state == ActivityState::Idle => {
                 engine.as_mut().graceful_shutdown();
                 *goaway = Some(Instant::now());
                 PhaseStep::Next
@@ -211,6 +272,23 @@ impl<S: HttpService> ConnectionPhase<S> {
         }
     }
 
+    /// Ends what no longer moves.
+    fn end_standstill(&mut self, standstill: Standstill, state: ActivityState, conn: &Conn) -> PhaseStep {
+        let peer = conn.peer();
+        match (standstill, &self) {
+            (Standstill::RequestBody, Self::Http1(_)) if state == ActivityState::Busy => {
+                tracing::debug!(target: targets::CONNECTION, %peer, "request body timed out");
+                // The handler gets an error and can still respond.
+                conn.fail_read();
+                PhaseStep::Next
+            }
+            _ => {
+                tracing::debug!(target: targets::CONNECTION, %peer, "connection closed: transfer timed out");
+                PhaseStep::Closed
+            }
+        }
+    }
+
     fn http1(wire: Wire, service: ConnectionService<S>) -> Self {
         // An engine that detects the peer's end itself does so before it calls the service, and
         // allocates a buffer for that each time.
@@ -220,32 +298,34 @@ impl<S: HttpService> ConnectionPhase<S> {
         Self::Http1(Box::new(engine))
     }
 
-    fn http2(mut wire: Wire, service: ConnectionService<S>, conn: &Conn) -> Self {
+    fn http2(mut wire: Wire, service: ConnectionService<S>) -> Self {
         wire.expect_http2();
+        let conn = wire.conn().clone();
         conn.with_activity(Activity::speaks_http2);
-        let engine = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(wire), service);
-        Self::Http2 { engine: Box::pin(engine), goaway: None }
+        let mut builder = http2::Builder::new(StreamExecutor(conn.clone()));
+        if let Some(interval) = conn.server().config.keep_alive_interval {
+            // The engine adds it to the time.
+            let interval = interval.min(MAX_PING_INTERVAL);
+            builder.timer(TokioTimer::new()).keep_alive_interval(interval).keep_alive_timeout(interval * PING_TIMEOUT);
+        }
+        let engine = builder.serve_connection(TokioIo::new(wire), service);
+        Self::Http2 { engine: Box::pin(engine), goaway: None, checked: Instant::now() }
     }
 
     /// Returns an idle HTTP/1 connection to [`Self::Waiting`]. The next bytes get a new engine.
-    fn drop_engine(&mut self, conn: &Conn) -> PhaseStep {
+    fn drop_engine(&mut self) -> PhaseStep {
         let Self::Http1(engine) = mem::replace(self, Self::Closed) else {
             return PhaseStep::Closed;
         };
         let Some(parts) = engine.into_parts() else {
             return PhaseStep::Closed;
         };
-        let mut wire = parts.io.into_inner();
-        conn.with_activity(|activity| {
-            activity.lost_engine();
-            if !parts.read_buf.is_empty() {
-                // A pipelining client has sent the first part of its next request with its last
-                // one.
-                activity.head_begins(Instant::now());
-            }
-        });
-        wire.set_prefix(parts.read_buf);
-        *self = Self::Waiting { wire, service: parts.service, fresh: false };
+        if !parts.read_buf.is_empty() {
+            // No byte of another request has arrived: this is a body that the service holds and
+            // does not read.
+            return PhaseStep::Closed;
+        }
+        *self = Self::Waiting { wire: parts.io.into_inner(), service: parts.service, fresh: false };
         PhaseStep::Next
     }
 
@@ -262,6 +342,7 @@ impl<S: HttpService> ConnectionPhase<S> {
         let wire = parts.io.into_inner();
         let (may_still_send, closed) =
             conn.with_activity(|activity| (activity.may_still_send(), activity.has_peer_closed()));
+        conn.with_activity(Activity::stop_reading);
         if closed || !(may_still_send || wire.has_unread()) {
             return PhaseStep::Closed;
         }

@@ -5,6 +5,7 @@ mod error;
 mod id;
 mod stalled;
 mod timeout;
+mod unsent;
 
 use std::{
     any::TypeId,
@@ -30,6 +31,7 @@ pub use id::RequestId;
 pub(crate) use id::X_REQUEST_ID;
 pub(crate) use stalled::StalledRequest;
 pub(crate) use timeout::RequestTimeout;
+pub(crate) use unsent::Unsent;
 
 use crate::{listen::Peer, origin::Secured, targets};
 
@@ -46,6 +48,8 @@ pub(crate) struct RequestState {
     pub(crate) watchpoint: Watchpoint,
     /// The handler has returned. Only a hint for probes.
     answered: AtomicBool,
+    /// The part of the response that an HTTP/2 engine holds.
+    pub(crate) unsent: Unsent,
 }
 
 impl RequestState {
@@ -90,7 +94,8 @@ pub(crate) fn context<B>(
 ) -> AttachedContext<RequestState> {
     let id = RequestId::of(request.headers());
     let watchpoint = Watchpoint::new();
-    let state = RequestState { id, peer, secured, watchpoint, answered: AtomicBool::new(false) };
+    let (answered, unsent) = (AtomicBool::new(false), Unsent::default());
+    let state = RequestState { id, peer, secured, watchpoint, answered, unsent };
     AttachedContext::new(requests, timeout, state)
 }
 

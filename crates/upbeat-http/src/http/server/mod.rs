@@ -109,12 +109,42 @@ use crate::listen::{Address, Endpoint, IntoListener, ListenError};
 /// next request at the very instant of the close gets no response: HTTP/1 cannot exclude that.
 /// HTTP/2 can, and does.
 ///
-/// # Timeouts without a stop
+/// # The bound of each phase
 ///
-/// A connection is closed if a request head exceeds the header timeout, or if the connection is
-/// idle for longer than the [keep-alive timeout](Self::keep_alive_timeout). Handlers have the
-/// [request timeout](Self::request_timeout), if it is set. Bodies have no timeout of their own: the
-/// service decides.
+/// A connection is always in one of these phases. Each has a bound against a client that does
+/// nothing, or that does something endlessly. At the drain deadline, every phase ends.
+///
+/// | phase | waits for | bound | during a drain |
+/// |---|---|---|---|
+/// | in the kernel's queue | a permit, or a file descriptor | none: the client's | accepted at once |
+/// | connected | the first byte | [`keep_alive_timeout`](Self::keep_alive_timeout) | [`first_byte_timeout`](Self::first_byte_timeout) |
+/// | TLS handshake, HTTP/2 preface and settings | the rest | [`header_timeout`](Self::header_timeout) | the same, but a partial preface is closed at once |
+/// | the head of any request | the rest | `header_timeout` from its first byte | the same |
+/// | body in, HTTP/1 | bytes that the service reads | [`transfer_timeout`](Self::transfer_timeout) without a byte | the same |
+/// | body in, HTTP/2 | bytes that the service reads | [`request_timeout`](Self::request_timeout), by default none | the same |
+/// | handler | the service | `request_timeout`, by default none | the same |
+/// | body out, from the service | the service | none: the service's | the same |
+/// | body out, to the client | the client's window or kernel | `transfer_timeout` without a byte | the same |
+/// | an HTTP/1 body after its response | bytes that the service reads | `transfer_timeout` without a byte | `header_timeout` |
+/// | idle | the next request | `keep_alive_timeout` | `first_byte_timeout`, HTTP/2: GOAWAY and 1 s |
+/// | upgraded, in | the client | none: the protocol's, see `keep_alive_interval` | the handler is told to stop |
+/// | upgraded, out | the client's kernel | `transfer_timeout` without a byte | the same |
+/// | after the last response | the client's close | 1 s | the same |
+/// | any, with a client that has vanished | a sign of life | ten times [`keep_alive_interval`](Self::keep_alive_interval), HTTP/2: three times | the same |
+///
+/// What a client can make the server keep in memory is bounded, too. The engine reads 16 KiB of
+/// headers with HTTP/2 and about 400 KiB with HTTP/1, stops to read while responses to pipelined
+/// requests, PING or SETTINGS cannot be written, and limits streams that are opened and reset. A
+/// WebSocket reads at most 1 MiB while it cannot write, as its library queues a pong for each ping.
+///
+/// # File descriptors
+///
+/// The server leaves an eighth of the process's limit free, at least 4 and at most 64 descriptors:
+/// for [`Diagnostics`](crate::Diagnostics), for files that handlers open, and for the connections
+/// that are queued at a stop. When only these are left, it stops accepting, logs a warning, and
+/// continues once others are closed. Clients wait in the kernel's queue meanwhile. A start logs a
+/// warning if fewer are left than [`max_connections`](Self::max_connections). The limit is that of
+/// `ulimit -n`.
 ///
 /// # Errors
 ///
@@ -144,8 +174,10 @@ where
 {
     /// Creates a server that listens on `address` once it plays.
     ///
-    /// The address is `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000` or the like. With port 0 the
-    /// system selects a port, and [`address`](Self::address) returns it.
+    /// The address is `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000` or the like. A name may have
+    /// several addresses, as `localhost` has one for IPv4 and one for IPv6. The server listens on
+    /// each that this machine has, with the same port. With port 0 the system selects a port, and
+    /// [`address`](Self::address) returns it.
     pub fn bind(address: impl Into<String>, service: S) -> Self {
         Self::new(Endpoint::bind(address.into()), service)
     }
@@ -160,8 +192,8 @@ where
 
     /// Creates a server that listens on a Unix socket at `path` once it plays.
     ///
-    /// A stale socket file is replaced. If another process accepts on it, or if it is no socket,
-    /// the run fails. The server removes its file when it stops.
+    /// A stale socket file is replaced. The run fails if another process listens on it, even one
+    /// that hangs, or if it is no socket. The server removes its file when it stops.
     pub fn unix(path: impl Into<PathBuf>, service: S) -> Self {
         Self::new(Endpoint::unix(path.into()), service)
     }
@@ -185,8 +217,11 @@ impl<S> HttpServer<S> {
         self
     }
 
-    /// Sets the time for a request head from its first byte, for a TLS handshake, and for HTTP/2's
-    /// opening. Default: 5 s.
+    /// Sets the time for the head of each HTTP/1 request from its first byte, for a TLS handshake,
+    /// and for HTTP/2's opening. Default: 5 s.
+    ///
+    /// It does not matter what came before: a request with or without a body, or one that is still
+    /// being served. In the latter case the time counts from the end of its response.
     pub fn header_timeout(mut self, timeout: Duration) -> Self {
         self.config.header_timeout = timeout;
         self
@@ -210,6 +245,47 @@ impl<S> HttpServer<S> {
         self
     }
 
+    /// Sets the time in which a byte of a body must move. Default: 60 s, as in nginx.
+    ///
+    /// It bounds both directions: a client that does not send the rest of its request's body while
+    /// the service reads it, and a client that does not read its response. It counts from the last
+    /// byte that moved, so that a slow transfer takes as long as it needs. The time for which the
+    /// service itself produces no bytes does not count.
+    ///
+    /// - If no byte of an HTTP/1 request's body arrives, the service's read fails, and the service
+    ///   can still respond. The connection is closed afterwards.
+    /// - If the kernel accepts no byte of a response, the connection is closed, with HTTP/2 too.
+    ///   [`ClientGone`](crate::ClientGone) ends the context of the request.
+    /// - If an HTTP/2 client does not admit the bytes of one response (a window of 0), that stream
+    ///   is reset. This may be late by half of the timeout. If the engine has all of the response
+    ///   already (the client admits a part of its last 16 KiB), the connection gets GOAWAY, and is
+    ///   closed once all its streams stand still.
+    /// - A write to an upgraded connection, such as a WebSocket, fails with
+    ///   [`TimedOut`](std::io::ErrorKind::TimedOut).
+    ///
+    /// # Not guaranteed
+    ///
+    /// The kernel reports progress in pieces. A client that reads less than a few KiB per second
+    /// may be taken for one that does not read. The body of an HTTP/2 request is not bounded on its
+    /// own: [`request_timeout`](Self::request_timeout) bounds it. Nor are reads of an upgraded
+    /// connection, which may be silent for long.
+    pub fn transfer_timeout(mut self, timeout: Duration) -> Self {
+        self.config.transfer_timeout = timeout;
+        self
+    }
+
+    /// Sets the interval at which the server checks that a silent client still exists. Default:
+    /// 15 s, as in Go.
+    ///
+    /// A client that loses its network or its power does not close its connections. The kernel
+    /// checks TCP connections (`SO_KEEPALIVE`) and ends one after ten intervals without an answer.
+    /// HTTP/2 clients get a PING in each interval and are closed if they do not answer within two
+    /// more. `None` disables both.
+    pub fn keep_alive_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.config.keep_alive_interval = interval.into();
+        self
+    }
+
     /// Sets the time for a request from its head to the last byte of its response. Default:
     /// unbounded.
     ///
@@ -217,7 +293,8 @@ impl<S> HttpServer<S> {
     /// [`DeadlineExceeded`](upbeat::ContextError::DeadlineExceeded), and a handler that observes it
     /// can still respond. If the handler has not begun a response 100 ms later, it is dropped, and
     /// the server responds with 503. A response that has begun is not cut: its body observes the
-    /// context.
+    /// context. An upgrade is a response: the timeout is lifted from the context, which then ends
+    /// with the connection or at the drain deadline.
     ///
     /// This is Go's `http.TimeoutHandler`, except that the handler ends too. It is `tower_http`'s
     /// `TimeoutLayer`, except for the status. Work that must not be dropped halfway belongs in a

@@ -7,6 +7,7 @@ use super::stall::watch;
 #[cfg(feature = "tls")]
 use crate::http::tls::TlsConfig;
 use crate::{
+    deadline::drain_deadline,
     http::{
         config::Config,
         connection::{CutOnDrop, Registry},
@@ -15,7 +16,7 @@ use crate::{
         service::{ConnectionService, HttpService},
         transport::{Transport, Wire},
     },
-    listen::{Accepted, Endpoint, ListenError, Listener, accept, sweep},
+    listen::{Accepted, Descriptors, Endpoint, ListenError, Listener, accept, sweep},
     targets,
 };
 
@@ -86,7 +87,9 @@ impl<S: HttpService> ServerRun<'_, S> {
         let service = with_state(self.service);
         #[cfg(feature = "tls")]
         let acceptor = self.tls.as_ref().map(TlsConfig::acceptor);
+        let keep_alive_interval = self.config.keep_alive_interval;
         let mut serve = move |Accepted { socket, peer, permit }: Accepted| {
+            socket.keep_alive(keep_alive_interval);
             let membership = registry.join(peer, permit);
             let conn = membership.conn().clone();
             let service = ConnectionService::new(service.clone(), conn.clone());
@@ -101,9 +104,18 @@ impl<S: HttpService> ServerRun<'_, S> {
             tokio::spawn(Driver::new(phase, conn));
         };
         let permits = Arc::new(Semaphore::new(self.config.max_connections));
-        accept(&listener, &permits, registry.server().context.stopping(), &mut serve).await?;
-        registry.begin_drain(Instant::now());
-        sweep(listener, serve).await;
+        let descriptors = if self.config.quiet {
+            // Diagnostics, which tell why the others do not respond.
+            Descriptors::with_reserve()
+        } else {
+            Descriptors::without_reserve()
+        };
+        descriptors.check(&self.endpoint.name(), self.config.max_connections);
+        let cx = &registry.server().context;
+        accept(&listener, &permits, descriptors, cx.stopping(), &mut serve).await?;
+        let now = Instant::now();
+        registry.begin_drain(now);
+        sweep(listener, drain_deadline(cx, now, self.config.drain_timeout), serve).await;
         Ok(())
     }
 }

@@ -6,12 +6,16 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
+use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use upbeat::{BoxError, panic::Panic};
 
 use super::settle::First;
-use crate::{http::connection::InFlightRequest, targets};
+use crate::{
+    http::{connection::InFlightRequest, request::Unsent},
+    targets,
+};
 
 pin_project! {
     /// A response body whose request counts as in flight until the body was sent.
@@ -25,8 +29,15 @@ pin_project! {
         // The length of the rest, if it is known: an engine that has it all need not poll for the
         // end.
         left: Option<u64>,
+        // The source has ended, and an HTTP/2 engine still holds more than a frame of it.
+        //
+        // An engine that knew of the end could not be made to reset the stream any more.
+        withholds_end: bool,
     }
 }
+
+/// The size up to which the end of an HTTP/2 stream is not withheld: that of one frame.
+const FRAME_SIZE: u64 = 16 * 1024;
 
 pin_project! {
     #[project = BodySourceProj]
@@ -50,19 +61,53 @@ enum Hold {
     ///
     /// An HTTP/2 stream keeps its chunks until the client's window admits them, and a flush of the
     /// connection shows nothing about one stream.
-    ByChunks(Arc<InFlightRequest>),
+    ByChunks(Arc<HeldByChunks>),
+}
+
+struct HeldByChunks {
+    in_flight: InFlightRequest,
+    /// The task that waits until no chunk is left.
+    all_sent: AtomicWaker,
 }
 
 impl Hold {
     fn new(in_flight: InFlightRequest, by_chunks: bool) -> Self {
-        if by_chunks { Self::ByChunks(Arc::new(in_flight)) } else { Self::ByBody(in_flight) }
+        if by_chunks {
+            Self::ByChunks(Arc::new(HeldByChunks { in_flight, all_sent: AtomicWaker::new() }))
+        } else {
+            Self::ByBody(in_flight)
+        }
     }
 
     fn in_flight(&self) -> &InFlightRequest {
         match self {
             Self::ByBody(in_flight) => in_flight,
-            Self::ByChunks(in_flight) => in_flight,
+            Self::ByChunks(held) => &held.in_flight,
         }
+    }
+
+    /// Returns whether an HTTP/2 engine holds more than a frame.
+    fn has_unsent_frames(&self) -> bool {
+        matches!(self, Self::ByChunks(held) if held.unsent().bytes() > FRAME_SIZE)
+    }
+
+    /// Waits until an HTTP/2 engine has sent all chunks.
+    fn poll_all_sent(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let Self::ByChunks(held) = self else { return Poll::Ready(()) };
+        if held.unsent().bytes() > 0 {
+            held.all_sent.register(cx.waker());
+            // The last chunk may have been sent before.
+            if held.unsent().bytes() > 0 {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl HeldByChunks {
+    fn unsent(&self) -> &Unsent {
+        &self.in_flight.context().unsent
     }
 }
 
@@ -73,7 +118,7 @@ impl<B: Body> ResponseBody<B> {
             in_flight.complete();
         }
         let hold = Some(Hold::new(in_flight, by_chunks));
-        Self { source: BodySource::Service { body }, hold, left }
+        Self { source: BodySource::Service { body }, hold, left, withholds_end: false }
     }
 
     /// Wraps a service's own body of which the first frame was read, as [`new`](Self::new) does.
@@ -88,18 +133,18 @@ impl<B: Body> ResponseBody<B> {
             in_flight.complete();
         }
         let hold = Some(Hold::new(in_flight, by_chunks));
-        Self { source: BodySource::Begun { first, body }, hold, left }
+        Self { source: BodySource::Begun { first, body }, hold, left, withholds_end: false }
     }
 
     /// Returns a text in place of a service's body.
     pub(super) fn text(text: Bytes, in_flight: InFlightRequest, by_chunks: bool) -> Self {
         let hold = Some(Hold::new(in_flight, by_chunks));
-        Self { source: BodySource::Text { text: Some(text) }, hold, left: None }
+        Self { source: BodySource::Text { text: Some(text) }, hold, left: None, withholds_end: false }
     }
 
     /// Wraps the body of a response that upgrades the connection.
     pub(super) fn untracked(body: B) -> Self {
-        Self { source: BodySource::Service { body }, hold: None, left: None }
+        Self { source: BodySource::Service { body }, hold: None, left: None, withholds_end: false }
     }
 }
 
@@ -114,13 +159,13 @@ where
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = self.project();
         let hold = this.hold.as_ref();
-        let chunk = |data| {
-            let in_flight = match hold {
-                Some(Hold::ByChunks(in_flight)) => Some(in_flight.clone()),
-                _ => None,
-            };
-            Chunk { data, _in_flight: in_flight }
-        };
+        if *this.withholds_end {
+            if let Some(hold) = hold {
+                ready!(hold.poll_all_sent(cx));
+            }
+            return Poll::Ready(None);
+        }
+        let chunk = |data: ChunkData<B::Data>| Chunk::new(data, hold);
         let polled = match this.source.project() {
             BodySourceProj::Text { text } => {
                 hold.inspect(|hold| hold.in_flight().complete());
@@ -143,15 +188,21 @@ where
         if (last || *this.left == Some(0) || frame.is_none()) && !matches!(frame, Some(Err(_))) {
             hold.inspect(|hold| hold.in_flight().complete());
         }
+        if frame.is_none() && hold.is_some_and(Hold::has_unsent_frames) {
+            *this.withholds_end = true;
+            ready!(hold.map_or(Poll::Ready(()), |hold| hold.poll_all_sent(cx)));
+        }
         let frame = frame.map(|frame| match frame {
             Ok(frame) => Ok(frame.map_data(|data| chunk(ChunkData::Service(data)))),
             Err(error) => Err(failed(hold, error)),
         });
+        *this.withholds_end = last && hold.is_some_and(Hold::has_unsent_frames);
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
+            _ if self.withholds_end => false,
             BodySource::Service { body } => body.is_end_stream(),
             BodySource::Begun { first, body } => match first {
                 Some(first) => first.is_none(),
@@ -208,10 +259,38 @@ fn failed(hold: Option<&Hold>, error: BoxError) -> BoxError {
 }
 
 /// A chunk of a [`ResponseBody`].
-pub(crate) struct Chunk<D> {
+pub(crate) struct Chunk<D: Buf> {
     data: ChunkData<D>,
     /// Held until the chunk is dropped.
-    _in_flight: Option<Arc<InFlightRequest>>,
+    request: Option<Arc<HeldByChunks>>,
+}
+
+impl<D: Buf> Chunk<D> {
+    fn new(data: ChunkData<D>, hold: Option<&Hold>) -> Self {
+        let Some(Hold::ByChunks(request)) = hold else {
+            return Self { data, request: None };
+        };
+        request.unsent().add(data.remaining() as u64);
+        Self { data, request: Some(request.clone()) }
+    }
+
+    /// Records that the engine has sent bytes.
+    fn sent(&self, bytes: usize) {
+        if let Some(request) = &self.request {
+            request.unsent().remove(bytes as u64);
+        }
+    }
+}
+
+impl<D: Buf> Drop for Chunk<D> {
+    fn drop(&mut self) {
+        if let Some(request) = &self.request {
+            request.unsent().remove(self.data.remaining() as u64);
+            if request.unsent().bytes() == 0 {
+                request.all_sent.wake();
+            }
+        }
+    }
 }
 
 enum ChunkData<D> {
@@ -219,12 +298,18 @@ enum ChunkData<D> {
     Text(Bytes),
 }
 
+impl<D: Buf> ChunkData<D> {
+    fn remaining(&self) -> usize {
+        match self {
+            Self::Service(data) => data.remaining(),
+            Self::Text(text) => text.len(),
+        }
+    }
+}
+
 impl<D: Buf> Buf for Chunk<D> {
     fn remaining(&self) -> usize {
-        match &self.data {
-            ChunkData::Service(data) => data.remaining(),
-            ChunkData::Text(text) => text.len(),
-        }
+        self.data.remaining()
     }
 
     fn chunk(&self) -> &[u8] {
@@ -239,6 +324,7 @@ impl<D: Buf> Buf for Chunk<D> {
             ChunkData::Service(data) => data.advance(n),
             ChunkData::Text(text) => text.advance(n),
         }
+        self.sent(n);
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
@@ -249,9 +335,11 @@ impl<D: Buf> Buf for Chunk<D> {
     }
 
     fn copy_to_bytes(&mut self, n: usize) -> Bytes {
-        match &mut self.data {
+        let bytes = match &mut self.data {
             ChunkData::Service(data) => data.copy_to_bytes(n),
             ChunkData::Text(text) => text.copy_to_bytes(n),
-        }
+        };
+        self.sent(n);
+        bytes
     }
 }

@@ -1,14 +1,18 @@
 use std::{
+    future::Future,
     io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Buf, Bytes};
+use pin_project_lite::pin_project;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     task::coop,
+    time::{Sleep, sleep},
 };
 
 use super::{
@@ -33,6 +37,8 @@ pub(crate) struct Wire {
     prefix: Bytes,
     opening: Option<Opening>,
     websocket: Option<Box<WebSocket>>,
+    /// Exists while the peer of an upgraded connection accepts no bytes.
+    blocked: Option<Pin<Box<BlockedWrite>>>,
     // After the transport, so that the socket is closed before the registration ends.
     membership: Membership,
 }
@@ -41,6 +47,36 @@ pub(crate) struct Wire {
 struct WebSocket {
     frames: Frames,
     close_frame: CloseFrame,
+}
+
+pin_project! {
+    /// A write to an upgraded connection of which no byte moves.
+    #[derive(Debug)]
+    struct BlockedWrite {
+        #[pin]
+        timeout: Sleep,
+        // The number of bytes that were read meanwhile.
+        read: usize,
+    }
+}
+
+impl BlockedWrite {
+    fn new(timeout: Duration) -> Self {
+        Self { timeout: sleep(timeout), read: 0 }
+    }
+
+    fn poll_expired(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+        self.project().timeout.poll(cx).is_ready()
+    }
+}
+
+/// The number of bytes that are read from a WebSocket while it cannot write.
+///
+/// Some must be read, as a client may send a whole message before it reads.
+const READ_WHILE_BLOCKED: usize = 1 << 20;
+
+fn timed_out(text: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, text)
 }
 
 /// The progress of the server's close frame within a handler's stream.
@@ -56,7 +92,7 @@ enum CloseFrame {
 
 impl Wire {
     pub(crate) fn new(transport: Transport, membership: Membership) -> Self {
-        Self { transport, prefix: Bytes::new(), opening: None, websocket: None, membership }
+        Self { transport, prefix: Bytes::new(), opening: None, websocket: None, blocked: None, membership }
     }
 
     pub(crate) fn conn(&self) -> &Arc<Conn> {
@@ -77,10 +113,6 @@ impl Wire {
         &self.prefix
     }
 
-    pub(crate) fn set_prefix(&mut self, prefix: Bytes) {
-        self.prefix = prefix;
-    }
-
     /// Reads once and keeps the bytes, to be read again. Returns their number.
     pub(crate) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         // Enough for most heads, and cheap to clear for each connection.
@@ -88,7 +120,7 @@ impl Wire {
         let mut bytes = ReadBuf::new(&mut bytes);
         ready!(Pin::new(&mut self.transport).poll_read(cx, &mut bytes))?;
         let bytes = bytes.filled();
-        self.membership.conn().received(bytes.len());
+        self.membership.conn().received(bytes);
         self.prefix =
             if self.prefix.is_empty() { Bytes::copy_from_slice(bytes) } else { [&self.prefix, bytes].concat().into() };
         Poll::Ready(Ok(bytes.len()))
@@ -115,15 +147,16 @@ impl Wire {
     fn fail_at_end(&self, cx: &mut Context<'_>) -> io::Result<()> {
         let conn = self.conn();
         if self.detects_end() && conn.is_answering() && self.transport.socket().poll_end(cx).is_ready() {
-            conn.received(0);
+            conn.received(&[]);
             return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "client disconnected"));
         }
         Ok(())
     }
 
-    /// Makes a pending write wait for the peer's end, too, and records any other.
+    /// Records a write, and makes one that is pending wait for the peer's end, too.
     fn written_or_end(&self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_pending() {
+            self.conn().write_blocked();
             self.fail_at_end(cx)?;
         } else {
             self.conn().written();
@@ -131,8 +164,8 @@ impl Wire {
         written
     }
 
-    fn record_read(&mut self, bytes: &[u8]) {
-        self.membership.conn().received(bytes.len());
+    /// Records bytes that an engine reads for the first time.
+    fn follow_opening(&mut self, bytes: &[u8]) {
         if self.opening.as_mut().is_some_and(|opening| opening.follow(bytes)) {
             self.opening = None;
             self.conn().with_activity(|activity| activity.head_ends(tokio::time::Instant::now()));
@@ -144,6 +177,56 @@ impl Wire {
             return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "drain deadline exceeded"));
         }
         Ok(())
+    }
+
+    /// Records a write to an upgraded connection that is pending. Fails once no byte has moved for
+    /// too long.
+    fn write_is_blocked(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let conn = self.membership.conn();
+        let timeout = conn.server().config.transfer_timeout;
+        let blocked = self.blocked.get_or_insert_with(|| Box::pin(BlockedWrite::new(timeout)));
+        if blocked.as_mut().poll_expired(cx) {
+            // The other half of the connection may wait, too.
+            conn.wake();
+            return Err(timed_out("transfer timed out"));
+        }
+        Ok(())
+    }
+
+    /// Records the result of a write to an upgraded connection.
+    fn poll_written<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_pending() {
+            self.write_is_blocked(cx)?;
+        } else {
+            self.write_is_possible();
+        }
+        written
+    }
+
+    /// Records that an upgraded connection can write again.
+    fn write_is_possible(&mut self) {
+        if self.blocked.take().is_some() {
+            // A reader may wait for this.
+            self.conn().wake();
+        }
+    }
+
+    /// Waits until a WebSocket may read.
+    ///
+    /// A WebSocket library queues a pong for each ping. While none can be written, no more than
+    /// [`READ_WHILE_BLOCKED`] is read, so that the queue is bounded.
+    fn poll_may_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let is_full = |blocked: &Pin<Box<BlockedWrite>>| blocked.read >= READ_WHILE_BLOCKED;
+        if self.websocket.is_none() || !self.blocked.as_ref().is_some_and(is_full) {
+            return Poll::Ready(Ok(()));
+        }
+        // The handler may have given up its write, so that nothing else notices.
+        if self.transport.socket().poll_write_ready(cx).is_ready() {
+            self.write_is_possible();
+            return Poll::Ready(Ok(()));
+        }
+        self.write_is_blocked(cx)?;
+        Poll::Pending
     }
 
     /// Sends a close frame on a WebSocket if the server drains and the handler's last frame is
@@ -250,13 +333,29 @@ impl AsyncRead for Wire {
             this.conn().set_reader(cx.waker());
             this.fail_if_cut()?;
             let _ = this.poll_close_frame(cx)?;
+            ready!(this.poll_may_read(cx))?;
         } else {
             this.conn().reading();
         }
         let before = buf.filled().len();
         if this.prefix.is_empty() {
-            ready!(Pin::new(&mut this.transport).poll_read(cx, buf))?;
+            match Pin::new(&mut this.transport).poll_read(cx, buf) {
+                Poll::Ready(read) => read?,
+                Poll::Pending if this.conn().take_read_failure() => {
+                    return Poll::Ready(Err(timed_out("request body timed out")));
+                }
+                Poll::Pending => {
+                    this.conn().read_blocked();
+                    return Poll::Pending;
+                }
+            }
+            let bytes = &buf.filled()[before..];
+            this.conn().received(bytes);
+            if let Some(blocked) = &mut this.blocked {
+                *blocked.as_mut().project().read += bytes.len();
+            }
         } else {
+            // These bytes were recorded when they arrived.
             let n = this.prefix.len().min(buf.remaining());
             buf.put_slice(&this.prefix[..n]);
             this.prefix.advance(n);
@@ -265,7 +364,7 @@ impl AsyncRead for Wire {
                 this.prefix = Bytes::new();
             }
         }
-        this.record_read(&buf.filled()[before..]);
+        this.follow_opening(&buf.filled()[before..]);
         Poll::Ready(Ok(()))
     }
 }
@@ -282,7 +381,8 @@ impl AsyncWrite for Wire {
             Some(n) => buf.get(..n).unwrap_or(buf),
             None => buf,
         };
-        let n = ready!(Pin::new(&mut this.transport).poll_write(cx, allowed))?;
+        let written = Pin::new(&mut this.transport).poll_write(cx, allowed);
+        let n = ready!(this.poll_written(cx, written))?;
         this.after_write(cx, allowed.get(..n))?;
         Poll::Ready(Ok(n))
     }
@@ -316,13 +416,15 @@ impl AsyncWrite for Wire {
             Some(0) => return drop_bytes(cx, bufs.iter().map(|buf| buf.len()).sum()),
             Some(n) => {
                 let allowed = first.get(..n).unwrap_or(first);
-                let n = ready!(Pin::new(&mut this.transport).poll_write(cx, allowed))?;
+                let written = Pin::new(&mut this.transport).poll_write(cx, allowed);
+                let n = ready!(this.poll_written(cx, written))?;
                 this.after_write(cx, allowed.get(..n))?;
                 return Poll::Ready(Ok(n));
             }
             None => {}
         }
-        let n = ready!(Pin::new(&mut this.transport).poll_write_vectored(cx, bufs))?;
+        let written = Pin::new(&mut this.transport).poll_write_vectored(cx, bufs);
+        let n = ready!(this.poll_written(cx, written))?;
         let written = bufs.iter().scan(n, |left, buf| {
             let part = buf.len().min(*left);
             *left -= part;
@@ -348,7 +450,16 @@ impl AsyncWrite for Wire {
             this.fail_if_cut()?;
             let _ = this.poll_close_frame(cx)?;
         }
-        ready!(Pin::new(&mut this.transport).poll_flush(cx))?;
+        let flushed = Pin::new(&mut this.transport).poll_flush(cx);
+        if upgraded {
+            ready!(this.poll_written(cx, flushed))?;
+        } else if flushed.is_pending() {
+            this.conn().write_blocked();
+            return Poll::Pending;
+        } else {
+            this.conn().write_unblocked();
+            ready!(flushed)?;
+        }
         if !upgraded {
             // An engine flushes the socket only after it has written everything.
             this.conn().flushed();

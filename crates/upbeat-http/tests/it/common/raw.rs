@@ -56,6 +56,20 @@ impl Raw {
         }
     }
 
+    /// Reads some bytes, at least one.
+    pub(crate) async fn read_some(&mut self, buffer: &mut [u8]) -> usize {
+        if self.read.is_empty() {
+            let read = timeout(TEST_TIMEOUT, self.stream.read(buffer)).await.expect("in time").expect("reads");
+            assert!(read > 0, "closed");
+            return read;
+        }
+        let taken = self.read.len().min(buffer.len());
+        for (to, from) in buffer.iter_mut().zip(self.read.drain(..taken)) {
+            *to = from;
+        }
+        taken
+    }
+
     async fn more(&mut self) -> usize {
         timeout(TEST_TIMEOUT, self.stream.read_buf(&mut self.read)).await.expect("a response in time").expect("reads")
     }

@@ -1,6 +1,11 @@
 //! The part of socket2 that `upbeat-http` uses, for the sockets of a simulated network.
 
-use std::{io, mem::MaybeUninit};
+use std::{
+    io,
+    mem::MaybeUninit,
+    os::fd::{AsRawFd, RawFd},
+    time::Duration,
+};
 
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
@@ -31,6 +36,13 @@ impl From<&TcpListener> for SockRef<'_> {
     }
 }
 
+impl AsRawFd for SockRef<'_> {
+    /// Returns 0: a simulated socket uses no descriptor.
+    fn as_raw_fd(&self) -> RawFd {
+        0
+    }
+}
+
 impl SockRef<'_> {
     /// As socket2's, but returns only the number of bytes.
     ///
@@ -42,6 +54,15 @@ impl SockRef<'_> {
             Self::Stream(stream) => stream.try_peek(&mut vec![0; buffer.len()]),
             Self::Other => Err(io::ErrorKind::Unsupported.into()),
         }
+    }
+
+    /// As socket2's. The simulated kernel does not check its peers.
+    ///
+    /// # Errors
+    ///
+    /// None.
+    pub fn set_tcp_keepalive(&self, _: &TcpKeepalive) -> io::Result<()> {
+        Ok(())
     }
 
     /// As socket2's.
@@ -62,5 +83,32 @@ impl SockFilter {
     /// As socket2's.
     pub fn new(_: u16, _: u8, _: u8, _: u32) -> Self {
         Self
+    }
+}
+
+/// As socket2's.
+#[derive(Clone, Copy, Debug)]
+pub struct TcpKeepalive;
+
+impl TcpKeepalive {
+    /// As socket2's.
+    #[expect(clippy::new_without_default, reason = "socket2's has no default either")]
+    pub fn new() -> Self {
+        Self
+    }
+
+    /// As socket2's.
+    pub fn with_time(self, _: Duration) -> Self {
+        self
+    }
+
+    /// As socket2's.
+    pub fn with_interval(self, _: Duration) -> Self {
+        self
+    }
+
+    /// As socket2's.
+    pub fn with_retries(self, _: u32) -> Self {
+        self
     }
 }

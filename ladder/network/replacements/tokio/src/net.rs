@@ -221,6 +221,15 @@ impl TcpStream {
         self.stream.lock().poll_peek(cx, buffer)
     }
 
+    /// As tokio's. A simulated stream always accepts bytes.
+    ///
+    /// # Errors
+    ///
+    /// None here.
+    pub fn poll_write_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
     /// Returns the number of bytes that can be read now, up to the length of `buffer`.
     ///
     /// # Errors
