@@ -30,6 +30,12 @@ fn build_part(policies: &score::Part, server: Server, settings: &Settings) -> Pa
         if let Some(limit) = server.header_timeout {
             http = http.header_timeout(limit);
         }
+        if let Some(limit) = server.transfer_timeout {
+            http = http.transfer_timeout(limit);
+        }
+        if let Some(interval) = server.keep_alive_interval {
+            http = http.keep_alive_interval(interval);
+        }
         if let Some(max) = server.max_connections {
             http = http.max_connections(max);
         }

@@ -45,6 +45,10 @@ pub(crate) struct Server {
     pub(crate) bind_span: Span,
     /// The time in which the head of a request has to arrive.
     pub(crate) header_timeout: Option<Duration>,
+    /// The time in which a byte of a body has to move.
+    pub(crate) transfer_timeout: Option<Duration>,
+    /// The interval at which silent clients are checked.
+    pub(crate) keep_alive_interval: Option<Duration>,
     /// The maximum number of open connections.
     pub(crate) max_connections: Option<usize>,
 }
@@ -113,14 +117,19 @@ pub(super) fn read(name: &Entry<'_>, folder: &Path, faults: &mut Faults) -> (Par
     let kind = kind(kind_name, &mut table, folder, faults);
     let bind = table.require("bind", "bind = \"127.0.0.1:8000\"", faults);
     let bind = bind.and_then(|entry| Some((entry.address(faults)?, entry.value_span())));
-    let limits = [table.take("header_timeout"), table.take("max_connections")];
+    let limits =
+        ["header_timeout", "transfer_timeout", "keep_alive_interval", "max_connections"].map(|key| table.take(key));
     if kind_name == Some(KindName::Diagnostics) {
         for entry in limits.iter().flatten() {
             faults.push(misplaced(entry, KindName::Diagnostics, "remove the key; the limits of diagnostics are fixed"));
         }
     }
-    let [header_timeout, max_connections] = limits;
+    let [header_timeout, transfer_timeout, keep_alive_interval, max_connections] = limits;
     let header_timeout = header_timeout.and_then(|entry| entry.positive_duration("no request could arrive", faults));
+    let transfer_timeout =
+        transfer_timeout.and_then(|entry| entry.positive_duration("no body could be transferred", faults));
+    let keep_alive_interval =
+        keep_alive_interval.and_then(|entry| entry.positive_duration("clients could not respond in time", faults));
     let max_connections = max_connections.and_then(|entry| entry.integer(1..=1_000_000, faults));
 
     part.first_and_last = kind_name == Some(KindName::Diagnostics);
@@ -139,6 +148,8 @@ pub(super) fn read(name: &Entry<'_>, folder: &Path, faults: &mut Faults) -> (Par
         bind,
         bind_span,
         header_timeout,
+        transfer_timeout,
+        keep_alive_interval,
         max_connections: max_connections.and_then(|max| usize::try_from(max).ok()),
     });
     (part, server)

@@ -59,6 +59,8 @@ fn wrong_values() {
         ("drain = \"400 days\"", "4:9 `drain` is longer than a year"),
         ("drain = \"0s\"", "4:9 `drain` cannot be zero"),
         ("header_timeout = \"0s\"", "4:18 `header_timeout` cannot be zero"),
+        ("transfer_timeout = \"0s\"", "4:20 `transfer_timeout` cannot be zero"),
+        ("keep_alive_interval = \"0s\"", "4:23 `keep_alive_interval` cannot be zero"),
         ("max_connections = 0", "4:19 `max_connections` is out of range"),
         ("max_connections = 99999999999999999999", "4:19 `max_connections` is out of range"),
         ("on_failure = \"explode\"", "4:14 `on_failure` cannot be `explode`"),

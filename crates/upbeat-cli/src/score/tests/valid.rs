@@ -45,7 +45,8 @@ fn every_setting_is_read() {
 #[test]
 fn every_key_of_a_server_is_read() {
     let score = score(format!(
-        "{WEB}drain = \"3s\"\nheader_timeout = \"2s\"\nmax_connections = 1_000\non_failure = \"ignore\"\n\
+        "{WEB}drain = \"3s\"\nheader_timeout = \"2s\"\ntransfer_timeout = \"9s\"\n\
+         keep_alive_interval = \"7s\"\nmax_connections = 1_000\non_failure = \"ignore\"\n\
          restart = {{ policy = \"always\", max = 3, window = \"60s\" }}\n\
          depends_on = {{ db = \"started\", tell = \"ready\" }}\n\
          [server.db]\nkind = \"echo\"\nbind = \"[::1]:0\"\nrestart = \"on-failure\"\n\
@@ -53,6 +54,8 @@ fn every_key_of_a_server_is_read() {
     ));
     let (web, server) = &score.servers[0];
     assert_eq!((web.drain, server.header_timeout), (Some(Duration::from_secs(3)), Some(Duration::from_secs(2))));
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    assert_eq!((server.transfer_timeout, server.keep_alive_interval), (seconds(9), seconds(7)));
     assert_eq!((server.max_connections, web.on_failure), (Some(1000), Some(OnFailure::Ignore)));
     assert_eq!((web.restart.when(), web.restart.max()), (RestartWhen::Always, Some(3)));
     let edges: Vec<_> = web.depends_on.iter().map(|edge| (edge.on.as_str(), edge.condition)).collect();
