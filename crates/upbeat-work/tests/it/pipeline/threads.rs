@@ -19,7 +19,7 @@ use tokio::{
     task::spawn_blocking,
     time::{sleep, timeout},
 };
-use upbeat::{BoxError, Conductor, Context, Part, once, with};
+use upbeat::{BoxError, Conductor, Context, Part, once};
 use upbeat_work::{OnStop, Pipeline, Section, pipeline::PipelineFailure};
 
 use super::common::{Counted, LONG, pause};
@@ -76,27 +76,24 @@ async fn a_paused_clock_goes_on_beside_an_idle_pipeline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_on_a_paused_clock_finishes_items_in_flight() {
-    let sunk = Arc::new(AtomicUsize::new(0));
-    let player = with(sunk.clone(), async |sunk, cx: Context| {
-        // Half a window of them takes some 20 ms, in which a paused clock could leap over the
-        // deadline many times.
-        let slow = |n: u32| {
-            pause(Duration::from_millis(1));
-            n
-        };
-        let run = Pipeline::from_iter(0..).map(slow).for_each(move |_| _ = sunk.fetch_add(1, SeqCst));
-        let report = run.workers(2).window(40).max_batch(1).run_in(&cx).await?;
-        assert!(report.stopped && report.dropped == 0, "{report}");
-        assert_eq!(report.taken, report.emitted, "{report}");
-        Ok::<_, BoxError>(())
-    });
-    let begun = async move {
-        while sunk.load(SeqCst) == 0 {
-            sleep(Duration::from_millis(1)).await;
-        }
+    let (entered, mut begun) = channel::<()>(1);
+    let cx = Context::background().with_timeout(Duration::from_secs(10));
+    let stop = cx.child();
+    // In that time a paused clock can leap over the deadline.
+    let slow = move |n: u32| {
+        let _ = entered.try_send(());
+        pause(Duration::from_millis(50));
+        n
     };
-    let report = Conductor::new("work").player("numbers", player).play_until(begun).await;
-    assert!(report.is_clean(), "{report}");
+    let run = Pipeline::from_iter(0..).map(slow).collect().workers(2).window(4).max_batch(1);
+    let stopping = async {
+        begun.recv().await;
+        stop.cancel("enough");
+    };
+    let (report, ()) = tokio::join!(run.run_in(&stop), stopping);
+    let report = report.expect("a stop is no error");
+    assert!(report.stopped && report.dropped == 0, "{report}");
+    assert_eq!(report.taken, report.emitted, "{report}");
 }
 
 #[tokio::test]
