@@ -47,16 +47,7 @@ impl Backoff {
         (self.first > self.max).then_some((self.first, self.max))
     }
 
-    /// Returns the least time that `restarts` restarts take, from the first decision to the end of
-    /// the last delay.
-    fn least_total(&self, restarts: u32) -> Duration {
-        // From here on the delay no longer grows.
-        let grown = restarts.min(u32::BITS);
-        let sum = (0..grown).fold(Duration::ZERO, |sum, n| sum.saturating_add(self.delay(n, 1.0)));
-        sum.saturating_add(self.delay(grown, 1.0).saturating_mul(restarts - grown))
-    }
-
-    /// Returns the delay before restart `n` (0 is the first), with `random` from `0.0..=1.0`.
+    /// Returns the delay before restart `n` (0 is the first), with `random` from `0.0..1.0`.
     fn delay(&self, n: u32, random: f32) -> Duration {
         let factor = if self.grows { 1u32.checked_shl(n).unwrap_or(u32::MAX) } else { 1 };
         let full = self.first.saturating_mul(factor).min(self.max);
@@ -153,9 +144,8 @@ impl Restart {
     /// [`max_restarts`](Restart::max_restarts), without which it has no effect. The time in which a
     /// run is healthy never uses up the limit.
     ///
-    /// A window of zero is a [fault](crate::Fault::ZeroRestartWindow) of the score. A window that
-    /// is shorter than the delays of so many restarts is a
-    /// [warning](crate::Warning::RestartLimitUnreachable).
+    /// A window of zero is a [fault](crate::Fault::ZeroRestartWindow) of the score. If the delays
+    /// of so many restarts together are longer than the window, the limit is never reached.
     #[must_use]
     pub fn within(self, window: Duration) -> Self {
         self.set(|policy| policy.window = Some(window))
@@ -195,14 +185,6 @@ impl Restart {
     /// Returns the first delay and the cap of the backoff, if they contradict each other.
     pub(crate) fn above_cap(&self) -> Option<(Duration, Duration)> {
         self.policy.as_ref()?.backoff.above_cap()
-    }
-
-    /// Returns the limit and its window, if the backoff spreads so many restarts over more than the
-    /// window: the limit is never reached.
-    pub(crate) fn unreachable_limit(&self) -> Option<(u32, Duration)> {
-        let policy = self.policy.as_ref()?;
-        let (max, window) = (policy.max?, policy.window?);
-        (max > 0 && policy.backoff.least_total(max) >= window).then_some((max, window))
     }
 
     pub(crate) fn restarter(&self) -> Option<Box<Restarter>> {
@@ -302,33 +284,6 @@ mod tests {
         let policy = Restart::on_failure(Backoff::constant(S)).max_restarts(1);
         let seen = delays(&policy, &[(0, None), (9_999_999, Some(29)), (9_999_999, Some(30))]);
         assert_eq!(seen.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
-    }
-
-    #[test]
-    fn a_limit_that_the_backoff_never_reaches_is_found() {
-        let limited = |backoff: Backoff, max, window| {
-            Restart::on_failure(backoff.jitter(0.0)).max_restarts(max).within(window).unreachable_limit().is_some()
-        };
-        assert!(limited(Backoff::constant(S * 10), 3, S * 30));
-        assert!(!limited(Backoff::constant(S * 10), 3, S * 31));
-        assert!(
-            limited(Backoff::exponential(S, S * 8), 5, S * 23) && !limited(Backoff::exponential(S, S * 8), 5, S * 24)
-        );
-        assert!(!limited(Backoff::exponential(S, S * 30), u32::MAX, Duration::MAX));
-        assert!(limited(Backoff::constant(Duration::MAX), u32::MAX, Duration::MAX));
-        assert!(!limited(Backoff::constant(Duration::ZERO), 0, S));
-        assert_eq!(Restart::on_failure(Backoff::constant(S)).max_restarts(1).unreachable_limit(), None);
-    }
-
-    #[test]
-    fn an_unreachable_limit_is_never_reached() {
-        let policy = Restart::on_failure(Backoff::constant(S).jitter(0.5)).max_restarts(4).within(S * 2);
-        assert!(policy.unreachable_limit().is_some());
-        let (mut restarter, mut rng) = (policy.restarter().unwrap(), fastrand::Rng::with_seed(3));
-        let mut now = Duration::ZERO;
-        for _ in 0..1000 {
-            now += restarter.next(now, &mut rng).expect("the limit is never reached");
-        }
     }
 
     #[test]

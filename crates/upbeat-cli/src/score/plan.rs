@@ -121,14 +121,8 @@ fn locate_edge(part: &str, on: &str, parts: &[&Part]) -> (Span, String) {
 }
 
 fn warning(warning: &Warning, settings: &Settings, parts: &[&Part]) -> Fault {
-    let (path, lame_duck, budget) = match warning {
-        Warning::StopPathTooLong { path, lame_duck, budget } => (path, lame_duck, budget),
-        Warning::RestartLimitUnreachable { part, .. } => {
-            let span = parts.iter().find(|candidate| candidate.name == **part).map(|part| part.span.clone());
-            return Fault::warning(span.unwrap_or_default(), warning.to_string())
-                .help("raise `window`, or lower `max` or the delays");
-        }
-        _ => return Fault::warning(0..0, warning.to_string()),
+    let Warning::StopPathTooLong { path, lame_duck, budget } = warning else {
+        return Fault::warning(0..0, warning.to_string());
     };
     let first = parts.iter().find(|part| path.parts.first().is_some_and(|first| **first == *part.name));
     let span = settings.grace_span.clone().or_else(|| first.map(|part| part.span.clone())).unwrap_or_default();

@@ -119,16 +119,11 @@ impl Score {
     }
 
     pub(crate) fn warnings(&self, longest_stop: &StopPath) -> Vec<Warning> {
-        let unreachable = self.parts.iter().filter_map(|part| {
-            let (max, window) = part.restart.unreachable_limit()?;
-            Some(Warning::RestartLimitUnreachable { part: part.name.clone(), max, window })
-        });
-        let mut warnings: Vec<_> = unreachable.collect();
-        if longest_stop.needs.saturating_add(self.lame_duck) > self.stop_timeout {
-            let (path, lame_duck, budget) = (longest_stop.clone(), self.lame_duck, self.stop_timeout);
-            warnings.push(Warning::StopPathTooLong { path, lame_duck, budget });
+        if longest_stop.needs.saturating_add(self.lame_duck) <= self.stop_timeout {
+            return Vec::new();
         }
-        warnings
+        let (path, lame_duck, budget) = (longest_stop.clone(), self.lame_duck, self.stop_timeout);
+        vec![Warning::StopPathTooLong { path, lame_duck, budget }]
     }
 }
 
@@ -381,14 +376,6 @@ mod tests {
         assert_eq!(with(Restart::never().within(Duration::ZERO)), []);
         let backoff = Restart::on_failure(Backoff::exponential(S * 2, S));
         assert_eq!(with(backoff), [Fault::BackoffAboveCap { part: "a".into(), first: S * 2, max: S }]);
-    }
-
-    #[test]
-    fn warns_about_a_restart_limit_that_is_never_reached() {
-        let mut part = part("a", &[]);
-        part.restart = Restart::on_failure(Backoff::constant(S * 20)).max_restarts(5).within(S * 60);
-        let plan = score([part]).check().unwrap();
-        assert_eq!(plan.warnings, [Warning::RestartLimitUnreachable { part: "a".into(), max: 5, window: S * 60 }]);
     }
 
     #[test]

@@ -49,19 +49,6 @@ pub enum Warning {
         /// The whole stop budget.
         budget: Duration,
     },
-    /// The delays between so many restarts are longer than the window in which they are counted.
-    #[error(
-        "`{part}` is restarted without a limit: the delays of {max} restarts are longer than the window of {window:?} \
-         in which they are counted"
-    )]
-    RestartLimitUnreachable {
-        /// The part.
-        part: Arc<str>,
-        /// The limit.
-        max: u32,
-        /// The window.
-        window: Duration,
-    },
 }
 
 fn lame_duck_first(lame_duck: &Duration) -> String {
