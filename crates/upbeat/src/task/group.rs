@@ -57,6 +57,8 @@ use crate::{
 ///   counts as stopped only when they have ended.
 /// - A task that has not begun when the context of the group is done does not begin. It is a
 ///   failure with the [reason](crate::ContextError).
+/// - A task that has ended leaves its value and its failure behind, and nothing else. For values
+///   without a size, such as `()`, a group in which tasks come and go for ever does not grow.
 ///
 /// # Not guaranteed
 ///
@@ -87,17 +89,86 @@ struct Inner<T> {
 }
 
 struct State<T> {
-    /// In the order of spawning.
-    slots: Vec<TaskSlot<T>>,
-    open: usize,
-    /// In the order in which they happened.
-    failures: Vec<Failure>,
+    /// The number of tasks that were spawned so far, which is the number of the next one.
+    spawned: usize,
+    /// The tasks that have not ended. A slot is used again, so they take the memory of as many
+    /// tasks as there were at the same time.
+    open: Vec<Option<OpenTask>>,
+    free: Vec<usize>,
+    /// The values of the tasks that have ended, by their number. Empty for values without a size.
+    values: Vec<Option<T>>,
+    /// The values without a size. They need no memory, and their order means nothing.
+    units: Vec<T>,
+    /// In the order in which they happened, with the numbers of the tasks.
+    failures: Vec<(usize, Failure)>,
 }
 
-enum TaskSlot<T> {
-    Open(Option<AbortHandle>),
-    /// With its value, or without one if it failed.
-    Ended(Option<T>),
+struct OpenTask {
+    number: usize,
+    abort: Option<AbortHandle>,
+}
+
+impl<T> State<T> {
+    fn new() -> Self {
+        Self {
+            spawned: 0,
+            open: Vec::new(),
+            free: Vec::new(),
+            values: Vec::new(),
+            units: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    /// Enters a task, and returns its number and its slot.
+    fn enter(&mut self) -> (usize, usize) {
+        let number = self.spawned;
+        self.spawned += 1;
+        let task = Some(OpenTask { number, abort: None });
+        let slot = self.free.pop().unwrap_or(self.open.len());
+        if slot == self.open.len() {
+            self.open.push(task);
+        } else {
+            self.open[slot] = task;
+        }
+        (number, slot)
+    }
+
+    fn set_value(&mut self, number: usize, value: T) {
+        if size_of::<T>() == 0 {
+            self.units.push(value);
+            return;
+        }
+        if self.values.len() <= number {
+            self.values.resize_with(number + 1, || None);
+        }
+        self.values[number] = Some(value);
+    }
+
+    /// Leaves the slot of a task that has ended.
+    fn leave(&mut self, slot: usize) -> Option<OpenTask> {
+        self.free.push(slot);
+        self.open[slot].take()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.free.len() == self.open.len()
+    }
+
+    /// Returns the values in the order of spawning, with a gap for each failed task.
+    fn take_values(&mut self) -> Vec<Option<T>> {
+        let mut values = std::mem::take(&mut self.values);
+        values.resize_with(self.spawned, || None);
+        if size_of::<T>() == 0 {
+            let mut failed = vec![false; self.spawned];
+            self.failures.iter().for_each(|(number, _)| failed[*number] = true);
+            let mut units = std::mem::take(&mut self.units).into_iter();
+            for (value, _) in values.iter_mut().zip(failed).filter(|(_, failed)| !failed) {
+                *value = units.next();
+            }
+        }
+        values
+    }
 }
 
 /// The permit of a task to run, or its position in the queue for one.
@@ -121,8 +192,7 @@ impl RunPermit {
 impl<T: Send + 'static> Group<T> {
     /// Returns a group without a limit, whose context is a child of `cx`.
     pub fn new(cx: &Context) -> Self {
-        let state = State { slots: Vec::new(), open: 0, failures: Vec::new() };
-        let inner = Arc::new(Inner { state: Mutex::new(state), idle: Notify::new() });
+        let inner = Arc::new(Inner { state: Mutex::new(State::new()), idle: Notify::new() });
         Self { cx: cx.child(), permits: None, collect_all: false, inner }
     }
 
@@ -226,16 +296,12 @@ impl<T: Send + 'static> Group<T> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
         E: Into<BoxError>,
     {
-        let key = {
-            let mut state = self.inner.state.lock();
-            state.open += 1;
-            state.slots.push(TaskSlot::Open(None));
-            state.slots.len() - 1
-        };
+        let (number, slot) = self.inner.state.lock().enter();
         let guard = CompletionGuard {
             inner: self.inner.clone(),
             cx: (!self.collect_all).then(|| self.cx.clone()),
-            key,
+            number,
+            slot,
             name: name.clone(),
             ended: false,
         };
@@ -262,9 +328,10 @@ impl<T: Send + 'static> Group<T> {
             };
             guard.end(result);
         });
-        // If the task has ended already, there is nothing to abort.
-        if let Some(TaskSlot::Open(abort)) = self.inner.state.lock().slots.get_mut(key) {
-            *abort = Some(task.abort_handle());
+        // If the task has ended already, there is nothing to abort, and its slot may be another's.
+        let mut state = self.inner.state.lock();
+        if let Some(open) = state.open[slot].as_mut().filter(|open| open.number == number) {
+            open.abort = Some(task.abort_handle());
         }
     }
 
@@ -282,25 +349,20 @@ impl<T: Send + 'static> Group<T> {
         loop {
             // Registered before the check, so that an end in between wakes it.
             let idle = self.inner.idle.notified();
-            if self.inner.state.lock().open == 0 {
+            if self.inner.state.lock().is_idle() {
                 break;
             }
             idle.await;
         }
-        let (slots, failures) = {
-            let mut state = self.inner.state.lock();
-            (std::mem::take(&mut state.slots), std::mem::take(&mut state.failures))
-        };
+        let mut state = std::mem::replace(&mut *self.inner.state.lock(), State::new());
         self.cx.cancel(GroupEnded);
-        let values = slots.into_iter().map(|slot| match slot {
-            TaskSlot::Ended(value) => value,
-            TaskSlot::Open(_) => None,
-        });
-        if failures.is_empty() {
-            Ok(values.flatten().collect())
-        } else {
-            Err(GroupError::new(values.collect(), failures))
+        if state.failures.is_empty() {
+            // At most one of the two has values.
+            let values = state.values.into_iter().flatten();
+            return Ok(values.chain(state.units).collect());
         }
+        let values = state.take_values();
+        Err(GroupError::new(values, state.failures.into_iter().map(|(_, failure)| failure).collect()))
     }
 }
 
@@ -319,11 +381,7 @@ impl<T> Drop for Group<T> {
         self.cx.cancel(GroupDropped);
         let open: Vec<_> = {
             let mut state = self.inner.state.lock();
-            let aborts = state.slots.iter_mut().filter_map(|slot| match slot {
-                TaskSlot::Open(abort) => abort.take(),
-                TaskSlot::Ended(_) => None,
-            });
-            aborts.collect()
+            state.open.iter_mut().flatten().filter_map(|open| open.abort.take()).collect()
         };
         for task in open {
             task.abort();
@@ -335,8 +393,8 @@ impl<T> fmt::Debug for Group<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.inner.state.lock();
         f.debug_struct("Group")
-            .field("spawned", &state.slots.len())
-            .field("open", &state.open)
+            .field("spawned", &state.spawned)
+            .field("open", &(state.open.len() - state.free.len()))
             .field("failures", &state.failures.len())
             .finish_non_exhaustive()
     }
@@ -377,7 +435,8 @@ struct CompletionGuard<T> {
     inner: Arc<Inner<T>>,
     /// The context that a failure cancels.
     cx: Option<Context>,
-    key: usize,
+    number: usize,
+    slot: usize,
     name: Arc<str>,
     ended: bool,
 }
@@ -398,17 +457,19 @@ impl<T> CompletionGuard<T> {
         };
         let mut state = self.inner.state.lock();
         // Recorded before the others are cancelled, so that their failures follow it.
-        state.failures.extend(failure.clone());
+        state.failures.extend(failure.clone().map(|failure| (self.number, failure)));
         drop(state);
         if let (Some(failure), Some(cx)) = (failure, &self.cx) {
             cx.cancel(TaskFailed(failure));
         }
         let mut state = self.inner.state.lock();
-        let abort = std::mem::replace(&mut state.slots[self.key], TaskSlot::Ended(value));
-        state.open -= 1;
-        let idle = state.open == 0;
+        if let Some(value) = value {
+            state.set_value(self.number, value);
+        }
+        let left = state.leave(self.slot);
+        let idle = state.is_idle();
         drop(state);
-        drop(abort);
+        drop(left);
         if idle {
             self.inner.idle.notify_waiters();
         }

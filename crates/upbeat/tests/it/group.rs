@@ -353,3 +353,17 @@ proptest! {
         });
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn values_without_a_size_keep_their_places_beside_failures() {
+    let group = Group::<()>::new(&Context::background()).collect_all();
+    for number in 0..6_u32 {
+        group.spawn(format!("task {number}"), async move |_| {
+            sleep(MS * (6 - number)).await;
+            if number % 3 == 1 { Err(BoxError::from("no")) } else { Ok(()) }
+        });
+    }
+    let error = group.wait().await.unwrap_err();
+    assert_eq!(error.values(), [Some(()), None, Some(()), Some(()), None, Some(())]);
+    assert_eq!(failures(&error), ["task `task 4`: no", "task `task 1`: no"]);
+}
