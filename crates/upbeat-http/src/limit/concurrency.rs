@@ -54,6 +54,12 @@ use crate::problem::Problem;
 /// The number of waiting requests is not bounded, only the time for which each waits. An upgraded
 /// connection, such as a WebSocket, is not counted.
 ///
+/// A handler that sends a request to a route behind the same limit holds its own permit while the
+/// inner request waits for another. Once all permits are held so, the inner requests are rejected
+/// after the queue timeout, and until then the outer ones wait. Call the function behind the route
+/// instead of the route. The dump of the diagnostics lists both requests with their locations: the
+/// outer one in its client, and the inner one at the wait for its permit.
+///
 /// # Compared with `tower::limit::ConcurrencyLimitLayer`
 ///
 /// That layer makes requests wait without a bound, or rejects them with an error that another layer

@@ -27,6 +27,44 @@ use crate::context::{Context, error::ContextError};
 /// - Waiters get permits in the order of their calls, before callers that do not wait. A cancelled
 ///   wait takes no permit.
 ///
+/// # Waits that do not end by themselves
+///
+/// - A task that holds a permit and waits for another one of the same limit, as a recursion does,
+///   waits for ever once such tasks hold all permits. One permit is taken at the outermost call,
+///   and lent to the others.
+/// - A wait that was polled once and is kept, as a branch of `select!` may be, gets its permit when
+///   its turn comes, and holds it although it is not polled. Others then wait for it. So a wait is
+///   polled to its end or dropped, and a loop around `select!` begins a new one. A [rate
+///   limit](super::RateLimit) has no such wait: a turn for a token passes on.
+///
+/// Both end with the context, for example [at a timeout](Context::with_timeout). A
+/// [dump](crate::diagnostics::Overview::dump) shows each task that waits at its `acquire`, and each
+/// task that holds a permit at its own `await`.
+///
+/// ```
+/// use upbeat::{Context, ContextError, limit::{ConcurrencyLimit, Permit}};
+///
+/// struct Folder(Vec<Folder>);
+///
+/// /// Lends the one permit, instead of taking another.
+/// async fn count(folder: &Folder, permit: &Permit) -> usize {
+///     let mut folders = 1;
+///     for inner in &folder.0 {
+///         folders += Box::pin(count(inner, permit)).await;
+///     }
+///     folders
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), ContextError> {
+/// # let cx = Context::background();
+/// let disk = ConcurrencyLimit::new(1);
+/// let permit = disk.acquire(&cx).await?;
+/// assert_eq!(count(&Folder(vec![Folder(vec![]), Folder(vec![])]), &permit).await, 3);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Compared with others
 ///
 /// It is `tokio::sync::Semaphore` for one purpose: a wait ends with a [`Context`], and there is no
@@ -58,7 +96,9 @@ impl ConcurrencyLimit {
 
     /// Waits for a permit and takes it.
     ///
-    /// To bound the wait, pass a context [with a timeout](Context::with_timeout).
+    /// To bound the wait, pass a context [with a timeout](Context::with_timeout). A caller that
+    /// already holds a permit, and a future that is kept and not polled, may [wait for
+    /// ever](ConcurrencyLimit#waits-that-do-not-end-by-themselves).
     ///
     /// # Errors
     ///

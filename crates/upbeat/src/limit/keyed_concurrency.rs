@@ -47,6 +47,9 @@ impl<K: Hash + Eq + Clone> KeyedConcurrencyLimit<K> {
 
     /// Waits for a permit of this key and takes it.
     ///
+    /// A caller that already holds a permit of the key, and a future that is kept and not polled,
+    /// may [wait for ever](super::ConcurrencyLimit#waits-that-do-not-end-by-themselves).
+    ///
     /// # Errors
     ///
     /// If the context is done first, with the reason.

@@ -263,6 +263,13 @@ impl<T: Send + 'static> Group<T> {
     /// Without a limit it returns at once. If the context of the group is done it waits no longer.
     /// A task that is then spawned does not begin.
     ///
+    /// A task of the group that waits here for a permit holds its own. Once all tasks do, none ends
+    /// before the context of the group is done. Such a task uses [`spawn`](Group::spawn), which
+    /// does not wait, or a group of its own.
+    ///
+    /// A future that was polled once and is kept without being polled, as a branch of `select!` may
+    /// be, holds the permit that it gets, so others wait for it. Poll it to its end or drop it.
+    ///
     /// # Cancel safety
     ///
     /// If the future is dropped, no permit is taken, and the position in the queue is lost.

@@ -94,6 +94,8 @@ struct TrackedWork {
     since: Instant,
     task: Option<AbortHandle>,
     probe: Probe,
+    /// Set while it waits for a permit.
+    waits: bool,
 }
 
 impl Tracker {
@@ -133,6 +135,33 @@ impl Tracker {
     ///
     /// Of a closed tracker too, permits become free as work ends. The work is rejected then.
     ///
+    /// Tracked work that waits here for a permit of the same tracker holds its own. Once all of it
+    /// does, none ends before the stop, which reports it as lost. Such work uses
+    /// [`track`](Tracker::track), which does not wait:
+    ///
+    /// ```
+    /// use upbeat::task::{Tracker, TrackerClosed};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), TrackerClosed> {
+    /// let tracker = Tracker::builder().max_running(1).build();
+    /// let inner = tracker.clone();
+    /// tracker.track("order", async move {
+    ///     // Accepted at once. It runs when this work has ended.
+    ///     let _ = inner.track("mail", async { /* send it */ });
+    /// })?;
+    /// # let lost = tracker.shutdown(tokio::time::Instant::now() + std::time::Duration::from_secs(5)).await.lost;
+    /// # assert!(lost.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A [dump](crate::diagnostics::Overview::dump) marks the work that waits for a permit. The
+    /// other work holds one, and is shown at its own `await`.
+    ///
+    /// A future that was polled once and is kept without being polled, as a branch of `select!` may
+    /// be, holds the permit that it gets, so others wait for it. Poll it to its end or drop it.
+    ///
     /// # Cancel safety
     ///
     /// If the future is dropped, no permit is taken, and the position in the queue is lost.
@@ -169,7 +198,8 @@ impl Tracker {
         let key = state.next;
         state.next += 1;
         let (work, probe) = upbeat_probe::watch(work);
-        state.open.insert(key, TrackedWork { name: name.clone(), since: Instant::now(), task: None, probe });
+        let waits = permit.is_none() && self.inner.permits.is_some();
+        state.open.insert(key, TrackedWork { name: name.clone(), since: Instant::now(), task: None, probe, waits });
         drop(state);
 
         let guard = WorkGuard { inner: self.inner.clone(), key, name, ended: false };
@@ -177,7 +207,11 @@ impl Tracker {
         let task = tokio::spawn(
             async move {
                 let _permit = match (permit, permits) {
-                    (None, Some(permits)) => permits.acquire_owned().await.ok(),
+                    (None, Some(permits)) => {
+                        let permit = permits.acquire_owned().await.ok();
+                        guard.inner.begin(key);
+                        permit
+                    }
                     (permit, _) => permit,
                 };
                 let output = CatchPanic::new(work).await;
@@ -302,6 +336,13 @@ impl Inner {
         }
     }
 
+    /// Records that work has its permit.
+    fn begin(&self, key: u64) {
+        if let Some(open) = self.state.lock().open.get_mut(&key) {
+            open.waits = false;
+        }
+    }
+
     fn end(&self, key: u64, failure: Option<Failure>) {
         let mut state = self.state.lock();
         // Aborted work has been reported as lost.
@@ -366,7 +407,10 @@ impl Player for Tracker {
         cx.register_work(move |list| {
             let Some(tracked) = tracked.upgrade() else { return };
             for open in tracked.state.lock().open.values() {
-                list.add(open.since, || open.name.to_string(), Some(open.probe.clone()));
+                let name = || format!("{}{}", open.name, if open.waits { " (waits for a permit)" } else { "" });
+                // The future of work that waits is not polled yet.
+                let probe = if open.waits { None } else { Some(open.probe.clone()) };
+                list.add(open.since, name, probe);
             }
         });
         cx.stopping().await;

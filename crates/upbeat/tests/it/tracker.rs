@@ -97,3 +97,27 @@ async fn reserve_waits_for_a_permit() {
     let end = tracker.shutdown(Instant::now() + 10 * S).await;
     assert_eq!((end.finished, end.lost.len()), (6, 0));
 }
+
+/// Work that waits for a permit of its own tracker ends only with the stop, and a dump names what
+/// holds the permit and what waits for it.
+#[tokio::test(start_paused = true)]
+async fn a_dump_names_the_work_that_holds_a_permit_and_the_work_that_waits() {
+    let tracker = Tracker::builder().max_running(1).build();
+    let shop = Conductor::new("shop").player("tracker", tracker.clone());
+    let overview = shop.handle().overview();
+    let look = async {
+        overview.wait_ready().await;
+        let own = tracker.clone();
+        let outer = async move { own.reserve().await.track("inner", async {}) };
+        tracker.track("outer", async move { outer.await.map_err(BoxError::from) }).unwrap();
+        tracker.track("queued", async {}).unwrap();
+        sleep(S).await;
+        let dump = overview.dump(S).await.to_string();
+        assert!(dump.contains("queued (waits for a permit)"), "{dump}");
+        assert!(dump.contains("outer for") && dump.contains("batch_semaphore"), "{dump}");
+    };
+    let report = shop.stop_timeout(S).play_until(look).await;
+    assert_eq!(report.exit_code(), exit_code::OVERRAN, "{report}");
+    let lost = &report.player("shop/tracker").unwrap().lost;
+    assert!(lost.len() == 2 && lost[0].starts_with("outer") && lost[1].starts_with("queued"), "{report}");
+}

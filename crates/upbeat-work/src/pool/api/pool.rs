@@ -209,6 +209,41 @@ impl<J: Send + 'static, R: Send + 'static> Pool<J, R> {
 
     /// Waits until the queue has capacity, and submits a job.
     ///
+    /// # A job that submits to its own pool
+    ///
+    /// A job that waits for another job of the same pool, for its ticket or for the capacity of the
+    /// queue, keeps its worker. Once all workers wait so, no job ends before the deadline of a
+    /// stop, at which all are aborted and reported as lost. The
+    /// [dump](upbeat::diagnostics::Overview::dump) then lists each job with its worker, the workers
+    /// suspended at this call or at a ticket, and the number of queued jobs. Give the inner jobs to
+    /// a pool of their own, or return what is left to do as the reply and submit it outside:
+    ///
+    /// ```
+    /// use upbeat::{BoxError, Context};
+    /// use upbeat_work::Pool;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// let pool = Pool::builder("halve").workers(1).build(
+    ///     async |_| Ok::<_, BoxError>(()),
+    ///     // The reply of a job is the list of further jobs.
+    ///     async |_: &mut (), n: u32| if n > 1 { vec![n / 2, n - n / 2] } else { Vec::new() },
+    /// );
+    /// pool.start(&Context::background())?;
+    /// let mut open = vec![8];
+    /// let mut jobs = 0;
+    /// while let Some(n) = open.pop() {
+    ///     open.extend(pool.submit(n).await?.await?);
+    ///     jobs += 1;
+    /// }
+    /// assert_eq!(jobs, 15);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A future of this call that was polled once and is kept without being polled, as a branch of
+    /// `select!` may be, holds the capacity that it gets. Poll it to its end or drop it.
+    ///
     /// # Errors
     ///
     /// Returns the job if the pool is closed, or closes during the wait.
