@@ -24,11 +24,6 @@ pub enum RuntimeFlavor {
 }
 
 impl Handle {
-    /// As tokio's, for one thread: no task is reserved for a worker.
-    pub fn runtime_flavor(&self) -> RuntimeFlavor {
-        RuntimeFlavor::CurrentThread
-    }
-
     /// As tokio's.
     pub fn current() -> Self {
         Self(shuttle_tokio::runtime::Handle::current())
