@@ -76,7 +76,7 @@ async fn a_paused_clock_goes_on_beside_an_idle_pipeline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_on_a_paused_clock_finishes_items_in_flight() {
-    let (entered, mut begun) = channel::<()>(1);
+    let (entered, begun) = mpsc::sync_channel::<()>(1);
     let cx = Context::background().with_timeout(Duration::from_secs(10));
     let stop = cx.child();
     // In that time a paused clock can leap over the deadline.
@@ -87,7 +87,8 @@ async fn a_stop_on_a_paused_clock_finishes_items_in_flight() {
     };
     let run = Pipeline::from_iter(0..).map(slow).collect().workers(2).window(4).max_batch(1);
     let stopping = async {
-        begun.recv().await;
+        // A blocking task holds the clock until the first item is in flight.
+        spawn_blocking(move || begun.recv()).await.expect("no panic").expect("an item");
         stop.cancel("enough");
     };
     let (report, ()) = tokio::join!(run.run_in(&stop), stopping);
