@@ -8,7 +8,11 @@ use axum::{
     routing::{get, post},
 };
 use futures_util::stream;
-use tokio::{io::AsyncWriteExt as _, sync::mpsc, time::sleep};
+use tokio::{
+    io::AsyncWriteExt as _,
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 use upbeat::{Context, ContextError};
 #[cfg(feature = "limit")]
 use upbeat_http::ConcurrencyLimitLayer;
@@ -17,7 +21,7 @@ use upbeat_http::{ClientGone, HttpServer};
 use super::SHORT;
 #[cfg(feature = "limit")]
 use super::until;
-use crate::common::{raw::Raw, serve};
+use crate::common::{TEST_TIMEOUT, raw::Raw, serve};
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: test\r\n\r\n";
 const LARGE: usize = 32 << 20;
@@ -91,7 +95,7 @@ async fn the_context_of_a_response_that_is_not_read_ends_as_if_the_client_had_le
     let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send(GET).await;
-    let end = ends.recv().await.expect("it ends");
+    let end = timeout(TEST_TIMEOUT, ends.recv()).await.expect("in time").expect("it ends");
     assert!(matches!(&end, ContextError::Canceled { cause } if cause.is::<ClientGone>()), "{end:?}");
     playing.stopped().await;
 }
@@ -144,13 +148,13 @@ async fn a_service_that_takes_its_time_is_no_standstill() {
 #[tokio::test]
 async fn a_slow_transfer_takes_as_long_as_it_needs() {
     let read = post(async |body: Bytes| format!("{} bytes", body.len()));
-    let timeout = Duration::from_secs(2);
-    let server = HttpServer::bind("127.0.0.1:0", Router::new().route("/", read)).transfer_timeout(timeout);
+    let limit = Duration::from_secs(2);
+    let server = HttpServer::bind("127.0.0.1:0", Router::new().route("/", read)).transfer_timeout(limit);
     let (playing, address) = serve(server).await;
     let mut client = Raw::connect(address).await;
     client.send("POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\n").await;
     for _ in 0..10 {
-        sleep(timeout / 8).await;
+        sleep(limit / 8).await;
         client.stream.write_all(b"x").await.expect("the server reads");
     }
     assert!(client.answer().await.ends_with("10 bytes"));
