@@ -191,7 +191,7 @@ fn a_limit_of_restarts_is_exact_and_fails_upward() {
         accounted(&report, &["shop/inner", "shop/inner/bad", "shop/inner/idle"]);
         assert_eq!(runs.load(Ordering::SeqCst), 4, "{report}");
         assert_eq!(report.player("shop/inner/bad").unwrap().failures.len(), 4, "{report}");
-        assert!(matches!(&report.cause, Cause::Failed { path } if &**path == "shop/inner"), "{report}");
+        assert!(matches!(&report.cause, Cause::Failed { path } if &**path == "shop/inner/bad"), "{report}");
     });
 }
 
