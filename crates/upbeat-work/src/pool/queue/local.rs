@@ -103,8 +103,9 @@ impl<J, R> LocalQueue<J, R> {
             step.next = state.begin();
         }
         let permits = if self.permits.is_awaited() { std::mem::take(&mut state.begun) } else { 0 };
+        self.permits.begin_release(permits);
         drop(state);
-        self.permits.release(permits);
+        self.permits.finish_release(permits);
         if let Some((job, outcome)) = ended {
             step.notification = job.finish(outcome);
         }

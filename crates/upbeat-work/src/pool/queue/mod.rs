@@ -178,13 +178,13 @@ impl<J, R> Queue<J, R> {
     }
 
     pub(crate) fn counts(&self) -> PoolCounts {
-        // In this order: a permit that is returned in between is counted twice, never subtracted
-        // twice.
-        let in_use = self.jobs.permits.in_use();
-        let (begun, tally) = (self.workers.begun(), self.workers.tally());
+        // In this order: the permit of a job that begins in between may be subtracted twice, but a
+        // job that has begun is never counted as queued.
+        let begun = self.workers.begun();
+        let (in_use, tally) = (self.jobs.permits.in_use(), self.workers.tally());
         PoolCounts {
             workers: self.workers.list.len(),
-            queued: in_use - begun,
+            queued: in_use.saturating_sub(begun),
             accepted: self.jobs.accepted,
             finished: tally.finished,
             panicked: tally.panicked,

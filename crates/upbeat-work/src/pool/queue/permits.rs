@@ -16,20 +16,26 @@ pub(crate) struct Permits {
     semaphore: Semaphore,
     /// The number of submissions that wait.
     waiting: AtomicUsize,
+    /// The number of permits on their way back: taken under a lock, and returned without it.
+    returning: AtomicUsize,
 }
 
 impl Permits {
     pub(crate) fn new(capacity: usize) -> Arc<Self> {
-        Arc::new(Self { capacity, semaphore: Semaphore::new(capacity), waiting: AtomicUsize::new(0) })
+        let (waiting, returning) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { capacity, semaphore: Semaphore::new(capacity), waiting, returning })
     }
 
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Returns how many permits have been taken and not been returned.
+    /// Returns how many permits have been taken, and neither been returned nor are on their way
+    /// back. A permit that is returned meanwhile may be subtracted twice.
     pub(crate) fn in_use(&self) -> usize {
-        self.capacity - self.semaphore.available_permits()
+        // In this order, so that a permit on its way back is never counted as in use.
+        let returning = self.returning.load(Ordering::Acquire);
+        (self.capacity - self.semaphore.available_permits()).saturating_sub(returning)
     }
 
     /// Takes up to `max` permits without waiting, and returns their number.
@@ -55,6 +61,22 @@ impl Permits {
     pub(crate) fn release(&self, count: usize) {
         if count > 0 {
             self.semaphore.add_permits(count);
+        }
+    }
+
+    /// Counts permits as free that [`finish_release`](Permits::finish_release) returns once no lock
+    /// is held.
+    pub(crate) fn begin_release(&self, count: usize) {
+        if count > 0 {
+            self.returning.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns permits that are on their way back. This wakes submissions, so no lock may be held.
+    pub(crate) fn finish_release(&self, count: usize) {
+        if count > 0 {
+            self.semaphore.add_permits(count);
+            self.returning.fetch_sub(count, Ordering::Release);
         }
     }
 
@@ -127,5 +149,21 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.permits.release(self.count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permit_on_its_way_back_is_neither_in_use_nor_free() {
+        let permits = Permits::new(3);
+        assert_eq!((permits.try_acquire(2), permits.in_use()), (2, 2));
+        permits.begin_release(2);
+        assert_eq!(permits.in_use(), 0);
+        assert_eq!((permits.try_acquire(3), permits.in_use()), (1, 1));
+        permits.finish_release(2);
+        assert_eq!((permits.try_acquire(3), permits.in_use()), (2, 3));
     }
 }

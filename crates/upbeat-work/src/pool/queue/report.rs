@@ -43,7 +43,7 @@ pub struct PoolCounts {
     /// The number of workers, those included that are building their state.
     pub workers: usize,
     /// The number of jobs that are accepted and have not begun. Permits that a submission holds
-    /// count too.
+    /// count too. While jobs begin, it may be too low for an instant.
     pub queued: usize,
     /// The number of accepted jobs.
     pub accepted: u64,

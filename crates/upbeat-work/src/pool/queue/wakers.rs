@@ -24,6 +24,7 @@ impl Wakers {
     /// Returns permits once the lock is released. All permits of one change are of the same run.
     pub(crate) fn release(&mut self, permits: &Arc<Permits>, count: usize) {
         if count > 0 {
+            permits.begin_release(count);
             self.released.get_or_insert_with(|| (permits.clone(), 0)).1 += count;
         }
     }
@@ -38,7 +39,7 @@ impl Wakers {
             closed.close();
         }
         if let Some((permits, count)) = self.released {
-            permits.release(count);
+            permits.finish_release(count);
         }
         self.worker.into_iter().chain(self.others).for_each(Waker::wake);
     }
