@@ -97,8 +97,8 @@ fn play(what: &str) -> Report {
         }
         _ => {}
     }
-    let patience = if what.contains("briefly") { Duration::from_secs(1) } else { Duration::from_mins(10) };
-    let conductor = Conductor::new("shop").stop_timeout(patience);
+    let stop_timeout = if what.contains("briefly") { Duration::from_secs(1) } else { Duration::from_mins(10) };
+    let conductor = Conductor::new("shop").stop_timeout(stop_timeout);
     let what = what.split(", ").next().unwrap();
     let conductor = match what {
         "stops by" => conductor.player("a", say("up")).stop_signals([Signal::HANGUP, Signal::USER1]),

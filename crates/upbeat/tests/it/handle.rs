@@ -77,7 +77,7 @@ async fn parts_are_restarted_and_stopped_by_hand_at_any_depth() {
         .wait_for(|now| now.player("shop/inner/deep").is_some_and(|deep| deep.state == PlayerState::Ready))
         .await;
     assert_eq!(log.count("deep up"), 3);
-    assert!(matches!(handle.part("inner/nobody").restart().await, Err(HandleError::Unknown { .. })));
+    assert!(matches!(handle.part("inner/missing").restart().await, Err(HandleError::Unknown { .. })));
     assert!(matches!(handle.part("nowhere/deep").restart().await, Err(HandleError::Unknown { .. })));
     handle.stop();
     assert!(playing.await.unwrap().is_clean());

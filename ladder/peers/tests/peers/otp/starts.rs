@@ -207,7 +207,7 @@ fn faults_are_found_by_name_before_anything_starts() {
                 .part(permanent("a b", &child))
                 .part(permanent("twice", &child))
                 .part(permanent("twice", &child))
-                .part(permanent("alone", &child).after("nobody"))
+                .part(permanent("alone", &child).after("missing"))
                 .part(permanent("late", &child).ready_timeout(Duration::ZERO))
                 .part(Part::new("once", once(idle)).restart(Restart::on_failure(AT_ONCE)))
         };
@@ -218,7 +218,7 @@ fn faults_are_found_by_name_before_anything_starts() {
         // An added part is checked, too.
         let (handle, playing) = playing(sup());
         ready(&handle).await;
-        for bad in [permanent("", &child), permanent("keeper", &child), permanent("alone", &child).after("nobody")] {
+        for bad in [permanent("", &child), permanent("keeper", &child), permanent("alone", &child).after("missing")] {
             assert!(matches!(handle.add(bad).await, Err(HandleError::Refused { .. })));
         }
         assert_eq!(counts(&handle), (0, 0));
